@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+#
+# The front door. `make help` lists what there is; everything else is CMake with Ninja (CMakePresets.json).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.PHONY: help all test asan tsan coverage format clean
+
+help:
+	@echo 'make            build everything into build/'
+	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
+	@echo 'make tsan       build with ThreadSanitizer, run the tests'
+	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
+	@echo 'make format     lay out the C files as .clang-format says'
+	@echo 'make clean      remove all build folders (not ./data)'
+	@echo 'tests/run WORD  run only the test programs whose name contains WORD'
+
+all:
+	@scripts/bootstrap verify
+	@test -f build/build.ninja || cmake --preset dev
+	@cmake --build build
+
+test:
+	@scripts/bootstrap test
+	@test -f build/build.ninja || cmake --preset dev
+	@cmake --build build
+	@tests/run
+
+asan tsan:
+	@scripts/bootstrap test
+	@test -f build-$@/build.ninja || cmake --preset $@
+	@cmake --build build-$@
+	@tests/run --build build-$@
+
+coverage:
+	@scripts/bootstrap test
+	@test -f build-coverage/build.ninja || cmake --preset coverage
+	@cmake --build build-coverage
+	@find build-coverage -name '*.gcda' -delete
+	@tests/run --build build-coverage
+	@scripts/coverage build-coverage
+
+format:
+	@scripts/bootstrap check
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+clean:
+	@rm -rf build build-release build-asan build-tsan build-coverage
