@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors of the MLS library.
+ *
+ * Every function that can fail returns 0 or one of the negative values below. The list is an
+ * X-macro so that a value, its name and its sentence cannot drift apart. Numbers are stable: new
+ * entries are appended, none is renumbered.
+ *
+ * An error says why bytes or a request were refused. It never says which secret differed, and a
+ * caller may show its text to a user.
+ */
+#ifndef MLS_ERROR_H
+#define MLS_ERROR_H
+
+#define MLS_ERROR_MAP(X)                                              \
+    X(MLS_EDECODE, -1, "malformed or non-canonical encoding")         \
+    X(MLS_EARG, -2, "invalid argument or call order")                 \
+    X(MLS_ENOMEM, -3, "out of memory")                                \
+    X(MLS_ESIZE, -4, "value exceeds a size limit")                    \
+    X(MLS_EVERSION, -5, "unknown protocol version")                   \
+    X(MLS_ESUITE, -6, "unknown or mismatched cipher suite")           \
+    X(MLS_ECRYPTO, -7, "the crypto provider failed or refused a key") \
+    X(MLS_ESIGNATURE, -8, "signature does not verify")                \
+    X(MLS_EAEAD, -9, "ciphertext does not authenticate")              \
+    X(MLS_EMAC, -10, "message authentication code does not match")    \
+    X(MLS_EEPOCH, -11, "message belongs to another epoch")            \
+    X(MLS_EGROUP, -12, "message belongs to another group")            \
+    X(MLS_ETREE, -13, "invalid ratchet tree")                         \
+    X(MLS_EPARENT_HASH, -14, "parent hash does not match the tree")   \
+    X(MLS_ECREDENTIAL, -15, "credential refused")                     \
+    X(MLS_ELIFETIME, -16, "key package is outside its lifetime")      \
+    X(MLS_EPROPOSAL, -17, "invalid proposal or proposal list")        \
+    X(MLS_EPATH, -18, "missing, unexpected or invalid update path")   \
+    X(MLS_EREPLAY, -19, "message key was already used or dropped")    \
+    X(MLS_EGENERATION, -20, "message generation is too far ahead")
+
+enum mls_error {
+    MLS_OK = 0,
+#define MLS_ERROR_VALUE(name, value, text) name = value,
+    MLS_ERROR_MAP(MLS_ERROR_VALUE)
+#undef MLS_ERROR_VALUE
+};
+
+/* Describes an error in one lower-case sentence without a full stop; "ok" for 0 and "unknown error"
+ * for a value that is not in the list. The string is static. Any thread. */
+const char *mls_error_text(int error);
+
+/* Names an error as in the source, for example "MLS_EAEAD". Static string. Any thread. */
+const char *mls_error_name(int error);
+
+#endif
