@@ -128,8 +128,8 @@ int opaque_client_register_start(struct opaque_client *state, const uint8_t *pas
                                  size_t password_len, uint8_t request_out[OPAQUE_REQUEST_BYTES]);
 
 /*
- * Ends a registration (FinalizeRegistrationRequest, section 5.2.3): turns the server's response into
- * the record that the server is to store and into the export key. Stretches, so it is slow by
+ * Ends a registration (FinalizeRegistrationRequest, section 5.2.3): turns the server's response
+ * into the record that the server is to store and into the export key. Stretches, so it is slow by
  * intent. password is the same as at the start. Wipes state. Errors: OPAQUE_EINPUT,
  * OPAQUE_EMESSAGE, OPAQUE_ESTRETCH.
  */
@@ -205,7 +205,7 @@ int opaque_server_register(const struct opaque_setup *setup, struct opaque_view 
 
 /*
  * Checks a record that a client sent before it is stored: its public key must be a valid group
- * element and not the neutral one (section 10.6). Errors: OPAQUE_EMESSAGE.
+ * element and not the neutral one (section 10.7). Errors: OPAQUE_EMESSAGE.
  */
 int opaque_record_check(const uint8_t record[OPAQUE_RECORD_BYTES]);
 
