@@ -10,6 +10,7 @@ check_pie_supported(LANGUAGES C)
 
 set(SOTTO_SANITIZE "" CACHE STRING "Sanitizers for the whole tree: 'address,undefined' or 'thread'")
 option(SOTTO_COVERAGE "Build with gcov counters" OFF)
+option(SOTTO_WERROR "Treat the warnings of sotto_flags as errors" ON)
 
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
@@ -36,7 +37,7 @@ add_library(sotto_flags INTERFACE)
 target_compile_definitions(sotto_flags INTERFACE _GNU_SOURCE)
 
 target_compile_options(sotto_flags INTERFACE
-    -Wall -Wextra -Werror
+    -Wall -Wextra $<$<BOOL:${SOTTO_WERROR}>:-Werror>
     -Wshadow -Wvla -Wundef -Wwrite-strings -Wpointer-arith -Wformat=2 -Wdate-time
     -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -fno-common

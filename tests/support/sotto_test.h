@@ -22,27 +22,27 @@
 #include <string.h>
 
 /* Passes if the expression is 0, the house's "no error". */
-#define SOTTO_OK(expression)                                                                       \
-    do {                                                                                           \
-        const long long sotto_rc_ = (long long)(expression);                                       \
-        if (sotto_rc_ != 0)                                                                        \
-            fail_msg("%s: expected 0, got %lld", #expression, sotto_rc_);                          \
+#define assert_ok(expression)                                             \
+    do {                                                                  \
+        const long long sotto_rc_ = (long long)(expression);              \
+        if (sotto_rc_ != 0)                                               \
+            fail_msg("%s: expected 0, got %lld", #expression, sotto_rc_); \
     } while (0)
 
 /* Passes if the expression is exactly this error. */
-#define SOTTO_ERR(expression, error)                                                               \
-    do {                                                                                           \
-        const long long sotto_rc_ = (long long)(expression);                                       \
-        if (sotto_rc_ != (long long)(error))                                                       \
-            fail_msg("%s: expected %s (%lld), got %lld", #expression, #error, (long long)(error),  \
-                     sotto_rc_);                                                                   \
+#define assert_fails(expression, error)                                                           \
+    do {                                                                                          \
+        const long long sotto_rc_ = (long long)(expression);                                      \
+        if (sotto_rc_ != (long long)(error))                                                      \
+            fail_msg("%s: expected %s (%lld), got %lld", #expression, #error, (long long)(error), \
+                     sotto_rc_);                                                                  \
     } while (0)
 
 /* The main of a test program: runs the table of cmocka_unit_test(...) rows. */
-#define SOTTO_TEST_MAIN(tests)                                                                     \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);                           \
+#define SOTTO_TEST_MAIN(tests)                                           \
+    int main(void)                                                       \
+    {                                                                    \
+        return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL); \
     }
 
 #endif
