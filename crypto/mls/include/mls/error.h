@@ -32,7 +32,15 @@
     X(MLS_EPROPOSAL, -17, "invalid proposal or proposal list")        \
     X(MLS_EPATH, -18, "missing, unexpected or invalid update path")   \
     X(MLS_EREPLAY, -19, "message key was already used or dropped")    \
-    X(MLS_EGENERATION, -20, "message generation is too far ahead")
+    X(MLS_EGENERATION, -20, "message generation is too far ahead")                                 \
+    X(MLS_ENOTFOUND, -21, "no such member, extension or key package")                              \
+    X(MLS_EPSK, -22, "pre-shared key is not known")                                                \
+    X(MLS_EPENDING, -23, "a commit of our own is pending, or none is")                             \
+    X(MLS_ESTAGED, -24, "a received commit is staged, or none is")                                 \
+    X(MLS_EPROPOSALS, -25, "proposals of this epoch must be committed first")                      \
+    X(MLS_EOWN, -26, "message was sent by ourselves")                                              \
+    X(MLS_EREMOVED, -27, "we are no longer a member of the group")                                 \
+    X(MLS_EUNSUPPORTED, -28, "a part of the protocol this library does not have")
 
 enum mls_error {
     MLS_OK = 0,

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messaging Layer Security (RFC 9420) for one client: key packages, groups, messages.
+ *
+ * A struct mls_group is one member's view of one group. It holds secrets, does no I/O, starts no
+ * thread, keeps no global state and never looks at the clock: randomness and primitives come from
+ * the provider, time and trust from the two callbacks in struct mls_config. One group may be used
+ * by one thread at a time; different groups are independent.
+ *
+ * The life of a group:
+ *
+ *     mls_key_package_create()  -> publish the message, keep the private bundle
+ *     mls_group_create()  or  mls_group_join(welcome, private bundle)
+ *     mls_group_commit()  -> a PENDING commit; send it; when the delivery service accepted it
+ *                            mls_group_merge_pending(), when another commit won
+ *                            mls_group_clear_pending()
+ *     mls_group_process() -> an application message, a proposal (kept until the next epoch), or a
+ *                            STAGED commit: look at what it changes, then mls_group_merge_staged()
+ *                            or mls_group_drop_staged()
+ *     mls_group_encrypt() -> an application message
+ *     mls_group_save()    -> after EVERY call that changed the group and before its output is
+ *                            sent: a restored older state would use a key and nonce twice
+ *
+ * Rules that hold for every function here:
+ *   - Return value: 0, or a negative MLS_E... of mls/error.h. Nothing received from the network
+ *     reaches an assert; NULL where a pointer is required does.
+ *   - A refused call changes nothing: mls_group_save() gives the same bytes before and after.
+ *   - Outputs (`..._out`, struct mls_buf) belong to the caller and are untouched on failure.
+ *     struct mls_bytes is borrowed; where a view points is said at each function.
+ *   - Memory taken while parsing is bounded by a small multiple of the input's size.
+ *   - Cipher suites: 3 (X25519, ChaCha20-Poly1305, SHA-256, Ed25519) and 1 (AES-128-GCM instead).
+ *     Credentials: basic. Commits and proposals are sent as PublicMessage and accepted in both framings.
+ *
+ * Errors are named at a function only when they are expected there. Any function may also give
+ * MLS_ENOMEM, MLS_EARG (a parameter out of its range), MLS_EDECODE, MLS_ESIZE, MLS_EVERSION,
+ * MLS_ESUITE, MLS_ECRYPTO, MLS_ESIGNATURE, MLS_EAEAD and MLS_EMAC.
+ */
+#ifndef MLS_MLS_H
+#define MLS_MLS_H
+
+#include "mls/bytes.h"
+#include "mls/error.h"
+#include "mls/provider.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Sizes and limits -------------------------------------------------------------------- */
+
+/* Those of the primitives (MLS_HASH_BYTES, MLS_ED25519_SEED_BYTES, ...) stand in mls/provider.h. */
+enum {
+    MLS_REF_BYTES = 32,            /* KeyPackageRef, ProposalRef (RFC 9420 section 5.2) */
+    MLS_GROUP_ID_BYTES_MAX = 255,  /* ours; the RFC sets no limit */
+    MLS_IDENTITY_BYTES_MAX = 4096, /* ours; larger identities are refused */
+    MLS_PROPOSALS_MAX = 1024,      /* ours; proposals kept in an epoch, proposals in a commit */
+    MLS_PADDING_BLOCK_MAX = 65536, /* ours */
+};
+
+/* Extension types of RFC 9420 section 17.3 that a caller may meet. */
+enum mls_extension_type {
+    MLS_EXTENSION_APPLICATION_ID = 1,
+    MLS_EXTENSION_RATCHET_TREE = 2,
+    MLS_EXTENSION_REQUIRED_CAPABILITIES = 3,
+    MLS_EXTENSION_EXTERNAL_PUB = 4,
+    MLS_EXTENSION_EXTERNAL_SENDERS = 5,
+};
+
+enum mls_wire_format { /* RFC 9420 section 17.2 */
+                       MLS_WIRE_PUBLIC_MESSAGE = 1,
+                       MLS_WIRE_PRIVATE_MESSAGE = 2,
+                       MLS_WIRE_WELCOME = 3,
+                       MLS_WIRE_GROUP_INFO = 4,
+                       MLS_WIRE_KEY_PACKAGE = 5,
+};
+
+enum mls_content_type { /* RFC 9420 section 6 */
+                        MLS_CONTENT_APPLICATION = 1,
+                        MLS_CONTENT_PROPOSAL = 2,
+                        MLS_CONTENT_COMMIT = 3,
+};
+
+enum mls_sender_type { /* RFC 9420 section 6 */
+                       MLS_SENDER_MEMBER = 1,
+                       MLS_SENDER_EXTERNAL = 2,
+                       MLS_SENDER_NEW_MEMBER_PROPOSAL = 3,
+                       MLS_SENDER_NEW_MEMBER_COMMIT = 4,
+};
+
+enum mls_proposal_type { /* RFC 9420 section 17.4 */
+                         MLS_PROPOSAL_ADD = 1,
+                         MLS_PROPOSAL_UPDATE = 2,
+                         MLS_PROPOSAL_REMOVE = 3,
+                         MLS_PROPOSAL_PSK = 4,
+                         MLS_PROPOSAL_REINIT = 5,
+                         MLS_PROPOSAL_EXTERNAL_INIT = 6,
+                         MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS = 7,
+};
+
+/* ---- What the caller lends --------------------------------------------------------------- */
+
+enum mls_credential_type { MLS_CREDENTIAL_BASIC = 1, MLS_CREDENTIAL_X509 = 2 };
+
+/* A credential with the key it vouches for. The views are borrowed from the object it came from. */
+struct mls_credential_view {
+    uint16_t type;             /* enum mls_credential_type; only BASIC reaches check_credential */
+    struct mls_bytes identity; /* 1..MLS_IDENTITY_BYTES_MAX bytes in anything we accept */
+    struct mls_bytes signature_key; /* 32 bytes in anything we accept */
+    /*
+     * Only in check_credential, when this one replaces a member's: the old one, else len 0.
+     * The caller decides whether the new one may follow the old (RFC 9420 section 5.3.1).
+     */
+    struct mls_bytes replaces_identity;
+    struct mls_bytes replaces_signature_key;
+};
+
+/*
+ * Callbacks get `arg` of the config, run on the calling thread inside the call that needs them, and
+ * must not call back into the same group.
+ */
+struct mls_config {
+    /* Primitives and randomness. Borrowed: must outlive every group made with it. */
+    const struct mls_provider *provider;
+
+    /*
+     * Decides whether the credential is authentic: 0, or a negative MLS_E... that the call then
+     * returns (MLS_ECREDENTIAL by custom). Called for each leaf in an Add, an Update, a commit's
+     * path, and for every member of the tree when joining. Required. The view is valid during
+     * the call only.
+     */
+    int (*check_credential)(void *arg, const struct mls_credential_view *credential);
+
+    /*
+     * Unix time in seconds against which key package lifetimes are judged (RFC 9420 section 7.3),
+     * when Adds are made or received. When catching up on an old log, give the time at which the
+     * delivery service accepted the message that is being processed. Required.
+     */
+    uint64_t (*now)(void *arg);
+
+    /*
+     * Finds an external pre-shared key by its id and writes it to psk_out (already initialised). 0,
+     * or MLS_EPSK when it is not known. May be NULL: no external PSKs. Resumption PSKs of the same
+     * group are kept by the library for the last 64 epochs.
+     */
+    int (*find_psk)(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out);
+
+    void *arg;
+};
+
+struct mls_lifetime {
+    uint64_t not_before; /* Unix seconds, inclusive */
+    uint64_t not_after;  /* Unix seconds, inclusive */
+};
+
+struct mls_extension {
+    uint16_t type;
+    struct mls_bytes data;
+};
+
+/* ---- Key packages (RFC 9420 section 10) -------------------------------------------------- */
+
+struct mls_key_package_params {
+    uint16_t suite;                /* 3 or 1 */
+    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES */
+    struct mls_bytes identity;     /* of the basic credential */
+    struct mls_lifetime lifetime;
+    /* Extension types beyond the RFC's own that this client understands in a group's context
+     * (RFC 9420 section 7.2, capabilities). May be NULL with count 0. */
+    const uint16_t *extension_types;
+    size_t extension_type_count;
+};
+
+/*
+ * Makes a key package with fresh init and leaf keys. message_out: MLSMessage(KeyPackage), for
+ * publishing. private_out: what mls_group_join() needs; secret, versioned, about as large as
+ * message_out plus 80 bytes; to be deleted once used (unless last resort).
+ */
+int mls_key_package_create(const struct mls_provider *provider,
+                           const struct mls_key_package_params *params, struct mls_buf *message_out,
+                           struct mls_buf *private_out);
+
+struct mls_key_package_info {
+    uint8_t ref[MLS_REF_BYTES]; /* KeyPackageRef, section 5.2 */
+    uint16_t suite;
+    struct mls_credential_view credential; /* borrowed from the message */
+    struct mls_lifetime lifetime;
+    struct mls_bytes init_key; /* borrowed; must be unique per uploaded package */
+};
+
+/*
+ * Reads MLSMessage(KeyPackage) and checks all of section 10.1: version, suite, both signatures,
+ * distinct init and leaf keys, capabilities. Does NOT judge the lifetime or the credential: that is
+ * the caller's. Needs no secret: for servers and clients. The views in info_out point into
+ * `message`.
+ */
+int mls_key_package_info(const struct mls_provider *provider, struct mls_bytes message,
+                         struct mls_key_package_info *info_out);
+
+/* ---- Groups: life ------------------------------------------------------------------------ */
+
+struct mls_group;
+
+struct mls_group_params {
+    uint16_t suite;                /* 3 or 1 */
+    struct mls_bytes group_id;     /* 1..MLS_GROUP_ID_BYTES_MAX bytes, unique for ever */
+    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES; copied */
+    struct mls_bytes identity;
+    struct mls_lifetime lifetime;    /* of the creator's leaf */
+    const uint16_t *extension_types; /* as in struct mls_key_package_params */
+    size_t extension_type_count;
+    /* Group context extensions of epoch 0; copied. */
+    const struct mls_extension *extensions;
+    size_t extension_count;
+};
+
+/* Creates a group with one member, the creator at leaf 0, epoch 0 (section 11). */
+int mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
+                     struct mls_group **group_out);
+
+struct mls_join_params {
+    struct mls_bytes welcome;             /* MLSMessage(Welcome) */
+    struct mls_bytes key_package_private; /* private_out of mls_key_package_create() */
+    const uint8_t *signature_seed;        /* the one the key package was made with; copied */
+    /* ratchet_tree<V> as encoded; len 0: it must be in the Welcome's extension. */
+    struct mls_bytes ratchet_tree;
+};
+
+/*
+ * Joins from a Welcome and checks the whole tree (section 12.4.3.1). MLS_ENOTFOUND: the Welcome is
+ * not for this key package. MLS_EPSK: it names a PSK that find_psk does not know. MLS_ETREE: tree
+ * refused. The bundle should be deleted after success.
+ */
+int mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
+                   struct mls_group **group_out);
+
+/*
+ * Writes the whole state: secret, versioned, self-contained (pending commit and cached proposals
+ * included, a staged commit not). The same state gives the same bytes.
+ */
+int mls_group_save(const struct mls_group *group, struct mls_buf *state_out);
+
+/* Reads what mls_group_save() wrote; the config's callbacks may be new ones. MLS_EDECODE: damaged
+ * or of an unknown version. The caller is expected to store it sealed: the check is for accidents.
+ * */
+int mls_group_load(const struct mls_config *config, struct mls_bytes state,
+                   struct mls_group **group_out);
+
+/* Wipes and frees. Accepts NULL and pointers to NULL; sets the pointer to NULL. */
+void mls_group_destroy(struct mls_group **group);
+
+/* ---- Groups: what is true now ------------------------------------------------------------ */
+
+/* Borrowed until the group is destroyed. */
+struct mls_bytes mls_group_id(const struct mls_group *group);
+uint64_t mls_group_epoch(const struct mls_group *group);
+uint16_t mls_group_suite(const struct mls_group *group);
+uint32_t mls_group_own_leaf(const struct mls_group *group);
+
+/* False once a commit that removed us was merged: every other call then gives MLS_EREMOVED,
+ * except the getters, mls_group_save() and mls_group_destroy(). */
+bool mls_group_is_active(const struct mls_group *group);
+
+struct mls_member {
+    uint32_t leaf;
+    struct mls_credential_view credential; /* borrowed until the next merge or destroy */
+};
+
+/* Members in the order of their leaves: start with *cursor = 0; false when there are no more. */
+bool mls_group_next_member(const struct mls_group *group, uint32_t *cursor,
+                           struct mls_member *member_out);
+
+/* The member at a leaf. MLS_ENOTFOUND: blank or out of range. */
+int mls_group_member(const struct mls_group *group, uint32_t leaf, struct mls_member *member_out);
+
+uint32_t mls_group_member_count(const struct mls_group *group);
+
+/* Equal at two members exactly when they agree on everything (section 8.7). */
+void mls_group_epoch_authenticator(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
+
+/* Hash of the whole ratchet tree (section 7.8). */
+void mls_group_tree_hash(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
+
+/* MLS-Exporter (section 8.5): `size` bytes, at most 255 * 32, into out. */
+int mls_group_export(const struct mls_group *group, const char *label, struct mls_bytes context,
+                     uint8_t *out, size_t size);
+
+/* One extension of the group context, borrowed until the next merge. MLS_ENOTFOUND when absent. */
+int mls_group_extension(const struct mls_group *group, uint16_t type, struct mls_bytes *data_out);
+
+/* The ratchet tree as ratchet_tree<V>, for those who join without the extension. */
+int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_out);
+
+/* ---- Proposals and commits (RFC 9420 section 12) ----------------------------------------- */
+
+/* What a caller proposes; which members count depends on the type. */
+struct mls_proposal {
+    enum mls_proposal_type type;  /* ADD, UPDATE, REMOVE, PSK, GROUP_CONTEXT_EXTENSIONS */
+    struct mls_bytes key_package; /* ADD: MLSMessage(KeyPackage) */
+    uint32_t leaf;                /* REMOVE */
+    struct mls_bytes psk_id;      /* PSK, external: as find_psk knows it */
+    /* GROUP_CONTEXT_EXTENSIONS: the complete new list */
+    const struct mls_extension *extensions;
+    size_t extension_count;
+};
+
+/*
+ * Makes a proposal for others (or ourselves, later) to commit: PublicMessage(Proposal) in
+ * message_out. It is also kept in the group like one received. UPDATE renews our own leaf's key;
+ * its private key waits in the group. Leaving is a REMOVE of mls_group_own_leaf(). MLS_EPROPOSAL:
+ * it could not be valid in this epoch.
+ */
+int mls_group_propose(struct mls_group *group, const struct mls_proposal *proposal,
+                      struct mls_bytes authenticated_data, struct mls_buf *message_out);
+
+/* Proposals kept in this epoch. While there are any, mls_group_encrypt() gives MLS_EPROPOSALS. */
+size_t mls_group_proposal_count(const struct mls_group *group);
+
+struct mls_commit_options {
+    const struct mls_proposal *proposals; /* by value; UPDATE is not possible here */
+    size_t proposal_count;
+    bool skip_kept_proposals; /* leave the kept ones out; else all that are valid together go in */
+    bool force_path; /* renew our keys even when nothing demands it (post-compromise security) */
+    bool welcome_without_tree; /* leave the ratchet_tree extension out of the Welcome */
+    struct mls_bytes authenticated_data;
+};
+
+/*
+ * Makes a commit of the kept proposals and those given by value, and leaves it PENDING: the group
+ * does not change epoch until mls_group_merge_pending(). commit_out: PublicMessage(Commit).
+ * welcome_out: MLSMessage(Welcome) for all added, empty when nobody was. group_info_out:
+ * MLSMessage(GroupInfo) of the new epoch with external_pub, without the tree; may be NULL. A commit
+ * of nothing is a valid update of our own keys. Kept proposals that contradict each other or those
+ * by value are left out, removes before updates; by-value ones that are not valid give
+ * MLS_EPROPOSAL. MLS_EPENDING: there is a pending commit already. MLS_ELIFETIME: a key package is
+ * not in its lifetime.
+ */
+int mls_group_commit(struct mls_group *group, const struct mls_commit_options *options,
+                     struct mls_buf *commit_out, struct mls_buf *welcome_out,
+                     struct mls_buf *group_info_out);
+
+bool mls_group_has_pending(const struct mls_group *group);
+
+/* The delivery service accepted our commit: enter its epoch. MLS_EPENDING: there is none. */
+int mls_group_merge_pending(struct mls_group *group);
+
+/* Another commit won: forget ours. Does nothing without one. Its path keys are wiped. */
+void mls_group_clear_pending(struct mls_group *group);
+
+/* ---- Messages ---------------------------------------------------------------------------- */
+
+/*
+ * Encrypts application data to the group: PrivateMessage (section 6.3). The content is padded with
+ * zeros so that its encoding is a multiple of padding_block bytes (0 or 1: none; at most 65536).
+ * authenticated_data travels in clear, authenticated. MLS_EPROPOSALS: kept proposals must be
+ * committed first (section 12.4).
+ */
+int mls_group_encrypt(struct mls_group *group, struct mls_bytes plaintext,
+                      struct mls_bytes authenticated_data, size_t padding_block,
+                      struct mls_buf *message_out);
+
+enum mls_received_kind {
+    MLS_RECEIVED_APPLICATION = 1,
+    MLS_RECEIVED_PROPOSAL,  /* kept in the group */
+    MLS_RECEIVED_COMMIT,    /* staged: merge or drop it */
+    MLS_RECEIVED_OWN_COMMIT /* our pending commit came back: mls_group_merge_pending() */
+};
+
+/* One thing a commit or proposal does. The views are borrowed from the struct mls_received. */
+struct mls_change {
+    enum mls_proposal_type type;
+    bool by_reference;
+    uint32_t proposer; /* leaf of who proposed it */
+    /* ADD: the new leaf (in a commit); UPDATE: whose; REMOVE: who goes */
+    uint32_t leaf;
+    struct mls_credential_view credential; /* ADD, UPDATE: the new one; REMOVE: the one that goes */
+};
+
+struct mls_received {
+    enum mls_received_kind kind;
+    uint64_t epoch;                    /* of the message; a commit leads to epoch + 1 */
+    uint32_t sender_leaf;              /* in the epoch of the message */
+    struct mls_credential_view sender; /* before the commit, of whoever signed */
+    struct mls_bytes plaintext;        /* APPLICATION, padding removed */
+    struct mls_bytes authenticated_data;
+    const struct mls_change *changes; /* PROPOSAL: one; COMMIT: all, in the order of the commit */
+    size_t change_count;
+    bool has_path;     /* COMMIT: the sender renewed its keys */
+    bool removes_self; /* COMMIT: merging it ends our membership */
+    void *storage;     /* private: what the views point into */
+};
+
+/*
+ * Opens one MLSMessage (PublicMessage or PrivateMessage) of this group. An application message
+ * consumes its key: save the group before showing the text. A proposal is kept. A commit is checked
+ * completely (section 12.4.2) and staged, and no other message can be processed until it is merged
+ * or dropped. received_out is filled on success only and ends with mls_received_fini(); its views
+ * point into storage of its own, not into `message`. MLS_EEPOCH: of another epoch. MLS_EGROUP: of
+ * another group. MLS_EREPLAY: its key was used (or is too old). MLS_EOWN: our own application
+ * message, which we cannot decrypt. MLS_EPROPOSAL: a commit names proposals we do not have or that
+ * are not valid together. MLS_ESTAGED: a staged commit waits. MLS_ECREDENTIAL, MLS_ETREE, MLS_EPSK.
+ */
+int mls_group_process(struct mls_group *group, struct mls_bytes message,
+                      struct mls_received *received_out);
+
+/* Wipes and frees what a struct mls_received owns. Accepts an all-zero one. */
+void mls_received_fini(struct mls_received *received);
+
+/* Enters the epoch of the staged commit; a pending commit of ours is cleared. MLS_ESTAGED: there is
+ * none. */
+int mls_group_merge_staged(struct mls_group *group);
+
+/* Forgets the staged commit; the group stays in its epoch. Does nothing without one. */
+void mls_group_drop_staged(struct mls_group *group);
+
+/* ---- For delivery services: no secrets, no allocation, views into the input --------------- */
+
+struct mls_message_info {
+    enum mls_wire_format wire_format;
+    uint16_t suite;                     /* WELCOME, GROUP_INFO, KEY_PACKAGE; else 0 */
+    struct mls_bytes group_id;          /* PUBLIC, PRIVATE, GROUP_INFO; else len 0 */
+    uint64_t epoch;                     /* the same */
+    enum mls_content_type content_type; /* PUBLIC, PRIVATE; else 0 */
+    enum mls_sender_type sender_type;   /* PUBLIC; else 0: a PrivateMessage hides its sender */
+    uint32_t sender; /* leaf (MEMBER) or index in external_senders (EXTERNAL); else 0 */
+    struct mls_bytes authenticated_data; /* PUBLIC, PRIVATE */
+    size_t content_bytes; /* PUBLIC: the proposal or commit; PRIVATE: the ciphertext */
+};
+
+/* Decodes the whole message strictly (no bytes may follow), verifies nothing. MLS_EDECODE. */
+int mls_message_info(struct mls_bytes message, struct mls_message_info *info_out);
+
+/* A proposal as anyone may read it. */
+struct mls_proposal_view {
+    uint16_t type; /* enum mls_proposal_type, or another value of the registry */
+    /* ADD: of the new member, its KeyPackageRef and lifetime. UPDATE: of the new leaf. */
+    struct mls_credential_view credential;
+    uint16_t suite; /* ADD */
+    uint8_t key_package_ref[MLS_REF_BYTES];
+    struct mls_lifetime lifetime;
+    uint32_t leaf;            /* REMOVE */
+    struct mls_bytes encoded; /* the struct of the type, as encoded */
+};
+
+/* Reads PublicMessage(Proposal). Verifies nothing; use mls_message_info() for the sender. */
+int mls_proposal_view(const struct mls_provider *provider, struct mls_bytes message,
+                      struct mls_proposal_view *view_out);
+
+/* ProposalRef (section 5.2) of PublicMessage(Proposal): what a commit names it by. */
+int mls_proposal_ref(const struct mls_provider *provider, struct mls_bytes message,
+                     uint8_t ref_out[MLS_REF_BYTES]);
+
+struct mls_commit_view {
+    struct mls_message_info info;
+    size_t proposal_count; /* by value and by reference together */
+    bool has_path;
+    struct mls_credential_view path_credential; /* of the committer's new leaf when has_path */
+    struct mls_bytes proposals;                 /* private: what mls_commit_next() walks */
+};
+
+/* Reads PublicMessage(Commit), all of it, without verifying signatures or tags (members do). */
+int mls_commit_view(struct mls_bytes message, struct mls_commit_view *view_out);
+
+struct mls_commit_entry {
+    bool by_reference;
+    uint8_t ref[MLS_REF_BYTES];        /* by reference: the ProposalRef */
+    struct mls_proposal_view proposal; /* by value */
+};
+
+/*
+ * Walks the proposals of a commit in order: start with *offset = 0; 1 and an entry, 0 at the end,
+ * or a negative error. Adds take the leftmost blank leaves after all Removes are applied, in this
+ * order (section 7.7).
+ */
+int mls_commit_next(const struct mls_provider *provider, const struct mls_commit_view *view,
+                    size_t *offset, struct mls_commit_entry *entry_out);
+
+struct mls_welcome_view {
+    uint16_t suite;
+    size_t secret_count;      /* how many new members it is for */
+    struct mls_bytes secrets; /* private: what mls_welcome_next() walks */
+    size_t group_info_bytes;  /* of the encrypted GroupInfo */
+};
+
+int mls_welcome_view(struct mls_bytes message, struct mls_welcome_view *view_out);
+
+/* Walks the KeyPackageRefs of a Welcome: start with *offset = 0; 1 and a ref, 0 at the end, or an
+ * error. */
+int mls_welcome_next(const struct mls_welcome_view *view, size_t *offset,
+                     uint8_t ref_out[MLS_REF_BYTES]);
+
+struct mls_group_info_view {
+    uint16_t suite;
+    struct mls_bytes group_id;
+    uint64_t epoch;
+    struct mls_bytes tree_hash; /* 32 bytes in our suites */
+    uint32_t signer;            /* leaf */
+    bool has_external_pub;      /* external joins are possible */
+    bool has_ratchet_tree;
+};
+
+/* Reads MLSMessage(GroupInfo). Does not verify its signature (that needs the tree). */
+int mls_group_info_view(struct mls_bytes message, struct mls_group_info_view *view_out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
