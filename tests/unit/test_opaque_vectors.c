@@ -62,7 +62,7 @@ vector_init(struct vector *v, const json_t *item)
     vec_need_hex_array(v->in, "server_private_key", stored + OPAQUE_OPRF_SEED_BYTES,
                        OPAQUE_PRIVATE_KEY_BYTES);
     vec_need_hex_array(v->in, "server_public_key", public_key, sizeof public_key);
-    SOTTO_OK(opaque_setup_decode(&v->setup, stored));
+    assert_ok(opaque_setup_decode(&v->setup, stored));
     vec_assert_equal("server_public_key", v->setup.public_key, sizeof public_key, public_key,
                      sizeof public_key);
 }
@@ -106,13 +106,13 @@ replay_registration(const struct vector *v, struct opaque_view password, uint8_t
     vec_need_hex_array(v->in, "blind_registration", blind, sizeof blind);
     vec_need_hex_array(v->in, "envelope_nonce", nonce, sizeof nonce);
 
-    SOTTO_OK(opaque_client_register_start_with(&client, password, blind, request));
+    assert_ok(opaque_client_register_start_with(&client, password, blind, request));
     expect(v, "registration_request", request, sizeof request);
 
-    SOTTO_OK(opaque_server_register(&v->setup, view_of(&v->credential), request, response));
+    assert_ok(opaque_server_register(&v->setup, view_of(&v->credential), request, response));
     expect(v, "registration_response", response, sizeof response);
 
-    SOTTO_OK(opaque_client_register_finish_with(&client, &v->params, password, nonce, response,
+    assert_ok(opaque_client_register_finish_with(&client, &v->params, password, nonce, response,
                                                 record, export_key));
     expect(v, "registration_upload", record, OPAQUE_RECORD_BYTES);
     expect(v, "export_key", export_key, sizeof export_key);
@@ -135,21 +135,21 @@ replay_login(const struct vector *v, struct opaque_view password, const uint8_t 
     vec_need_hex_array(v->in, "client_keyshare_seed", ke1_random.keyshare_seed, SEED_BYTES);
     need_ke2_random(v, &ke2_random);
 
-    SOTTO_OK(opaque_client_login_start_with(&client, password, &ke1_random, ke1));
+    assert_ok(opaque_client_login_start_with(&client, password, &ke1_random, ke1));
     expect(v, "KE1", ke1, sizeof ke1);
 
-    SOTTO_OK(opaque_server_login_start_with(&server, &v->setup, &v->params,
+    assert_ok(opaque_server_login_start_with(&server, &v->setup, &v->params,
                                             view_of(&v->credential), record, ke1, &ke2_random,
                                             ke2));
     expect(v, "KE2", ke2, sizeof ke2);
 
-    SOTTO_OK(opaque_client_login_finish(&client, &v->params, password.data, password.len, ke2,
+    assert_ok(opaque_client_login_finish(&client, &v->params, password.data, password.len, ke2,
                                         &login));
     expect(v, "KE3", login.ke3, sizeof login.ke3);
     expect(v, "session_key", login.session_key, sizeof login.session_key);
     expect(v, "export_key", login.export_key, sizeof login.export_key);
 
-    SOTTO_OK(opaque_server_login_finish(&server, login.ke3, session_key));
+    assert_ok(opaque_server_login_finish(&server, login.ke3, session_key));
     expect(v, "session_key", session_key, sizeof session_key);
 }
 
@@ -184,13 +184,13 @@ replay_fake(const json_t *item)
     vec_need_hex_array(v.in, "KE1", ke1, sizeof ke1);
     need_ke2_random(&v, &random);
 
-    SOTTO_OK(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
+    assert_ok(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
                                             record, ke1, &random, ke2));
     expect(&v, "KE2", ke2, sizeof ke2);
 
     /* The same answer when the record is the setup's own fake one. */
     memcpy(v.setup.fake_record, record, sizeof record);
-    SOTTO_OK(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
+    assert_ok(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
                                             NULL, ke1, &random, ke2));
     expect(&v, "KE2", ke2, sizeof ke2);
     vector_fini(&v);
