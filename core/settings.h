@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the operator asked for: conf/sotto.conf, the flags that win over it, and defaults for the rest, checked
+ * once at start and constant afterwards. Every key is a row of the tables in settings_rows.c, from which the
+ * checks, --dump-config and the commented conf/sotto.conf are made.
+ */
+#ifndef CORE_SETTINGS_H
+#define CORE_SETTINGS_H
+
+#include "core/conf_parse.h"
+#include "sotto/rpc.h"
+
+#define SETTINGS_MODULES_MAX 64
+#define SETTINGS_RATES 4 /* as many as enum sotto_rate has */
+
+enum settings_listen_door {
+    LISTEN_TCP = 0,
+    LISTEN_HTTP,
+    LISTEN_ADMIN,
+    LISTEN_DOORS,
+};
+
+struct settings_listen {
+    bool enabled;
+    const char *address;  /* "127.0.0.1:7500", "[::1]:0"; port 0 picks a free one */
+    const char *tls_cert; /* PEM file, or NULL: no TLS */
+    const char *tls_key;
+};
+
+struct settings_rate {
+    int64_t per_second; /* tokens that come back each second */
+    int64_t burst;      /* size of the bucket */
+};
+
+struct settings_limits {
+    int64_t connections;                /* open at once, all doors */
+    int64_t unattached_per_address;     /* connections before Attach of one address (IPv6: /64) */
+    int64_t attach_ms;                  /* a connection must attach within */
+    int64_t unattached_frame_bytes;     /* largest frame before Attach */
+    int64_t frame_bytes;                /* largest frame after it */
+    int64_t send_queue_bytes;           /* queued to one reader before it is closed as slow */
+    int64_t calls_in_flight;            /* of one connection; more are not read from the socket */
+    int64_t ping_after_ms;              /* of silence */
+    int64_t idle_ms;                    /* of silence, then the connection is closed */
+    int64_t logic_queue_items;          /* calls queued to the logic loop */
+    int64_t logic_queue_bytes;          /* their bytes */
+    int64_t rate_table_entries;         /* accounts and addresses that the rate limiter remembers */
+    int64_t drain_ms;                   /* how long SIGTERM waits for open requests */
+    int64_t callback_warn_ms;           /* a module callback over this is logged */
+    struct settings_rate rates[SETTINGS_RATES]; /* by enum sotto_rate */
+};
+
+struct settings_log {
+    int64_t level;  /* enum sotto_log_level */
+    int64_t format; /* 0 text, 1 json */
+    const char *file;
+    bool to_stderr;
+    int64_t rotate_bytes;
+    int64_t rotate_keep;
+};
+
+struct settings_store {
+    const char *file;
+    int64_t readers;
+    int64_t batch_jobs;        /* largest number of jobs in one transaction */
+    int64_t queue_jobs;
+    int64_t queue_bytes;
+    int64_t cache_bytes;       /* SQLite's page cache of each connection */
+    int64_t busy_ms;           /* how long a locked file is waited for */
+    bool check_at_start;       /* PRAGMA quick_check */
+    const char *vfs;           /* only in builds with fault switches: name of an SQLite VFS */
+};
+
+struct settings_jobs {
+    int64_t threads; /* 0: as many as cores */
+    int64_t quota;
+};
+
+struct settings_module {
+    const char *name; /* [a-z][a-z0-9]* */
+    bool enabled;
+    bool required;
+    const char *conf_file; /* conf/modules/<name>.conf as found beside the conf file; may not exist */
+    const char *file;      /* where the module block stands */
+    unsigned line;
+};
+
+enum settings_action {
+    SETTINGS_RUN = 0,
+    SETTINGS_CHECK,      /* --check-config */
+    SETTINGS_DUMP,       /* --dump-config */
+    SETTINGS_WRITE_CONF, /* --config-doc DIR: writes the commented files */
+    SETTINGS_EXIT,       /* --version, --help: already printed */
+};
+
+struct settings {
+    enum settings_action action;
+    const char *conf_path;  /* NULL: no conf file, defaults only */
+    const char *conf_doc;   /* --config-doc */
+    const char *name;
+    const char *data;       /* absolute */
+    const char *module_dir; /* absolute after realpath */
+    int64_t io_threads;     /* at least 1 */
+    int64_t core_dumps;     /* bool: RLIMIT_CORE as inherited instead of 0 */
+    struct settings_listen listen[LISTEN_DOORS];
+    struct settings_log log;
+    struct settings_limits limits;
+    struct settings_store store;
+    struct settings_jobs jobs;
+    struct settings_module modules[SETTINGS_MODULES_MAX];
+    size_t module_count;
+    void *arena;            /* owns the strings */
+    struct conf_tree tree;
+};
+
+/* Reads flags and conf file. argv[0] locates the default module folder. Errors are collected in errors;
+ * usage errors (unknown flag) too, as `sottod: …`. Returns 0, or SOTTO_EINVALID when errors has any, or
+ * SOTTO_ENOMEM. Settings are to be finished in every case. */
+int settings_load(struct settings *, int argc, char **argv, struct conf_errors *);
+void settings_fini(struct settings *);
+/* What is in force, as a conf file; secrets show as their reference. */
+void settings_dump(const struct settings *, struct buf *out);
+/* The commented conf/sotto.conf with every key and its default. */
+void settings_document(struct buf *out);
+
+#endif
