@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""The stage of a scenario: real servers, real clients, a temporary folder, and the certainty that all of it ends.
+
+    server = stage.server()                 writes a conf, starts sottod on free ports, waits for "ready"
+    alice = stage.client('alice', server)   a profile of its own
+    alice.run('register', 'alice')          runs `sotto --json ...`, returns the objects it printed
+    door = stage.door(server)               a raw TCP connection (door.py)
+    server.kill(); server.start()           kill -9 and back on the same ports
+
+When a test ends, what still runs is stopped; a server that does not stop with 0 fails the test.
+"""
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+
+from door import Door
+from process import DEADLINE_SECONDS, Process
+from protobuf import Schema
+from tap import skip
+
+SOURCE = pathlib.Path(os.environ.get('SOTTO_SOURCE') or pathlib.Path(__file__).resolve().parents[2])
+BUILD = pathlib.Path(os.environ.get('SOTTO_BUILD') or SOURCE / 'build')
+MODULES = ('auth', 'keyx', 'chat')
+PASSWORD = 'correct horse battery staple'
+
+
+def program(name):
+    """The path of a program of the build; skips the test where it is not built."""
+    path = BUILD / 'bin' / name
+    if not path.exists():
+        skip(f'{name} is not built')
+    return path
+
+
+class Server:
+    """One sottod with a data folder of its own. Its ports stay the same over restarts."""
+
+    def __init__(self, stage, name, modules=MODULES, conf='', module_conf=None, options=(),
+                 module_dir=None):
+        self.stage = stage
+        self.name = name
+        self.options = list(options)
+        self.module_dir = module_dir or BUILD / 'modules'
+        self.folder = stage.folder / name
+        self.data = self.folder / 'data'
+        self.conf = self.folder / 'sotto.conf'
+        self.log_file = self.folder / 'stderr'
+        self.doors = {'tcp': '127.0.0.1:0', 'http': '127.0.0.1:0', 'admin': '127.0.0.1:0'}
+        self.process = None
+        self.ready = {}
+        self.data.mkdir(parents=True, mode=0o700)
+        self.write_conf(modules, conf, module_conf or {})
+
+    def write_conf(self, modules, conf, module_conf):
+        """Writes the conf file; module_conf maps a module's name to the text of its own file."""
+        lines = [f'name = "{self.name}"', conf]
+        lines += [f'module "{module}" {{ enabled = yes }}' for module in modules]
+        self.conf.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+        (self.folder / 'modules').mkdir(exist_ok=True)
+        for module, text in module_conf.items():
+            (self.folder / 'modules' / f'{module}.conf').write_text(text, encoding='utf-8')
+
+    def command(self, *more):
+        doors = [part for door, address in self.doors.items() for part in (f'--listen-{door}', address)]
+        return [program('sottod'), '-c', self.conf, '--data', self.data, '--module-dir',
+                self.module_dir, *doors, *self.options, *more]
+
+    def launch(self):
+        """Starts it without waiting, for tests of a start that is refused."""
+        self.process = self.stage.process(self.command(), self.log_file)
+        return self.process
+
+    def start(self):
+        """Starts it and waits for the ready line, which becomes the dict `ready`."""
+        self.launch()
+        _, line = self.process.wait_line(lambda text: text.startswith('ready '))
+        self.ready = dict(part.split('=', 1) for part in line.split()[1:])
+        self.doors = {door: self.ready[door] for door in self.doors if self.ready[door] != '-'}
+        return self
+
+    @property
+    def tcp(self):
+        return self.ready['tcp']
+
+    @property
+    def pid(self):
+        return int(self.ready['pid'])
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        return self.process.kill()
+
+    def log(self):
+        return self.log_file.read_text(encoding='utf-8', errors='replace') if self.log_file.exists() else ''
+
+    def http(self, path, door='admin', data=None, headers=None):
+        """One HTTP request; returns (status, headers, body)."""
+        request = urllib.request.Request(f'http://{self.ready[door]}{path}', data=data,
+                                         headers=headers or {})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=DEADLINE_SECONDS) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.headers, answer.read()
+
+
+class Refused(AssertionError):
+    """A command of the client ended with another exit code than expected."""
+
+    def __init__(self, command, code, output, errors):
+        super().__init__(f'sotto {" ".join(command)}: exit code {code}\nstdout: {output}\nstderr: {errors}')
+        self.code = code
+
+
+class Client:
+    """One profile of the terminal client."""
+
+    def __init__(self, stage, name, server, password=PASSWORD):
+        self.stage = stage
+        self.name = name
+        self.server = server
+        self.profile = stage.folder / f'profile-{name}'
+        self.password_file = stage.folder / f'password-{name}'
+        self.password_file.touch(mode=0o600)
+        self.password_file.write_text(password + '\n', encoding='utf-8')
+        self.runs = 0
+
+    def command(self, words):
+        return [program('sotto'), '--profile', self.profile, '--server', f'tcp://{self.server.tcp}',
+                '--json', '--password-file', self.password_file, *words]
+
+    def spawn(self, *words):
+        """Starts a command and leaves it running (`listen`); read it with wait_object()."""
+        self.runs += 1
+        return self.stage.process(self.command(words),
+                                  self.stage.folder / f'{self.profile.name}-{self.runs}.stderr')
+
+    def attempt(self, *words, seconds=DEADLINE_SECONDS):
+        """Runs a command; returns (exit code, objects printed, text on stderr)."""
+        process = self.spawn(*words)
+        code = process.wait(seconds)
+        return code, [json.loads(line) for line in process.lines if line], process.error_text()
+
+    def run(self, *words, seconds=DEADLINE_SECONDS):
+        """Runs a command that must succeed; returns the objects it printed."""
+        code, objects, errors = self.attempt(*words, seconds=seconds)
+        if code != 0:
+            raise Refused(words, code, objects, errors)
+        return objects
+
+    def fails(self, code, *words, seconds=DEADLINE_SECONDS):
+        """Runs a command that must end with this exit code; returns its error object, or {}."""
+        got, objects, errors = self.attempt(*words, seconds=seconds)
+        if got != code:
+            raise Refused(words, got, objects, errors)
+        said = [line for line in errors.splitlines() if line.startswith('{')]
+        found = objects + [json.loads(line) for line in said]
+        return next((o['error'] for o in found if 'error' in o), {})
+
+
+def wait_object(process, matches=lambda found: True, start=0, seconds=DEADLINE_SECONDS):
+    """Waits until a spawned command prints an object for which matches holds; returns (next start, object)."""
+    def fits(line):
+        return line.startswith('{') and matches(json.loads(line))
+    place, line = process.wait_line(fits, start, seconds)
+    return place + 1, json.loads(line)
+
+
+class Stage:
+    """Everything of one test. Made and closed by tap.py."""
+
+    def __init__(self, name):
+        self.name = name
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='sotto-'))
+        self.processes = []
+        self.servers = []
+        self.open_doors = []
+        self.told = ''
+        self._schema = None
+
+    @property
+    def schema(self):
+        if self._schema is None:
+            self._schema = Schema(BUILD)
+        return self._schema
+
+    def process(self, command, errors, **options):
+        process = Process(command, errors, **options)
+        self.processes.append(process)
+        return process
+
+    def new_server(self, name='server', **options):
+        """A server that is configured and not started."""
+        server = Server(self, name, **options)
+        self.servers.append(server)
+        return server
+
+    def server(self, name='server', **options):
+        return self.new_server(name, **options).start()
+
+    def client(self, name, server, **options):
+        return Client(self, name, server, **options)
+
+    def door(self, server, **options):
+        door = Door(self.schema, server.tcp, **options)
+        self.open_doors.append(door)
+        return door
+
+    def story(self):
+        """What the servers said, for the report of a failed test."""
+        return self.told
+
+    def close(self):
+        """Ends all processes; complains about a server that ends badly. Removes the folder."""
+        problems = []
+        for door in self.open_doors:
+            door.close()
+        running = [server for server in self.servers if server.process and server.process.running]
+        for server in running:
+            try:
+                code = server.stop()
+                if code != 0:
+                    problems.append(f'{server.name} stopped with {code}')
+            except AssertionError as error:
+                problems.append(str(error))
+        for process in self.processes:
+            if process.running:
+                process.kill()
+        self.told = '\n'.join(f'[{server.name}] {server.log()[-6000:]}' for server in self.servers)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        assert not problems, '; '.join(problems)
