@@ -52,7 +52,7 @@ int mls_kem_public(const struct mls_crypto *c, const uint8_t secret[MLS_KEM_SECR
 
 /* SealBase. `cipher_out` takes plain.len + MLS_AEAD_TAG_BYTES bytes. `info` is a list of at most
  * MLS_HPKE_INFO_PARTS_MAX parts. A public key of wrong length or of low order is MLS_ECRYPTO. */
-enum { MLS_HPKE_INFO_PARTS_MAX = 4 };
+enum { MLS_HPKE_INFO_PARTS_MAX = 5 };
 int mls_hpke_seal(const struct mls_crypto *c, struct mls_bytes public_key,
                   const struct mls_bytes *info, size_t info_count, struct mls_bytes aad,
                   struct mls_bytes plain, uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES],
