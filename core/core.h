@@ -11,7 +11,7 @@
 struct settings;   /* settings.h  what the operator asked for */
 struct log;        /* log.h       lines to stderr and to the log file */
 struct metrics;    /* metric.h    series for /metrics */
-struct logic;      /* logic.h     the logic loop and its queue */
+struct loop;       /* loop.h      the logic loop and its queue */
 struct timers;     /* timer.h     timers on the logic loop */
 struct store;      /* store.h     SQLite: one writer, n readers */
 struct job_pool;   /* job.h       threads for computation and blocking calls */
@@ -26,7 +26,7 @@ struct core {
     const struct settings *settings;
     struct log *log;
     struct metrics *metrics;
-    struct logic *logic;
+    struct loop *logic;
     struct timers *timers;
     struct store *store;
     struct job_pool *jobs;

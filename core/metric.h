@@ -34,6 +34,10 @@ double metric_value(const struct metric *, uint32_t value);
 /* Histogram: the quantile (0..1) estimated from the buckets, linear inside one. 0 without observations. */
 double metric_quantile(const struct metric *, uint32_t value, double quantile);
 
+/* Series that a part renders itself, because their labels come from tables (methods, hook points): fn appends
+ * whole series to out whenever metrics_render runs, on its thread (the logic thread). */
+int metrics_add_source(struct metrics *, void (*fn)(void *arg, struct buf *out), void *arg);
+
 /* Prometheus text exposition format 0.0.4. */
 void metrics_render(struct metrics *, struct buf *out);
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The envelope of frame.proto as the server handles it: read in place without copying a byte, written into
+ * reference-counted buffers that all receivers of an event share.
+ *
+ * The reader takes what a protobuf decoder would take (any field order, unknown fields skipped and counted,
+ * the last of repeated fields wins) and refuses what it must refuse; tests hold it against protobuf-c.
+ */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include <stdatomic.h>
+
+#include "sotto/types.h"
+
+#define FRAME_TRACE_MAX 64
+#define FRAME_PING_MAX 64
+/* What the envelope adds to a request at most: ids, method name, deadline, trace id. */
+#define FRAME_OVERHEAD 512
+
+enum frame_kind {
+    FRAME_NONE = 0,
+    FRAME_CALL = 2, /* the field numbers of the oneof */
+    FRAME_REPLY,
+    FRAME_EVENT,
+    FRAME_PING,
+    FRAME_PONG,
+    FRAME_HELLO,
+    FRAME_GOODBYE,
+    FRAME_CANCEL,
+};
+
+/* A frame from a client; views point into the bytes it was read from. */
+struct frame_in {
+    enum frame_kind kind;
+    uint64_t id;
+    struct sotto_view method; /* CALL */
+    struct sotto_view body;   /* CALL: request; PING and PONG: data */
+    struct sotto_view trace;  /* CALL */
+    uint32_t deadline_ms;     /* CALL */
+};
+
+/* 0, or SOTTO_EINVALID with a static sentence. Any thread. */
+int frame_read(const uint8_t *data, size_t size, struct frame_in *frame_out, const char **why_out);
+
+/* ---- what goes out ---- */
+
+/* Kinds of encoding; connections whose door has the same kind share buffers. */
+enum frame_wire {
+    FRAME_WIRE_TCP = 0, /* 4 bytes length, big-endian */
+    FRAME_WIRE_COUNT,
+};
+
+/* Immutable once shared. */
+struct frame_buf {
+    atomic_uint refs;
+    uint32_t size;
+    uint8_t data[];
+};
+
+/* Bytes of a door's head before the frame. */
+#define FRAME_HEAD_MAX 16
+
+/* Each returns a buffer with one reference, head of the wire kind included; NULL: out of memory. */
+struct frame_buf *frame_reply(enum frame_wire, uint64_t id, const ProtobufCMessage *body);
+/* details: NULL or a message. */
+struct frame_buf *frame_error(enum frame_wire, uint64_t id, const char *code, const char *text,
+                              const ProtobufCMessage *details);
+struct frame_buf *frame_event(enum frame_wire, const ProtobufCMessage *event);
+struct frame_buf *frame_ping(enum frame_wire, struct sotto_view data);
+struct frame_buf *frame_pong(enum frame_wire, struct sotto_view data);
+struct frame_buf *frame_hello(enum frame_wire, const char *name, uint32_t max_frame,
+                              const char *const *features, size_t count);
+struct frame_buf *frame_goodbye(enum frame_wire, uint32_t code, const char *reason,
+                                uint32_t resume_after_ms);
+/* Adds n references. Any thread. */
+void frame_ref(struct frame_buf *, unsigned n);
+/* NULL-safe. Any thread. */
+void frame_unref(struct frame_buf *, unsigned n);
+
+#endif
