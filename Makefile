@@ -4,11 +4,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all test asan tsan coverage format clean
+.PHONY: help all test bench asan tsan coverage format clean
 
 help:
 	@echo 'make            build everything into build/'
 	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make bench      build the release preset, measure, print one table (build/bench.json)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
@@ -26,6 +27,12 @@ test:
 	@test -f build/build.ninja || cmake --preset dev
 	@cmake --build build
 	@tests/run
+
+bench:
+	@scripts/bootstrap verify
+	@test -f build-release/build.ninja || cmake --preset release
+	@cmake --build build-release
+	@tests/bench/run
 
 asan tsan:
 	@scripts/bootstrap test

@@ -9,7 +9,6 @@
  *
  * Each prints one JSON object. The echo server runs in a child on the first CPU, its clients on the second.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -107,8 +106,7 @@ echo_serve(int listener)
 static int
 echo_listen(struct sockaddr_in *address_out)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The load rig's connection: see rig_conn.h. */
-#define _GNU_SOURCE
 #include "rig_conn.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The power-cut VFS: see crash_vfs.h. One list of files for the process, because SQLite's VFS list is one. */
-#define _GNU_SOURCE
 #include "crash_vfs.h"
 
 #include <assert.h>
@@ -381,13 +380,11 @@ snapshot_file(const struct tracked *tracked, const char *folder, uint64_t *rando
         int64_t bytes = op->size;
 
         switch (draw(random) % 4) {
-        case 0: /* lost */
-            continue;
+        case 0: /* lost */ continue;
         case 1: /* torn */
             bytes = (int64_t)(draw(random) % (uint64_t)(bytes / SECTOR_BYTES + 1)) * SECTOR_BYTES;
             break;
-        default: /* reached the disk although nobody asked */
-            break;
+        default: /* reached the disk although nobody asked */ break;
         }
         image_apply(&image, &size, op, bytes);
     }

@@ -40,10 +40,11 @@ class Server:
     """One sottod with a data folder of its own. Its ports stay the same over restarts."""
 
     def __init__(self, stage, name, modules=MODULES, conf='', module_conf=None, options=(),
-                 module_dir=None):
+                 module_dir=None, env=None):
         self.stage = stage
         self.name = name
         self.options = list(options)
+        self.env = {**os.environ, **env} if env else None
         self.module_dir = module_dir or BUILD / 'modules'
         self.folder = stage.folder / name
         self.data = self.folder / 'data'
@@ -71,7 +72,7 @@ class Server:
 
     def launch(self):
         """Starts it without waiting, for tests of a start that is refused."""
-        self.process = self.stage.process(self.command(), self.log_file)
+        self.process = self.stage.process(self.command(), self.log_file, env=self.env)
         return self.process
 
     def start(self):

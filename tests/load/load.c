@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sotto-load: drives a server with many clients from one thread, and keeps a ledger of what was promised.
+ *
+ *   sotto-load pairs  --server HOST:PORT [--pairs N] [--window W] [--seconds S] [--bytes B]
+ *       durable 1:1 chats: each sender keeps W messages in flight for S seconds; prints rates and latencies
+ *   sotto-load ledger --server HOST:PORT [--pairs N] [--window W] [--messages M] [--seconds S]
+ *       M messages for each pair, through every loss of the connection, at most S seconds; prints the
+ *       ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or twice is not 0
+ *   sotto-load group  --server HOST:PORT [--members N] [--window W] [--seconds S]
+ *       one sender to a group: deliveries a second
+ *   sotto-load idle   --server HOST:PORT [--connections N]
+ *       opens N attached connections, prints {"ready":N} and holds them until stdin ends
+ *   sotto-load secrets --server HOST:PORT
+ *       registers a user, prints its keys and tokens in hex and holds the connection until stdin ends
+ *
+ * Results are JSON, a line each, on stdout; while a job runs a line {"in_flight":…} appears ten times a second: what is
+ * unanswered on open connections.
+ */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+usage(void)
+{
+    fprintf(
+        stderr,
+        "usage: sotto-load pairs|ledger|group|idle|secrets --server HOST:PORT [--pairs N] [--window W]\n"
+        "                  [--seconds S] [--messages M] [--members N] [--connections N] [--bytes B]\n");
+    return 2;
+}
+
+static int
+parse_server(const char *text, struct sockaddr_in *address_out)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+
+    if (colon == NULL || (size_t)(colon - text) >= sizeof(host))
+        return -1;
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    memset(address_out, 0, sizeof(*address_out));
+    address_out->sin_family = AF_INET;
+    address_out->sin_port = htons((uint16_t)atoi(colon + 1));
+    return inet_pton(AF_INET, host, &address_out->sin_addr) == 1 ? 0 : -1;
+}
+
+static int
+parse_options(int argc, char **argv, struct load_options *options)
+{
+    static const struct option names[] = {
+        {"server", required_argument, NULL, 's'},
+        {"pairs", required_argument, NULL, 'p'},
+        {"window", required_argument, NULL, 'w'},
+        {"seconds", required_argument, NULL, 't'},
+        {"messages", required_argument, NULL, 'm'},
+        {"members", required_argument, NULL, 'g'},
+        {"bytes", required_argument, NULL, 'b'},
+        {"connections", required_argument, NULL, 'c'},
+        {NULL, 0, NULL, 0},
+    };
+    bool have_server = false;
+    int name;
+
+    while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        switch (name) {
+        case 's':
+            if (parse_server(optarg, &options->address) != 0)
+                return -1;
+            have_server = true;
+            break;
+        case 'p': options->pairs = (size_t)atoi(optarg); break;
+        case 'w': options->window = (size_t)atoi(optarg); break;
+        case 't': options->seconds = atof(optarg); break;
+        case 'm': options->messages = (size_t)atoi(optarg); break;
+        case 'g': options->members = (size_t)atoi(optarg); break;
+        case 'b': options->bytes = (size_t)atoi(optarg); break;
+        case 'c': options->connections = (size_t)atoi(optarg); break;
+        default: return -1;
+        }
+    }
+    /* 128 is the server's window of repeats: more in flight could not be resent safely. */
+    if (options->window == 0 || options->window > 100 || options->bytes == 0 ||
+        options->bytes > 8192 || options->pairs == 0 || options->pairs > 2000 ||
+        options->members < 2 || options->members > 2000 || options->messages == 0)
+        return -1;
+    return have_server ? 0 : -1;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct load_options options = {.pairs = 100,
+                                   .window = 16,
+                                   .seconds = 5,
+                                   .messages = 1000,
+                                   .members = 100,
+                                   .connections = 1000,
+                                   .bytes = 256};
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc < 2 || sodium_init() < 0 || parse_options(argc - 1, argv + 1, &options) != 0)
+        return usage();
+    if (strcmp(argv[1], "pairs") == 0)
+        return load_pairs(&options, false);
+    if (strcmp(argv[1], "ledger") == 0)
+        return load_pairs(&options, true);
+    if (strcmp(argv[1], "group") == 0)
+        return load_group(&options);
+    if (strcmp(argv[1], "idle") == 0)
+        return load_idle(&options);
+    if (strcmp(argv[1], "secrets") == 0)
+        return load_secrets(&options);
+    return usage();
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The jobs of sotto-load: see load.c. Each returns the exit code of the process. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct load_options {
+    struct sockaddr_in address;
+    size_t pairs, window, messages, members, connections, bytes;
+    double seconds;
+};
+
+int load_pairs(const struct load_options *options, bool ledger);
+int load_group(const struct load_options *options);
+int load_idle(const struct load_options *options);
+int load_secrets(const struct load_options *options);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The job `group`: one sender, N members that are all subscribed; deliveries are counted at the members. */
+#include "load.h"
+#include "peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 256
+
+struct group_job {
+    const struct load_options *options;
+    struct rig_chat chat;
+    struct peer *peers; /* 0 is the sender */
+    int epoll;
+    uint64_t delivered;
+};
+
+static void
+on_entry(void *arg, struct peer *peer, uint64_t seq, uint64_t msg, const uint8_t *sender_device)
+{
+    struct group_job *job = arg;
+
+    (void)msg;
+    (void)sender_device;
+    if (seq > peer->cursor)
+        job->delivered++;
+}
+
+static void
+on_ack(void *arg, struct peer *peer, uint64_t msg, uint64_t seq)
+{
+    (void)arg;
+    (void)peer;
+    (void)msg;
+    (void)seq;
+}
+
+static void
+watch(struct group_job *job, struct peer *peer)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
+
+    epoll_ctl(job->epoll, peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, peer->conn.fd, &event);
+    peer->watched = true;
+}
+
+static int
+setup(struct group_job *job)
+{
+    size_t members = job->options->members;
+    struct rig_user **users = calloc(members, sizeof(struct rig_user *));
+    int result = users != NULL ? 0 : -1;
+
+    for (size_t i = 0; i < members && result == 0; i++) {
+        struct peer *peer = &job->peers[i];
+        char name[33];
+
+        peer_init(peer);
+        peer->chat = &job->chat;
+        peer->on_entry = on_entry;
+        peer->on_ack = on_ack;
+        peer->arg = job;
+        peer->bytes = job->options->bytes;
+        peer->receives = i > 0;
+        peer->cursor = 1;
+        users[i] = &peer->user;
+        snprintf(name, sizeof(name), "group-%d-%zu", (int)getpid(), i);
+        result = rig_dial(&peer->conn, &job->options->address) != 0 ||
+                 rig_user_register(&peer->user, &peer->conn, name) != 0;
+    }
+    if (result == 0)
+        result = rig_chat_create(&job->chat, &job->peers[0].conn, users, members);
+    for (size_t i = 0; i < members && result == 0; i++) {
+        result = peer_connect(&job->peers[i], &job->options->address);
+        watch(job, &job->peers[i]);
+    }
+    free(users);
+    return result;
+}
+
+/* -1 when a connection was lost: this job measures, it does not repair. */
+static int
+turn(struct group_job *job)
+{
+    struct epoll_event events[EVENTS_MAX];
+    struct peer *sender = &job->peers[0];
+    int count = epoll_wait(job->epoll, events, EVENTS_MAX, 100);
+
+    for (int i = 0; i < count; i++)
+        if (peer_turn(events[i].data.ptr) != 0)
+            return -1;
+    while (sender->in_flight < job->options->window)
+        peer_send(sender);
+    return rig_flush(&sender->conn);
+}
+
+int
+load_group(const struct load_options *options)
+{
+    struct group_job job = {.options = options, .epoll = epoll_create1(0)};
+    double start, end;
+    int code = 1;
+
+    job.peers = calloc(options->members, sizeof(*job.peers));
+    if (job.peers != NULL && setup(&job) == 0) {
+        printf("{\"ready\":%zu}\n", options->members);
+        start = rig_now_s();
+        end = start + options->seconds;
+        code = 0;
+        while (code == 0 && rig_now_s() < end)
+            code = turn(&job) == 0 ? 0 : 1;
+        printf("{\"job\":\"group\",\"members\":%zu,\"window\":%zu,\"deliveries_per_s\":%.0f}\n",
+               options->members, options->window, (double)job.delivered / (rig_now_s() - start));
+    }
+    for (size_t i = 0; job.peers != NULL && i < options->members; i++)
+        peer_fini(&job.peers[i]);
+    free(job.peers);
+    close(job.epoll);
+    return code;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* Accounts and chats of the load rig: see rig_user.h. */
+#include "rig_user.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mls/mls.h"
+#include "modules/auth/auth.pb-c.h"
+#include "modules/chat/chat.pb-c.h"
+#include "modules/keyx/keyx.pb-c.h"
+#include "opaque/opaque.h"
+#include "verify/verify.h"
+
+#define AUTH "sotto.auth.v1.AuthService/"
+#define KEYX "sotto.keyx.v1.KeyService/"
+#define CHAT "sotto.chat.v1.ChatService/"
+#define SUITE 3
+#define LIFETIME_S (90 * 24 * 3600)
+
+static const uint8_t password[] = "load-rig-1";
+
+static struct opaque_params
+cheap_params(void)
+{
+    struct opaque_params params = opaque_params_default();
+
+    params.stretch = opaque_stretch_identity;
+    return params;
+}
+
+static ProtobufCBinaryData
+binary(const void *data, size_t size)
+{
+    return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)data};
+}
+
+static int
+complain(const struct rig_conn *conn, const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, conn->error);
+    return -1;
+}
+
+/* ---- Registration ---- */
+
+static int
+register_start(struct rig_user *user, struct rig_conn *conn, struct opaque_client *opaque,
+               uint8_t response_out[OPAQUE_RESPONSE_BYTES])
+{
+    Sotto__Auth__V1__RegisterStartRequest request = SOTTO__AUTH__V1__REGISTER_START_REQUEST__INIT;
+    Sotto__Auth__V1__RegisterStartReply *reply;
+    uint8_t blinded[OPAQUE_REQUEST_BYTES];
+
+    opaque_client_register_start(opaque, password, sizeof(password) - 1, blinded);
+    request.name = user->name;
+    request.request = binary(blinded, sizeof(blinded));
+    if (rig_call(conn, AUTH "RegisterStart", &request.base,
+                 &sotto__auth__v1__register_start_reply__descriptor,
+                 (ProtobufCMessage **)&reply) != 0)
+        return complain(conn, "RegisterStart");
+    if (reply->response.len == OPAQUE_RESPONSE_BYTES)
+        memcpy(response_out, reply->response.data, OPAQUE_RESPONSE_BYTES);
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+    return 0;
+}
+
+static int
+register_finish(struct rig_user *user, struct rig_conn *conn, const uint8_t *record)
+{
+    Sotto__Auth__V1__RegisterFinishRequest request = SOTTO__AUTH__V1__REGISTER_FINISH_REQUEST__INIT;
+    Sotto__Auth__V1__Device device = SOTTO__AUTH__V1__DEVICE__INIT;
+    Sotto__Auth__V1__LoginReply *reply;
+    uint8_t key[16];
+    int result = -1;
+
+    randombytes_buf(key, sizeof(key));
+    device.device_id = binary(user->device_id, 16);
+    device.label = "load";
+    device.user_agent = "sotto-load/1";
+    request.name = user->name;
+    request.record = binary(record, OPAQUE_RECORD_BYTES);
+    request.idempotency_key = binary(key, sizeof(key));
+    request.device = &device;
+    if (rig_call(conn, AUTH "RegisterFinish", &request.base,
+                 &sotto__auth__v1__login_reply__descriptor, (ProtobufCMessage **)&reply) != 0)
+        return complain(conn, "RegisterFinish");
+    if (reply->user_id.len == 16 && reply->refresh_token.len == 32 &&
+        strlen(reply->access_token) < sizeof(user->access_token)) {
+        memcpy(user->user_id, reply->user_id.data, 16);
+        memcpy(user->refresh_token, reply->refresh_token.data, 32);
+        snprintf(user->access_token, sizeof(user->access_token), "%s", reply->access_token);
+        result = 0;
+    }
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+    return result;
+}
+
+static int
+open_account(struct rig_user *user, struct rig_conn *conn)
+{
+    struct opaque_client opaque;
+    struct opaque_params params = cheap_params();
+    uint8_t response[OPAQUE_RESPONSE_BYTES] = {0};
+    uint8_t record[OPAQUE_RECORD_BYTES];
+
+    if (register_start(user, conn, &opaque, response) != 0)
+        return -1;
+    if (opaque_client_register_finish(&opaque, &params, password, sizeof(password) - 1, response,
+                                      record, user->export_key) != OPAQUE_OK)
+        return -1;
+    return register_finish(user, conn, record);
+}
+
+static int
+publish_identity(struct rig_user *user, struct rig_conn *conn)
+{
+    Sotto__Keyx__V1__PublishIdentityRequest request =
+        SOTTO__KEYX__V1__PUBLISH_IDENTITY_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    uint8_t signature[64];
+
+    verify_identity_sign(user->identity_seed, user->user_id, signature);
+    request.identity_key = binary(user->identity_key, 32);
+    request.signature = binary(signature, sizeof(signature));
+    if (rig_call(conn, KEYX "PublishIdentity", &request.base,
+                 &sotto__keyx__v1__publish_identity_reply__descriptor, &reply) != 0)
+        return complain(conn, "PublishIdentity");
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return 0;
+}
+
+static int
+add_device(struct rig_user *user, struct rig_conn *conn)
+{
+    Sotto__Keyx__V1__AddDeviceRequest request = SOTTO__KEYX__V1__ADD_DEVICE_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    verify_cert_make(user->identity_seed, user->user_id, user->device_id, user->device_key,
+                     (uint64_t)time(NULL) * 1000, user->certificate);
+    user->certificate_size = VERIFY_CERT_BYTES;
+    request.certificate = binary(user->certificate, user->certificate_size);
+    request.signature_key = binary(user->device_key, 32);
+    request.label = "load";
+    if (rig_call(conn, KEYX "AddDevice", &request.base,
+                 &sotto__keyx__v1__add_device_reply__descriptor, &reply) != 0)
+        return complain(conn, "AddDevice");
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return 0;
+}
+
+int
+rig_user_register(struct rig_user *user, struct rig_conn *conn, const char *name)
+{
+    uint8_t secret_key[64];
+
+    memset(user, 0, sizeof(*user));
+    snprintf(user->name, sizeof(user->name), "%s", name);
+    randombytes_buf(user->device_id, sizeof(user->device_id));
+    randombytes_buf(user->identity_seed, 32);
+    randombytes_buf(user->device_seed, 32);
+    crypto_sign_seed_keypair(user->identity_key, secret_key, user->identity_seed);
+    crypto_sign_seed_keypair(user->device_key, secret_key, user->device_seed);
+    if (open_account(user, conn) != 0 || rig_user_attach(user, conn) != 0)
+        return -1;
+    if (publish_identity(user, conn) != 0 || add_device(user, conn) != 0)
+        return -1;
+    return 0;
+}
+
+int
+rig_user_attach(const struct rig_user *user, struct rig_conn *conn)
+{
+    Sotto__Auth__V1__AttachRequest request = SOTTO__AUTH__V1__ATTACH_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.access_token = (char *)user->access_token;
+    if (rig_call(conn, AUTH "Attach", &request.base, &sotto__auth__v1__attach_reply__descriptor,
+                 &reply) != 0)
+        return -1;
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return 0;
+}
+
+/* ---- Chats ---- */
+
+static int
+trust_everyone(void *arg, const struct mls_credential_view *credential)
+{
+    (void)arg;
+    (void)credential;
+    return 0;
+}
+
+static uint64_t
+wall_clock(void *arg)
+{
+    (void)arg;
+    return (uint64_t)time(NULL);
+}
+
+static struct mls_lifetime
+lifetime_now(void)
+{
+    uint64_t now = (uint64_t)time(NULL);
+
+    return (struct mls_lifetime){.not_before = now - 3600, .not_after = now + LIFETIME_S};
+}
+
+static struct mls_bytes
+certificate_of(const struct rig_user *user)
+{
+    return (struct mls_bytes){user->certificate, user->certificate_size};
+}
+
+static int
+make_key_package(const struct mls_config *config, const struct rig_user *user,
+                 struct mls_buf *message_out)
+{
+    struct mls_key_package_params params = {
+        .suite = SUITE,
+        .signature_seed = user->device_seed,
+        .identity = certificate_of(user),
+        .lifetime = lifetime_now(),
+    };
+    struct mls_buf private_bundle;
+    int result;
+
+    mls_buf_init(&private_bundle);
+    result = mls_key_package_create(config->provider, &params, message_out, &private_bundle);
+    mls_buf_fini(&private_bundle);
+    return result;
+}
+
+/* A group of users[0] and one commit that adds the others. */
+static int
+make_first_commit(const struct mls_config *config, const uint8_t *chat_id,
+                  struct rig_user *const *users, size_t count, struct mls_buf *packages,
+                  struct mls_buf out[3])
+{
+    struct mls_group_params params = {
+        .suite = SUITE,
+        .group_id = {chat_id, 16},
+        .signature_seed = users[0]->device_seed,
+        .identity = certificate_of(users[0]),
+        .lifetime = lifetime_now(),
+    };
+    struct mls_proposal *adds = calloc(count, sizeof(*adds));
+    struct mls_commit_options options = {.proposals = adds, .proposal_count = count - 1};
+    struct mls_group *group = NULL;
+    int result = adds != NULL ? mls_group_create(config, &params, &group) : -1;
+
+    for (size_t i = 1; i < count && result == 0; i++) {
+        result = make_key_package(config, users[i], &packages[i]);
+        adds[i - 1].type = MLS_PROPOSAL_ADD;
+        adds[i - 1].key_package = (struct mls_bytes){packages[i].data, packages[i].len};
+    }
+    if (result == 0)
+        result = mls_group_commit(group, &options, &out[0], &out[1], &out[2]);
+    mls_group_destroy(&group);
+    free(adds);
+    return result;
+}
+
+static int
+send_create(struct rig_chat *chat, struct rig_conn *conn, size_t members,
+            const struct mls_buf bundle_bytes[3])
+{
+    Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
+    Sotto__Chat__V1__Bundle bundle = SOTTO__CHAT__V1__BUNDLE__INIT;
+    Sotto__Chat__V1__CommitReply *reply;
+
+    bundle.commit = binary(bundle_bytes[0].data, bundle_bytes[0].len);
+    bundle.welcome = binary(bundle_bytes[1].data, bundle_bytes[1].len);
+    bundle.group_info = binary(bundle_bytes[2].data, bundle_bytes[2].len);
+    request.chat_id = binary(chat->chat_id, 16);
+    request.type = members == 2 ? SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT
+                                : SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP;
+    request.mode = SOTTO__CHAT__V1__MODE__MODE_ARCHIVE;
+    request.suite = SUITE;
+    request.first = &bundle;
+    if (rig_call(conn, CHAT "Create", &request.base, &sotto__chat__v1__commit_reply__descriptor,
+                 (ProtobufCMessage **)&reply) != 0)
+        return complain(conn, "Create");
+    chat->epoch = reply->epoch;
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+    return 0;
+}
+
+int
+rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,
+                size_t count)
+{
+    struct mls_config config = {
+        .provider = mls_provider_default(),
+        .check_credential = trust_everyone,
+        .now = wall_clock,
+    };
+    struct mls_buf *packages = calloc(count, sizeof(*packages));
+    struct mls_buf bundle[3];
+    int result;
+
+    if (packages == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        mls_buf_init(&packages[i]);
+    for (size_t i = 0; i < 3; i++)
+        mls_buf_init(&bundle[i]);
+    randombytes_buf(chat->chat_id, 16);
+    result = make_first_commit(&config, chat->chat_id, users, count, packages, bundle);
+    if (result != 0)
+        fprintf(stderr, "load: making a group: %s\n", mls_error_text(result));
+    else
+        result = send_create(chat, conn, count, bundle);
+    for (size_t i = 0; i < count; i++)
+        mls_buf_fini(&packages[i]);
+    for (size_t i = 0; i < 3; i++)
+        mls_buf_fini(&bundle[i]);
+    free(packages);
+    return result;
+}
+
+/* ---- Messages ---- */
+
+static uint8_t *
+put_opaque(uint8_t *at, const void *data, size_t size)
+{
+    if (size < 64) {
+        *at++ = (uint8_t)size;
+    } else {
+        *at++ = (uint8_t)(0x40 | size >> 8);
+        *at++ = (uint8_t)size;
+    }
+    memcpy(at, data, size);
+    return at + size;
+}
+
+size_t
+rig_private_message(const struct rig_chat *chat, size_t size, uint8_t *out)
+{
+    static const uint8_t noise[16 * 1024];
+    uint8_t *at = out;
+
+    *at++ = 0;
+    *at++ = 1; /* ProtocolVersion mls10 */
+    *at++ = 0;
+    *at++ = MLS_WIRE_PRIVATE_MESSAGE;
+    at = put_opaque(at, chat->chat_id, 16);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        *at++ = (uint8_t)(chat->epoch >> shift);
+    *at++ = MLS_CONTENT_APPLICATION;
+    at = put_opaque(at, noise, 0);
+    at = put_opaque(at, noise, 28); /* encrypted_sender_data */
+    at = put_opaque(at, noise, size < sizeof(noise) ? size : sizeof(noise) - 1);
+    return (size_t)(at - out);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accounts and chats of the load rig: registered through the real methods, with a key-stretching function
+ * that costs nothing, because Argon2id runs on clients and is not what a server's bench measures.
+ */
+#ifndef RIG_USER_H
+#define RIG_USER_H
+
+#include "rig_conn.h"
+
+struct rig_user {
+    char name[33];
+    uint8_t user_id[16];
+    uint8_t device_id[16];
+    uint8_t identity_seed[32], device_seed[32];
+    uint8_t identity_key[32], device_key[32];
+    uint8_t certificate[256];
+    size_t certificate_size;
+    char access_token[2049];
+    uint8_t refresh_token[32];
+    uint8_t export_key[64];
+};
+
+struct rig_chat {
+    uint8_t chat_id[16];
+    uint64_t epoch;
+};
+
+/* Registers `name` over an open connection, attaches it, publishes identity and device. 0 or -1. */
+int rig_user_register(struct rig_user *user, struct rig_conn *conn, const char *name);
+
+/* Binds a fresh connection to the user. 0 or -1. */
+int rig_user_attach(const struct rig_user *user, struct rig_conn *conn);
+
+/* Creates a chat of the first user with the others through its attached connection. 0 or -1. */
+int rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,
+                    size_t count);
+
+/* Writes an MLSMessage(PrivateMessage) whose clear part is right for the chat and whose `size` bytes of
+ * ciphertext are noise: the server reads nothing else. Returns its length, at most size + 64. */
+size_t rig_private_message(const struct rig_chat *chat, size_t size, uint8_t *out);
+
+#endif

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""kill -9 of the server at random moments under load, 20 times: nothing acknowledged is lost, nothing is shown twice.
+
+sotto-load keeps the ledger: what was acknowledged, what the readers were shown. The last test is the control: a
+server that acknowledges before its commit loses messages under the same treatment, and the ledger says so.
+"""
+import json
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from load import FAST_LIMITS, start_load  # noqa: E402
+from sotto import wait_object  # noqa: E402
+from tap import comment, main, test  # noqa: E402
+
+KILLS = 20
+PAIRS = 100
+WINDOW = 16
+IN_FLIGHT_AT_LEAST = 100
+SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
+
+
+def kill_under_load(server, load, kills, chance):
+    """Waits each time until enough is in flight, lets a random number of reports pass, kills, starts again."""
+    place = 0
+    place, _ = wait_object(load, lambda found: 'ready' in found, place, seconds=120)
+    for _ in range(kills):
+        for _ in range(chance.randrange(1, 3)):
+            place, _ = wait_object(
+                load, lambda found: found.get('in_flight', 0) >= IN_FLIGHT_AT_LEAST, place)
+        server.kill()
+        server.start()
+    return place
+
+
+def ledger_after_kills(stage, kills, messages, env=None):
+    chance = random.Random(SEED)
+    server = stage.new_server(conf=FAST_LIMITS, env=env)
+    server.start()
+    load = start_load(stage, server, 'ledger', '--pairs', PAIRS, '--window', WINDOW, '--messages',
+                      messages, '--seconds', 120)
+    place = kill_under_load(server, load, kills, chance)
+    _, ledger = wait_object(load, lambda found: found.get('job') == 'ledger', place, seconds=150)
+    code = load.wait()
+    comment(f'seed {SEED}, {kills} kills: {json.dumps(ledger)}')
+    return code, ledger
+
+
+@test
+def twenty_kills_lose_nothing_and_repeat_nothing(stage):
+    code, ledger = ledger_after_kills(stage, KILLS, 4000)
+    assert ledger['lost'] == 0 and ledger['twice'] == 0, ledger
+    assert ledger['out_of_order'] == 0, ledger
+    assert ledger['unacknowledged'] == 0, ledger
+    assert ledger['reconnects'] >= KILLS, ledger
+    assert code == 0, code
+
+
+@test
+def acknowledging_before_the_commit_is_caught(stage):
+    code, ledger = ledger_after_kills(stage, 3, 4000, env={'SOTTO_FAULT': 'ack_early'})
+    assert ledger['lost'] > 0, ledger
+    assert code == 1, code
+
+
+if __name__ == '__main__':
+    main()

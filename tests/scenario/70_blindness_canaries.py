@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""The server is blind: canaries sent through real clients stand nowhere in its database, WAL, logs or memory.
+
+A search that finds nothing proves nothing until it is seen to find, so each place is also searched for something that
+must be there: the server's own name in its memory, a user's name in the database, and canaries planted in copies of
+the files in every dress.
+"""
+import base64
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from canary import sightings  # noqa: E402
+from load import FAST_LIMITS, start_load  # noqa: E402
+from sotto import wait_object  # noqa: E402
+from tap import comment, main, skip, test  # noqa: E402
+
+MESSAGES = 20
+
+
+def canary():
+    return secrets.token_hex(16).encode()
+
+
+def core_dump(stage, server):
+    """The server's memory as gcore writes it. The core is removed with the stage."""
+    if shutil.which('gcore') is None:
+        skip('gcore (package gdb) is not installed')
+    base = stage.folder / 'core'
+    done = subprocess.run(['gcore', '-a', '-o', str(base), str(server.pid)], check=False,
+                          capture_output=True, timeout=120)
+    path = stage.folder / f'core.{server.pid}'
+    assert path.exists(), done.stderr.decode()[-2000:]
+    return path.read_bytes()
+
+
+def places(stage, server):
+    """Every file of the data folder, the log on stderr, and the memory: {name: bytes}."""
+    found = {'memory': core_dump(stage, server), 'stderr': server.log_file.read_bytes()}
+    for path in server.data.rglob('*'):
+        if path.is_file():
+            found[str(path.relative_to(server.data))] = path.read_bytes()
+    return found
+
+
+def assert_blind(found, wanted):
+    for name, blob in found.items():
+        seen = sightings(blob, wanted)
+        assert not seen, f'{name}: {seen}'
+    comment(f'{len(wanted)} canaries, 0 found in {sorted(found)}')
+
+
+def in_database(found, secret):
+    return [name for name, blob in found.items() if '.db' in name and secret in blob]
+
+
+@test
+def messages_and_passwords_of_two_people_are_nowhere(stage):
+    server_name, user_name = f'name-{canary().decode()}', f'u{canary().decode()[:24]}'
+    password, text = f'P1{canary().decode()}', canary()
+    server = stage.server(name=server_name, options=['--log-level', 'debug'])
+    alice = stage.client(user_name, server, password=password)
+    bob = stage.client('bob', server, password=password)
+    alice.run('register', user_name)
+    bob.run('register', 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    for number in range(MESSAGES):
+        alice.run('send', chat, f'{text.decode()} {number}')
+    shown = bob.run('read', chat, '--limit', '100')
+    assert sum(text.decode() in message.get('text', '') for message in shown) == MESSAGES, shown
+
+    found = places(stage, server)
+
+    assert server_name.encode() in found['memory'], 'the search of the memory finds nothing at all'
+    assert in_database(found, user_name.encode()), 'the search of the database finds nothing at all'
+    assert_blind(found, {'message': text, 'password': password.encode()})
+
+
+@test
+def keys_and_tokens_of_a_client_are_nowhere(stage):
+    server = stage.server(conf=FAST_LIMITS, options=['--log-level', 'debug'])
+    load = start_load(stage, server, 'secrets')
+    _, told = wait_object(load, lambda found: 'identity_seed' in found)
+    wanted = {name: bytes.fromhex(value) for name, value in told.items()}
+
+    found = places(stage, server)
+
+    assert_blind(found, wanted)
+    load.kill()
+
+
+@test
+def a_planted_canary_is_found_in_every_place_and_dress(stage):
+    server = stage.server()
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice')
+    found = places(stage, server)
+    planted = canary()
+    forms = {
+        'raw': planted,
+        'hex': planted.hex().encode(),
+        'base64': base64.b64encode(planted),
+        'base64, shifted by one': base64.b64encode(b'x' + planted),
+        'base64, shifted by two': base64.b64encode(b'xy' + planted + b'z'),
+        'UTF-16': planted.decode().encode('utf-16-le'),
+        'zlib': zlib.compress(b'{"text":"' + planted + b'"}'),
+        'base64 in zlib': zlib.compress(base64.b64encode(planted)),
+    }
+    kinds = {'memory', 'stderr'} | {name for name in found if '.db' in name or name.endswith('.log')}
+    assert any(name.endswith('-wal') for name in kinds), json.dumps(sorted(kinds))
+    for name in kinds:
+        blob = found[name]
+        middle = len(blob) // 2
+        assert not sightings(blob, {'canary': planted}), name
+        for dress, form in forms.items():
+            assert sightings(blob[:middle] + form + blob[middle:], {'canary': planted}), (name, dress)
+
+
+if __name__ == '__main__':
+    main()

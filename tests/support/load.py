@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Starting sotto-load (tests/load) against a server of a scenario or a bench."""
+import subprocess
+
+from sotto import program
+
+# A load generator is one address with many accounts: the limits that keep strangers at bay are raised.
+FAST_LIMITS = '''
+limits {
+    unattached_per_address = 20000
+    connections = 20000
+    rate "login"    { per_second = 100000  burst = 100000 }
+    rate "register" { per_second = 100000  burst = 100000 }
+    rate "general"  { per_second = 1000000  burst = 1000000 }
+    rate "send"     { per_second = 1000000  burst = 1000000 }
+}
+'''
+
+
+def start_load(stage, server, job, *options):
+    """Starts a job of sotto-load; its lines of JSON are read with sotto.wait_object.
+    Jobs that hold connections end when the returned process is stopped."""
+    words = [str(option) for option in options]
+    return stage.process([program('sotto-load'), job, '--server', server.tcp, *words],
+                         stage.folder / f'load-{job}.stderr', stdin=subprocess.PIPE)
