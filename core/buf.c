@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See buf.h. Grows by doubling; one byte beyond size is always there for the final NUL. */
 #include "core/buf.h"
+#include "core/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,30 +88,14 @@ buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
 }
 
-/* Bytes of the valid UTF-8 sequence at text, 0 if there is none (RFC 3629). */
-static size_t
-utf8_sequence(const unsigned char *text)
-{
-    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3
-                : text[0] < 0xf5                                                            ? 4
-                                                                                            : 0;
-
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return size;
-}
-
 void
 buf_json(struct buf *buf, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *const end = at + strlen(text);
 
-    while (*at) {
-        const size_t size = utf8_sequence(at);
+    while (at < end) {
+        const size_t size = utf8_sequence(at, (size_t)(end - at));
 
         if (size == 0) {
             buf_puts(buf, "\\ufffd");

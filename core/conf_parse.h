@@ -46,9 +46,14 @@ struct conf_errors {
     size_t count;
 };
 
+struct textpool;
+
 struct conf_tree {
-    struct conf_node *root; /* a block; never NULL after conf_parse_* */
-    void *arena;
+    struct conf_node *root; /* a block; never NULL after a successful parse */
+    /* Set before the parse, may be NULL: what is included from a folder of this name is not spliced in but
+     * becomes a block `<section_dir> "<file name without .conf>"`. */
+    const char *section_dir;
+    struct textpool *pool;
 };
 
 /* Reads a file and what it includes. Returns 0 even if there were errors in the text (see errors);
@@ -59,7 +64,7 @@ int conf_parse_text(struct conf_tree *, const char *file, const char *text, size
                     struct conf_errors *);
 void conf_tree_fini(struct conf_tree *);
 
-/* The child with this key (and title; NULL matches none), or NULL. */
+/* The child with this key (and title; NULL: without title), or NULL. */
 struct conf_node *conf_find(const struct conf_node *block, const char *key, const char *title);
 
 void conf_errors_init(struct conf_errors *);

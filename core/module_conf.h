@@ -13,6 +13,8 @@ struct settings_module;
  * a struct sotto_conf, complete or not. NULL: out of memory. Secrets in it are wiped by module_conf_destroy. */
 struct sotto_conf *module_conf_create(const struct settings *, const struct settings_module *,
                                       const struct sotto_module *, struct conf_errors *errors);
+/* After configure: the module may no longer report errors. */
+void module_conf_configured(struct sotto_conf *);
 void module_conf_destroy(struct sotto_conf **);
 /* Values in force, in the syntax of the file; secrets show as their reference. */
 void module_conf_dump(const struct sotto_conf *, struct buf *out);

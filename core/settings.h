@@ -22,9 +22,7 @@ enum settings_listen_door {
 
 struct settings_listen {
     bool enabled;
-    const char *address;  /* "127.0.0.1:7500", "[::1]:0"; port 0 picks a free one */
-    const char *tls_cert; /* PEM file, or NULL: no TLS */
-    const char *tls_key;
+    const char *address; /* "127.0.0.1:7500", "[::1]:0"; port 0 picks a free one */
 };
 
 struct settings_rate {
@@ -80,7 +78,7 @@ struct settings_module {
     const char *name; /* [a-z][a-z0-9]* */
     bool enabled;
     bool required;
-    const char *conf_file; /* conf/modules/<name>.conf as found beside the conf file; may not exist */
+    const char *conf_file; /* modules/<name>.conf beside the conf file; may not exist */
     const char *file;      /* where the module block stands */
     unsigned line;
 };
@@ -89,7 +87,7 @@ enum settings_action {
     SETTINGS_RUN = 0,
     SETTINGS_CHECK,      /* --check-config */
     SETTINGS_DUMP,       /* --dump-config */
-    SETTINGS_WRITE_CONF, /* --config-doc DIR: writes the commented files */
+    SETTINGS_WRITE_CONF, /* --config-doc DIR: writes the commented files of server and modules there */
     SETTINGS_EXIT,       /* --version, --help: already printed */
 };
 
@@ -101,7 +99,7 @@ struct settings {
     const char *data;       /* absolute */
     const char *module_dir; /* absolute after realpath */
     int64_t io_threads;     /* at least 1 */
-    int64_t core_dumps;     /* bool: RLIMIT_CORE as inherited instead of 0 */
+    bool core_dumps;        /* RLIMIT_CORE as inherited instead of 0 */
     struct settings_listen listen[LISTEN_DOORS];
     struct settings_log log;
     struct settings_limits limits;
@@ -109,9 +107,30 @@ struct settings {
     struct settings_jobs jobs;
     struct settings_module modules[SETTINGS_MODULES_MAX];
     size_t module_count;
-    void *arena;            /* owns the strings */
-    struct conf_tree tree;
+    struct textpool *pool;    /* owns the strings */
+    struct conf_tree tree;  /* includes the files of the modules as blocks `modules "<name>"` */
 };
+
+/* One key: its row and where its value lies in struct settings (bool for BOOL, int64_t for numbers and
+ * ENUM, const char * for text). */
+struct settings_row {
+    struct sotto_conf_row row;
+    size_t offset;
+};
+
+/* One block of the conf file. The first is the root. */
+struct settings_block {
+    const char *parent; /* key of the block around it, or NULL */
+    const char *key, *title;
+    const char *doc;
+    const struct settings_row *rows;
+    size_t count;
+};
+
+extern const struct settings_block settings_blocks[];
+extern const size_t settings_block_count;
+/* Rows of a module block: enabled, required; offsets in struct settings_module. */
+extern const struct settings_block settings_module_block;
 
 /* Reads flags and conf file. argv[0] locates the default module folder. Errors are collected in errors;
  * usage errors (unknown flag) too, as `sottod: …`. Returns 0, or SOTTO_EINVALID when errors has any, or
