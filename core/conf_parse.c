@@ -115,16 +115,18 @@ recover(struct conf_reader *reader)
     conf_token_next(reader);
 }
 
+/* Says what should stand at the token, for a statement of this line. A token of a later line begins the next
+ * statement and is left alone. */
 static void
-syntax_error(struct conf_reader *reader, const char *key, const char *wanted)
+syntax_error(struct conf_reader *reader, const char *key, unsigned line, const char *wanted)
 {
     if (reader->token.kind == TOKEN_END)
-        conf_error(reader->errors, reader->file, reader->token.line, key,
-                   "the file ends where %s should stand", wanted);
-    else if (reader->token.kind != TOKEN_WRONG)
-        conf_error(reader->errors, reader->file, reader->token.line, key, "%s should stand here",
+        conf_error(reader->errors, reader->file, line, key, "the file ends where %s should stand",
                    wanted);
-    recover(reader);
+    else if (reader->token.kind != TOKEN_WRONG)
+        conf_error(reader->errors, reader->file, line, key, "%s should stand here", wanted);
+    if (reader->token.line == line)
+        recover(reader);
 }
 
 static void
@@ -137,7 +139,7 @@ parse_list(struct conf_reader *reader, struct conf_node *list)
         struct conf_node *item;
 
         if (reader->token.kind != TOKEN_WORD && reader->token.kind != TOKEN_STRING) {
-            syntax_error(reader, list->key, "a value or \"]\"");
+            syntax_error(reader, list->key, reader->token.line, "a value or \"]\"");
             return;
         }
         item = node_create(reader, CONF_VALUE, "", reader->token.line);
@@ -155,7 +157,8 @@ parse_list(struct conf_reader *reader, struct conf_node *list)
 
 /* key = …, with the "=" under the eyes. */
 static void
-parse_assignment(struct conf_reader *reader, struct conf_node *block, const char *key, unsigned line)
+parse_assignment(struct conf_reader *reader, struct conf_node *block, const char *key,
+                 unsigned line)
 {
     struct conf_node *node;
 
@@ -173,7 +176,7 @@ parse_assignment(struct conf_reader *reader, struct conf_node *block, const char
         node->text = reader->token.text;
         conf_token_next(reader);
     } else {
-        syntax_error(reader, key, "a value");
+        syntax_error(reader, key, line, "a value");
         return;
     }
     append_unique(reader, block, node);
@@ -255,7 +258,7 @@ parse_block(struct conf_reader *reader, struct conf_node *block, const char *key
         conf_token_next(reader);
     }
     if (!conf_token_is(reader, '{')) {
-        syntax_error(reader, key, "\"{\"");
+        syntax_error(reader, key, line, "\"{\"");
         return;
     }
     if (reader->depth >= CONF_DEPTH_MAX) {
@@ -280,7 +283,7 @@ parse_statement(struct conf_reader *reader, struct conf_node *block)
     const struct conf_token word = reader->token;
 
     if (word.kind != TOKEN_WORD) {
-        syntax_error(reader, NULL, "a key");
+        syntax_error(reader, NULL, word.line, "a key");
         return;
     }
     conf_token_next(reader);
@@ -296,7 +299,7 @@ parse_statement(struct conf_reader *reader, struct conf_node *block)
     else if (conf_token_is(reader, '{') || reader->token.kind == TOKEN_STRING)
         parse_block(reader, block, word.text, word.line);
     else
-        syntax_error(reader, word.text, "\"=\" or \"{\"");
+        syntax_error(reader, word.text, word.line, "\"=\" or \"{\"");
 }
 
 static void
@@ -323,8 +326,8 @@ static int
 parse_into(struct conf_tree *tree, struct conf_node *block, const char *file, const char *text,
            size_t size, int depth, struct conf_errors *errors)
 {
-    struct conf_reader reader = {.tree = tree, .errors = errors, .at = text, .end = text + size,
-                            .line = 1, .depth = depth};
+    struct conf_reader reader = {
+        .tree = tree, .errors = errors, .at = text, .end = text + size, .line = 1, .depth = depth};
 
     reader.file = textpool_copy(tree->pool, file, strlen(file));
     if (!reader.file)

@@ -20,8 +20,8 @@
 #include "sotto/conf.h"
 
 #define CONF_FILE_BYTES_MAX (1024 * 1024)
-#define CONF_DEPTH_MAX 8     /* blocks in blocks, and includes in includes */
-#define CONF_ERRORS_MAX 100  /* more are counted, not kept */
+#define CONF_DEPTH_MAX 8    /* blocks in blocks, and includes in includes */
+#define CONF_ERRORS_MAX 100 /* more are counted, not kept */
 
 enum conf_node_kind {
     CONF_VALUE = 1, /* key = text */

@@ -160,8 +160,8 @@ conf_token_next(struct conf_reader *reader)
         reader->token.kind = TOKEN_MARK;
         reader->token.mark = *reader->at++;
     } else if ((unsigned char)*reader->at < ' ' || *reader->at == 0x7f) {
-        conf_error(reader->errors, reader->file, reader->line, NULL,
-                   "a control character (0x%02x)", (unsigned)(unsigned char)*reader->at);
+        conf_error(reader->errors, reader->file, reader->line, NULL, "a control character (0x%02x)",
+                   (unsigned)(unsigned char)*reader->at);
         conf_token_skip_line(reader);
         reader->token.kind = TOKEN_WRONG;
     } else {

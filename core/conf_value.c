@@ -24,8 +24,8 @@ struct unit {
 /* Largest first: printing takes the first that divides. */
 static const struct unit size_units[] = {
     {"GiB", INT64_C(1) << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 0}};
-static const struct unit duration_units[] = {
-    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
+static const struct unit duration_units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000},
+                                             {"s", 1000},     {"ms", 1},      {NULL, 0}};
 static const struct unit no_units[] = {{NULL, 0}};
 
 static const struct unit *
@@ -110,8 +110,8 @@ check_number(const struct sotto_conf_row *row, const char *text, struct conf_val
         print_number(row->type, row->min, &range);
         buf_puts(&range, " to ");
         print_number(row->type, row->max, &range);
-        error = why_not(why, why_size, "%.40s is out of range, %s is allowed", text,
-                        buf_text(&range));
+        error =
+            why_not(why, why_size, "%.40s is out of range, %s is allowed", text, buf_text(&range));
         buf_fini(&range);
     }
     return error;
@@ -159,8 +159,9 @@ check_text(const struct sotto_conf_row *row, const char *text, char *why, size_t
         return 0;
     }
     if ((row->min || row->max) && (size < row->min || size > row->max))
-        return why_not(why, why_size, "is %" PRId64 " bytes long, %" PRId64 " to %" PRId64
-                       " are allowed", size, row->min, row->max);
+        return why_not(why, why_size,
+                       "is %" PRId64 " bytes long, %" PRId64 " to %" PRId64 " are allowed", size,
+                       row->min, row->max);
     return 0;
 }
 
@@ -291,7 +292,8 @@ distance(const char *a, const char *b)
 
         now[0] = i;
         for (size_t j = 1; j <= columns; j++) {
-            now[j] = least(least(last[j] + 1, now[j - 1] + 1), last[j - 1] + (a[i - 1] != b[j - 1]));
+            now[j] =
+                least(least(last[j] + 1, now[j - 1] + 1), last[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 now[j] = least(now[j], before[j - 2] + 1);
         }

@@ -136,8 +136,8 @@ read_values(struct sotto_conf *conf, const struct conf_node *section,
         if (node)
             take_value(conf, i, node, errors);
         else if (row->flags & SOTTO_CONF_REQUIRED)
-            conf_error(errors, conf->settings->conf_file ? conf->settings->conf_file
-                                                         : conf->settings->file,
+            conf_error(errors,
+                       conf->settings->conf_file ? conf->settings->conf_file : conf->settings->file,
                        0, row->name, "has to be set (module \"%s\")", conf->module->name);
         resolve(conf, i, settings, errors);
     }
@@ -212,8 +212,10 @@ module_conf_document(const struct sotto_module *module, struct buf *out)
     const struct sotto_conf_row *rows = module->config.items;
 
     buf_printf(out, "# The module \"%s\": %s\n", module->name, module->summary);
-    buf_puts(out, "# Every key is here with its preset; what stands behind a \"#\" is in force unless it is "
-                  "written\n# otherwise. Made by `sottod --config-doc`.\n");
+    buf_puts(
+        out,
+        "# Every key is here with its preset; what stands behind a \"#\" is in force unless it is "
+        "written\n# otherwise. Made by `sottod --config-doc`.\n");
     for (uint32_t i = 0; i < module->config.count; i++) {
         buf_puts(out, "\n");
         conf_text_row(out, 0, &rows[i]);
@@ -254,7 +256,7 @@ conf_get_string(const struct sotto_conf *conf, const char *key)
 }
 
 static void SOTTO_PRINTF(3, 4)
-conf_report(const struct sotto_conf *conf, const char *key, const char *format, ...)
+    conf_report(const struct sotto_conf *conf, const char *key, const char *format, ...)
 {
     const struct slot *slot = &conf->slots[need_index(conf, key)];
     va_list args;

@@ -98,11 +98,13 @@ refuse(const char *door, const char *address, struct sotto_err *err)
     if (errno == EADDRINUSE)
         return sotto_err_set(err, SOTTO_EIO,
                              "listen \"%s\": %s is in use by another program; stop it, or choose "
-                             "another port (0 takes a free one)", door, address);
+                             "another port (0 takes a free one)",
+                             door, address);
     if (errno == EADDRNOTAVAIL)
         return sotto_err_set(err, SOTTO_EIO,
                              "listen \"%s\": this machine has no address %s; use one of its own, "
-                             "0.0.0.0 or [::]", door, address);
+                             "0.0.0.0 or [::]",
+                             door, address);
     if (errno == EACCES)
         return sotto_err_set(err, SOTTO_EIO,
                              "listen \"%s\": not allowed to use %s; take a port from 1024 up", door,

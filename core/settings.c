@@ -62,8 +62,8 @@ set_presets(void *base, const struct settings_block *block)
         struct conf_value value = {0};
         char why[256];
 
-        if (row->row.preset && conf_check_value(&row->row, row->row.preset, &value, why,
-                                                sizeof(why)) != 0)
+        if (row->row.preset &&
+            conf_check_value(&row->row, row->row.preset, &value, why, sizeof(why)) != 0)
             abort(); /* a row that contradicts itself */
         set_value(base, row, &value);
     }

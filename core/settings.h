@@ -31,20 +31,20 @@ struct settings_rate {
 };
 
 struct settings_limits {
-    int64_t connections;                /* open at once, all doors */
-    int64_t unattached_per_address;     /* connections before Attach of one address (IPv6: /64) */
-    int64_t attach_ms;                  /* a connection must attach within */
-    int64_t unattached_frame_bytes;     /* largest frame before Attach */
-    int64_t frame_bytes;                /* largest frame after it */
-    int64_t send_queue_bytes;           /* queued to one reader before it is closed as slow */
-    int64_t calls_in_flight;            /* of one connection; more are not read from the socket */
-    int64_t ping_after_ms;              /* of silence */
-    int64_t idle_ms;                    /* of silence, then the connection is closed */
-    int64_t logic_queue_items;          /* calls queued to the logic loop */
-    int64_t logic_queue_bytes;          /* their bytes */
-    int64_t rate_table_entries;         /* accounts and addresses that the rate limiter remembers */
-    int64_t drain_ms;                   /* how long SIGTERM waits for open requests */
-    int64_t callback_warn_ms;           /* a module callback over this is logged */
+    int64_t connections;            /* open at once, all doors */
+    int64_t unattached_per_address; /* connections before Attach of one address (IPv6: /64) */
+    int64_t attach_ms;              /* a connection must attach within */
+    int64_t unattached_frame_bytes; /* largest frame before Attach */
+    int64_t frame_bytes;            /* largest frame after it */
+    int64_t send_queue_bytes;       /* queued to one reader before it is closed as slow */
+    int64_t calls_in_flight;        /* of one connection; more are not read from the socket */
+    int64_t ping_after_ms;          /* of silence */
+    int64_t idle_ms;                /* of silence, then the connection is closed */
+    int64_t logic_queue_items;      /* calls queued to the logic loop */
+    int64_t logic_queue_bytes;      /* their bytes */
+    int64_t rate_table_entries;     /* accounts and addresses that the rate limiter remembers */
+    int64_t drain_ms;               /* how long SIGTERM waits for open requests */
+    int64_t callback_warn_ms;       /* a module callback over this is logged */
     struct settings_rate rates[SETTINGS_RATES]; /* by enum sotto_rate */
 };
 
@@ -60,13 +60,13 @@ struct settings_log {
 struct settings_store {
     const char *file;
     int64_t readers;
-    int64_t batch_jobs;        /* largest number of jobs in one transaction */
+    int64_t batch_jobs; /* largest number of jobs in one transaction */
     int64_t queue_jobs;
     int64_t queue_bytes;
-    int64_t cache_bytes;       /* SQLite's page cache of each connection */
-    int64_t busy_ms;           /* how long a locked file is waited for */
-    bool check_at_start;       /* PRAGMA quick_check */
-    const char *vfs;           /* only in builds with fault switches: name of an SQLite VFS */
+    int64_t cache_bytes; /* SQLite's page cache of each connection */
+    int64_t busy_ms;     /* how long a locked file is waited for */
+    bool check_at_start; /* PRAGMA quick_check */
+    const char *vfs;     /* only in builds with fault switches: name of an SQLite VFS */
 };
 
 struct settings_jobs {
@@ -93,8 +93,8 @@ enum settings_action {
 
 struct settings {
     enum settings_action action;
-    const char *conf_path;  /* NULL: no conf file, defaults only */
-    const char *conf_doc;   /* --config-doc */
+    const char *conf_path; /* NULL: no conf file, defaults only */
+    const char *conf_doc;  /* --config-doc */
     const char *name;
     const char *data;       /* absolute */
     const char *module_dir; /* absolute after realpath */
@@ -107,8 +107,8 @@ struct settings {
     struct settings_jobs jobs;
     struct settings_module modules[SETTINGS_MODULES_MAX];
     size_t module_count;
-    struct textpool *pool;    /* owns the strings */
-    struct conf_tree tree;  /* includes the files of the modules as blocks `modules "<name>"` */
+    struct textpool *pool; /* owns the strings */
+    struct conf_tree tree; /* includes the files of the modules as blocks `modules "<name>"` */
 };
 
 /* One key: its row and where its value lies in struct settings (bool for BOOL, int64_t for numbers and

@@ -158,10 +158,12 @@ settings_dump(const struct settings *settings, struct buf *out)
 void
 settings_document(struct buf *out)
 {
-    buf_puts(out, "# The conf file of sottod. Every key is here with its preset; what stands behind a \"#\" is in\n"
-                  "# force unless it is written otherwise. Units: ms s m h d, and B KiB MiB GiB. ${NAME} is\n"
-                  "# a variable of the environment. `sottod -c FILE --check-config` finds every mistake.\n"
-                  "# Made by `sottod --config-doc`.\n\n");
+    buf_puts(
+        out,
+        "# The conf file of sottod. Every key is here with its preset; what stands behind a \"#\" is in\n"
+        "# force unless it is written otherwise. Units: ms s m h d, and B KiB MiB GiB. ${NAME} is\n"
+        "# a variable of the environment. `sottod -c FILE --check-config` finds every mistake.\n"
+        "# Made by `sottod --config-doc`.\n\n");
     for (size_t i = 0; i < settings_block_count; i++)
         if (!settings_blocks[i].parent)
             print_block(out, 0, NULL, &settings_blocks[i]);

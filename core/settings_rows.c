@@ -6,10 +6,10 @@
  */
 #include "core/settings.h"
 
-#define KEY(member, key, kind, value, ...)                                                         \
-    {                                                                                              \
-        .row = {.name = (key), .type = (kind), .preset = (value), __VA_ARGS__},                    \
-        .offset = offsetof(struct settings, member)                                                \
+#define KEY(member, key, kind, value, ...)                                      \
+    {                                                                           \
+        .row = {.name = (key), .type = (kind), .preset = (value), __VA_ARGS__}, \
+        .offset = offsetof(struct settings, member)                             \
     }
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -20,20 +20,21 @@ static const struct settings_row root_rows[] = {
         .doc = "Folder of everything that the server writes: database, log, files. Made with mode "
                "0700 if it is not there. A relative path counts from the working directory."),
     KEY(module_dir, "module_dir", SOTTO_CONF_STRING, NULL, .min = 1, .max = 4096,
-        .doc = "Folder of the modules. Preset: modules/ beside the program, else the folder that it "
-               "was installed with. Only its owner may be able to write there."),
+        .doc =
+            "Folder of the modules. Preset: modules/ beside the program, else the folder that it "
+            "was installed with. Only its owner may be able to write there."),
     KEY(io_threads, "io_threads", SOTTO_CONF_INT, "0", .min = 0, .max = 64,
         .doc = "Threads for connections. 0: one less than there are cores, at least one."),
     KEY(core_dumps, "core_dumps", SOTTO_CONF_BOOL, "no",
         .doc = "Whether a crash may write a core dump. A dump contains keys and tokens."),
 };
 
-#define LISTEN_ROWS(door, is_enabled, where)                                                       \
-    {                                                                                              \
-        KEY(listen[door].enabled, "enabled", SOTTO_CONF_BOOL, is_enabled,                          \
-            .doc = "Whether this door is there."),                                                 \
-        KEY(listen[door].address, "address", SOTTO_CONF_STRING, where, .min = 1, .max = 64,        \
-            .doc = "Address and port; IPv6 in brackets, port 0 takes a free one."),                \
+#define LISTEN_ROWS(door, is_enabled, where)                                                    \
+    {                                                                                           \
+        KEY(listen[door].enabled, "enabled", SOTTO_CONF_BOOL, is_enabled,                       \
+            .doc = "Whether this door is there."),                                              \
+            KEY(listen[door].address, "address", SOTTO_CONF_STRING, where, .min = 1, .max = 64, \
+                .doc = "Address and port; IPv6 in brackets, port 0 takes a free one."),         \
     }
 static const struct settings_row tcp_rows[] = LISTEN_ROWS(LISTEN_TCP, "yes", "127.0.0.1:7500");
 static const struct settings_row http_rows[] = LISTEN_ROWS(LISTEN_HTTP, "no", "127.0.0.1:7580");
@@ -84,15 +85,16 @@ static const struct settings_row limit_rows[] = {
     KEY(limits.drain_ms, "drain_timeout", SOTTO_CONF_DURATION, "5s", .min = 0, .max = 60000,
         .doc = "How long SIGTERM waits for open requests."),
     KEY(limits.callback_warn_ms, "callback_warn", SOTTO_CONF_DURATION, "5ms", .min = 1,
-        .max = 10000, .doc = "A module that holds the logic thread for longer is named in the log."),
+        .max = 10000,
+        .doc = "A module that holds the logic thread for longer is named in the log."),
 };
 
-#define RATE_ROWS(class, rate, bucket)                                                             \
-    {                                                                                              \
-        KEY(limits.rates[class].per_second, "per_second", SOTTO_CONF_INT, rate, .min = 1,          \
-            .max = 1000000, .doc = "Calls a second, of one account or address."),                  \
-        KEY(limits.rates[class].burst, "burst", SOTTO_CONF_INT, bucket, .min = 1, .max = 1000000,  \
-            .doc = "How many may come at once after a pause."),                                    \
+#define RATE_ROWS(class, rate, bucket)                                                    \
+    {                                                                                     \
+        KEY(limits.rates[class].per_second, "per_second", SOTTO_CONF_INT, rate, .min = 1, \
+            .max = 1000000, .doc = "Calls a second, of one account or address."),         \
+            KEY(limits.rates[class].burst, "burst", SOTTO_CONF_INT, bucket, .min = 1,     \
+                .max = 1000000, .doc = "How many may come at once after a pause."),       \
     }
 static const struct settings_row general_rows[] = RATE_ROWS(SOTTO_RATE_GENERAL, "100", "200");
 static const struct settings_row login_rows[] = RATE_ROWS(SOTTO_RATE_LOGIN, "5", "10");
@@ -125,17 +127,19 @@ static const struct settings_row job_rows[] = {
         .doc = "Jobs of one module that are queued or running; more are refused."),
 };
 
-#define BLOCK(around, name, label, text, table)                                                    \
-    {                                                                                              \
-        .parent = (around), .key = (name), .title = (label), .doc = (text), .rows = (table),       \
-        .count = COUNT(table)                                                                      \
+#define BLOCK(around, name, label, text, table)                                              \
+    {                                                                                        \
+        .parent = (around), .key = (name), .title = (label), .doc = (text), .rows = (table), \
+        .count = COUNT(table)                                                                \
     }
 const struct settings_block settings_blocks[] = {
     BLOCK(NULL, "", NULL, "The server.", root_rows),
     BLOCK(NULL, "listen", "tcp", "Frames over TCP: the terminal client.", tcp_rows),
     BLOCK(NULL, "listen", "http", "HTTP and WebSocket: browsers, curl.", http_rows),
-    BLOCK(NULL, "listen", "admin", "/healthz, /metrics and /api/schema. Asks for no password: keep "
-                                   "it on loopback.", admin_rows),
+    BLOCK(NULL, "listen", "admin",
+          "/healthz, /metrics and /api/schema. Asks for no password: keep "
+          "it on loopback.",
+          admin_rows),
     BLOCK(NULL, "log", NULL, "The log.", log_rows),
     BLOCK(NULL, "limits", NULL, "What one client may cost.", limit_rows),
     BLOCK("limits", "rate", "general", "Rate of all calls that are in no other class.",
@@ -149,10 +153,14 @@ const struct settings_block settings_blocks[] = {
 const size_t settings_block_count = COUNT(settings_blocks);
 
 static const struct settings_row module_rows[] = {
-    {.row = {.name = "enabled", .type = SOTTO_CONF_BOOL, .preset = "yes",
+    {.row = {.name = "enabled",
+             .type = SOTTO_CONF_BOOL,
+             .preset = "yes",
              .doc = "Whether the module is loaded."},
      .offset = offsetof(struct settings_module, enabled)},
-    {.row = {.name = "required", .type = SOTTO_CONF_BOOL, .preset = "yes",
+    {.row = {.name = "required",
+             .type = SOTTO_CONF_BOOL,
+             .preset = "yes",
              .doc = "no: start without it when it cannot be loaded, configured or started."},
      .offset = offsetof(struct settings_module, required)},
 };

@@ -29,11 +29,8 @@ static int
 teardown(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
-
     conf_tree_fini(&f->tree);
     conf_errors_fini(&f->errors);
-    snprintf(command, sizeof(command), "%s/modules", f->dir);
     free(f);
     return 0;
 }
@@ -101,14 +98,15 @@ all_mistakes_are_reported_with_their_lines(void **state)
     parse(f, "a = 1\nb 2\nc =\nd = \"open\na = 3\ne = 5\n}\nUPPER = 1\nblock {\n");
 
     assert_int_equal(f->errors.count, 7);
-    assert_string_equal(buf_text(&f->errors.text),
-                        "test.conf:2: b: \"=\" or \"{\" should stand here\n"
-                        "test.conf:4: c: a value should stand here\n"
-                        "test.conf:4: the text in quotes does not end on this line\n"
-                        "test.conf:5: a: stands here for the second time, first in test.conf:1\n"
-                        "test.conf:7: \"}\" without a block\n"
-                        "test.conf:8: UPPER: is no key: keys are made of a-z, 0-9, \"_\" and \"-\"\n"
-                        "test.conf:9: block: the block has no closing \"}\"\n");
+    assert_string_equal(
+        buf_text(&f->errors.text),
+        "test.conf:2: b: \"=\" or \"{\" should stand here\n"
+        "test.conf:3: c: a value should stand here\n"
+        "test.conf:4: the text in quotes does not end on this line\n"
+        "test.conf:5: a: stands here for the second time, first in test.conf:1\n"
+        "test.conf:7: \"}\" without a block\n"
+        "test.conf:8: UPPER: is no key: keys are made of a-z, 0-9, \"_\" and \"-\"\n"
+        "test.conf:9: block: the block has no closing \"}\"\n");
     assert_string_equal(value(f->tree.root, "e"), "5");
 }
 
@@ -120,8 +118,10 @@ a_doubled_block_is_an_error_two_titles_are_not(void **state)
     parse(f, "m \"a\" {}\nm \"b\" {}\nm \"a\" {}\nk = 1\nk { }\n");
 
     assert_int_equal(f->errors.count, 2);
-    assert_non_null(strstr(buf_text(&f->errors.text), "test.conf:3: m: stands here for the second"));
-    assert_non_null(strstr(buf_text(&f->errors.text), "test.conf:5: k: stands here for the second"));
+    assert_non_null(
+        strstr(buf_text(&f->errors.text), "test.conf:3: m: stands here for the second"));
+    assert_non_null(
+        strstr(buf_text(&f->errors.text), "test.conf:5: k: stands here for the second"));
 }
 
 static void
@@ -152,8 +152,9 @@ includes_are_relative_and_sections_get_their_own_block(void **state)
 
     snprintf(path, sizeof(path), "%s/modules", f->dir);
     assert_ok(mkdir(path, 0700));
-    write_file(f, "main.conf", "include \"more.conf\"\ninclude \"modules/*.conf\"\n"
-                               "include \"none/*.conf\"\ninclude \"absent.conf\"\n");
+    write_file(f, "main.conf",
+               "include \"more.conf\"\ninclude \"modules/*.conf\"\n"
+               "include \"none/*.conf\"\ninclude \"absent.conf\"\n");
     write_file(f, "more.conf", "a = 1\nb b\n");
     write_file(f, "modules/chat.conf", "window = 10m\n");
     write_file(f, "modules/auth.conf", "window = 20m\n");
@@ -200,7 +201,8 @@ binary_and_control_characters_are_refused(void **state)
 static void
 every_truncation_of_a_file_is_survived(void **state)
 {
-    static const char text[] = "a = \"${HOME}\\n\" l=[1,2,]\nb \"t\" { c { d = 5s; } }\ninclude \"x\"\n";
+    static const char text[] =
+        "a = \"${HOME}\\n\" l=[1,2,]\nb \"t\" { c { d = 5s; } }\ninclude \"x\"\n";
     struct fixture *f = *state;
 
     for (size_t size = 0; size < sizeof(text); size++) {
@@ -230,22 +232,32 @@ numbers_have_units_and_bounds(void **state)
         const char *text;
         int64_t number;
     } good[] = {
-        {SOTTO_CONF_INT, "-5", -5},          {SOTTO_CONF_SIZE, "16MiB", 16 << 20},
-        {SOTTO_CONF_SIZE, "0", 0},           {SOTTO_CONF_SIZE, "7B", 7},
-        {SOTTO_CONF_DURATION, "30s", 30000}, {SOTTO_CONF_DURATION, "250ms", 250},
-        {SOTTO_CONF_DURATION, "7d", 604800000}, {SOTTO_CONF_BOOL, "yes", 1},
+        {SOTTO_CONF_INT, "-5", -5},
+        {SOTTO_CONF_SIZE, "16MiB", 16 << 20},
+        {SOTTO_CONF_SIZE, "0", 0},
+        {SOTTO_CONF_SIZE, "7B", 7},
+        {SOTTO_CONF_DURATION, "30s", 30000},
+        {SOTTO_CONF_DURATION, "250ms", 250},
+        {SOTTO_CONF_DURATION, "7d", 604800000},
+        {SOTTO_CONF_BOOL, "yes", 1},
         {SOTTO_CONF_ENUM, "green", 1},
     };
     static const struct {
         enum sotto_conf_type type;
         const char *text;
     } bad[] = {
-        {SOTTO_CONF_INT, ""},          {SOTTO_CONF_INT, "5x"},
-        {SOTTO_CONF_INT, "99999999999999999999"}, {SOTTO_CONF_SIZE, "16"},
-        {SOTTO_CONF_SIZE, "16MB"},     {SOTTO_CONF_SIZE, "99999999999GiB"},
-        {SOTTO_CONF_SIZE, "-1KiB"},    {SOTTO_CONF_DURATION, "5"},
-        {SOTTO_CONF_DURATION, "5 s"},  {SOTTO_CONF_BOOL, "true"},
-        {SOTTO_CONF_ENUM, "gree"},     {SOTTO_CONF_ENUM, "red|green"},
+        {SOTTO_CONF_INT, ""},
+        {SOTTO_CONF_INT, "5x"},
+        {SOTTO_CONF_INT, "99999999999999999999"},
+        {SOTTO_CONF_SIZE, "16"},
+        {SOTTO_CONF_SIZE, "16MB"},
+        {SOTTO_CONF_SIZE, "99999999999GiB"},
+        {SOTTO_CONF_SIZE, "-1KiB"},
+        {SOTTO_CONF_DURATION, "5"},
+        {SOTTO_CONF_DURATION, "5 s"},
+        {SOTTO_CONF_BOOL, "true"},
+        {SOTTO_CONF_ENUM, "gree"},
+        {SOTTO_CONF_ENUM, "red|green"},
         {SOTTO_CONF_SECRET, "hunter2"},
     };
     const struct sotto_conf_row bounded = {.type = SOTTO_CONF_DURATION, .min = 1000, .max = 60000};
@@ -296,7 +308,7 @@ a_secret_that_others_may_read_is_refused(void **state)
     free(content);
     setenv("SOTTO_TEST_SECRET", "", 1);
     assert_fails(conf_read_secret("env:SOTTO_TEST_SECRET", &content, why, sizeof(why)),
-              SOTTO_EINVALID);
+                 SOTTO_EINVALID);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -58,7 +58,8 @@ write_file(const struct fixture *f, const char *name, const char *text)
 static int
 load(struct fixture *f, const char *a, const char *b, const char *c, const char *d)
 {
-    char *argv[] = {(char *)"sottod", (char *)"-c", f->conf, (char *)a, (char *)b, (char *)c, (char *)d};
+    char *argv[] = {(char *)"sottod", (char *)"-c", f->conf,  (char *)a,
+                    (char *)b,        (char *)c,    (char *)d};
     int argc = 3;
 
     while (argc < 7 && argv[argc])
@@ -94,8 +95,9 @@ flags_win_over_the_file(void **state)
 {
     struct fixture *f = *state;
 
-    write_file(f, "sotto.conf", "name = file\nlisten \"tcp\" { address = 127.0.0.1:1 }\n"
-                                "data = /tmp/x\nlog { file = a.log level = warn }\n");
+    write_file(f, "sotto.conf",
+               "name = file\nlisten \"tcp\" { address = 127.0.0.1:1 }\n"
+               "data = /tmp/x\nlog { file = a.log level = warn }\n");
     assert_ok(load(f, "--listen-tcp", "127.0.0.1:0", "--listen-admin", "-"));
 
     assert_string_equal(f->settings.name, "file");
@@ -126,8 +128,10 @@ every_mistake_of_the_file_and_the_flags_is_reported(void **state)
     assert_non_null(strstr(text, "sotto.conf:2: io_threads: \"many\" is not a whole number\n"));
     assert_non_null(strstr(text, "sotto.conf:3: listen: no such block \"tpc\"\n"));
     assert_non_null(strstr(text, "listen: tcp: nowhere is not ADDR:PORT"));
-    assert_non_null(strstr(text, "sotto.conf:6: send_queue: 1GiB is out of range, 64KiB to 256KiB"));
-    assert_non_null(strstr(text, "sotto.conf:7: per_secnd: unknown key, did you mean \"per_second\"?"));
+    assert_non_null(
+        strstr(text, "sotto.conf:6: send_queue: 1GiB is out of range, 64KiB to 256KiB"));
+    assert_non_null(
+        strstr(text, "sotto.conf:7: per_secnd: unknown key, did you mean \"per_second\"?"));
     assert_non_null(strstr(text, "sotto.conf:9: module: needs a name in quotes"));
     assert_non_null(strstr(text, "sotto.conf:10: enabeld: unknown key, did you mean \"enabled\"?"));
     assert_non_null(strstr(text, "sotto.conf:11: log: "));
@@ -141,8 +145,9 @@ a_dump_reads_back_as_the_same_settings(void **state)
     struct fixture *f = *state;
     struct buf first = {0}, second = {0};
 
-    write_file(f, "sotto.conf", "name = \"a \\\"b\\\"\"\nmodule \"chat\" { required = no }\n"
-                                "limits { rate \"send\" { burst = 77 } }\n");
+    write_file(f, "sotto.conf",
+               "name = \"a \\\"b\\\"\"\nmodule \"chat\" { required = no }\n"
+               "limits { rate \"send\" { burst = 77 } }\n");
     assert_ok(load(f, NULL, NULL, NULL, NULL));
     settings_dump(&f->settings, &first);
     write_file(f, "sotto.conf", buf_text(&first));
@@ -230,7 +235,8 @@ mistakes_in_a_module_file_carry_file_and_line(void **state)
     struct sotto_conf *conf = load_module(f, "\nwindwo = 20m\nmode = medium\nopen = [yes]\n");
     const char *text = buf_text(&f->errors.text);
 
-    assert_non_null(strstr(text, "modules/demo.conf:2: windwo: unknown key, did you mean \"window\"?"));
+    assert_non_null(
+        strstr(text, "modules/demo.conf:2: windwo: unknown key, did you mean \"window\"?"));
     assert_non_null(strstr(text, "modules/demo.conf:3: mode: \"medium\" is not one of fast|slow"));
     assert_non_null(strstr(text, "modules/demo.conf:4: open: needs one value"));
     assert_non_null(strstr(text, "modules/demo.conf: key: has to be set (module \"demo\")"));
