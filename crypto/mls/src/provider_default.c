@@ -75,10 +75,12 @@ static int
 default_hmac_sha256(void *ctx, struct mls_bytes key, const struct mls_bytes *parts, size_t count,
                     uint8_t out[MLS_HASH_BYTES])
 {
+    static const uint8_t no_key[1];
     crypto_auth_hmacsha256_state state;
 
     (void)ctx;
-    crypto_auth_hmacsha256_init(&state, key.data, key.len);
+    /* An empty key is legal (the salt of HKDF), a null pointer is not. */
+    crypto_auth_hmacsha256_init(&state, key.len ? key.data : no_key, key.len);
     for (size_t i = 0; i < count; i++)
         if (parts[i].len)
             crypto_auth_hmacsha256_update(&state, parts[i].data, parts[i].len);

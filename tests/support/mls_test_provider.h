@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A provider for MLS tests over the default one: it fails the n-th allocation, counts blocks that
+ * are still alive, and notices a block that comes back with anything but zeros in it, because the
+ * library wipes whatever it frees. Its random bytes can be made to repeat.
+ *
+ *     struct mls_test_provider tp;
+ *     mls_test_provider_init(&tp);
+ *     tp.fail_at = 3;                     the third allocation from now fails, once
+ *     call(&tp.table, ...);
+ *     mls_test_provider_check(&tp);       nothing alive, nothing unwiped
+ */
+#ifndef SOTTO_MLS_TEST_PROVIDER_H
+#define SOTTO_MLS_TEST_PROVIDER_H
+
+#include <stdbool.h>
+
+#include "mls/provider.h"
+
+struct mls_test_provider {
+    struct mls_provider table; /* hand &tp.table to the library; the struct must not move */
+    size_t calls;              /* allocations asked for */
+    size_t fail_at;            /* 0: none; counted from 1 */
+    size_t live;               /* blocks not freed */
+    size_t bytes;              /* bytes alive */
+    size_t unwiped;            /* blocks freed with content */
+    bool fixed_random;         /* random bytes come from `counter` */
+    uint64_t counter;
+};
+
+void mls_test_provider_init(struct mls_test_provider *tp);
+
+/* Fails the running test when a block is alive or one was freed with content. */
+void mls_test_provider_check(const struct mls_test_provider *tp);
+
+#endif
