@@ -10,6 +10,7 @@ help:
 	@echo 'make            build everything into build/'
 	@echo 'make test       install what is missing, build, run every test'
 	@echo 'make bench      build the release preset, measure, print one table (build/bench.json)'
+	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
@@ -33,6 +34,12 @@ bench:
 	@test -f build-release/build.ninja || cmake --preset release
 	@cmake --build build-release
 	@tests/bench/run
+
+check:
+	@scripts/bootstrap check
+	@test -f build/build.ninja || cmake --preset dev
+	@cmake --build build
+	@scripts/check
 
 asan tsan:
 	@scripts/bootstrap test
