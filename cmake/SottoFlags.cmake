@@ -38,7 +38,7 @@ target_compile_definitions(sotto_flags INTERFACE _GNU_SOURCE)
 
 target_compile_options(sotto_flags INTERFACE
     -Wall -Wextra $<$<BOOL:${SOTTO_WERROR}>:-Werror>
-    -Wshadow -Wvla -Wundef -Wwrite-strings -Wpointer-arith -Wformat=2 -Wdate-time
+    -Wshadow -Wvla -Wundef -Wpointer-arith -Wformat=2 -Wdate-time
     -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -fno-common
     # __FILE__ (asserts, logs) names a file of the project, not of the machine that built it.

@@ -22,7 +22,7 @@ function(sotto_proto target proto)
     cmake_path(GET path PARENT_PATH folder)
     cmake_path(GET path STEM LAST_ONLY name)
 
-    set(out "${PROJECT_BINARY_DIR}/proto/${target}")
+    set(out "${CMAKE_BINARY_DIR}/proto/${target}")
     set(code "${out}/${folder}/${name}.pb-c.c")
     set(desc "${out}/${name}.desc")
     file(MAKE_DIRECTORY "${out}/${folder}")

@@ -108,7 +108,7 @@ function(sotto_add_module)
     add_library(module_${arg_NAME} MODULE)
     set_target_properties(module_${arg_NAME} PROPERTIES
         PREFIX "" OUTPUT_NAME "${arg_NAME}" LINKER_LANGUAGE C
-        LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/modules"
+        LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/modules"
         LINK_DEPENDS "${exports}")
     target_link_libraries(module_${arg_NAME} PRIVATE ${objects} sotto_flags)
     target_link_options(module_${arg_NAME} PRIVATE "-Wl,--version-script=${exports}")

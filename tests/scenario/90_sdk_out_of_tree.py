@@ -4,7 +4,7 @@
 import shutil
 import subprocess
 
-from sotto import BUILD, SOURCE
+from sotto import BUILD, SOURCE, program
 from tap import main, test
 
 
@@ -49,6 +49,7 @@ def the_module_exports_its_entry_and_nothing_else(stage):
 
 @test
 def the_real_server_loads_it_and_answers_its_method(stage):
+    program('sottod')
     modules = build_echo(stage) / 'modules'
     for other in ('auth', 'keyx', 'chat'):
         shutil.copy(BUILD / 'modules' / f'{other}.so', modules)

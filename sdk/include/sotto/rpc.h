@@ -93,14 +93,14 @@ sotto_reply(struct sotto_req *req, const ProtobufCMessage *out)
 static inline void
 sotto_fail(struct sotto_req *req, int error, const char *text)
 {
-    req->api->fail(req, error, NULL, text);
+    (req->api->fail)(req, error, NULL, text); /* in parentheses: cmocka has a macro of this name */
 }
 
 static inline void
 sotto_fail_details(struct sotto_req *req, int error, const ProtobufCMessage *details,
                    const char *text)
 {
-    req->api->fail(req, error, details, text);
+    (req->api->fail)(req, error, details, text);
 }
 
 #endif
