@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "hpke.h"
+#include "mls_test_provider.h"
 #include "vectors.h"
 
 static const char FILE_NAME[] = "mls/crypto-basics.json";
@@ -305,6 +306,34 @@ expand_refuses_lengths_outside_its_range(void **state)
     assert_ok(mls_expand_with_label(&c, secret, "l", mls_bytes_empty(), out, sizeof out - 1));
 }
 
+static void
+signing_without_memory_says_so_and_leaks_nothing(void **state)
+{
+    (void)state;
+    const uint8_t seed[MLS_ED25519_SEED_BYTES] = {3};
+    static const uint8_t content[300];
+    const struct mls_bytes bytes = mls_bytes(content, sizeof content);
+    uint8_t pub[MLS_ED25519_PUBLIC_BYTES], signature[MLS_ED25519_SIGNATURE_BYTES];
+    struct mls_crypto c = crypto_for(3);
+
+    assert_ok(mls_signature_public(&c, seed, pub));
+    assert_ok(mls_sign_with_label(&c, seed, "l", bytes, signature));
+    for (size_t n = 1; n <= 3; n++) {
+        struct mls_test_provider tp;
+        int rc = n < 3 ? MLS_ENOMEM : 0; /* the labelled content grows once */
+
+        mls_test_provider_init(&tp);
+        assert_ok(mls_crypto_init(&c, &tp.table, 3));
+        tp.fail_at = n;
+        assert_fails(mls_sign_with_label(&c, seed, "l", bytes, signature), rc);
+        tp.calls = 0;
+        assert_fails(mls_verify_with_label(&c, mls_bytes(pub, sizeof pub), "l", bytes,
+                                           mls_bytes(signature, sizeof signature)),
+                     rc);
+        mls_test_provider_check(&tp);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(official_vectors_of_suite_1_hold),
     cmocka_unit_test(official_vectors_of_suite_3_hold),
@@ -313,6 +342,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(unusable_public_keys_are_refused),
     cmocka_unit_test(every_flipped_byte_of_a_sealed_message_is_noticed),
     cmocka_unit_test(a_tag_is_verified_with_its_length),
+    cmocka_unit_test(signing_without_memory_says_so_and_leaks_nothing),
     cmocka_unit_test(expand_refuses_lengths_outside_its_range),
 };
 

@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "codec.h"
+#include "mls_test_provider.h"
 #include "vectors.h"
 
 static const char FILE_NAME[] = "mls/deserialization.json";
@@ -278,6 +279,33 @@ a_taken_buffer_belongs_to_the_caller(void **state)
 }
 
 static void
+a_writer_without_memory_says_so_and_leaks_nothing(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    int rc;
+
+    do {
+        struct mls_test_provider tp;
+        struct mls_writer w;
+
+        mls_test_provider_init(&tp);
+        tp.fail_at = ++n;
+        mls_writer_init(&w, &tp.table, 0);
+        const size_t mark = mls_write_vector(&w);
+        for (uint32_t i = 0; i < 1000; i++)
+            mls_write_u32(&w, i);
+        mls_write_vector_end(&w, mark);
+        rc = mls_writer_error(&w);
+        assert_true(rc == 0 || rc == MLS_ENOMEM);
+        assert_int_equal(mls_writer_bytes(&w).len, rc == 0 ? 4002 : 0);
+        mls_writer_fini(&w);
+        mls_test_provider_check(&tp);
+    } while (rc);
+    assert_in_range(n, 5, 12);
+}
+
+static void
 every_error_has_a_name_and_a_sentence(void **state)
 {
     (void)state;
@@ -300,6 +328,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(vectors_of_every_header_size_nest),
     cmocka_unit_test(a_writer_stops_at_its_bound),
     cmocka_unit_test(a_taken_buffer_belongs_to_the_caller),
+    cmocka_unit_test(a_writer_without_memory_says_so_and_leaks_nothing),
     cmocka_unit_test(every_error_has_a_name_and_a_sentence),
 };
 
