@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test host's life, clock and queue, and the interfaces that are small enough to stand here: log, post, timers,
- * jobs, metrics.
+ * The test host's life and queue, and the interfaces that are small enough to stand here: log, post, jobs, metrics.
  *
  * There is one queue. post, jobs, facts and answers append to it; harness_run takes them one by one, and when it is
  * empty commits the writes that have gathered, as the server's writer does with what queued up during the
@@ -287,115 +286,6 @@ job_run(struct sotto_host *host, sotto_work_fn *work, const void *arg, size_t si
 
 static const struct sotto_job_api job_api = {.struct_size = sizeof(job_api), .run = job_run};
 
-/*---- Timers ----*/
-
-static struct sotto_timer *
-timer_start(struct sotto_host *host, uint32_t delay_ms, uint32_t repeat_ms, sotto_timer_fn *fn,
-            void *arg)
-{
-    struct harness *h = harness_of(host);
-    struct sotto_timer *timer = harness_alloc(sizeof(*timer));
-
-    harness_check_logic(h);
-    *timer = (struct sotto_timer){
-        .next = h->timers,
-        .harness = h,
-        .due_ms = h->now_ms + delay_ms,
-        .repeat_ms = repeat_ms,
-        .fn = fn,
-        .arg = arg,
-    };
-    h->timers = timer;
-    return timer;
-}
-
-static void
-timer_free(struct sotto_timer *timer)
-{
-    struct sotto_timer **link = &timer->harness->timers;
-
-    while (*link != timer)
-        link = &(*link)->next;
-    *link = timer->next;
-    free(timer);
-}
-
-static void
-timers_fini(struct harness *h)
-{
-    while (h->timers)
-        timer_free(h->timers);
-}
-
-static void
-timer_stop(struct sotto_timer *timer)
-{
-    if (!timer)
-        return;
-    harness_check_logic(timer->harness);
-    /* Freed later when its own function stops it, see fire. */
-    if (timer->stopped)
-        return;
-    timer->stopped = true;
-    if (timer->fn)
-        timer_free(timer);
-}
-
-static const struct sotto_timer_api timer_api = {
-    .struct_size = sizeof(timer_api),
-    .start = timer_start,
-    .stop = timer_stop,
-};
-
-static struct sotto_timer *
-timer_earliest(struct harness *h, int64_t until_ms)
-{
-    struct sotto_timer *earliest = NULL;
-
-    for (struct sotto_timer *timer = h->timers; timer; timer = timer->next) {
-        if (timer->due_ms <= until_ms && (!earliest || timer->due_ms <= earliest->due_ms))
-            earliest = timer;
-    }
-    return earliest;
-}
-
-static void
-fire(struct harness *h, struct sotto_timer *timer)
-{
-    sotto_timer_fn *fn = timer->fn;
-
-    timer->fn = NULL; /* marks it as running, so that timer_stop leaves the memory alone */
-    fn(h->state, timer->arg);
-    timer->fn = fn;
-    if (timer->stopped || timer->repeat_ms == 0)
-        timer_free(timer);
-    else
-        timer->due_ms += timer->repeat_ms;
-}
-
-int64_t
-harness_now_ms(const struct harness *h)
-{
-    return h->now_ms;
-}
-
-void
-harness_advance_ms(struct harness *h, int64_t ms)
-{
-    int64_t until_ms = h->now_ms + ms;
-    struct sotto_timer *timer;
-
-    harness_run(h);
-    for (int step = 0; (timer = timer_earliest(h, until_ms)) != NULL; step++) {
-        assert(step < STEPS_MAX && "timers without end");
-        if (timer->due_ms > h->now_ms)
-            h->now_ms = timer->due_ms;
-        fire(h, timer);
-        harness_run(h);
-    }
-    h->now_ms = until_ms;
-}
-
 /*---- Metrics ----*/
 
 static void
@@ -454,7 +344,7 @@ harness_create(const struct sotto_module *module)
         .broker = &harness_broker_api,
         .db = &harness_db_api,
         .job = &job_api,
-        .timer = &timer_api,
+        .timer = &harness_timer_api,
         .metric = &metric_api,
     };
     h->module = module;
@@ -499,7 +389,7 @@ harness_start(struct harness *h)
         if (h->state)
             h->module->fini(h->state);
         h->state = NULL;
-        timers_fini(h);
+        harness_timers_fini(h);
         harness_db_stop(h);
         return rc;
     }
@@ -535,7 +425,7 @@ harness_stop(struct harness *h)
     harness_run(h);
     assert(h->stop_done && "stop did not call done");
     assert(!h->requests && "a request was never answered");
-    timers_fini(h);
+    harness_timers_fini(h);
     h->module->fini(h->state);
     h->state = NULL;
     h->started = false;

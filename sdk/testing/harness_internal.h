@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of the test host: one struct, and the functions by which its files know one another. The
- * files follow the interfaces: harness.c (life, clock, queue), harness_conf.c, harness_rpc.c (sessions, requests),
- * harness_db.c, harness_broker.c.
+ * files follow the interfaces: harness.c (life, queue), harness_clock.c (timers), harness_conf.c, harness_rpc.c
+ * (sessions, requests), harness_db.c, harness_broker.c.
  */
 #ifndef HARNESS_INTERNAL_H
 #define HARNESS_INTERNAL_H
@@ -154,6 +154,10 @@ ProtobufCMessage *harness_decode(struct harness *, const ProtobufCMessageDescrip
 struct harness_answer *harness_answer_new(struct harness *, const char *method);
 /* Asserts that the module does not call the host from inside a transaction. */
 void harness_check_logic(const struct harness *);
+
+/* harness_clock.c */
+extern const struct sotto_timer_api harness_timer_api;
+void harness_timers_fini(struct harness *);
 
 /* harness_conf.c */
 extern const struct sotto_conf_api harness_conf_api;
