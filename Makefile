@@ -4,10 +4,11 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all test bench asan tsan coverage format clean
+.PHONY: help all run test bench asan tsan coverage format clean
 
 help:
 	@echo 'make            build everything into build/'
+	@echo 'make run        install what is missing, build, start a server with ./data on loopback'
 	@echo 'make test       install what is missing, build, run every test'
 	@echo 'make bench      build the release preset, measure, print one table (build/bench.json)'
 	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
@@ -22,6 +23,12 @@ all:
 	@scripts/bootstrap verify
 	@test -f build/build.ninja || cmake --preset dev
 	@cmake --build build
+
+run:
+	@scripts/bootstrap
+	@test -f build/build.ninja || cmake --preset dev
+	@cmake --build build
+	@scripts/run
 
 test:
 	@scripts/bootstrap test

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""tests/run itself: it must not take silence, a crash or a hang for success."""
+import os
+import subprocess
+import sys
+
+from sotto import SOURCE
+from tap import main, test
+
+
+def run_programs(stage, seconds=20, env=None, **programs):
+    """Runs shell scripts as if they were unit tests; returns (exit code, last line, all output)."""
+    folder = stage.folder / 'build' / 'tests'
+    folder.mkdir(parents=True)
+    rows = []
+    for name, script in programs.items():
+        (folder / name).write_text(f'#!/bin/sh\n{script}\n')
+        (folder / name).chmod(0o755)
+        rows.append(f'{name} {seconds}')
+    (folder / 'manifest.txt').write_text('\n'.join(rows) + '\n')
+    command = [sys.executable, SOURCE / 'tests' / 'run', '--build', stage.folder / 'build', '--kind', 'unit']
+    result = subprocess.run(command, capture_output=True, text=True, check=False,
+                            env={**os.environ, **(env or {})})
+    return result.returncode, result.stdout.splitlines()[-1], result.stdout
+
+
+@test
+def results_of_all_programs_are_added_up(stage):
+    code, last, _ = run_programs(stage, one='printf "1..2\\nok 1 - a\\nok 2 - b # SKIP why\\n"',
+                                 two='printf "1..1\\nok 1 - c\\n"')
+
+    assert (code, last) == (0, '2 passed, 0 failed, 1 skipped')
+
+
+@test
+def a_skip_as_cmocka_writes_it_is_no_failure(stage):
+    code, last, _ = run_programs(stage, one='printf "1..2\\nok 1 - a\\nnot ok 2 # SKIP b\\n"')
+
+    assert (code, last) == (0, '1 passed, 0 failed, 1 skipped')
+
+
+@test
+def a_failed_test_shows_its_output(stage):
+    code, last, output = run_programs(stage, one='printf "1..1\\nnot ok 1 - a\\n# because\\n"; exit 1')
+
+    assert (code, last) == (1, '0 passed, 1 failed, 0 skipped')
+    assert '# because' in output
+
+
+@test
+def a_crash_is_a_failure_even_after_good_tests(stage):
+    code, last, output = run_programs(stage, one='printf "1..1\\nok 1 - a\\n"; kill -SEGV $$')
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+    assert 'SIGSEGV' in output
+
+
+@test
+def a_bad_exit_code_without_a_failed_test_is_a_failure(stage):
+    code, last, _ = run_programs(stage, one='printf "1..1\\nok 1 - a\\n"; exit 3')
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+
+
+@test
+def silence_is_a_failure(stage):
+    code, last, _ = run_programs(stage, one='true')
+
+    assert (code, last) == (1, '0 passed, 1 failed, 0 skipped')
+
+
+@test
+def fewer_tests_than_promised_are_a_failure(stage):
+    code, last, _ = run_programs(stage, one='printf "1..3\\nok 1 - a\\n"')
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+
+
+@test
+def a_program_that_hangs_is_ended_and_is_a_failure(stage):
+    code, last, output = run_programs(stage, seconds=1,
+                                      one='printf "1..1\\nok 1 - a\\n"; exec tail -f /dev/null')
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+    assert 'took longer than 1 s' in output
+
+
+@test
+def a_program_that_was_not_built_is_a_failure(stage):
+    folder = stage.folder / 'build' / 'tests'
+    code, last, _ = run_programs(stage, one=f'rm -f {folder}/two; printf "1..1\\nok 1 - a\\n"', two='true',
+                                 env={'SOTTO_JOBS': '1'})
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+
+
+@test
+def missing_vectors_are_a_failure_where_they_are_required(stage):
+    code, last, _ = run_programs(stage, one='printf "1..1\\nok 1 - a\\n"',
+                                 env={'SOTTO_REQUIRE_VECTORS': '1', 'SOTTO_VECTORS': str(stage.folder / 'no')})
+
+    assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+
+
+if __name__ == '__main__':
+    main()
