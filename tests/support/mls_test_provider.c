@@ -6,7 +6,14 @@
 
 #include "sotto_test.h"
 
-enum { HEADER_BYTES = 16 };
+/* Stands in front of each block; its size keeps the block aligned for anything. */
+struct mls_test_block {
+    struct mls_test_block *next, *before;
+    size_t len;
+    size_t unused;
+};
+
+_Static_assert(sizeof(struct mls_test_block) % _Alignof(max_align_t) == 0, "alignment");
 
 static void *
 counting_alloc(void *ctx, size_t len)
@@ -16,33 +23,50 @@ counting_alloc(void *ctx, size_t len)
     tp->calls++;
     if (tp->fail_at && tp->calls == tp->fail_at)
         return NULL;
-    uint8_t *block = malloc(HEADER_BYTES + len);
+    struct mls_test_block *block = malloc(sizeof *block + len);
     if (!block)
         return NULL;
-    memcpy(block, &len, sizeof len);
+    *block = (struct mls_test_block){.next = tp->blocks, .len = len};
+    if (tp->blocks)
+        tp->blocks->before = block;
+    tp->blocks = block;
     tp->live++;
     tp->bytes += len;
-    return block + HEADER_BYTES;
+    return block + 1;
 }
 
 static void
 counting_release(void *ctx, void *ptr)
 {
     struct mls_test_provider *tp = ctx;
-    uint8_t *data = ptr;
+    const uint8_t *data = ptr;
     uint8_t any = 0;
-    size_t len;
 
     if (!ptr)
         return;
-    memcpy(&len, data - HEADER_BYTES, sizeof len);
-    for (size_t i = 0; i < len; i++)
+    struct mls_test_block *block = (struct mls_test_block *)ptr - 1;
+    for (size_t i = 0; i < block->len; i++)
         any |= data[i];
     if (any)
         tp->unwiped++;
     tp->live--;
-    tp->bytes -= len;
-    free(data - HEADER_BYTES);
+    tp->bytes -= block->len;
+    if (block->before)
+        block->before->next = block->next;
+    else
+        tp->blocks = block->next;
+    if (block->next)
+        block->next->before = block->before;
+    free(block);
+}
+
+bool
+mls_test_provider_holds(const struct mls_test_provider *tp, const void *bytes, size_t len)
+{
+    for (const struct mls_test_block *block = tp->blocks; block; block = block->next)
+        if (memmem(block + 1, block->len, bytes, len))
+            return true;
+    return false;
 }
 
 static int

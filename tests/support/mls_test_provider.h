@@ -17,14 +17,17 @@
 
 #include "mls/provider.h"
 
+struct mls_test_block;
+
 struct mls_test_provider {
-    struct mls_provider table; /* hand &tp.table to the library; the struct must not move */
-    size_t calls;              /* allocations asked for */
-    size_t fail_at;            /* 0: none; counted from 1 */
-    size_t live;               /* blocks not freed */
-    size_t bytes;              /* bytes alive */
-    size_t unwiped;            /* blocks freed with content */
-    bool fixed_random;         /* random bytes come from `counter` */
+    struct mls_provider table;     /* hand &tp.table to the library; the struct must not move */
+    size_t calls;                  /* allocations asked for */
+    size_t fail_at;                /* 0: none; counted from 1 */
+    size_t live;                   /* blocks not freed */
+    size_t bytes;                  /* bytes alive */
+    size_t unwiped;                /* blocks freed with content */
+    struct mls_test_block *blocks; /* the blocks alive */
+    bool fixed_random;             /* random bytes come from `counter` */
     uint64_t counter;
 };
 
@@ -32,5 +35,8 @@ void mls_test_provider_init(struct mls_test_provider *tp);
 
 /* Fails the running test when a block is alive or one was freed with content. */
 void mls_test_provider_check(const struct mls_test_provider *tp);
+
+/* Says whether the bytes stand in any block that is alive: a deleted secret must not. */
+bool mls_test_provider_holds(const struct mls_test_provider *tp, const void *bytes, size_t len);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "mls_secret_tree_fixture.h"
+#include "secret_tree_ratchet.h"
 
 /* ---- Stored state ------------------------------------------------------------------------- */
 
@@ -82,6 +83,43 @@ a_stored_tree_holds_no_key_that_was_used(void **state)
 }
 
 static void
+a_used_key_stands_nowhere_in_memory(void **state)
+{
+    (void)state;
+    static const uint32_t order[] = {4, 1, 3, 0, 2, 9, 8};
+    struct context ctx;
+
+    start(&ctx, 8);
+    for (uint32_t leaf = 0; leaf < 8; leaf++) {
+        for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+            const struct mls_message_key key = use(&ctx.tree, (leaf * 3) % 8, APP, order[i]);
+            assert_false(mls_test_provider_holds(&ctx.tp, key.key, sizeof key.key));
+        }
+    }
+    assert_false(mls_test_provider_holds(&ctx.tp, SECRET, sizeof SECRET));
+    finish(&ctx);
+}
+
+static void
+a_consumed_tree_secret_stands_nowhere_in_memory(void **state)
+{
+    (void)state;
+    uint8_t before[16][MLS_HASH_BYTES];
+    struct context ctx;
+
+    start(&ctx, 16);
+    use(&ctx.tree, 0, APP, 0);
+    for (uint32_t leaf = 1; leaf < 16; leaf++) {
+        const ptrdiff_t source = mls_secret_tree_find_source(&ctx.tree, leaf);
+        assert_true(source >= 0);
+        memcpy(before[leaf], ctx.tree.nodes[source].secret, MLS_HASH_BYTES);
+        use(&ctx.tree, leaf, HS, 0);
+        assert_false(mls_test_provider_holds(&ctx.tp, before[leaf], MLS_HASH_BYTES));
+    }
+    finish(&ctx);
+}
+
+static void
 a_message_opened_before_does_not_open_from_a_later_state(void **state)
 {
     (void)state;
@@ -138,11 +176,9 @@ check_refused(void (*spoil)(struct mls_secret_tree *tree))
     struct context ctx;
 
     make_lived_in(&ctx);
-    struct vec_bytes before = stored(&ctx.tree);
     spoil(&ctx.tree);
     struct vec_bytes bytes = stored(&ctx.tree);
     assert_true(restore(&ctx.c, &bytes, &copy) < 0);
-    vec_free(&before);
     vec_free(&bytes);
     finish(&ctx);
 }
@@ -151,6 +187,43 @@ static void
 forget_a_node(struct mls_secret_tree *tree)
 {
     tree->node_count--;
+}
+
+static void
+swap_two_nodes(struct mls_secret_tree *tree)
+{
+    const struct mls_secret_node first = tree->nodes[0];
+
+    tree->nodes[0] = tree->nodes[1];
+    tree->nodes[1] = first;
+}
+
+static void
+repeat_a_leaf(struct mls_secret_tree *tree)
+{
+    tree->leaves[1].leaf = tree->leaves[0].leaf;
+}
+
+static void
+name_a_leaf_that_a_node_covers(struct mls_secret_tree *tree)
+{
+    tree->leaves[0].leaf = 0;
+}
+
+static void
+skip_a_key_of_the_future(struct mls_secret_tree *tree)
+{
+    struct mls_ratchet *ratchet = &tree->leaves[0].ratchets[APP];
+
+    ratchet->skipped[ratchet->skipped_count - 1].generation = ratchet->next;
+}
+
+static void
+skip_a_key_twice(struct mls_secret_tree *tree)
+{
+    struct mls_ratchet *ratchet = &tree->leaves[0].ratchets[APP];
+
+    ratchet->skipped[1].generation = ratchet->skipped[0].generation;
 }
 
 static void
@@ -172,13 +245,18 @@ make_size_odd(struct mls_secret_tree *tree)
 }
 
 static void
-a_state_that_does_not_cover_each_leaf_once_is_refused(void **state)
+a_state_that_could_give_a_key_twice_is_refused(void **state)
 {
     (void)state;
     check_refused(forget_a_node);
     check_refused(grow_the_tree);
     check_refused(shrink_the_tree);
     check_refused(make_size_odd);
+    check_refused(swap_two_nodes);
+    check_refused(repeat_a_leaf);
+    check_refused(name_a_leaf_that_a_node_covers);
+    check_refused(skip_a_key_of_the_future);
+    check_refused(skip_a_key_twice);
 }
 
 static void
@@ -291,9 +369,11 @@ running_out_of_memory_while_reading_leaks_nothing(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_stored_tree_continues_where_it_was),
     cmocka_unit_test(a_stored_tree_holds_no_key_that_was_used),
+    cmocka_unit_test(a_used_key_stands_nowhere_in_memory),
+    cmocka_unit_test(a_consumed_tree_secret_stands_nowhere_in_memory),
     cmocka_unit_test(a_message_opened_before_does_not_open_from_a_later_state),
     cmocka_unit_test(a_shortened_state_is_refused),
-    cmocka_unit_test(a_state_that_does_not_cover_each_leaf_once_is_refused),
+    cmocka_unit_test(a_state_that_could_give_a_key_twice_is_refused),
     cmocka_unit_test(a_state_of_another_suite_or_version_is_refused),
     cmocka_unit_test(flipped_bytes_of_a_state_never_break_the_reader),
     cmocka_unit_test(running_out_of_memory_leaves_the_tree_as_it_was),
