@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# timeout: 400
 """kill -9 of the server at random moments under load, 20 times: nothing acknowledged is lost, nothing is shown twice.
 
 sotto-load keeps the ledger: what was acknowledged, what the readers were shown. The last test is the control: a
@@ -7,12 +8,10 @@ server that acknowledges before its commit loses messages under the same treatme
 import json
 import os
 import random
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
-from load import FAST_LIMITS, start_load  # noqa: E402
-from sotto import wait_object  # noqa: E402
-from tap import comment, main, test  # noqa: E402
+from load import FAST_LIMITS, start_load
+from sotto import wait_object
+from tap import comment, main, test
 
 KILLS = 20
 PAIRS = 100
