@@ -6,8 +6,9 @@ import subprocess
 FUNCTION_LINES_MAX = 90
 FILE_LINES_MAX = 900
 
-# Left-over work says so in one of these words. Written so that this file does not find itself.
-WORDS = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK|stu' r'b|place' r'holder|for n' r'ow|not imple' r'mented)\b')
+# Left-over work says so in one of these words; a lone word in quotes is data. Written so that this file does not
+# find itself.
+WORDS = re.compile(r'(?<!")\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK|stu' r'b|place' r'holder|for n' r'ow|not imple' r'mented)\b(?!")')
 MACHINE_PATHS = re.compile(r'/(wor' r'k|roo' r't|far' r'm|hom' r'e/[a-z])/')
 
 # Functions with no length, no bound, a shell, or predictable randomness.
