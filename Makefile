@@ -59,8 +59,7 @@ coverage:
 	@test -f build-coverage/build.ninja || cmake --preset coverage
 	@cmake --build build-coverage
 	@find build-coverage -name '*.gcda' -delete
-	@tests/run --build build-coverage
-	@scripts/coverage build-coverage
+	@tests/run --build build-coverage; status=$$?; scripts/coverage build-coverage; exit $$status
 
 format:
 	@scripts/bootstrap check

@@ -14,7 +14,7 @@ MACHINE_PATHS = re.compile(r'/(wor' r'k|roo' r't|far' r'm|hom' r'e/[a-z])/')
 # Functions with no length, no bound, a shell, or predictable randomness.
 BANNED = re.compile(r'(?<![\w.>])(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|alloca|system|popen|rand|srand|random|'
                     r'strtok|tmpnam|mktemp)\s*\(')
-SECRET_COMPARE = re.compile(r'\b(?:memcmp|strcmp|strncmp)\s*\([^;]*\b\w*(secret|password|token_|_tag|_mac|psk)\w*')
+SECRET_COMPARE = re.compile(r'\b(?:memcmp|strcmp|strncmp)\s*\([^;{]*\b\w*(secret|password|token_|_tag|_mac|psk)\w*')
 JWT = re.compile(r'#\s*include\s*<jwt\.h>')
 
 # Words by which the core would know a module. The last two are also English, so only text counts there.

@@ -21,10 +21,11 @@ def build_echo(stage):
     copy = stage.folder / 'echo'
     run('cmake', '--install', BUILD, '--component', 'sdk', '--prefix', sdk)
     shutil.copytree(SOURCE / 'sdk' / 'examples' / 'echo', copy)
-    sanitize = [line.split('=', 1)[1] for line in (BUILD / 'CMakeCache.txt').read_text().splitlines()
-                if line.startswith('SOTTO_SANITIZE:')][0]
+    # Instrumented like the build that the SDK comes from; the two cannot be mixed.
+    cache = (BUILD / 'CMakeCache.txt').read_text().splitlines()
+    options = [f'-D{line}' for line in cache if line.startswith(('SOTTO_SANITIZE:', 'SOTTO_COVERAGE:'))]
     run('cmake', '-G', 'Ninja', '-B', copy / 'build', '-S', copy, f'-DCMAKE_PREFIX_PATH={sdk}',
-        '-DCMAKE_BUILD_TYPE=RelWithDebInfo', f'-DSOTTO_SANITIZE={sanitize}')
+        '-DCMAKE_BUILD_TYPE=RelWithDebInfo', *options)
     run('cmake', '--build', copy / 'build')
     return copy / 'build'
 
