@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of one request: allocated piece by piece, capped, freed at once.
+ * Memory of one request: allocated piece by piece, capped, freed and wiped at once.
  *
  * The first block is the caller's (a pooled one), further blocks come from malloc, at least ARENA_BLOCK_BYTES
  * each. The cap counts bytes handed out and their alignment; what would pass it gets NULL. As a
@@ -18,6 +18,8 @@ struct arena_block;
 
 struct arena {
     uint8_t *at, *end;          /* free part of the current block */
+    uint8_t *first;             /* the caller's block */
+    size_t first_used;
     struct arena_block *blocks; /* from malloc, newest first */
     size_t used, cap;
     bool overrun; /* something was refused */

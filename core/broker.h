@@ -34,6 +34,8 @@ int broker_publish_core(struct broker *, const char *topic, struct sotto_view ke
                         struct sotto_view payload);
 /* Calls, decisions and queued envelopes that are not through. */
 size_t broker_open(const struct broker *);
+/* sotto_broker_… in Prometheus text. Logic thread. */
+void broker_render_metrics(void *broker, struct buf *out);
 /* "point phase module": the order of all hook chains, for operators. */
 void broker_render_hooks(const struct broker *, struct buf *out);
 

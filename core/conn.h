@@ -4,12 +4,10 @@
  * it reads into a buffer that its loop shares among all, and keeps only the start of a frame whose rest
  * has not come. Memory follows the bytes that arrived, never a length that was claimed.
  *
- * Everything here runs on the connection's I/O loop, except what session.c and rpc.c send through io_send, whose
- * items call conn_send and conn_close there.
- *
- * Life: opened (Hello sent, the logic loop told) -> open -> closing (Goodbye queued, nothing read any more, at most
- * CONN_LINGER_MS for the rest of the send queue) -> closed (the logic loop told) -> freed when the logic loop has
- * answered, so that nothing which it sent before can find it gone.
+ * Life: open (Hello sent, the logic loop told) -> closing (Goodbye queued, the logic loop told, nothing read any
+ * more; when all is written the sending side is shut down and the peer has CONN_LINGER_MS to close, so that the
+ * Goodbye is not lost to a reset) -> closed -> freed when the logic loop has answered and all calls have come home,
+ * so that nothing which was sent to it before can find it gone.
  */
 #ifndef CORE_CONN_H
 #define CORE_CONN_H
@@ -19,30 +17,36 @@
 
 #include "core/door.h"
 #include "core/io.h"
-#include "core/rpc.h"
 
-#define CONN_LINGER_MS 3000
+#define CONN_LINGER_MS 2000
 
-struct session;
+struct ratelimit_key;
 
-/* Makes a connection of an accepted, non-blocking socket and tells the logic loop. Takes the descriptor. */
-void conn_open(struct io_loop *, const struct door *, int take_fd,
-               const struct sockaddr_storage *peer);
-/* From a door: one whole frame. false: stop feeding (backpressure or the connection ends); the frame is
- * used in either case. */
+/* ---- on the connection's I/O loop ---- */
+
+/* Makes a connection of an accepted, non-blocking socket and tells the logic loop. Takes the descriptor and the
+ * place that the address holds in the table of unattached connections. */
+void conn_open(struct io_loop *, const struct door *, int take_fd, const struct sockaddr *peer,
+               const struct ratelimit_key *take_address);
+/* From a door: one whole frame, borrowed. false: stop feeding (backpressure, or the connection ends); the frame
+ * is used in either case. */
 bool conn_on_frame(struct conn *, const uint8_t *data, size_t size);
 void *conn_door_state(struct conn *);
-
 /* Queues a buffer and takes one reference. Leaves with everything else of this turn. A full queue ends
- * the connection with SLOW. */
+ * the connection with SLOW. NULL (no memory for it) ends the connection. */
 void conn_send(struct conn *, struct frame_buf *take_buf);
 /* Sends Goodbye{code, reason} behind what is queued and ends the connection. Again: nothing. */
 void conn_close(struct conn *, int code, const char *reason);
-/* The logic loop bound it: limits of attached connections apply. */
-void conn_set_attached(struct conn *);
-/* A call of it was answered: read on if it waited for that. */
+/* A call of it has come home: read on if it waited for that. */
 void conn_call_done(struct conn *);
-/* The logic loop knows that it is closed: frees it. */
-void conn_free(struct conn *);
+
+/* ---- on the logic thread, before conn_note_gone ---- */
+
+/* The connection is bound to a user: limits of attached connections apply. Once. */
+void conn_note_attached(struct conn *);
+/* Ends it with this Goodbye (taken; NULL: without). Once. */
+void conn_note_close(struct conn *, struct frame_buf *take_goodbye);
+/* The answer to its end: nothing more will be sent to it. Once, the last one. */
+void conn_note_gone(struct conn *);
 
 #endif

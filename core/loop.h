@@ -57,13 +57,14 @@ void loop_defer(struct loop *, struct queue_item *, queue_fn *run);
 /* Runs deferred work now; for the outermost caller only: nested calls do nothing. */
 void loop_run_deferred(struct loop *);
 
-/* Calls fn(arg) at the end of every turn, before the loop waits. Hooks cannot be taken back. */
+/* Calls fn(arg) at the end of every turn, before the loop waits. */
 struct loop_hook {
     struct loop_hook *next;
     void (*fn)(void *arg);
     void *arg;
 };
 void loop_on_turn(struct loop *, struct loop_hook *);
+void loop_off_turn(struct loop *, struct loop_hook *); /* one that was never set is left alone */
 
 /* Deadlines, 16 ms grain: see wheel.h. */
 struct wheel *loop_wheel(struct loop *);

@@ -38,6 +38,7 @@ struct queue_batch {
 struct queue {
     uv_mutex_t lock;
     struct queue_batch waiting; /* under lock */
+    bool draining;              /* under lock: the consumer was woken and has not come to an end */
     atomic_size_t depth;        /* pushed and not yet run */
     size_t capacity;
     uv_async_t wake;

@@ -58,6 +58,10 @@ void rpc_drain_module(struct rpc *, struct host_module *);
 /* Requests that their handlers have not ended: of all modules, of one. */
 size_t rpc_open(const struct rpc *);
 size_t rpc_open_module(const struct rpc *, const struct host_module *);
+/* At the very end: takes open requests from handlers that will never end them. */
+void rpc_abandon(struct rpc *);
+/* Trace id of the request whose handler runs, "" when none does. Borrowed for the callback. */
+const char *rpc_trace(const struct rpc *);
 /* sotto_rpc_requests_total{method,code}, _in_flight, _seconds in Prometheus text. Logic thread. */
 void rpc_render_metrics(void *rpc, struct buf *out);
 

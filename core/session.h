@@ -12,18 +12,53 @@
 #include "core/core.h"
 #include "core/door.h"
 #include "core/host.h"
+#include "core/io.h"
 #include "core/map.h"
+#include "core/queue.h"
+#include "core/ratelimit.h"
 #include "core/rpc.h"
 #include "core/wheel.h"
 #include "sotto/session.h"
 
 #define SESSION_SLOTS_MAX (1u << 20) /* connections open at once, and the low bits of an id */
 
+struct call;
 struct sessions;
+
+/* The logic thread's side of one connection. */
+struct session {
+    uint64_t id; /* slot in the low bits, a count that never repeats above */
+    struct sessions *all;
+    struct conn *conn;
+    struct io_loop *loop;
+    const struct door *door;
+    struct call *calls; /* not ended by their handlers */
+    uint32_t call_count;
+    bool open;          /* known to the logic thread and not closed */
+    bool attached;      /* in the three indexes */
+    bool closing;       /* a Goodbye was sent */
+    bool settled;       /* the connection is gone: freed with its last call */
+    struct sotto_identity identity;
+    struct map_node by_user, by_device, by_login;
+    struct wheel_entry expiry;
+    struct ratelimit_key payer; /* the address, after attach the user */
+    uint64_t visit;             /* number of the last push that reached it */
+    struct queue_item opened, closed;
+    char address[INET6_ADDRSTRLEN];
+};
+
+/* I/O loop: makes the session of a new connection; it is handed over with its item `opened`, and at the
+ * end with `closed`. NULL: out of memory. */
+struct session *session_make(struct sessions *, struct conn *, struct io_loop *,
+                             const struct door *, const struct sockaddr *peer);
+queue_fn session_on_opened, session_on_closed;
+/* Frees it if it is closed and its last call has ended. Called by rpc.c when a call ends. */
+void session_settle(struct session *);
 
 int sessions_create(struct core *, struct sessions **sessions_out);
 /* NULL-safe; all connections are gone. */
 void sessions_destroy(struct sessions **);
+struct core *sessions_core(const struct sessions *);
 size_t sessions_count(const struct sessions *);
 size_t sessions_attached(const struct sessions *);
 

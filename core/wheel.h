@@ -27,7 +27,8 @@ struct wheel_entry {
 struct wheel {
     uv_timer_t timer;
     struct wheel_entry *slots[WHEEL_SLOTS];
-    uint64_t tick; /* the last one that was run */
+    uint64_t tick;  /* the last one that was run */
+    uint64_t armed; /* the one that the timer is set for; 0: none */
     size_t count;
 };
 

@@ -18,9 +18,6 @@ int wire_check(const ProtobufCMessageDescriptor *, const uint8_t *data, size_t s
                const char **why_out);
 /* 0, or SOTTO_ELOOP with the name of the message that contains itself or lies too deep. */
 int wire_check_schema(const ProtobufCMessageDescriptor *, const char **name_out);
-/* RFC 3629, no surrogates, no overlong forms; NUL is refused, too. */
-bool wire_utf8(const uint8_t *data, size_t size);
-
 /* Reads a varint of at most 10 bytes at *at (< end) and advances it; false: cut short or too long. */
 bool wire_varint(const uint8_t **at, const uint8_t *end, uint64_t *value_out);
 

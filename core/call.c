@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request on its I/O loop: made of a frame, decoded within the budget of its method, and taken back when the
+ * logic loop is done with it. A request that is not in order becomes a call with a refusal and goes the same way,
+ * so that rate limits, metrics and the order of answers hold for it, too.
+ */
+#include "core/call.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/io_loop.h"
+#include "core/wire.h"
+
+static bool
+is_trace(struct sotto_view trace)
+{
+    if (trace.size > FRAME_TRACE_MAX)
+        return false;
+    for (size_t i = 0; i < trace.size; i++) {
+        char c = (char)trace.data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+              c == '.' || c == '_' || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static void
+put_hex(char *at, uint64_t value)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[value >> shift & 15];
+}
+
+/* The client's trace id, or a random prefix of the loop and a count. */
+static void
+set_trace(struct call *call, struct sotto_view trace)
+{
+    struct io_loop *loop = call->home;
+
+    if (trace.size) {
+        memcpy(call->trace, trace.data, trace.size);
+        call->trace[trace.size] = '\0';
+        return;
+    }
+    put_hex(call->trace, loop->trace_prefix);
+    put_hex(call->trace + 16, loop->trace_next++);
+    call->trace[32] = '\0';
+}
+
+static struct call *
+take_block(struct io_loop *loop)
+{
+    struct call *call = loop->free_calls;
+
+    if (!call)
+        return malloc(CALL_BLOCK_BYTES);
+    loop->free_calls = call->next;
+    loop->free_call_count--;
+    return call;
+}
+
+static void
+refuse(struct call *call, int error, const char *why)
+{
+    call->refusal = error;
+    call->why = why;
+}
+
+static void
+decode(struct call *call, const struct frame_in *frame)
+{
+    const struct sotto_rpc_row *row = rpc_method_row(call->method);
+    const ProtobufCMessageDescriptor *input = row->service->methods[row->index].input;
+    size_t cap = (size_t)row->max_bytes * RPC_ARENA_FACTOR;
+    const char *why;
+
+    if (frame->body.size > row->max_bytes) {
+        refuse(call, SOTTO_EEXHAUSTED, "The request is larger than the method allows.");
+        return;
+    }
+    if (wire_check(input, frame->body.data, frame->body.size, &why)) {
+        refuse(call, SOTTO_EINVALID, why);
+        return;
+    }
+    arena_set_cap(&call->arena, cap > RPC_ARENA_MIN ? cap : RPC_ARENA_MIN);
+    call->in = protobuf_c_message_unpack(input, arena_allocator(&call->arena), frame->body.size,
+                                         frame->body.data);
+    if (!call->in && call->arena.overrun)
+        refuse(call, SOTTO_EEXHAUSTED, "The request takes too much memory.");
+    else if (!call->in)
+        refuse(call, SOTTO_EINVALID, "The request is not a protobuf message.");
+}
+
+struct call *
+call_make(struct conn *conn, const struct frame_in *frame)
+{
+    struct io_loop *loop = conn->loop;
+    struct call *call = take_block(loop);
+
+    if (!call)
+        return NULL;
+    memset(call, 0, sizeof(*call));
+    call->id = frame->id;
+    call->conn = conn;
+    call->home = loop;
+    call->session = conn->session;
+    call->start_ns = uv_hrtime();
+    call->deadline_ms = frame->deadline_ms;
+    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->body.size);
+    loop->call_bytes += call->request_bytes;
+    arena_init(&call->arena, call->block, CALL_BLOCK_BYTES - sizeof(*call), RPC_ARENA_MIN);
+    if (!is_trace(frame->trace)) {
+        set_trace(call, (struct sotto_view){.size = 0});
+        refuse(call, SOTTO_EINVALID, "A trace id is 1 to 64 of A-Z a-z 0-9 . _ -");
+        return call;
+    }
+    set_trace(call, frame->trace);
+    call->method = rpc_find(loop->io->core->rpc, frame->method);
+    if (call->method)
+        decode(call, frame);
+    else
+        refuse(call, SOTTO_EUNIMPLEMENTED, "The server has no such method.");
+    return call;
+}
+
+void
+call_release(struct call *call)
+{
+    struct io_loop *loop = call->home;
+
+    loop->call_bytes -= call->request_bytes;
+    arena_fini(&call->arena);
+    if (loop->free_call_count >= IO_POOLED_CALLS) {
+        free(call);
+        return;
+    }
+    call->next = loop->free_calls;
+    loop->free_calls = call;
+    loop->free_call_count++;
+}
+
+void
+call_on_home(struct queue_item *item)
+{
+    struct call *call = MAP_OF(item, struct call, item);
+    struct conn *conn = call->conn;
+
+    if (call->reply)
+        conn_send(conn, call->reply);
+    call_release(call);
+    conn_call_done(conn);
+}
+
+void
+call_free_pool(struct io_loop *loop)
+{
+    while (loop->free_calls) {
+        struct call *next = loop->free_calls->next;
+
+        free(loop->free_calls);
+        loop->free_calls = next;
+    }
+    loop->free_call_count = 0;
+}

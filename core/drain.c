@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of the orderly end, driven by one timer; see drain.h. */
+#include "core/drain.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "core/host.h"
+#include "core/io.h"
+#include "core/loop.h"
+#include "core/rpc.h"
+#include "core/settings.h"
+#include "sotto/session.h"
+
+#define POLL_MS 20
+#define REQUESTS_MS 4000 /* for open requests, at most */
+#define MODULES_MS 2500  /* for modules to stop */
+#define GOODBYE_MS 3000  /* for send queues and peers */
+
+enum step {
+    STEP_REQUESTS,
+    STEP_MODULES,
+    STEP_GOODBYE,
+};
+
+struct drain {
+    struct core *core;
+    uv_timer_t timer;
+    enum step step;
+    uint64_t until_ms; /* of the step */
+    bool modules_stopped;
+    sotto_done_fn *done;
+    void *arg;
+};
+
+static void
+begin_step(struct drain *drain, enum step step, uint64_t at_most_ms)
+{
+    drain->step = step;
+    drain->until_ms = loop_now(drain->core->logic) + at_most_ms;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    struct drain *drain = handle->data;
+    sotto_done_fn *done = drain->done;
+    void *arg = drain->arg;
+
+    free(drain);
+    done(arg);
+}
+
+static void
+on_modules_stopped(void *arg)
+{
+    struct drain *drain = arg;
+
+    drain->modules_stopped = true;
+}
+
+/* The next step, when this one is through or out of time. */
+static void
+advance(struct drain *drain)
+{
+    struct core *core = drain->core;
+    bool late = loop_now(core->logic) >= drain->until_ms;
+
+    switch (drain->step) {
+    case STEP_REQUESTS:
+        if (rpc_open(core->rpc) && !late)
+            return;
+        if (rpc_open(core->rpc))
+            log_warn(core->log, "drain: %zu requests are still open and will be cut off",
+                     rpc_open(core->rpc));
+        begin_step(drain, STEP_MODULES, MODULES_MS + 500);
+        host_stop(core->host, MODULES_MS, on_modules_stopped, drain);
+        return;
+    case STEP_MODULES:
+        if (!drain->modules_stopped)
+            return; /* host_stop keeps its own time */
+        begin_step(drain, STEP_GOODBYE, GOODBYE_MS);
+        io_goodbye_all(core->io, SOTTO_GOODBYE_SHUTDOWN, "the server stops");
+        return;
+    case STEP_GOODBYE:
+        if (io_connections(core->io) && !late)
+            return;
+        uv_timer_stop(&drain->timer);
+        uv_close((uv_handle_t *)&drain->timer, on_closed);
+        return;
+    }
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+    advance(timer->data);
+}
+
+void
+drain_start(struct core *core, sotto_done_fn *done, void *arg)
+{
+    struct drain *drain = calloc(1, sizeof(*drain));
+    uint64_t requests_ms = (uint64_t)core->settings->limits.drain_ms;
+
+    assert(drain); /* a process that cannot end in order ends with its supervisor watching */
+    drain->core = core;
+    drain->done = done;
+    drain->arg = arg;
+    io_stop_accepting(core->io);
+    rpc_drain(core->rpc);
+    begin_step(drain, STEP_REQUESTS, requests_ms < REQUESTS_MS ? requests_ms : REQUESTS_MS);
+    uv_timer_init(loop_uv(core->logic), &drain->timer);
+    drain->timer.data = drain;
+    uv_timer_start(&drain->timer, on_timer, 0, POLL_MS);
+}
