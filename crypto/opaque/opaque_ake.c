@@ -67,9 +67,9 @@ derive_secret(const uint8_t secret[HASH_BYTES], struct opaque_view label, struct
     const uint8_t head[3] = {0, HASH_BYTES, (uint8_t)label.len};
     const uint8_t hash_length = (uint8_t)hash.len;
 
-    opaque_expand(secret, (const struct opaque_view[]){{head, sizeof head}, label,
-                                                       {&hash_length, 1}, hash}, 4,
-                  out, HASH_BYTES);
+    opaque_expand(secret,
+                  (const struct opaque_view[]){{head, sizeof head}, label, {&hash_length, 1}, hash},
+                  4, out, HASH_BYTES);
 }
 
 /* Hash(preamble), and Hash(preamble || mac) when a MAC is given (section 6.4.2.1). */
@@ -82,12 +82,9 @@ hash_transcript(const struct opaque_transcript *t, const uint8_t *mac, uint8_t o
     const uint8_t server_length[2] = {(uint8_t)(t->server_identity.len >> 8),
                                       (uint8_t)t->server_identity.len};
     const struct opaque_view parts[] = {
-        OPAQUE_LITERAL("OPAQUEv1-"),
-        {context_length, 2}, t->context,
-        {client_length, 2}, t->client_identity,
-        {t->ke1, OPAQUE_KE1_BYTES},
-        {server_length, 2}, t->server_identity,
-        {t->ke2, KE2_MAC},
+        OPAQUE_LITERAL("OPAQUEv1-"), {context_length, 2}, t->context,
+        {client_length, 2},          t->client_identity,  {t->ke1, OPAQUE_KE1_BYTES},
+        {server_length, 2},          t->server_identity,  {t->ke2, KE2_MAC},
         {mac, HASH_BYTES},
     };
     const size_t count = sizeof parts / sizeof parts[0];
@@ -96,8 +93,8 @@ hash_transcript(const struct opaque_transcript *t, const uint8_t *mac, uint8_t o
 }
 
 void
-opaque_ake_derive(const struct opaque_transcript *transcript,
-                  const uint8_t dh[3 * ELEMENT_BYTES], struct opaque_ake_keys *keys_out)
+opaque_ake_derive(const struct opaque_transcript *transcript, const uint8_t dh[3 * ELEMENT_BYTES],
+                  struct opaque_ake_keys *keys_out)
 {
     const struct opaque_view none = {NULL, 0};
     const struct opaque_view ikm = {dh, 3 * ELEMENT_BYTES};

@@ -113,8 +113,8 @@ opaque_client_register_start(struct opaque_client *state, const uint8_t *passwor
     int status;
 
     opaque_random_scalar(blind);
-    status = opaque_client_register_start_with(
-        state, (struct opaque_view){password, password_len}, blind, request_out);
+    status = opaque_client_register_start_with(state, (struct opaque_view){password, password_len},
+                                               blind, request_out);
     sodium_memzero(blind, sizeof blind);
     return status;
 }
@@ -190,15 +190,14 @@ opaque_client_login_start_with(struct opaque_client *state, struct opaque_view p
     memcpy(state->blind, random->blind, SCALAR_BYTES);
     memcpy(state->ke1, request, sizeof request);
     memcpy(state->ke1 + KE1_NONCE, random->nonce, NONCE_BYTES);
-    opaque_derive_dh_pair(random->keyshare_seed, state->keyshare_secret,
-                          state->ke1 + KE1_KEYSHARE);
+    opaque_derive_dh_pair(random->keyshare_seed, state->keyshare_secret, state->ke1 + KE1_KEYSHARE);
     memcpy(ke1_out, state->ke1, sizeof state->ke1);
     return OPAQUE_OK;
 }
 
 int
-opaque_client_login_start(struct opaque_client *state, const uint8_t *password,
-                          size_t password_len, uint8_t ke1_out[OPAQUE_KE1_BYTES])
+opaque_client_login_start(struct opaque_client *state, const uint8_t *password, size_t password_len,
+                          uint8_t ke1_out[OPAQUE_KE1_BYTES])
 {
     struct opaque_ke1_random random;
     int status;
@@ -263,7 +262,7 @@ authenticate_server(const struct opaque_client *state, const struct opaque_param
                                        server_keyshare) == 0) {
         opaque_ake_derive(&transcript, dh, keys);
         status = sodium_memcmp(keys->server_mac, ke2 + KE2_MAC, HASH_BYTES) == 0 ? OPAQUE_OK
-                                                                               : OPAQUE_EAUTH;
+                                                                                 : OPAQUE_EAUTH;
     }
     sodium_memzero(dh, sizeof dh);
     return status;
@@ -285,8 +284,8 @@ opaque_client_login_finish(struct opaque_client *state, const struct opaque_para
     if (status == OPAQUE_OK)
         status = opaque_params_check(params);
     if (status == OPAQUE_OK)
-        status = recover_credentials(state, params, password_view, ke2, server_public_key,
-                                     &envelope);
+        status =
+            recover_credentials(state, params, password_view, ke2, server_public_key, &envelope);
     if (status == OPAQUE_OK)
         status = authenticate_server(state, params, ke2, server_public_key, &envelope, &keys);
     if (status == OPAQUE_OK) {

@@ -122,13 +122,10 @@ int opaque_client_register_start_with(struct opaque_client *state, struct opaque
                                       const uint8_t blind[SCALAR_BYTES],
                                       uint8_t request_out[OPAQUE_REQUEST_BYTES]);
 
-int opaque_client_register_finish_with(struct opaque_client *state,
-                                       const struct opaque_params *params,
-                                       struct opaque_view password,
-                                       const uint8_t envelope_nonce[NONCE_BYTES],
-                                       const uint8_t response[OPAQUE_RESPONSE_BYTES],
-                                       uint8_t record_out[OPAQUE_RECORD_BYTES],
-                                       uint8_t export_key_out[OPAQUE_EXPORT_KEY_BYTES]);
+int opaque_client_register_finish_with(
+    struct opaque_client *state, const struct opaque_params *params, struct opaque_view password,
+    const uint8_t envelope_nonce[NONCE_BYTES], const uint8_t response[OPAQUE_RESPONSE_BYTES],
+    uint8_t record_out[OPAQUE_RECORD_BYTES], uint8_t export_key_out[OPAQUE_EXPORT_KEY_BYTES]);
 
 int opaque_client_login_start_with(struct opaque_client *state, struct opaque_view password,
                                    const struct opaque_ke1_random *random,

@@ -102,8 +102,9 @@ expand_message(const struct opaque_view *parts, size_t count, struct opaque_view
     crypto_hash_sha512_update(&state, &tag_length, 1);
     crypto_hash_sha512_final(&state, b0);
 
-    opaque_hash((const struct opaque_view[]){{b0, sizeof b0}, {&one, 1}, label, context,
-                                             {&tag_length, 1}}, 5, out);
+    opaque_hash(
+        (const struct opaque_view[]){{b0, sizeof b0}, {&one, 1}, label, context, {&tag_length, 1}},
+        5, out);
     sodium_memzero(b0, sizeof b0);
     sodium_memzero(&state, sizeof state);
 }
@@ -165,9 +166,8 @@ opaque_oprf_blind(struct opaque_view input, const uint8_t blind[SCALAR_BYTES],
 }
 
 int
-opaque_oprf_evaluate(const uint8_t oprf_seed[OPAQUE_OPRF_SEED_BYTES],
-                     struct opaque_view credential, const uint8_t blinded[ELEMENT_BYTES],
-                     uint8_t out[ELEMENT_BYTES])
+opaque_oprf_evaluate(const uint8_t oprf_seed[OPAQUE_OPRF_SEED_BYTES], struct opaque_view credential,
+                     const uint8_t blinded[ELEMENT_BYTES], uint8_t out[ELEMENT_BYTES])
 {
     uint8_t seed[SEED_BYTES];
     uint8_t key[SCALAR_BYTES];
@@ -198,9 +198,12 @@ opaque_oprf_finalize(struct opaque_view input, const uint8_t blind[SCALAR_BYTES]
     else if (crypto_scalarmult_ristretto255(unblinded, inverse, evaluated) != 0)
         status = OPAQUE_EMESSAGE;
     else
-        opaque_hash((const struct opaque_view[]){{input_length, 2}, input, {element_length, 2},
+        opaque_hash((const struct opaque_view[]){{input_length, 2},
+                                                 input,
+                                                 {element_length, 2},
                                                  {unblinded, sizeof unblinded},
-                                                 OPAQUE_LITERAL("Finalize")}, 5, out);
+                                                 OPAQUE_LITERAL("Finalize")},
+                    5, out);
     sodium_memzero(inverse, sizeof inverse);
     sodium_memzero(unblinded, sizeof unblinded);
     return status;

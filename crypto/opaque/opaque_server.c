@@ -155,8 +155,8 @@ respond_with_keyshare(const struct opaque_setup *setup, const struct opaque_para
     memcpy(ke2 + KE2_NONCE, random->nonce, NONCE_BYTES);
     opaque_derive_dh_pair(random->keyshare_seed, keyshare_secret, ke2 + KE2_KEYSHARE);
     if (crypto_scalarmult_ristretto255(dh, keyshare_secret, client_keyshare) == 0 &&
-        crypto_scalarmult_ristretto255(dh + ELEMENT_BYTES, setup->private_key,
-                                       client_keyshare) == 0 &&
+        crypto_scalarmult_ristretto255(dh + ELEMENT_BYTES, setup->private_key, client_keyshare) ==
+            0 &&
         crypto_scalarmult_ristretto255(dh + 2 * ELEMENT_BYTES, keyshare_secret,
                                        client_public_key) == 0) {
         opaque_ake_derive(&transcript, dh, keys_out);
@@ -183,8 +183,8 @@ opaque_server_login_start_with(struct opaque_server_login *state, const struct o
     if (credential.len > OPAQUE_INPUT_BYTES_MAX)
         status = OPAQUE_EINPUT;
     if (status == OPAQUE_OK)
-        status = respond_with_credential(setup, credential, answer_from, ke1,
-                                         random->masking_nonce, ke2);
+        status = respond_with_credential(setup, credential, answer_from, ke1, random->masking_nonce,
+                                         ke2);
     if (status == OPAQUE_OK)
         status = respond_with_keyshare(setup, params, answer_from, ke1, random, ke2, &keys);
     if (status == OPAQUE_OK) {

@@ -2,16 +2,17 @@
 /*
  * auth: accounts, logins and tokens.
  *
- * Passwords are proven with OPAQUE (crypto/opaque), so the server never sees one. A login gives an access
- * token (a JWT of 15 minutes, see auth_token.h) and a refresh token (7 days, for one use). Attach binds a
- * connection to the user, device and login of an access token.
+ * Passwords are proven with OPAQUE (crypto/opaque), so the server never sees one. A login gives an
+ * access token (a JWT of 15 minutes, see auth_token.h) and a refresh token (7 days, for one use).
+ * Attach binds a connection to the user, device and login of an access token.
  *
- * Publishes auth.account.created.v1 and auth.login.ended.v1. Owns the tables auth_users, auth_logins,
- * auth_refresh, auth_ended and auth_setup, and the files in DATA/secrets. Takes no topics. Identity keys
- * and devices are keyx's; auth knows a device only as the id that a client chose.
+ * Publishes auth.account.created.v1 and auth.login.ended.v1. Owns the tables auth_users,
+ * auth_logins, auth_refresh, auth_ended and auth_setup, and the files in DATA/secrets. Takes no
+ * topics. Identity keys and devices are keyx's; auth knows a device only as the id that a client
+ * chose.
  *
- * The surprising thing: what must hold after a revocation is kept in memory and on disk, but the truth is
- * the disk; memory is only ever ahead of an empty answer, never behind a commit.
+ * The surprising thing: what must hold after a revocation is kept in memory and on disk, but the
+ * truth is the disk; memory is only ever ahead of an empty answer, never behind a commit.
  */
 #include "auth.h"
 
@@ -100,7 +101,8 @@ configure(struct sotto_host *host, const struct sotto_conf *conf)
 
 static void fini(void *state);
 
-/* A token made now must be one that the guard accepts: a library that writes tokens in another form would
+/* A token made now must be one that the guard accepts: a library that writes tokens in another form
+ * would
  * lock everybody out. */
 static int
 try_tokens(const struct auth *auth, struct sotto_err *err)
@@ -120,7 +122,8 @@ try_tokens(const struct auth *auth, struct sotto_err *err)
 }
 
 static int
-init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out, struct sotto_err *err)
+init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out,
+     struct sotto_err *err)
 {
     struct auth *auth = calloc(1, sizeof(*auth));
     int rc;
@@ -130,9 +133,9 @@ init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out, s
     auth->magic = AUTH_MAGIC;
     auth->host = host;
     read_conf(host->conf, conf, &auth->conf);
-    rc = auth_secrets_create(host->api->data_dir(host), host->conf->get_string(conf, "token_secret"),
-                             host->conf->get_string(conf, "token_secret_previous"), &auth->secrets,
-                             err);
+    rc = auth_secrets_create(
+        host->api->data_dir(host), host->conf->get_string(conf, "token_secret"),
+        host->conf->get_string(conf, "token_secret_previous"), &auth->secrets, err);
     if (rc != 0)
         goto fail;
     auth->secrets->token.lifetime_s[AUTH_USE_ACCESS] = auth->conf.access_s;
@@ -217,33 +220,36 @@ static const struct sotto_conf_row config[] = {
      .preset = "15m",
      .min = 10 * 1000,
      .max = 24 * 60 * 60 * 1000,
-     .doc = "How long an access token opens connections. Shorter means that clients renew more often."},
+     .doc = "How long an access token opens connections. Shorter means that clients renew more "
+            "often."},
     {.name = "refresh_lifetime",
      .type = SOTTO_CONF_DURATION,
      .preset = "7d",
      .min = 60 * 1000,
      .max = 365LL * 24 * 60 * 60 * 1000,
-     .doc = "How long a client that was not used may stay away before it needs the password again."},
+     .doc = "How long a client that was not used may stay away before it needs the password "
+            "again."},
     {.name = "refresh_race",
      .type = SOTTO_CONF_DURATION,
      .preset = "10s",
      .min = 0,
      .max = 60 * 1000,
-     .doc = "Within this time a device that repeats a refresh gets the same answer; later the repeat "
-            "counts as theft and ends the login."},
+     .doc = "Within this time a device that repeats a refresh gets the same answer; later the "
+            "repeat counts as theft and ends the login."},
     {.name = "logins_per_user",
      .type = SOTTO_CONF_INT,
      .preset = "5",
      .min = 1,
      .max = AUTH_LOGINS_MAX,
-     .doc = "Open logins of one user, one for each device. One more ends the one that was not used for "
-            "the longest time."},
+     .doc = "Open logins of one user, one for each device. One more ends the one that was not "
+            "used for the longest time."},
     {.name = "login_starts",
      .type = SOTTO_CONF_INT,
      .preset = "10000",
      .min = 1,
      .max = 1000000,
-     .doc = "Logins that may be between their two steps at once (60 s each, about 200 bytes each)."},
+     .doc = "Logins that may be between their two steps at once (60 s each, about 200 bytes "
+            "each)."},
     {.name = "cleanup_interval",
      .type = SOTTO_CONF_DURATION,
      .preset = "10m",
@@ -252,42 +258,41 @@ static const struct sotto_conf_row config[] = {
      .doc = "How often expired logins, refresh tokens and revocations are removed from the store."},
     {.name = "token_secret",
      .type = SOTTO_CONF_SECRET,
-     .doc = "Signs access tokens: file:PATH (mode 0600) or env:NAME, at least 32 bytes. Without it auth "
-            "makes and uses the file secrets/token in the data folder."},
+     .doc = "Signs access tokens: file:PATH (mode 0600) or env:NAME, at least 32 bytes. Without "
+            "it auth makes and uses the file secrets/token in the data folder."},
     {.name = "token_secret_previous",
      .type = SOTTO_CONF_SECRET,
-     .doc = "The secret before, still accepted but no longer used, while a new one is brought in: keep "
-            "it here for one access_lifetime."},
+     .doc = "The secret before, still accepted but no longer used, while a new one is brought "
+            "in: keep it here for one access_lifetime."},
 };
 
-#define AUTH_RPC_ROW(rate_, bytes_, flags_, fn_)                                                   \
-    .level = SOTTO_LEVEL_NONE, .rate = (rate_), .max_bytes = (bytes_), .flags = (flags_),          \
+#define AUTH_RPC_ROW(rate_, bytes_, flags_, fn_)                                          \
+    .level = SOTTO_LEVEL_NONE, .rate = (rate_), .max_bytes = (bytes_), .flags = (flags_), \
     .deadline_ms = DEADLINE_MS, .fn = (fn_)
-#define AUTH_RPC_OWN(bytes_, flags_, fn_)                                                          \
-    .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .max_bytes = (bytes_),               \
+#define AUTH_RPC_OWN(bytes_, flags_, fn_)                                            \
+    .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .max_bytes = (bytes_), \
     .flags = (flags_), .deadline_ms = DEADLINE_MS, .fn = (fn_)
 
-#define AUTH_RPC_RegisterStart                                                                     \
-    AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT,                     \
+#define AUTH_RPC_RegisterStart                                                 \
+    AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, \
                  auth_on_register_start)
-#define AUTH_RPC_RegisterFinish                                                                    \
-    AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT,                     \
+#define AUTH_RPC_RegisterFinish                                                \
+    AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, \
                  auth_on_register_finish)
-#define AUTH_RPC_LoginStart                                                                        \
+#define AUTH_RPC_LoginStart \
     AUTH_RPC_ROW(SOTTO_RATE_LOGIN, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_login_start)
 /* Needs the id that LoginStart gave, so LoginStart's rate is the rate of logins. */
-#define AUTH_RPC_LoginFinish                                                                       \
+#define AUTH_RPC_LoginFinish \
     AUTH_RPC_ROW(SOTTO_RATE_GENERAL, REQUEST_BYTES_MAX, 0, auth_on_login_finish)
-#define AUTH_RPC_Refresh                                                                           \
-    AUTH_RPC_ROW(SOTTO_RATE_GENERAL, REQUEST_BYTES_MAX, 0, auth_on_refresh)
-#define AUTH_RPC_Attach                                                                            \
+#define AUTH_RPC_Refresh AUTH_RPC_ROW(SOTTO_RATE_GENERAL, REQUEST_BYTES_MAX, 0, auth_on_refresh)
+#define AUTH_RPC_Attach \
     AUTH_RPC_ROW(SOTTO_RATE_GENERAL, ATTACH_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_attach)
 #define AUTH_RPC_WhoAmI AUTH_RPC_OWN(REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_who_am_i)
-#define AUTH_RPC_ListLogins                                                                        \
+#define AUTH_RPC_ListLogins \
     AUTH_RPC_OWN(REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_list_logins)
 #define AUTH_RPC_Revoke AUTH_RPC_OWN(ATTACH_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_revoke)
 #define AUTH_RPC_Logout AUTH_RPC_OWN(REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_logout)
-#define AUTH_RPC_LookupUsers                                                                       \
+#define AUTH_RPC_LookupUsers \
     AUTH_RPC_OWN(LOOKUP_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_lookup_users)
 
 #include "auth.migrations.h"
@@ -303,8 +308,8 @@ static const struct sotto_topic_row topics[] = {
      .doc = "Somebody registered."},
     {.name = "auth.login.ended.v1",
      .message = "sotto.auth.v1.LoginEnded",
-     .doc = "A login was logged out, revoked, replaced, evicted or found reused; its connections are "
-            "closed."},
+     .doc = "A login was logged out, revoked, replaced, evicted or found reused; its connections "
+            "are closed."},
 };
 
 static const struct sotto_metric_row metrics[] = {

@@ -3,9 +3,9 @@
  * Inside of modules/auth: its state, and what its files give one another.
  *
  * The files, in the order in which a client meets them: auth_register.c, auth_login.c (with
- * auth_pending.c), auth_refresh.c, auth_attach.c, auth_logins.c. Below them auth_issue.c (what a login
- * gives), auth_ended.c (logins that were ended), auth_check.c (names and devices), auth_store.c
- * (statements), auth_token.c and auth_secret.c.
+ * auth_pending.c), auth_refresh.c, auth_attach.c, auth_logins.c. Below them auth_issue.c (what a
+ * login gives), auth_ended.c (logins that were ended), auth_check.c (names and devices),
+ * auth_store.c (statements), auth_token.c and auth_secret.c.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -74,17 +74,17 @@ struct auth {
     struct sotto_host *host;
     struct auth_conf conf;
     struct auth_secrets *secrets;
-    struct auth_pending *pending;   /* logins between KE2 and KE3 */
-    struct auth_ended_set *ended;   /* see auth_ended.c */
+    struct auth_pending *pending; /* logins between KE2 and KE3 */
+    struct auth_ended_set *ended; /* see auth_ended.c */
     struct sotto_timer *cleanup;
-    size_t open;                    /* store and pool jobs whose done has not run */
-    bool ready;                     /* the ended logins were read from the store */
-    bool foreign;                   /* the records belong to another OPAQUE setup: see auth_store.c */
-    sotto_done_fn *stopped;         /* stop was asked for */
+    size_t open;            /* store and pool jobs whose done has not run */
+    bool ready;             /* the ended logins were read from the store */
+    bool foreign;           /* the records belong to another OPAQUE setup: see auth_store.c */
+    sotto_done_fn *stopped; /* stop was asked for */
     void *stopped_arg;
 };
 
-/* ---- life of jobs (auth.c) --------------------------------------------------------------------- */
+/* ---- life of jobs (auth.c) ------------------------------------------------------------------- */
 
 /* host->db->write, read and host->job->run that count what is open; each done function begins with
  * auth_end_job. Errors as in the SDK. */
@@ -94,7 +94,7 @@ int auth_run(struct auth *, sotto_work_fn *, const void *arg, size_t size, sotto
 void auth_end_job(struct auth *);
 void auth_count(struct auth *, enum auth_metric, uint32_t value, double amount);
 
-/* ---- auth_check.c: what a client may send ------------------------------------------------------ */
+/* ---- auth_check.c: what a client may send ---------------------------------------------------- */
 
 struct auth_device {
     uint8_t id[SOTTO_ID_BYTES];
@@ -109,7 +109,7 @@ const char *auth_check_name(const char *name, char key_out[AUTH_NAME_BYTES_MAX +
 const char *auth_check_device(const Sotto__Auth__V1__Device *, const struct sotto_caller *,
                               struct auth_device *device_out);
 
-/* ---- auth_issue.c: a new login, and the answer that carries its tokens ------------------------- */
+/* ---- auth_issue.c: a new login, and the answer that carries its tokens ----------------------- */
 
 struct auth_ended_login {
     uint8_t login[SOTTO_ID_BYTES];
@@ -140,14 +140,16 @@ struct auth_grant {
 /* Arguments of opening a login inside a transaction. */
 struct auth_opening {
     struct auth_device device;
-    struct auth_grant grant; /* user given; the rest filled by auth_opening_init, name by the caller */
+    struct auth_grant
+        grant; /* user given; the rest filled by auth_opening_init, name by the caller */
     struct auth_ended_list ended;
     int64_t logins_per_user;
 };
 
 /* Draws ids and the first refresh token; logic thread. */
 void auth_opening_init(const struct auth *, struct auth_opening *);
-/* Inside a transaction: ends the device's old login, evicts the longest unused ones, adds the row. */
+/* Inside a transaction: ends the device's old login, evicts the longest unused ones, adds the
+ * row. */
 int auth_opening_store(struct sotto_tx *, struct auth_opening *);
 /* Inside a transaction: removes an open login and remembers it until its access tokens expire. */
 int auth_end_login(struct sotto_tx *, struct auth_ended_list *, const uint8_t login[SOTTO_ID_BYTES],
@@ -156,7 +158,7 @@ void auth_hash_refresh(const uint8_t token[AUTH_REFRESH_BYTES], uint8_t hash_out
 /* Mints the access token and answers req; logic thread, after the commit. */
 void auth_reply_grant(struct auth *, struct sotto_req *, const struct auth_grant *);
 
-/* ---- auth_ended.c: logins that were ended, and telling everybody ------------------------------- */
+/* ---- auth_ended.c: logins that were ended, and telling everybody ----------------------------- */
 
 struct auth_ended_set;
 int auth_ended_set_create(struct auth_ended_set **set_out);
@@ -171,13 +173,13 @@ size_t auth_ended_set_count(const struct auth_ended_set *);
 /* After the commit: remembers them, tells the user's clients, closes the connections, publishes. */
 void auth_announce_ended(struct auth *, const struct auth_ended_list *);
 
-/* ---- auth_cleanup.c: start and housekeeping ---------------------------------------------------- */
+/* ---- auth_cleanup.c: start and housekeeping -------------------------------------------------- */
 
 /* Reads the ended logins and compares the OPAQUE setup with the stored one. SOTTO_EUNAVAILABLE. */
 int auth_load(struct auth *);
 void auth_clean(void *state, void *arg); /* timer */
 
-/* ---- methods ----------------------------------------------------------------------------------- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 sotto_rpc_fn auth_on_register_start;
 sotto_rpc_fn auth_on_register_finish;
@@ -191,7 +193,7 @@ sotto_rpc_fn auth_on_revoke;
 sotto_rpc_fn auth_on_logout;
 sotto_rpc_fn auth_on_lookup_users;
 
-/* ---- auth_store.c: statements ------------------------------------------------------------------ */
+/* ---- auth_store.c: statements ---------------------------------------------------------------- */
 
 enum auth_stmt {
     AUTH_Q_USER_BY_NAME = 0, /* name_key -> user_id, name, record, idempotency, created_ms */
@@ -201,26 +203,29 @@ enum auth_stmt {
     AUTH_Q_LOGIN_OF_DEVICE,  /* user_id, device_id -> login_id */
     AUTH_Q_LOGIN_COUNT,      /* user_id -> count */
     AUTH_Q_LOGIN_OLDEST,     /* user_id -> login_id, device_id */
-    AUTH_Q_LOGIN_ADD,        /* login_id, user_id, device_id, label, user_agent, address, created_ms,
-                                used_ms, rotated_ms, refresh_until, access_until */
-    AUTH_Q_LOGIN_BY_ID,      /* login_id -> user_id, device_id, access_until, name */
-    AUTH_Q_LOGINS_OF_USER,   /* user_id -> login_id, device_id, label, user_agent, address, created_ms,
-                                used_ms, refresh_until */
-    AUTH_Q_LOGIN_ROTATE,     /* counter, rotated_ms, used_ms, refresh_until, access_until, address,
-                                login_id */
-    AUTH_Q_LOGIN_TOUCH,      /* access_until, used_ms, login_id */
-    AUTH_Q_LOGIN_DELETE,     /* login_id */
-    AUTH_Q_REFRESH_ADD,      /* hash, login_id, counter, until */
-    AUTH_Q_REFRESH_FIND,     /* hash -> login_id, counter, until, user_id, device_id, current counter,
-                                rotated_ms, refresh_until, name */
-    AUTH_Q_ENDED_ADD,        /* login_id, until */
-    AUTH_Q_ENDED_FIND,       /* login_id -> 1 */
-    AUTH_Q_ENDED_ALL,        /* now -> login_id, until */
-    AUTH_Q_CLEAN_LOGINS,     /* now */
-    AUTH_Q_CLEAN_REFRESH,    /* now */
-    AUTH_Q_CLEAN_ENDED,      /* now */
-    AUTH_Q_SETUP_GET,        /* -> public_key */
-    AUTH_Q_SETUP_PUT,        /* public_key */
+    /* login_id, user_id, device_id, label, user_agent, address, created_ms, used_ms, rotated_ms,
+     * refresh_until, access_until */
+    AUTH_Q_LOGIN_ADD,
+    AUTH_Q_LOGIN_BY_ID, /* login_id -> user_id, device_id, access_until, name */
+    /* user_id -> login_id, device_id, label, user_agent, address, created_ms, used_ms,
+     * refresh_until */
+    AUTH_Q_LOGINS_OF_USER,
+    /* counter, rotated_ms, used_ms, refresh_until, access_until, address, login_id */
+    AUTH_Q_LOGIN_ROTATE,
+    AUTH_Q_LOGIN_TOUCH,  /* access_until, used_ms, login_id */
+    AUTH_Q_LOGIN_DELETE, /* login_id */
+    AUTH_Q_REFRESH_ADD,  /* hash, login_id, counter, until */
+    /* hash -> login_id, counter, until, user_id, device_id, current counter, rotated_ms,
+     * refresh_until, name */
+    AUTH_Q_REFRESH_FIND,
+    AUTH_Q_ENDED_ADD,     /* login_id, until */
+    AUTH_Q_ENDED_FIND,    /* login_id -> 1 */
+    AUTH_Q_ENDED_ALL,     /* now -> login_id, until */
+    AUTH_Q_CLEAN_LOGINS,  /* now */
+    AUTH_Q_CLEAN_REFRESH, /* now */
+    AUTH_Q_CLEAN_ENDED,   /* now */
+    AUTH_Q_SETUP_GET,     /* -> public_key */
+    AUTH_Q_SETUP_PUT,     /* public_key */
     AUTH_STATEMENTS,
 };
 extern const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS];

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attach: binds a connection to the user, device and login of an access token, until the token expires.
- * A repeated Attach of the same user and device extends; one of another closes the connection.
+ * Attach: binds a connection to the user, device and login of an access token, until the token
+ * expires. A repeated Attach of the same user and device extends; one of another closes the
+ * connection.
  *
- * The token is checked first, then whether its login has ended. That is a look-up in memory, except in
- * the moments after start in which the ended logins have not been read yet (and when they have become
- * too many to keep): then the store is asked.
+ * The token is checked first, then whether its login has ended. That is a look-up in memory, except
+ * in the moments after start in which the ended logins have not been read yet (and when they have
+ * become too many to keep): then the store is asked.
  */
 #include "auth.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client may call itself: login names and devices. The core has checked that strings are UTF-8
- * without NUL.
+ * What a client may call itself: login names and devices. The core has checked that strings are
+ * UTF-8 without NUL.
  */
 #include "auth.h"
 

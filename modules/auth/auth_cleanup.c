@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What auth does without being asked: at start it reads the ended logins and makes sure that the OPAQUE
- * setup is the one the accounts were made with; from time to time it removes rows whose time has passed.
+ * What auth does without being asked: at start it reads the ended logins and makes sure that the
+ * OPAQUE setup is the one the accounts were made with; from time to time it removes rows whose time
+ * has passed.
  */
 #include "auth.h"
 
@@ -24,9 +25,9 @@ struct chunk {
 struct load_op {
     uint8_t public_key[OPAQUE_PUBLIC_KEY_BYTES];
     int64_t now;
-    bool foreign;          /* out: there are accounts, and they were made with another setup */
-    bool too_many;         /* out: not all ended logins could be read */
-    struct chunk *ended;   /* out */
+    bool foreign;        /* out: there are accounts, and they were made with another setup */
+    bool too_many;       /* out: not all ended logins could be read */
+    struct chunk *ended; /* out */
 };
 
 static int
@@ -117,9 +118,10 @@ load_done(void *state, int status, void *arg)
         auth->ready = complete;
     }
     if (auth->foreign)
-        auth->host->api->log(auth->host, SOTTO_LOG_ERROR,
-                             "the file secrets/opaque in the data folder is not the one that the "
-                             "accounts were made with: nobody can log in; restore it from a backup");
+        auth->host->api->log(
+            auth->host, SOTTO_LOG_ERROR,
+            "the file secrets/opaque in the data folder is not the one that the "
+            "accounts were made with: nobody can log in; restore it from a backup");
     auth_end_job(auth);
 }
 

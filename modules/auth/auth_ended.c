@@ -2,10 +2,10 @@
 /*
  * Logins that ended while an access token of theirs may be within its time.
  *
- * Every Attach asks this set, so a revocation holds from the moment its transaction is on the disk, at
- * no cost on the disk for the others. It is filled from the table auth_ended at start and forgets a login
- * when its last token has expired. Ids are random and made by this server, so their own first bytes serve
- * as hash.
+ * Every Attach asks this set, so a revocation holds from the moment its transaction is on the disk,
+ * at no cost on the disk for the others. It is filled from the table auth_ended at start and
+ * forgets a login when its last token has expired. Ids are random and made by this server, so their
+ * own first bytes serve as hash.
  */
 #include "auth.h"
 
@@ -138,8 +138,9 @@ auth_ended_set_count(const struct auth_ended_set *set)
 /* ---- telling everybody ----------------------------------------------------------------------- */
 
 static const char *const why_names[] = {
-    [AUTH_WHY_LOGOUT] = "logout",   [AUTH_WHY_REVOKED] = "revoked", [AUTH_WHY_REPLACED] = "replaced",
-    [AUTH_WHY_EVICTED] = "evicted", [AUTH_WHY_REUSED] = "reused",
+    [AUTH_WHY_LOGOUT] = "logout",     [AUTH_WHY_REVOKED] = "revoked",
+    [AUTH_WHY_REPLACED] = "replaced", [AUTH_WHY_EVICTED] = "evicted",
+    [AUTH_WHY_REUSED] = "reused",
 };
 
 const char *

@@ -2,9 +2,9 @@
 /*
  * Opening a login (a row, a refresh token, an access token) and ending one.
  *
- * A device has at most one login of a user: a new one takes the place of the old. A user has at most
- * `logins_per_user`: the one that was used least recently makes room. A login that ends is remembered
- * until the newest access token it could have been given has expired.
+ * A device has at most one login of a user: a new one takes the place of the old. A user has at
+ * most `logins_per_user`: the one that was used least recently makes room. A login that ends is
+ * remembered until the newest access token it could have been given has expired.
  */
 #include "auth.h"
 

@@ -2,10 +2,10 @@
 /*
  * Login: LoginStart answers KE1 with KE2, LoginFinish checks KE3 and opens a login.
  *
- * An unknown name takes the same way as a known one, through the store and the job pool, with the fake
- * record; its KE3 then fails like that of a wrong password, with the same sentence. The computation
- * (five multiplications on ristretto255) is the pool's; what the logic thread does is a look-up and a
- * comparison. Both the pool's quota and the table of unfinished logins are bounded.
+ * An unknown name takes the same way as a known one, through the store and the job pool, with the
+ * fake record; its KE3 then fails like that of a wrong password, with the same sentence. The
+ * computation (five multiplications on ristretto255) is the pool's; what the logic thread does is a
+ * look-up and a comparison. Both the pool's quota and the table of unfinished logins are bounded.
  */
 #include "auth.h"
 
@@ -31,7 +31,8 @@ reply_start(struct auth *auth, struct start_op *op)
     Sotto__Auth__V1__LoginStartReply reply = SOTTO__AUTH__V1__LOGIN_START_REPLY__INIT;
     uint8_t id[SOTTO_ID_BYTES];
 
-    if (auth_pending_add(auth->pending, auth->host->api->mono_ms(auth->host), &op->start, id) != 0) {
+    if (auth_pending_add(auth->pending, auth->host->api->mono_ms(auth->host), &op->start, id) !=
+        0) {
         sotto_fail(op->req, SOTTO_EEXHAUSTED, AUTH_TEXT_BUSY);
         return;
     }

@@ -2,8 +2,8 @@
 /*
  * What an attached client may see and end: WhoAmI, ListLogins, Revoke, Logout; and LookupUsers.
  *
- * Ending a login answers the caller first and announces afterwards, because the announcement may close
- * the caller's own connection.
+ * Ending a login answers the caller first and announces afterwards, because the announcement may
+ * close the caller's own connection.
  */
 #include "auth.h"
 
@@ -176,8 +176,8 @@ auth_on_list_logins(void *state, struct sotto_req *req, const ProtobufCMessage *
 
 struct end_op {
     struct sotto_req *req;
-    bool all;     /* every login of the user; otherwise the one below */
-    bool logout;  /* which method asks */
+    bool all;    /* every login of the user; otherwise the one below */
+    bool logout; /* which method asks */
     uint8_t login[SOTTO_ID_BYTES];
     struct auth_ended_list ended;
 };
@@ -268,7 +268,8 @@ end_begin(struct auth *auth, struct end_op *op)
         sotto_fail(op->req, SOTTO_EUNAVAILABLE, AUTH_TEXT_BUSY);
 }
 
-/* Which login an access token belongs to. The token must be the caller's and still within its time. */
+/* Which login an access token belongs to. The token must be the caller's and still within its
+ * time. */
 static bool
 login_of_token(struct auth *auth, const char *token, const struct sotto_caller *caller,
                uint8_t login_out[SOTTO_ID_BYTES])
@@ -303,9 +304,7 @@ auth_on_revoke(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         if (!login_of_token(auth, request->access_token, req->caller, op.login))
             problem = "access_token: not a valid token of yours";
         break;
-    default:
-        problem = "login_id or access_token is needed";
-        break;
+    default: problem = "login_id or access_token is needed"; break;
     }
     if (problem != NULL)
         sotto_fail(req, SOTTO_EINVALID, problem);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* LookupUsers: names to ids and back. Names are public to users of the server; unknown ones are left out. */
+/* LookupUsers: names to ids and back. Names are public to users of the server; unknown ones are
+ * left out. */
 #include "auth.h"
 
 #include <string.h>
@@ -116,7 +117,8 @@ auth_on_lookup_users(void *state, struct sotto_req *req, const ProtobufCMessage 
         }
         memcpy(op.rows[op.count++].user, request->user_ids[i].data, SOTTO_ID_BYTES);
     }
-    if (auth_read(state, lookup_read, &op, offsetof(struct lookup_op, rows) + op.count * sizeof(op.rows[0]),
+    if (auth_read(state, lookup_read, &op,
+                  offsetof(struct lookup_op, rows) + op.count * sizeof(op.rows[0]),
                   lookup_done) != 0)
         sotto_fail(req, SOTTO_EUNAVAILABLE, AUTH_TEXT_BUSY);
 }

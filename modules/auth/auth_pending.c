@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See auth_pending.h. Entries hang in one of two lists: free ones in a stack, taken ones in the order
- * of their making, which is the order of their expiry. Expired ones are freed when a new one comes.
+ * See auth_pending.h. Entries hang in one of two lists: free ones in a stack, taken ones in the
+ * order of their making, which is the order of their expiry. Expired ones are freed when a new one
+ * comes.
  */
 #include "auth_pending.h"
 

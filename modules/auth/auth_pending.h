@@ -2,8 +2,8 @@
 /*
  * Logins between KE2 and KE3: a table of fixed size, each entry for 60 seconds and for one try.
  *
- * The first four bytes of a login_start_id are the entry's place, the other twelve are random, so that a
- * look-up is an index and a constant-time comparison. Logic thread only.
+ * The first four bytes of a login_start_id are the entry's place, the other twelve are random, so
+ * that a look-up is an index and a constant-time comparison. Logic thread only.
  */
 #ifndef AUTH_PENDING_H
 #define AUTH_PENDING_H
@@ -28,10 +28,12 @@ int auth_pending_create(size_t capacity, struct auth_pending **pending_out);
 /* Wipes and frees. NULL-safe. */
 void auth_pending_destroy(struct auth_pending **);
 
-/* Keeps a copy. now_ms is monotonic. SOTTO_EEXHAUSTED: every entry is taken and none has expired. */
+/* Keeps a copy. now_ms is monotonic. SOTTO_EEXHAUSTED: every entry is taken and none has
+ * expired. */
 int auth_pending_add(struct auth_pending *, int64_t now_ms, const struct auth_login_start *,
                      uint8_t id_out[SOTTO_ID_BYTES]);
-/* Takes an entry out: the caller owns and wipes the copy. SOTTO_ENOTFOUND: unknown, used or expired. */
+/* Takes an entry out: the caller owns and wipes the copy. SOTTO_ENOTFOUND: unknown, used or
+ * expired. */
 int auth_pending_take(struct auth_pending *, int64_t now_ms, const uint8_t id[SOTTO_ID_BYTES],
                       struct auth_login_start *start_out);
 /* Entries that are taken and have not expired. */

@@ -2,12 +2,12 @@
 /*
  * Refresh: one refresh token for the next one and a new access token.
  *
- * The first token of a login is random; each successor is HMAC(server key, login || its number), so the
- * store holds nothing but hashes and the same successor can be given twice. That is needed once: two
- * requests of one device that race (a lost answer, two tabs) both get the same successor within
- * `refresh_race`. Any other used token that comes back, or a token from another device, means that
- * somebody has a copy: the login ends at once, with its access tokens and connections, and the user's
- * other clients are told.
+ * The first token of a login is random; each successor is HMAC(server key, login || its number), so
+ * the store holds nothing but hashes and the same successor can be given twice. That is needed
+ * once: two requests of one device that race (a lost answer, two tabs) both get the same successor
+ * within `refresh_race`. Any other used token that comes back, or a token from another device,
+ * means that somebody has a copy: the login ends at once, with its access tokens and connections,
+ * and the user's other clients are told.
  */
 #include "auth.h"
 
@@ -31,12 +31,12 @@ struct refresh_op {
 
 /* The row behind a token. */
 struct found {
-    int64_t counter;         /* number of the token that was sent */
-    int64_t until;           /* of it, seconds */
+    int64_t counter; /* number of the token that was sent */
+    int64_t until;   /* of it, seconds */
     uint8_t device[SOTTO_ID_BYTES];
-    int64_t current;         /* number of the newest token of this login */
+    int64_t current; /* number of the newest token of this login */
     int64_t rotated_ms;
-    int64_t refresh_until;   /* of the newest token, seconds */
+    int64_t refresh_until; /* of the newest token, seconds */
 };
 
 static void

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registration: RegisterStart evaluates the OPRF for a name that is free, RegisterFinish stores the record
- * that the client made of it and opens its first login.
+ * Registration: RegisterStart evaluates the OPRF for a name that is free, RegisterFinish stores the
+ * record that the client made of it and opens its first login.
  *
- * RegisterStart must refuse a taken name before it evaluates: otherwise it would answer guesses at the
- * password of an existing user that no login counts.
+ * RegisterStart must refuse a taken name before it evaluates: otherwise it would answer guesses at
+ * the password of an existing user that no login counts.
  */
 #include "auth.h"
 
@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-#define REPEAT_MS (60 * 60 * 1000) /* for so long a repeated RegisterFinish is answered like the first */
+#define REPEAT_MS \
+    (60 * 60 * 1000) /* for so long a repeated RegisterFinish is answered like the first */
 #define TEXT_TAKEN "this name is taken"
 
 /* ---- RegisterStart --------------------------------------------------------------------------- */
@@ -201,8 +202,8 @@ finish_done(void *state, int status, void *arg)
 }
 
 static const char *
-check_finish(const Sotto__Auth__V1__RegisterFinishRequest *request, const struct sotto_caller *caller,
-             struct finish_op *op)
+check_finish(const Sotto__Auth__V1__RegisterFinishRequest *request,
+             const struct sotto_caller *caller, struct finish_op *op)
 {
     const char *problem = auth_check_name(request->name, op->name_key);
 

@@ -2,13 +2,14 @@
 /*
  * Secret files.
  *
- *   DATA/secrets/opaque    96 bytes: OPRF seed and private key of OPAQUE. Lost: no password works again.
- *   DATA/secrets/refresh   32 bytes: derives refresh tokens. Lost: a race of two refreshes ends a login.
- *   DATA/secrets/token     64 hex digits and a newline: signs access tokens. Lost: tokens are renewed.
+ *   DATA/secrets/opaque 96 bytes: OPRF seed and private key of OPAQUE. Lost: no password works
+ *   again. DATA/secrets/refresh 32 bytes: derives refresh tokens. Lost: a race of two refreshes
+ *   ends a login. DATA/secrets/token 64 hex digits and a newline: signs access tokens. Lost: tokens
+ *   are renewed.
  *
- * A file is made whole or not at all: written beside its place, synced, then linked to its name, so that
- * two servers that start at once end up with one file. A file that others may read is refused: whatever
- * could have read it is unknown.
+ * A file is made whole or not at all: written beside its place, synced, then linked to its name, so
+ * that two servers that start at once end up with one file. A file that others may read is refused:
+ * whatever could have read it is unknown.
  */
 #include "auth_secret.h"
 
@@ -75,10 +76,11 @@ read_file(struct secret_file *file, struct sotto_err *err)
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         rc = sotto_err_set(err, SOTTO_EPRECONDITION, "%s is no regular file", file->path);
     else if ((status.st_mode & 077) != 0)
-        rc = sotto_err_set(err, SOTTO_EPRECONDITION,
-                           "%s may be read by others; if nobody did, run: chmod 600 %s; if somebody "
-                           "may have, make a new one",
-                           file->path, file->path);
+        rc =
+            sotto_err_set(err, SOTTO_EPRECONDITION,
+                          "%s may be read by others; if nobody did, run: chmod 600 %s; if somebody "
+                          "may have, make a new one",
+                          file->path, file->path);
     else
         rc = read_all(fd, file, err);
     close(fd);
@@ -175,9 +177,9 @@ load_opaque(struct auth_secrets *secrets, struct secret_file *file, const char *
         return rc;
     if (file->size != OPAQUE_SETUP_BYTES ||
         opaque_setup_decode(&secrets->opaque, file->data) != OPAQUE_OK)
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "%s is damaged; restore it from a backup, without it no password works",
-                             file->path);
+        return sotto_err_set(
+            err, SOTTO_EPRECONDITION,
+            "%s is damaged; restore it from a backup, without it no password works", file->path);
     return 0;
 }
 
@@ -197,9 +199,9 @@ load_refresh(struct auth_secrets *secrets, struct secret_file *file, const char 
     if (rc != 0)
         return rc;
     if (file->size != AUTH_REFRESH_KEY_BYTES)
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "%s is damaged; restore it from a backup, or remove it to have a new one",
-                             file->path);
+        return sotto_err_set(
+            err, SOTTO_EPRECONDITION,
+            "%s is damaged; restore it from a backup, or remove it to have a new one", file->path);
     memcpy(secrets->refresh_key, file->data, AUTH_REFRESH_KEY_BYTES);
     return 0;
 }
@@ -308,7 +310,8 @@ auth_secrets_check(const char *data_dir, const char *token_secret, const char *t
                    struct sotto_err *err)
 {
     struct secret_file file = {.size = 0};
-    const int rc = load_token(NULL, NULL, &file, data_dir, token_secret, token_previous, false, err);
+    const int rc =
+        load_token(NULL, NULL, &file, data_dir, token_secret, token_previous, false, err);
 
     sodium_memzero(&file, sizeof(file));
     return rc;

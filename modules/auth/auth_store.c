@@ -30,8 +30,9 @@ const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
     [AUTH_Q_LOGINS_OF_USER] = {"SELECT login_id, device_id, label, user_agent, address, created_ms,"
                                " used_ms, refresh_until FROM auth_logins WHERE user_id = ?"
                                " ORDER BY created_ms, login_id"},
-    [AUTH_Q_LOGIN_ROTATE] = {"UPDATE auth_logins SET counter = ?, rotated_ms = ?, used_ms = ?,"
-                             " refresh_until = ?, access_until = ?, address = ? WHERE login_id = ?"},
+    [AUTH_Q_LOGIN_ROTATE] =
+        {"UPDATE auth_logins SET counter = ?, rotated_ms = ?, used_ms = ?,"
+         " refresh_until = ?, access_until = ?, address = ? WHERE login_id = ?"},
     [AUTH_Q_LOGIN_TOUCH] = {"UPDATE auth_logins SET access_until = ?, used_ms = ?"
                             " WHERE login_id = ?"},
     [AUTH_Q_LOGIN_DELETE] = {"DELETE FROM auth_logins WHERE login_id = ?"},

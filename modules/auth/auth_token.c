@@ -2,13 +2,14 @@
 /*
  * The guard around libjwt 1.10. The order matters:
  *
- *   1. Before the library sees a token: length, alphabet, two dots, a MAC of 43 characters, and a header
- *      segment that is byte for byte ours. That leaves one algorithm, and no header to misread.
+ *   1. Before the library sees a token: length, alphabet, two dots, a MAC of 43 characters, and a
+ *      header segment that is byte for byte ours. That leaves one algorithm, and no header to
+ *      misread.
  *   2. The library checks the MAC. The key is never empty (auth_secret_problem) and never PEM.
- *   3. Afterwards: the algorithm it says it used must be HS256, because it silently becomes "none" when
- *      the key is empty or a copy of it cannot be allocated. Then the token's own payload segment is
- *      parsed again with duplicates refused, since the library merges them, and each claim is checked
- *      for its type, its spelling and its range.
+ *   3. Afterwards: the algorithm it says it used must be HS256, because it silently becomes "none"
+ *      when the key is empty or a copy of it cannot be allocated. Then the token's own payload
+ *      segment is parsed again with duplicates refused, since the library merges them, and each
+ *      claim is checked for its type, its spelling and its range.
  *
  * A token is never compared or revoked by its text, only by its claims.
  */
@@ -37,9 +38,13 @@ static const char *const use_names[AUTH_USES] = {"access", "api"};
 
 /* Parts of secrets that stand in tutorials and example files. */
 static const char *const known_words[] = {
-    "changeme", "change-me", "change_me", "example", "password", "your-256-bit", "your_secret",
-    "your-secret", "secretkey", "secret-key", "secret_key", "placeholder", "insecure",
-    "0123456789abcdef0123456789abcdef",
+    "changeme",    "change-me",
+    "change_me",   "example",
+    "password",    "your-256-bit",
+    "your_secret", "your-secret",
+    "secretkey",   "secret-key",
+    "secret_key",  "placeholder",
+    "insecure",    "0123456789abcdef0123456789abcdef",
 };
 
 static bool
@@ -119,7 +124,8 @@ auth_token_make(const struct auth_token_keys *keys, const struct auth_claims *cl
     if (add_claims(jwt, claims) == 0 &&
         jwt_set_alg(jwt, JWT_ALG_HS256, keys->current.data, (int)keys->current.size) == 0)
         text = jwt_encode_str(jwt);
-    /* Out of memory inside the library may end in a token of another form; such a one is not handed out. */
+    /* Out of memory inside the library may end in a token of another form; such a one is not handed
+     * out. */
     if (text != NULL && strlen(text) <= AUTH_TOKEN_BYTES_MAX &&
         strncmp(text, HEADER ".", HEADER_SIZE + 1) == 0) {
         memcpy(token_out, text, strlen(text) + 1);
@@ -265,8 +271,7 @@ auth_token_check(const struct auth_token_keys *keys, const char *token, size_t s
         return SOTTO_EAUTH;
     if (!mac_is_good(copy, &keys->current) && !mac_is_good(copy, &keys->previous))
         return SOTTO_EAUTH;
-    if (!read_claims(payload, use, &claims) ||
-        !times_are_good(&claims, keys->lifetime_s[use], now))
+    if (!read_claims(payload, use, &claims) || !times_are_good(&claims, keys->lifetime_s[use], now))
         return SOTTO_EAUTH;
     *claims_out = claims;
     return 0;

@@ -2,10 +2,10 @@
 /*
  * Access tokens: JWTs (RFC 7519) with HS256 that only this server makes and reads.
  *
- * auth_token.c is the one file that includes <jwt.h>. The library accepts tokens that a caller would
- * want refused (other algorithms, forged tokens when the key is empty or memory is short, tokens long
- * expired), so it works behind a guard; what passes the guard has exactly the seven claims below with
- * values that this server could have issued.
+ * auth_token.c is the one file that includes <jwt.h>. The library accepts tokens that a caller
+ * would want refused (other algorithms, forged tokens when the key is empty or memory is short,
+ * tokens long expired), so it works behind a guard; what passes the guard has exactly the seven
+ * claims below with values that this server could have issued.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -43,14 +43,15 @@ struct auth_token_secret {
 
 /* What tokens are made and checked with. */
 struct auth_token_keys {
-    struct auth_token_secret current;  /* makes and checks */
-    struct auth_token_secret previous; /* only checks: the secret before, while it is being replaced */
-    int64_t lifetime_s[AUTH_USES];     /* longest exp - iat of each use; 0: none is accepted */
+    struct auth_token_secret current; /* makes and checks */
+    struct auth_token_secret
+        previous;                  /* only checks: the secret before, while it is being replaced */
+    int64_t lifetime_s[AUTH_USES]; /* longest exp - iat of each use; 0: none is accepted */
 };
 
 /*
- * Checks a secret before it is used: NULL if it will do, else a sentence of what is wrong with it. The
- * sentence never contains the secret. Any thread.
+ * Checks a secret before it is used: NULL if it will do, else a sentence of what is wrong with it.
+ * The sentence never contains the secret. Any thread.
  */
 const char *auth_secret_problem(const uint8_t *secret, size_t size);
 
@@ -60,9 +61,9 @@ int auth_token_make(const struct auth_token_keys *, const struct auth_claims *,
                     char token_out[AUTH_TOKEN_BYTES_MAX + 1]);
 
 /*
- * Checks a token for one entry point at the time now (seconds). SOTTO_EAUTH, and nothing else, when any
- * of it is not as auth_token_make would have written it. Whether its login was ended is the caller's to
- * ask. Any thread.
+ * Checks a token for one entry point at the time now (seconds). SOTTO_EAUTH, and nothing else, when
+ * any of it is not as auth_token_make would have written it. Whether its login was ended is the
+ * caller's to ask. Any thread.
  */
 int auth_token_check(const struct auth_token_keys *, const char *token, size_t size,
                      enum auth_token_use use, int64_t now, struct auth_claims *claims_out);

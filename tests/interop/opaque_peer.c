@@ -99,8 +99,8 @@ static void
 do_register_start(struct peer *peer)
 {
     uint8_t request[OPAQUE_REQUEST_BYTES];
-    int status = opaque_client_register_start(&peer->client, peer->args[0].data, peer->args[0].len,
-                                              request);
+    int status =
+        opaque_client_register_start(&peer->client, peer->args[0].data, peer->args[0].len, request);
 
     answer(status, request, sizeof request, NULL, 0);
 }
@@ -174,8 +174,8 @@ static void
 do_server_finish(struct peer *peer)
 {
     uint8_t session_key[OPAQUE_SESSION_KEY_BYTES];
-    int status = opaque_server_login_finish(
-        &peer->server, exactly(&peer->args[0], OPAQUE_KE3_BYTES), session_key);
+    int status = opaque_server_login_finish(&peer->server,
+                                            exactly(&peer->args[0], OPAQUE_KE3_BYTES), session_key);
 
     answer(status, session_key, sizeof session_key, NULL, 0);
 }
@@ -185,14 +185,10 @@ static const struct {
     int args;
     void (*run)(struct peer *);
 } commands[] = {
-    {"identities", 2, do_identities},
-    {"register-start", 1, do_register_start},
-    {"register-finish", 2, do_register_finish},
-    {"login-start", 1, do_login_start},
-    {"login-finish", 2, do_login_finish},
-    {"server-register", 2, do_server_register},
-    {"server-login", 3, do_server_login},
-    {"server-finish", 1, do_server_finish},
+    {"identities", 2, do_identities},           {"register-start", 1, do_register_start},
+    {"register-finish", 2, do_register_finish}, {"login-start", 1, do_login_start},
+    {"login-finish", 2, do_login_finish},       {"server-register", 2, do_server_register},
+    {"server-login", 3, do_server_login},       {"server-finish", 1, do_server_finish},
 };
 
 static void

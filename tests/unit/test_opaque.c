@@ -37,7 +37,8 @@ register_user(struct fixture *f, const char *secret)
     uint8_t response[OPAQUE_RESPONSE_BYTES];
 
     assert_int_equal(
-        opaque_client_register_start(&client, bytes_of(secret), strlen(secret), request), OPAQUE_OK);
+        opaque_client_register_start(&client, bytes_of(secret), strlen(secret), request),
+        OPAQUE_OK);
     assert_int_equal(opaque_server_register(&f->setup, alice, request, response), OPAQUE_OK);
     return opaque_client_register_finish(&client, &f->params, bytes_of(secret), strlen(secret),
                                          response, f->record, f->export_key);
@@ -264,8 +265,7 @@ every_flipped_byte_of_ke1_and_ke3_is_refused(void **state)
             continue;
         assert_true(i >= OPAQUE_KE1_BYTES);
         login.ke3[i - OPAQUE_KE1_BYTES] ^= (uint8_t)(1U << (i % 8));
-        assert_int_equal(opaque_server_login_finish(&server, login.ke3, session_key),
-                         OPAQUE_EAUTH);
+        assert_int_equal(opaque_server_login_finish(&server, login.ke3, session_key), OPAQUE_EAUTH);
     }
 }
 
@@ -314,9 +314,9 @@ the_neutral_element_and_other_bytes_are_no_group_elements(void **state)
     for (size_t at = 0; at < OPAQUE_KE1_BYTES; at += 64) {
         opaque_client_login_start(&client, bytes_of(password), strlen(password), ke1);
         memcpy(ke1 + at, at == 0 ? neutral : junk, 32);
-        assert_int_equal(opaque_server_login_start(&server, &f->setup, &f->params, alice,
-                                                   f->record, ke1, ke2),
-                         OPAQUE_EMESSAGE);
+        assert_int_equal(
+            opaque_server_login_start(&server, &f->setup, &f->params, alice, f->record, ke1, ke2),
+            OPAQUE_EMESSAGE);
     }
 }
 

@@ -113,7 +113,7 @@ replay_registration(const struct vector *v, struct opaque_view password, uint8_t
     expect(v, "registration_response", response, sizeof response);
 
     assert_ok(opaque_client_register_finish_with(&client, &v->params, password, nonce, response,
-                                                record, export_key));
+                                                 record, export_key));
     expect(v, "registration_upload", record, OPAQUE_RECORD_BYTES);
     expect(v, "export_key", export_key, sizeof export_key);
 }
@@ -138,13 +138,12 @@ replay_login(const struct vector *v, struct opaque_view password, const uint8_t 
     assert_ok(opaque_client_login_start_with(&client, password, &ke1_random, ke1));
     expect(v, "KE1", ke1, sizeof ke1);
 
-    assert_ok(opaque_server_login_start_with(&server, &v->setup, &v->params,
-                                            view_of(&v->credential), record, ke1, &ke2_random,
-                                            ke2));
+    assert_ok(opaque_server_login_start_with(
+        &server, &v->setup, &v->params, view_of(&v->credential), record, ke1, &ke2_random, ke2));
     expect(v, "KE2", ke2, sizeof ke2);
 
-    assert_ok(opaque_client_login_finish(&client, &v->params, password.data, password.len, ke2,
-                                        &login));
+    assert_ok(
+        opaque_client_login_finish(&client, &v->params, password.data, password.len, ke2, &login));
     expect(v, "KE3", login.ke3, sizeof login.ke3);
     expect(v, "session_key", login.session_key, sizeof login.session_key);
     expect(v, "export_key", login.export_key, sizeof login.export_key);
@@ -185,13 +184,13 @@ replay_fake(const json_t *item)
     need_ke2_random(&v, &random);
 
     assert_ok(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
-                                            record, ke1, &random, ke2));
+                                             record, ke1, &random, ke2));
     expect(&v, "KE2", ke2, sizeof ke2);
 
     /* The same answer when the record is the setup's own fake one. */
     memcpy(v.setup.fake_record, record, sizeof record);
     assert_ok(opaque_server_login_start_with(&server, &v.setup, &v.params, view_of(&v.credential),
-                                            NULL, ke1, &random, ke2));
+                                             NULL, ke1, &random, ke2));
     expect(&v, "KE2", ke2, sizeof ke2);
     vector_fini(&v);
 }
@@ -205,7 +204,8 @@ replay_all(bool fake, size_t least)
     size_t i;
     json_t *item;
 
-    json_array_foreach(all, i, item) {
+    json_array_foreach(all, i, item)
+    {
         const json_t *config = vec_need(item, "config");
 
         if (strcmp(vec_need_string(config, "Group"), "ristretto255") != 0 ||

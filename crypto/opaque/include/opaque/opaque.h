@@ -30,10 +30,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OPAQUE_REQUEST_BYTES 32      /* RegistrationRequest, section 5.1 */
-#define OPAQUE_RESPONSE_BYTES 64     /* RegistrationResponse */
-#define OPAQUE_RECORD_BYTES 192      /* RegistrationRecord */
-#define OPAQUE_KE1_BYTES 96          /* section 6.1 */
+#define OPAQUE_REQUEST_BYTES 32  /* RegistrationRequest, section 5.1 */
+#define OPAQUE_RESPONSE_BYTES 64 /* RegistrationResponse */
+#define OPAQUE_RECORD_BYTES 192  /* RegistrationRecord */
+#define OPAQUE_KE1_BYTES 96      /* section 6.1 */
 #define OPAQUE_KE2_BYTES 320
 #define OPAQUE_KE3_BYTES 64
 #define OPAQUE_EXPORT_KEY_BYTES 64
@@ -151,8 +151,7 @@ int opaque_client_login_start(struct opaque_client *state, const uint8_t *passwo
  */
 int opaque_client_login_finish(struct opaque_client *state, const struct opaque_params *params,
                                const uint8_t *password, size_t password_len,
-                               const uint8_t ke2[OPAQUE_KE2_BYTES],
-                               struct opaque_login *login_out);
+                               const uint8_t ke2[OPAQUE_KE2_BYTES], struct opaque_login *login_out);
 
 /* Wipes the state. Accepts NULL, a zeroed state, and one already wiped. */
 void opaque_client_fini(struct opaque_client *state);
