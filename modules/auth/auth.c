@@ -116,7 +116,7 @@ try_tokens(const struct auth *auth, struct sotto_err *err)
         auth_token_check(&auth->secrets->token, token, strlen(token), AUTH_USE_ACCESS, now,
                          &claims) != 0)
         return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "the installed libjwt makes tokens in an unknown form; install "
+                             "the installed libjwt does not read our tokens; install "
                              "libjwt 1.10");
     return 0;
 }

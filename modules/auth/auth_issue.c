@@ -179,7 +179,7 @@ auth_reply_grant(struct auth *auth, struct sotto_req *req, const struct auth_gra
     memcpy(claims.login, grant->login, SOTTO_ID_BYTES);
     randombytes_buf(claims.token, sizeof(claims.token));
     if (auth_token_make(&auth->secrets->token, &claims, token) != 0) {
-        sotto_fail(req, SOTTO_ENOMEM, AUTH_TEXT_BUSY);
+        sotto_fail(req, SOTTO_EINTERNAL, AUTH_TEXT_BUSY);
         return;
     }
     memcpy(name, grant->name, sizeof(name));

@@ -56,7 +56,7 @@ struct auth_token_keys {
 const char *auth_secret_problem(const uint8_t *secret, size_t size);
 
 /* Writes the token, NUL-terminated, at most AUTH_TOKEN_BYTES_MAX with it. Any thread.
- * SOTTO_ENOMEM; SOTTO_EINVALID for claims that no check would accept. */
+ * SOTTO_EINVALID: no secret, or claims that no check would accept. */
 int auth_token_make(const struct auth_token_keys *, const struct auth_claims *,
                     char token_out[AUTH_TOKEN_BYTES_MAX + 1]);
 
