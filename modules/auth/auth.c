@@ -101,9 +101,8 @@ configure(struct sotto_host *host, const struct sotto_conf *conf)
 
 static void fini(void *state);
 
-/* A token made now must be one that the guard accepts: a library that writes tokens in another form
- * would
- * lock everybody out. */
+/* A token made now must be one that the guard accepts: with a library that reads tokens in another
+ * way nobody could attach. */
 static int
 try_tokens(const struct auth *auth, struct sotto_err *err)
 {
