@@ -35,16 +35,16 @@ struct host_module {
     const char *name;                      /* descriptor->name */
     uint32_t index;                        /* place in start order, from 0 */
     enum host_phase phase;
-    void *state;                           /* what init made: first argument of every callback */
+    void *state; /* what init made: first argument of every callback */
     const struct settings_module *settings;
     struct sotto_conf *conf;
     struct store_module *store;
     struct job_quota *jobs;
-    struct metric **metrics;               /* one for each row of descriptor->metrics */
-    struct metric *callback_seconds;       /* histogram of all callbacks */
-    void *rpc;                             /* belongs to rpc.c */
-    void *broker;                          /* belongs to broker.c */
-    void *loaded;                          /* belongs to loader.c */
+    struct metric **metrics;         /* one for each row of descriptor->metrics */
+    struct metric *callback_seconds; /* histogram of all callbacks */
+    void *rpc;                       /* belongs to rpc.c */
+    void *broker;                    /* belongs to broker.c */
+    void *loaded;                    /* belongs to loader.c */
 };
 
 static inline struct host_module *
@@ -59,9 +59,7 @@ host_module(struct sotto_host *host)
 /* One entry into a module; lives on the caller's stack. Nests (a hook inside a request). */
 struct host_call {
     struct host_module *module;
-    const char *what; /* static: "rpc", or a name that outlives the module: topic, method */
-    struct host_call *outer;
-    uint64_t start_ns;
+    const char *what; /* static, or a name that lives as long as the module: topic, method */
 };
 
 /* Logic thread only. */

@@ -16,12 +16,12 @@
 struct log;
 
 struct log_options {
-    int level;             /* enum sotto_log_level: the least important level that is written */
-    bool json;             /* one JSON object a line instead of text */
-    bool to_stderr;        /* */
-    const char *file;      /* NULL: none */
-    int64_t rotate_bytes;  /* 0: never */
-    uint32_t rotate_keep;  /* rotated files kept */
+    int level;            /* enum sotto_log_level: the least important level that is written */
+    bool json;            /* one JSON object a line instead of text */
+    bool to_stderr;       /* */
+    const char *file;     /* NULL: none */
+    int64_t rotate_bytes; /* 0: never */
+    uint32_t rotate_keep; /* rotated files kept */
 };
 
 /* Opens the file (0600). SOTTO_EIO with a sentence in err. */

@@ -3,9 +3,9 @@
  * What a member shows of itself: LeafNode (RFC 9420 section 7.2) and the KeyPackage around a new
  * one (section 10), with the two lists they share, extensions and capabilities.
  *
- * A struct that was read borrows from the bytes it was read from: nothing here allocates. Lists stay
- * encoded (the contents of their vector) and were checked to be well formed when read, so walking
- * them later cannot fail. `encoded` and `unsigned_part` are set by reading only.
+ * A struct that was read borrows from the bytes it was read from: nothing here allocates. Lists
+ * stay encoded (the contents of their vector) and were checked to be well formed when read, so
+ * walking them later cannot fail. `encoded` and `unsigned_part` are set by reading only.
  */
 #ifndef MLS_LEAF_H
 #define MLS_LEAF_H
@@ -25,7 +25,8 @@ enum mls_leaf_source {
 
 /* ---- Extensions -------------------------------------------------------------------------- */
 
-/* Reads Extension<V>; a type that appears twice is MLS_EDECODE (section 13). Returns the contents. */
+/* Reads Extension<V>; a type that appears twice is MLS_EDECODE (section 13). Returns the contents.
+ * */
 struct mls_bytes mls_extensions_read(struct mls_reader *r);
 
 /* Walks the contents of a list that was read: false at the end. */
@@ -88,7 +89,8 @@ struct mls_leaf_place {
     uint32_t index;
 };
 
-/* Signs and writes a leaf; its `signature` is ignored. `place` may be NULL for source key_package. */
+/* Signs and writes a leaf; its `signature` is ignored. `place` may be NULL for source key_package.
+ * */
 void mls_leaf_write_signed(struct mls_writer *w, const struct mls_crypto *c,
                            const uint8_t seed[MLS_ED25519_SEED_BYTES], const struct mls_leaf *leaf,
                            const struct mls_leaf_place *place);

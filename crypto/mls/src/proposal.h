@@ -2,8 +2,8 @@
 /*
  * Proposal, Commit and UpdatePath on the wire (RFC 9420 sections 7.6, 12.1, 12.4).
  *
- * As in leaf.h: reading borrows and allocates nothing, lists stay encoded and are checked when read,
- * so that the walkers below cannot meet a malformed element.
+ * As in leaf.h: reading borrows and allocates nothing, lists stay encoded and are checked when
+ * read, so that the walkers below cannot meet a malformed element.
  */
 #ifndef MLS_PROPOSAL_H
 #define MLS_PROPOSAL_H

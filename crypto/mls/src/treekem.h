@@ -4,8 +4,9 @@
  * sections 7.4 to 7.6).
  *
  * A member knows the private keys of the nodes on its own direct path, one a level. A committer
- * draws a new path secret at its lowest filtered node and hashes its way up; every other member gets
- * the secret of the first node it shares, sealed to a key it has, and hashes the rest of the way.
+ * draws a new path secret at its lowest filtered node and hashes its way up; every other member
+ * gets the secret of the first node it shares, sealed to a key it has, and hashes the rest of the
+ * way.
  *
  * Functions here work on a clone of the tree on which the commit's proposals were applied; on
  * failure the clone and the keys given to them are thrown away.

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the store share:
+ *
+ *   store.c          life, queues, done functions, breaker, metrics
+ *   store_conn.c     one connection: open, pragmas, limits, authorizer
+ *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
+ *   store_writer.c   the writer thread: group commit
+ *   store_reader.c   the reader threads
+ *   store_migrate.c  migrations and their checksums
+ */
+#ifndef CORE_STORE_IMPL_H
+#define CORE_STORE_IMPL_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include <sqlite3.h>
+
+#include "core/store.h"
+
+#define STORE_MODULES_MAX (SETTINGS_MODULES_MAX + 1)
+#define STORE_NAME_MAX 32
+#define STORE_BREAKER_FAILURES 5
+#define STORE_BREAKER_RESET_MS 30000
+#define STORE_WAL_PAGES 4000   /* of the log file before it is copied back: 16 MiB */
+#define STORE_READ_BATCH 32    /* reads that share one snapshot */
+#define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
+#define STORE_APPLICATION_ID 0x534f5454 /* "SOTT": the file is ours */
+
+struct store_conn;
+
+struct store_module {
+    struct store *store;
+    struct host_module *owner;
+    char name[STORE_NAME_MAX + 1];
+    char prefix[STORE_NAME_MAX + 2]; /* name and "_" */
+    uint32_t index;
+    struct sotto_table statements;
+    const struct sotto_writer *writer;
+    void *cache; /* what writer->open made; writer thread */
+    bool cache_open;
+    bool touched;     /* a job of the module is in the running transaction; writer thread */
+    size_t open_jobs; /* loop thread */
+};
+
+/* One piece of memory of a job, from tx->alloc. */
+struct store_block {
+    struct store_block *next;
+    size_t used, size;
+    alignas(max_align_t) unsigned char data[];
+};
+
+/* A queued write or read: one allocation with its argument behind it. */
+struct store_job {
+    struct store_job *next;
+    struct store_module *module;
+    sotto_tx_fn *fn;
+    sotto_db_done_fn *done;
+    struct store_block *blocks;
+    size_t alloc_bytes;
+    size_t arg_size;
+    int status;
+    alignas(max_align_t) unsigned char arg[];
+};
+
+struct store_list {
+    struct store_job *first, *last;
+    size_t count, bytes;
+};
+
+/* Jobs on their way to the writer or to the readers. */
+struct store_queue {
+    uv_mutex_t lock;
+    uv_cond_t wake;
+    struct store_list list; /* under lock */
+    unsigned waiting;       /* threads in uv_cond_wait; under lock */
+    unsigned consumers;     /* threads that share what is queued */
+    bool stopping;          /* under lock */
+};
+
+struct store_stmt {
+    struct sotto_stmt base; /* first: what the module holds */
+    sqlite3_stmt *raw;
+    struct store_conn *conn;
+    struct store_stmt *next_used;
+    bool used; /* stepped or bound since the last reset */
+};
+
+struct store_tx {
+    struct sotto_tx base; /* first: what the module holds */
+    struct store_conn *conn;
+    struct store_module *module;
+    struct store_job *job;      /* whose memory tx->alloc takes; NULL in writer functions */
+    struct store_block *blocks; /* of writer functions */
+    int64_t now_ms;
+    bool has_savepoint; /* the job has written */
+    int fatal;          /* SQLite's code once the whole transaction is lost */
+};
+
+/* SQL of the store's own, prepared on every connection. */
+enum store_own {
+    STORE_BEGIN,
+    STORE_COMMIT,
+    STORE_ROLLBACK,
+    STORE_SAVEPOINT,
+    STORE_RELEASE,
+    STORE_ROLLBACK_TO,
+    STORE_OWN_COUNT,
+};
+
+struct store_conn {
+    sqlite3 *db;
+    bool is_writer;
+    bool migrating;                     /* the authorizer lets the current module define tables */
+    const struct store_module *current; /* for whom SQL is compiled; NULL: the store itself */
+    sqlite3_stmt *own[STORE_OWN_COUNT];
+    struct store_stmt *statements[STORE_MODULES_MAX];
+    uint32_t counts[STORE_MODULES_MAX];
+    struct store_stmt *used; /* to be reset at the end of the job */
+    struct store_tx tx;
+};
+
+struct store_reader {
+    struct store *store;
+    struct store_conn conn;
+    uv_thread_t thread;
+    bool started;
+};
+
+struct store_metrics {
+    struct metric *batch, *median, *commits, *sync_seconds, *failures, *jobs, *queue, *breaker;
+};
+
+struct store {
+    uv_loop_t *loop;
+    struct log *log;
+    struct settings_store settings;
+    char *path;
+    struct store_metrics metrics;
+    struct store_module *modules[STORE_MODULES_MAX];
+    uint32_t module_count;
+
+    struct store_conn writer;
+    uv_thread_t writer_thread;
+    bool writer_started;
+    struct store_queue writes;
+    struct store_reader *readers;
+    size_t reader_count;
+    struct store_queue reads;
+
+    uv_async_t wake; /* done functions are ready */
+    bool wake_open;
+    uv_mutex_t ready_lock;
+    struct store_list ready; /* under ready_lock */
+    bool stopped;            /* loop thread: no more jobs are taken */
+
+    atomic_uint failures;           /* transactions that failed in a row */
+    atomic_int_fast64_t open_until; /* monotonic ms; 0: the breaker is closed */
+    atomic_bool probing;            /* half open: one job is on its way */
+    bool ack_early;                 /* fault switch */
+};
+
+/* ---- store.c ---- */
+
+int64_t store_mono_ms(void);
+int64_t store_wall_ms(void);
+void store_list_add(struct store_list *, struct store_job *);
+/* Appends all of take_more, which is empty afterwards. */
+void store_list_join(struct store_list *, struct store_list *take_more);
+/* Waits for jobs and takes its share of them, at most max; false: stopping and nothing left. */
+bool store_queue_take(struct store_queue *, size_t max, struct store_list *list_out);
+/* Hands finished jobs to the loop thread. Any thread. */
+void store_deliver(struct store *, struct store_list *take_finished);
+/* The breaker's bookkeeping after a transaction. Writer thread. */
+void store_succeeded(struct store *);
+void store_failed(struct store *, int code, const char *what);
+
+/* ---- store_conn.c ---- */
+
+int store_conn_open(struct store_conn *, const char *path, const struct settings_store *,
+                    bool writer, struct sotto_err *);
+void store_conn_close(struct store_conn *);
+/* Compiles a module's table. */
+int store_conn_prepare(struct store_conn *, const struct store_module *, struct sotto_err *);
+/* Runs one of the store's own statements; SQLite's result code. */
+int store_conn_run(struct store_conn *, enum store_own);
+/* Sets the sentence for an SQLite result: EDATALOSS for damage, EIO otherwise. */
+int store_conn_error(struct store_conn *, const char *path, struct sotto_err *);
+/* Whether an SQLite result means that the whole transaction is lost. */
+bool store_is_fatal(int code);
+/* What a client of the store hears about it: SOTTO_EUNAVAILABLE or SOTTO_EIO. */
+int store_status(int code);
+
+/* ---- store_stmt.c ---- */
+
+/* Begins the use of the connection's transaction by a job or (job NULL) a writer function. */
+struct store_tx *store_tx_begin(struct store_conn *, struct store_module *, struct store_job *,
+                                int64_t now_ms);
+/* Resets what the job used. */
+void store_tx_end(struct store_tx *);
+/* Wipes and frees a list of blocks. */
+void store_blocks_free(struct store_block *);
+
+/* ---- store_writer.c, store_reader.c ---- */
+
+int store_writer_open_caches(struct store *, struct sotto_err *);
+void store_writer_close_caches(struct store *);
+void store_writer_main(void *store);
+void store_reader_main(void *reader);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A group inside the library: the current epoch and what waits beside it. The public contract is in
+ * mls/mls.h; which file does what is in the README.
+ */
+#ifndef MLS_GROUP_H
+#define MLS_GROUP_H
+
+#include "epoch.h"
+#include "mls/mls.h"
+
+enum {
+    /* Epochs whose resumption secret is kept for PSKs: 40 bytes each. */
+    MLS_RESUMPTION_MAX = 64,
+};
+
+/* A proposal received or made in this epoch. */
+struct mls_kept_proposal {
+    uint8_t ref[MLS_REF_BYTES];
+    struct mls_sender sender;
+    struct mls_buf encoded; /* the Proposal */
+    /* Of our own Update: the private key that goes with its leaf. */
+    bool has_leaf_secret;
+    uint8_t leaf_secret[MLS_KEM_SECRET_BYTES];
+};
+
+struct mls_resumption {
+    uint64_t epoch;
+    uint8_t psk[MLS_HASH_BYTES];
+};
+
+struct mls_group {
+    struct mls_config config;
+    struct mls_crypto c;
+    struct mls_buf id;
+    uint8_t seed[MLS_ED25519_SEED_BYTES];
+    bool active;
+    struct mls_epoch *epoch;
+
+    struct mls_kept_proposal *kept;
+    size_t kept_count;
+    size_t kept_cap;
+
+    struct mls_resumption resumption[MLS_RESUMPTION_MAX]; /* oldest first */
+    size_t resumption_count;
+
+    struct mls_epoch *pending;            /* where our own commit leads */
+    uint8_t pending_hash[MLS_HASH_BYTES]; /* of its message, to know it when it comes back */
+
+    struct mls_epoch *staged; /* where a received commit leads; NULL with staged_removal */
+    bool staged_removal;      /* a received commit removes us */
+};
+
+/* Makes a group without an epoch. */
+int mls_group_new(const struct mls_config *config, uint16_t suite, struct mls_bytes id,
+                  const uint8_t seed[MLS_ED25519_SEED_BYTES], struct mls_group **group_out);
+
+static inline bool
+mls_group_has_staged(const struct mls_group *group)
+{
+    return group->staged != NULL || group->staged_removal;
+}
+
+/* Enters an epoch: the old one, kept proposals and everything that waited are wiped. */
+void mls_group_enter(struct mls_group *group, struct mls_epoch *take_epoch);
+
+/* Remembers the resumption secret of the current epoch. */
+void mls_group_remember_resumption(struct mls_group *group);
+
+/* MLS_EREMOVED when we are no member any more. */
+int mls_group_require_active(const struct mls_group *group);
+
+/* ---- Kept proposals (group_propose.c) ------------------------------------------------------ */
+
+/* NULL when no kept proposal has this reference. */
+const struct mls_kept_proposal *mls_group_find_kept(const struct mls_group *group,
+                                                    struct mls_bytes ref);
+
+/* Adds one; takes its buffer on success. A second one with the same reference changes nothing. */
+int mls_group_keep(struct mls_group *group, struct mls_kept_proposal *take_proposal);
+
+void mls_group_drop_kept(struct mls_group *group);
+
+/* Encodes a caller's proposal. `leaf_secret_out` gets the private key of an Update. */
+int mls_group_encode_proposal(const struct mls_group *group, const struct mls_proposal *proposal,
+                              struct mls_buf *encoded_out,
+                              uint8_t leaf_secret_out[MLS_KEM_SECRET_BYTES]);
+
+/* ---- Pre-shared keys (group_psk.c) --------------------------------------------------------- */
+
+/* The keys that a list of proposals or a Welcome names, with the secret of each. */
+struct mls_psk_set {
+    const struct mls_provider *p;
+    struct mls_psk *psks;
+    struct mls_buf *secrets; /* what psks[i].secret points into */
+    size_t count;
+    size_t cap;
+};
+
+void mls_psk_set_init(struct mls_psk_set *set, const struct mls_provider *p);
+void mls_psk_set_fini(struct mls_psk_set *set);
+
+/* Finds the secret of a PSK and appends it; `id` must outlive the set. `group` may be NULL (when
+ * joining there is no history). MLS_EPSK. */
+int mls_psk_set_add(struct mls_psk_set *set, const struct mls_config *config,
+                    const struct mls_group *group, const struct mls_psk_id *id);
+
+/* ---- Checks of a leaf against a group (group_check.c) --------------------------------------- */
+
+/* A leaf may be a member under these GroupContext extensions: it can do what they require and
+ * understands each of them (sections 7.3, 13). */
+int mls_check_leaf_fits(const struct mls_leaf *leaf, struct mls_bytes extensions);
+
+/* Well formed: required_capabilities decodes. */
+int mls_check_context_extensions(struct mls_bytes extensions);
+
+/* Every member of the tree fits. */
+int mls_check_tree_fits(const struct mls_tree *tree, struct mls_bytes extensions);
+
+/* Asks the application. `replaced` may be NULL. */
+int mls_check_credential(const struct mls_config *config, const struct mls_leaf *leaf,
+                         const struct mls_leaf *replaced);
+
+/* ELIFETIME outside the lifetime of a leaf of source key_package. */
+int mls_check_lifetime(const struct mls_config *config, const struct mls_leaf *leaf);
+
+/* Everything about a leaf that replaces the one at `index` with the given source. */
+int mls_check_replacement(const struct mls_group *group, const struct mls_leaf *leaf,
+                          uint8_t source, uint32_t index, struct mls_bytes extensions);
+
+#endif

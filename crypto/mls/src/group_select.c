@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which of the kept proposals go into our commit (RFC 9420 section 12.2): all that are valid
+ * together with each other and with what is given by value. By value comes first, a Remove beats an
+ * Update, the later Update beats the earlier one. Whoever proposed something that is left out may
+ * propose it again in the next epoch.
+ */
+#include "group_commit.h"
+
+/* The leaf an Update or Remove is about; MLS_NODE_NONE for anything else. */
+static uint32_t
+target_of(const struct mls_commit_item *item)
+{
+    if (item->body.type == MLS_PROPOSAL_UPDATE)
+        return item->sender.index;
+    if (item->body.type == MLS_PROPOSAL_REMOVE)
+        return item->body.u.removed;
+    return MLS_NODE_NONE;
+}
+
+/* Keys that an Add or Update brings into the tree; NULL for anything else. */
+static const struct mls_leaf *
+leaf_of(const struct mls_commit_item *item)
+{
+    if (item->body.type == MLS_PROPOSAL_ADD)
+        return &item->body.u.add.leaf;
+    if (item->body.type == MLS_PROPOSAL_UPDATE)
+        return &item->body.u.update;
+    return NULL;
+}
+
+static bool
+share_a_key(const struct mls_provider *p, const struct mls_leaf *a, const struct mls_leaf *b)
+{
+    return mls_mem_equal(p, a->encryption_key, b->encryption_key) ||
+           mls_mem_equal(p, a->signature_key, b->signature_key);
+}
+
+/* Two proposals that may not stand in one commit. */
+static bool
+collide(const struct mls_provider *p, const struct mls_commit_item *a,
+        const struct mls_commit_item *b)
+{
+    const struct mls_leaf *leaf_a = leaf_of(a), *leaf_b = leaf_of(b);
+
+    if (target_of(a) != MLS_NODE_NONE && target_of(a) == target_of(b))
+        return true;
+    if (leaf_a != NULL && leaf_b != NULL && share_a_key(p, leaf_a, leaf_b))
+        return true;
+    return a->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS && b->body.type == a->body.type;
+}
+
+/* The key of an Add stands in the tree already, at a member nobody removes. */
+static bool
+is_member(const struct mls_transition *t, const struct mls_commit_item *item)
+{
+    const struct mls_tree *tree = &t->group->epoch->tree;
+
+    for (uint32_t i = 0; i < tree->n_leaves; i++) {
+        const struct mls_leaf *leaf = mls_tree_leaf(tree, i);
+
+        if (leaf != NULL && share_a_key(t->group->c.p, leaf, &item->body.u.add.leaf))
+            return true;
+    }
+    return false;
+}
+
+static bool
+fits(const struct mls_transition *t, const struct mls_commit_item *item)
+{
+    if (mls_check_proposal(t->group, &item->body, &item->sender, t->committer,
+                           mls_buf_bytes(&t->group->epoch->extensions)) != 0)
+        return false;
+    for (size_t i = 0; i < t->count; i++) {
+        if (collide(t->group->c.p, &t->items[i], item))
+            return false;
+    }
+    return item->body.type != MLS_PROPOSAL_ADD || !is_member(t, item);
+}
+
+/* Appends a kept proposal and takes it off again when it does not fit what is there. */
+static int
+try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
+{
+    int error = mls_transition_add_kept(t, kept);
+
+    if (error != 0)
+        return error;
+    struct mls_commit_item item = t->items[--t->count];
+    if (fits(t, &item))
+        t->count++;
+    return 0;
+}
+
+static uint16_t
+type_of(const struct mls_kept_proposal *kept)
+{
+    return (uint16_t)(kept->encoded.data[0] << 8 | kept->encoded.data[1]);
+}
+
+int
+mls_group_select_kept(struct mls_transition *t)
+{
+    const struct mls_group *group = t->group;
+    int error = 0;
+
+    /* Removes first, so that they win over Updates; the rest from the latest to the earliest. */
+    for (size_t i = 0; error == 0 && i < group->kept_count; i++) {
+        if (type_of(&group->kept[i]) == MLS_PROPOSAL_REMOVE)
+            error = try_one(t, &group->kept[i]);
+    }
+    for (size_t i = group->kept_count; error == 0 && i-- > 0;) {
+        if (type_of(&group->kept[i]) != MLS_PROPOSAL_REMOVE)
+            error = try_one(t, &group->kept[i]);
+    }
+    return error;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A group as bytes and back (mls_group_save, mls_group_load): our own format, in the same encoding
+ * as the protocol. It ends with a hash of everything before it, so that a damaged file is noticed
+ * when it is read and not when the group has drifted away from the others. The hash has no key:
+ * who can write the file can forge it, and sealing it is the caller's.
+ *
+ * Layout, version 1: magic, version, suite, group id, seed, active, epoch, kept proposals,
+ * resumption secrets, optional pending commit (hash and epoch), hash.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "group.h"
+
+enum {
+    STATE_MAGIC = 0x6d6c7367, /* "mlsg" */
+    STATE_VERSION = 1,
+};
+
+/* ---- Epoch ------------------------------------------------------------------------------- */
+
+/* The secrets in the order they are stored; encryption_secret is gone by then. */
+enum { STORED_SECRETS = 8 };
+
+static void
+list_secrets(struct mls_epoch_secrets *s, uint8_t *out[STORED_SECRETS])
+{
+    uint8_t *const all[STORED_SECRETS] = {
+        s->sender_data_secret, s->exporter_secret, s->external_secret,     s->confirmation_key,
+        s->membership_key,     s->resumption_psk,  s->epoch_authenticator, s->init_secret,
+    };
+
+    for (size_t i = 0; i < STORED_SECRETS; i++)
+        out[i] = all[i];
+}
+
+static void
+write_secrets(struct mls_writer *w, const struct mls_epoch *epoch)
+{
+    struct mls_epoch_secrets copy = epoch->secrets;
+    uint8_t *secrets[STORED_SECRETS];
+
+    list_secrets(&copy, secrets);
+    for (size_t i = 0; i < STORED_SECRETS; i++)
+        mls_write_raw(w, mls_bytes(secrets[i], MLS_HASH_BYTES));
+    mls_mem_wipe(w->p, &copy, sizeof(copy));
+}
+
+static void
+write_epoch(struct mls_writer *w, const struct mls_epoch *epoch, bool active)
+{
+    mls_write_u64(w, epoch->number);
+    mls_write_u32(w, epoch->own_leaf);
+    mls_tree_write(&epoch->tree, w);
+    mls_write_u8(w, (uint8_t)epoch->keys.count);
+    for (size_t i = 0; i < epoch->keys.count; i++) {
+        mls_write_u32(w, epoch->keys.items[i].node);
+        mls_write_raw(w, mls_bytes(epoch->keys.items[i].secret, MLS_KEM_SECRET_BYTES));
+    }
+    mls_write_opaque(w, mls_buf_bytes(&epoch->extensions));
+    mls_write_raw(w, mls_bytes(epoch->tree_hash, MLS_HASH_BYTES));
+    mls_write_opaque(w, mls_bytes(epoch->confirmed_hash, epoch->confirmed_len));
+    mls_write_raw(w, mls_bytes(epoch->interim_hash, MLS_HASH_BYTES));
+    mls_write_raw(w, mls_bytes(epoch->confirmation_tag, MLS_HASH_BYTES));
+    write_secrets(w, epoch);
+    if (active)
+        mls_secret_tree_write(&epoch->secret_tree, w);
+}
+
+static void
+read_keys(struct mls_reader *r, struct mls_epoch *epoch)
+{
+    uint8_t count = mls_read_u8(r);
+
+    if (count > MLS_PATH_MAX + 1)
+        mls_reader_fail(r, MLS_EDECODE);
+    for (uint8_t i = 0; i < count && mls_reader_more(r); i++) {
+        uint8_t secret[MLS_KEM_SECRET_BYTES];
+        uint32_t node = mls_read_u32(r);
+
+        mls_read_array(r, secret, sizeof(secret));
+        mls_node_keys_set(&epoch->keys, node, secret);
+        mls_mem_wipe(epoch->tree.c.p, secret, sizeof(secret));
+    }
+}
+
+static void
+read_hashes(struct mls_reader *r, struct mls_epoch *epoch)
+{
+    mls_read_array(r, epoch->tree_hash, MLS_HASH_BYTES);
+    struct mls_bytes confirmed = mls_read_opaque(r);
+    if (confirmed.len == MLS_HASH_BYTES)
+        memcpy(epoch->confirmed_hash, confirmed.data, MLS_HASH_BYTES);
+    else if (confirmed.len != 0)
+        mls_reader_fail(r, MLS_EDECODE);
+    epoch->confirmed_len = (uint8_t)(confirmed.len == MLS_HASH_BYTES ? MLS_HASH_BYTES : 0);
+    mls_read_array(r, epoch->interim_hash, MLS_HASH_BYTES);
+    mls_read_array(r, epoch->confirmation_tag, MLS_HASH_BYTES);
+}
+
+/* Reads into a new epoch; on failure the caller destroys it. */
+static int
+read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct mls_epoch *epoch)
+{
+    uint8_t *secrets[STORED_SECRETS];
+
+    epoch->number = mls_read_u64(r);
+    epoch->own_leaf = mls_read_u32(r);
+    int error = mls_tree_read(&epoch->tree, c, r);
+    if (error != 0)
+        return error;
+    read_keys(r, epoch);
+    struct mls_bytes extensions = mls_read_opaque(r);
+    read_hashes(r, epoch);
+    list_secrets(&epoch->secrets, secrets);
+    for (size_t i = 0; i < STORED_SECRETS; i++)
+        mls_read_array(r, secrets[i], MLS_HASH_BYTES);
+    error = mls_reader_error(r);
+    if (error == 0)
+        error = mls_buf_set(&epoch->extensions, c->p, extensions);
+    if (error == 0 && mls_tree_leaf(&epoch->tree, epoch->own_leaf) == NULL)
+        error = MLS_EDECODE;
+    if (error == 0 && active)
+        error = mls_secret_tree_read(&epoch->secret_tree, c, r);
+    return error;
+}
+
+static int
+read_new_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active,
+               struct mls_epoch **epoch_out)
+{
+    *epoch_out = mls_epoch_new(c->p);
+    if (*epoch_out == NULL)
+        return MLS_ENOMEM;
+    (*epoch_out)->tree.c = *c;
+    return read_epoch(r, c, active, *epoch_out);
+}
+
+/* ---- Kept proposals and resumption secrets ------------------------------------------------- */
+
+static void
+write_kept(struct mls_writer *w, const struct mls_group *group)
+{
+    size_t mark = mls_write_vector(w);
+
+    for (size_t i = 0; i < group->kept_count; i++) {
+        const struct mls_kept_proposal *kept = &group->kept[i];
+
+        mls_write_raw(w, mls_bytes(kept->ref, MLS_REF_BYTES));
+        mls_write_u8(w, kept->sender.type);
+        mls_write_u32(w, kept->sender.index);
+        mls_write_opaque(w, mls_buf_bytes(&kept->encoded));
+        mls_write_optional(w, kept->has_leaf_secret);
+        if (kept->has_leaf_secret)
+            mls_write_raw(w, mls_bytes(kept->leaf_secret, MLS_KEM_SECRET_BYTES));
+    }
+    mls_write_vector_end(w, mark);
+}
+
+static int
+read_kept(struct mls_reader *r, struct mls_group *group)
+{
+    struct mls_reader sub;
+    int error = 0;
+
+    mls_read_vector(r, &sub);
+    while (error == 0 && mls_reader_more(&sub)) {
+        struct mls_kept_proposal kept = {0};
+
+        mls_read_array(&sub, kept.ref, MLS_REF_BYTES);
+        kept.sender.type = mls_read_u8(&sub);
+        kept.sender.index = mls_read_u32(&sub);
+        struct mls_bytes encoded = mls_read_opaque(&sub);
+        kept.has_leaf_secret = mls_read_optional(&sub);
+        if (kept.has_leaf_secret)
+            mls_read_array(&sub, kept.leaf_secret, MLS_KEM_SECRET_BYTES);
+        error = mls_reader_error(&sub);
+        if (error == 0 && encoded.len < sizeof(uint16_t))
+            error = MLS_EDECODE;
+        if (error == 0)
+            error = mls_buf_set(&kept.encoded, group->c.p, encoded);
+        if (error == 0)
+            error = mls_group_keep(group, &kept);
+        mls_buf_fini(&kept.encoded);
+        mls_mem_wipe(group->c.p, &kept, sizeof(kept));
+    }
+    mls_read_vector_end(r, &sub);
+    return error != 0 ? error : mls_reader_error(r);
+}
+
+static void
+write_resumption(struct mls_writer *w, const struct mls_group *group)
+{
+    mls_write_u8(w, (uint8_t)group->resumption_count);
+    for (size_t i = 0; i < group->resumption_count; i++) {
+        mls_write_u64(w, group->resumption[i].epoch);
+        mls_write_raw(w, mls_bytes(group->resumption[i].psk, MLS_HASH_BYTES));
+    }
+}
+
+static void
+read_resumption(struct mls_reader *r, struct mls_group *group)
+{
+    uint8_t count = mls_read_u8(r);
+
+    if (count > MLS_RESUMPTION_MAX)
+        mls_reader_fail(r, MLS_EDECODE);
+    for (uint8_t i = 0; i < count && mls_reader_more(r); i++) {
+        group->resumption[i].epoch = mls_read_u64(r);
+        mls_read_array(r, group->resumption[i].psk, MLS_HASH_BYTES);
+        group->resumption_count = i + 1u;
+    }
+}
+
+/* ---- Save -------------------------------------------------------------------------------- */
+
+static void
+write_state(struct mls_writer *w, const struct mls_group *group)
+{
+    mls_write_u32(w, STATE_MAGIC);
+    mls_write_u16(w, STATE_VERSION);
+    mls_write_u16(w, group->c.suite->id);
+    mls_write_opaque(w, mls_buf_bytes(&group->id));
+    mls_write_raw(w, mls_bytes(group->seed, sizeof(group->seed)));
+    mls_write_optional(w, group->active);
+    write_epoch(w, group->epoch, group->active);
+    write_kept(w, group);
+    write_resumption(w, group);
+    mls_write_optional(w, group->pending != NULL);
+    if (group->pending != NULL) {
+        mls_write_raw(w, mls_bytes(group->pending_hash, MLS_HASH_BYTES));
+        write_epoch(w, group->pending, true);
+    }
+}
+
+int
+mls_group_save(const struct mls_group *group, struct mls_buf *state_out)
+{
+    struct mls_writer w;
+    uint8_t hash[MLS_HASH_BYTES];
+
+    assert(group != NULL && state_out != NULL);
+    mls_writer_init(&w, group->c.p, 0);
+    write_state(&w, group);
+    struct mls_bytes bytes = mls_writer_bytes(&w);
+    int error = mls_writer_error(&w);
+    if (error == 0)
+        error = mls_hash(&group->c, &bytes, 1, hash);
+    if (error == 0) {
+        mls_write_raw(&w, mls_bytes(hash, sizeof(hash)));
+        error = mls_buf_take(state_out, &w);
+    }
+    mls_writer_fini(&w);
+    return error;
+}
+
+/* ---- Load -------------------------------------------------------------------------------- */
+
+/* Everything after the head. */
+static int
+read_body(struct mls_reader *r, struct mls_group *group)
+{
+    group->active = mls_read_optional(r);
+    int error = mls_reader_error(r);
+    if (error == 0)
+        error = read_new_epoch(r, &group->c, group->active, &group->epoch);
+    if (error == 0)
+        error = read_kept(r, group);
+    if (error != 0)
+        return error;
+    read_resumption(r, group);
+    if (mls_read_optional(r)) {
+        mls_read_array(r, group->pending_hash, MLS_HASH_BYTES);
+        error = read_new_epoch(r, &group->c, true, &group->pending);
+    }
+    return error != 0 ? error : mls_reader_finish(r);
+}
+
+/* Cuts the hash off the end and compares it. */
+static int
+check_hash(const struct mls_provider *p, struct mls_bytes *state)
+{
+    uint8_t hash[MLS_HASH_BYTES];
+
+    if (state->len < MLS_HASH_BYTES)
+        return MLS_EDECODE;
+    state->len -= MLS_HASH_BYTES;
+    if (p->sha256(p->ctx, state, 1, hash) != 0)
+        return MLS_ECRYPTO;
+    return memcmp(hash, state->data + state->len, MLS_HASH_BYTES) == 0 ? 0 : MLS_EDECODE;
+}
+
+int
+mls_group_load(const struct mls_config *config, struct mls_bytes state,
+               struct mls_group **group_out)
+{
+    struct mls_reader r;
+    struct mls_group *group = NULL;
+    uint8_t seed[MLS_ED25519_SEED_BYTES];
+
+    assert(config != NULL && config->provider != NULL && group_out != NULL);
+    int error = check_hash(config->provider, &state);
+    if (error != 0)
+        return error;
+    mls_reader_init(&r, state);
+    if (mls_read_u32(&r) != STATE_MAGIC || mls_read_u16(&r) != STATE_VERSION)
+        mls_reader_fail(&r, MLS_EDECODE);
+    uint16_t suite = mls_read_u16(&r);
+    struct mls_bytes id = mls_read_opaque(&r);
+    mls_read_array(&r, seed, sizeof(seed));
+    error = mls_reader_error(&r);
+    if (error == 0)
+        error = mls_group_new(config, suite, id, seed, &group);
+    if (error == 0)
+        error = read_body(&r, group);
+    mls_mem_wipe(config->provider, seed, sizeof(seed));
+    if (error != 0) {
+        mls_group_destroy(&group);
+        return error;
+    }
+    *group_out = group;
+    return 0;
+}

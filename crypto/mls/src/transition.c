@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Collecting, applying and finishing: the life of a transition (RFC 9420 sections 12.3, 12.4).
+ */
+#include "transition.h"
+
+#include <string.h>
+
+void
+mls_transition_init(struct mls_transition *t, const struct mls_group *group, uint32_t committer)
+{
+    *t = (struct mls_transition){.group = group, .committer = committer};
+    mls_index_list_init(&t->added, group->c.p);
+    mls_index_list_init(&t->changed, group->c.p);
+    mls_psk_set_init(&t->psks, group->c.p);
+}
+
+void
+mls_transition_fini(struct mls_transition *t)
+{
+    const struct mls_provider *p = t->group->c.p;
+
+    mls_psk_set_fini(&t->psks);
+    mls_index_list_fini(&t->changed);
+    mls_index_list_fini(&t->added);
+    mls_epoch_destroy(p, &t->next);
+    mls_mem_free(p, t->items, t->cap * sizeof(*t->items));
+    t->items = NULL;
+    t->count = t->cap = 0;
+}
+
+struct mls_epoch *
+mls_transition_take_next(struct mls_transition *t)
+{
+    struct mls_epoch *next = t->next;
+
+    t->next = NULL;
+    return next;
+}
+
+/* ---- Collecting -------------------------------------------------------------------------- */
+
+static int
+append(struct mls_transition *t, const struct mls_commit_item *item)
+{
+    if (t->count >= MLS_PROPOSALS_MAX)
+        return MLS_ESIZE;
+    if (t->count == t->cap) {
+        size_t cap = t->cap == 0 ? 8 : t->cap * 2;
+        struct mls_commit_item *items =
+            mls_mem_grow(t->group->c.p, t->items, t->cap, cap, sizeof(*items));
+
+        if (items == NULL)
+            return MLS_ENOMEM;
+        t->items = items;
+        t->cap = cap;
+    }
+    t->items[t->count++] = *item;
+    return 0;
+}
+
+static int
+read_proposal(struct mls_bytes encoded, struct mls_proposal_body *out)
+{
+    struct mls_reader r;
+
+    mls_reader_init(&r, encoded);
+    mls_proposal_read(&r, out);
+    return mls_reader_finish(&r);
+}
+
+int
+mls_transition_add_value(struct mls_transition *t, struct mls_bytes encoded)
+{
+    struct mls_commit_item item = {
+        .sender = {.type = MLS_SENDER_MEMBER, .index = t->committer},
+    };
+    int error = read_proposal(encoded, &item.body);
+
+    return error != 0 ? error : append(t, &item);
+}
+
+int
+mls_transition_add_kept(struct mls_transition *t, const struct mls_kept_proposal *kept)
+{
+    struct mls_commit_item item = {.sender = kept->sender, .kept = kept};
+    int error = read_proposal(mls_buf_bytes(&kept->encoded), &item.body);
+
+    return error != 0 ? error : append(t, &item);
+}
+
+int
+mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body *commit)
+{
+    struct mls_reader r;
+    struct mls_proposal_or_ref entry;
+    int error = 0;
+
+    mls_reader_init(&r, commit->proposals);
+    while (error == 0 && mls_reader_more(&r)) {
+        mls_proposal_or_ref_read(&r, &entry);
+        if (entry.type == MLS_BY_VALUE) {
+            error = mls_transition_add_value(t, entry.proposal.encoded);
+        } else {
+            const struct mls_kept_proposal *kept = mls_group_find_kept(t->group, entry.ref);
+
+            error = kept == NULL ? MLS_EPROPOSAL : mls_transition_add_kept(t, kept);
+        }
+    }
+    return error != 0 ? error : mls_reader_finish(&r);
+}
+
+/* ---- Applying ---------------------------------------------------------------------------- */
+
+static int
+apply_updates(struct mls_transition *t)
+{
+    struct mls_epoch *next = t->next;
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        const struct mls_commit_item *item = &t->items[i];
+        uint32_t leaf = item->sender.index;
+
+        if (item->body.type != MLS_PROPOSAL_UPDATE)
+            continue;
+        error = mls_tree_update(&next->tree, leaf, item->body.u.update.encoded);
+        if (error == 0)
+            error = mls_index_list_add(&t->changed, mls_leaf_to_node(leaf));
+        if (error == 0 && leaf == next->own_leaf) {
+            if (item->kept == NULL || !item->kept->has_leaf_secret)
+                error = MLS_EPROPOSAL;
+            else
+                mls_node_keys_set(&next->keys, mls_leaf_to_node(leaf), item->kept->leaf_secret);
+        }
+    }
+    return error;
+}
+
+static void
+apply_removes(struct mls_transition *t)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < t->count; i++) {
+        const struct mls_commit_item *item = &t->items[i];
+
+        if (item->body.type != MLS_PROPOSAL_REMOVE)
+            continue;
+        any = true;
+        mls_tree_remove(&t->next->tree, item->body.u.removed);
+        if (item->body.u.removed == t->next->own_leaf)
+            t->removes_self = true;
+    }
+    if (any)
+        mls_tree_truncate(&t->next->tree);
+}
+
+static int
+apply_adds(struct mls_transition *t)
+{
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        struct mls_commit_item *item = &t->items[i];
+
+        if (item->body.type != MLS_PROPOSAL_ADD)
+            continue;
+        error = mls_tree_add(&t->next->tree, item->body.u.add.leaf.encoded, &item->leaf);
+        if (error == 0)
+            error = mls_index_list_add(&t->added, item->leaf);
+        if (error == 0)
+            error = mls_index_list_add(&t->changed, mls_leaf_to_node(item->leaf));
+    }
+    return error;
+}
+
+static int
+find_psks(struct mls_transition *t)
+{
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        if (t->items[i].body.type == MLS_PROPOSAL_PSK)
+            error = mls_psk_set_add(&t->psks, &t->group->config, t->group, &t->items[i].body.u.psk);
+    }
+    return error;
+}
+
+static const struct mls_commit_item *
+find_context_extensions(const struct mls_transition *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->items[i].body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
+            return &t->items[i];
+    }
+    return NULL;
+}
+
+int
+mls_transition_apply(struct mls_transition *t)
+{
+    const struct mls_commit_item *context = find_context_extensions(t);
+    struct mls_bytes extensions =
+        context != NULL ? context->body.u.extensions : mls_buf_bytes(&t->group->epoch->extensions);
+    int error = mls_transition_check_list(t, extensions);
+
+    if (error == 0)
+        error = mls_epoch_next(t->group->c.p, t->group->epoch, &t->next);
+    if (error == 0 && context != NULL)
+        error = mls_buf_set(&t->next->extensions, t->group->c.p, extensions);
+    if (error == 0)
+        error = apply_updates(t);
+    if (error == 0) {
+        apply_removes(t);
+        error = apply_adds(t);
+    }
+    if (error == 0 && context != NULL)
+        error = mls_check_tree_fits(&t->next->tree, extensions);
+    if (error == 0 && !t->removes_self) {
+        mls_node_keys_prune(t->group->c.p, &t->next->keys, &t->next->tree);
+        error = find_psks(t);
+    }
+    return error;
+}
+
+/* ---- Finishing --------------------------------------------------------------------------- */
+
+int
+mls_transition_note_path(struct mls_transition *t, const struct mls_filtered_path *path)
+{
+    int error = mls_index_list_add(&t->changed, mls_leaf_to_node(t->committer));
+
+    for (size_t i = 0; error == 0 && i < path->count; i++)
+        error = mls_index_list_add(&t->changed, path->nodes[i]);
+    return error;
+}
+
+int
+mls_transition_check_keys(struct mls_transition *t)
+{
+    int error = mls_tree_check_unique(&t->next->tree, t->changed.items, t->changed.count);
+
+    return error != 0 ? error : mls_epoch_hash_tree(t->next);
+}
+
+static int
+hash_transcript(struct mls_transition *t, const struct mls_authenticated *commit)
+{
+    const struct mls_crypto *c = &t->group->c;
+    struct mls_writer w;
+
+    mls_writer_init(&w, c->p, 0);
+    mls_authenticated_write_confirmed(&w, commit);
+    int error = mls_writer_error(&w);
+    if (error == 0)
+        error =
+            mls_transcript_confirmed(c, mls_bytes(t->group->epoch->interim_hash, MLS_HASH_BYTES),
+                                     mls_writer_bytes(&w), t->next->confirmed_hash);
+    t->next->confirmed_len = MLS_HASH_BYTES;
+    mls_writer_fini(&w);
+    return error;
+}
+
+int
+mls_transition_finish(struct mls_transition *t, const struct mls_authenticated *commit,
+                      const uint8_t *commit_secret, uint8_t joiner_out[MLS_HASH_BYTES])
+{
+    const struct mls_crypto *c = &t->group->c;
+    struct mls_bytes id = mls_buf_bytes(&t->group->id);
+    struct mls_buf context = {0};
+    uint8_t psk_secret[MLS_HASH_BYTES];
+    int error = hash_transcript(t, commit);
+
+    if (error == 0)
+        error = mls_psk_secret(c, t->psks.psks, t->psks.count, psk_secret);
+    if (error == 0)
+        error = mls_epoch_context(t->next, id, &context);
+    if (error == 0)
+        error = mls_schedule_joiner(c, t->group->epoch->secrets.init_secret, commit_secret,
+                                    mls_buf_bytes(&context), joiner_out);
+    if (error == 0)
+        error = mls_epoch_start(t->next, id, joiner_out, psk_secret);
+    if (error == 0)
+        error = mls_epoch_confirm(t->next);
+    mls_mem_wipe(c->p, psk_secret, sizeof(psk_secret));
+    mls_buf_fini(&context);
+    return error;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one epoch to the next (RFC 9420 sections 12.2 to 12.4): what a committer and a receiver of a
+ * commit do alike. A transition collects the committed proposals, checks them as a list, applies
+ * them to the next epoch beside the current one, and derives its secrets. The group is only read.
+ *
+ * Order of calls: init, add_* for each proposal, apply, then the path (by the caller, on `next`),
+ * check_keys, finish. Whatever fails, fini throws everything away; take_next hands the result over.
+ */
+#ifndef MLS_TRANSITION_H
+#define MLS_TRANSITION_H
+
+#include "group.h"
+
+struct mls_commit_item {
+    struct mls_proposal_body body; /* borrowed from the commit or from the kept proposal */
+    struct mls_sender sender;
+    const struct mls_kept_proposal *kept; /* when by reference, else NULL */
+    uint32_t leaf;                        /* ADD: where the new member stands, once applied */
+};
+
+struct mls_transition {
+    const struct mls_group *group;
+    uint32_t committer;
+    struct mls_commit_item *items;
+    size_t count;
+    size_t cap;
+    struct mls_epoch *next;
+    struct mls_index_list added;   /* new leaves, increasing */
+    struct mls_index_list changed; /* nodes whose keys are new, for check_keys */
+    struct mls_psk_set psks;
+    bool path_required;
+    bool removes_self;
+};
+
+void mls_transition_init(struct mls_transition *t, const struct mls_group *group,
+                         uint32_t committer);
+void mls_transition_fini(struct mls_transition *t);
+
+/* Appends a proposal of the committer, given by value. `encoded` must outlive the transition. */
+int mls_transition_add_value(struct mls_transition *t, struct mls_bytes encoded);
+
+/* Appends a kept proposal, which must outlive the transition. */
+int mls_transition_add_kept(struct mls_transition *t, const struct mls_kept_proposal *kept);
+
+/* Appends what the body of a received commit names. MLS_EPROPOSAL for an unknown reference. */
+int mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body *commit);
+
+/* First part of apply, in transition_check.c: each proposal and the list under the extensions of
+ * the next epoch (section 12.2); sets path_required. */
+int mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions);
+
+/* Checks the list and makes the next epoch with its tree and extensions. */
+int mls_transition_apply(struct mls_transition *t);
+
+/* Notes the nodes of a new path as changed. */
+int mls_transition_note_path(struct mls_transition *t, const struct mls_filtered_path *path);
+
+/* Refuses keys that stand twice in the new tree, and brings the tree hash up to date. */
+int mls_transition_check_keys(struct mls_transition *t);
+
+/*
+ * Derives transcript, key schedule, confirmation tag and secret tree of the next epoch from the
+ * signed commit. `commit_secret` NULL: the commit has no path. `joiner_out` is for a Welcome.
+ */
+int mls_transition_finish(struct mls_transition *t, const struct mls_authenticated *commit,
+                          const uint8_t *commit_secret, uint8_t joiner_out[MLS_HASH_BYTES]);
+
+/* Hands the next epoch over to the caller. */
+struct mls_epoch *mls_transition_take_next(struct mls_transition *t);
+
+/* Checks one proposal by itself, as it will be checked in a commit by `committer`;
+ * MLS_NODE_NONE: by somebody. */
+int mls_check_proposal(const struct mls_group *group, const struct mls_proposal_body *body,
+                       const struct mls_sender *sender, uint32_t committer,
+                       struct mls_bytes extensions);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether proposals may be committed, one by one and together (RFC 9420 sections 10.1, 12.1, 12.2).
+ * Adds of a client that is a member already, and two Adds of one client, show as a key that stands
+ * twice in the new tree and are refused there (mls_transition_check_keys).
+ */
+#include <stdlib.h>
+
+#include "transition.h"
+
+/* ---- One proposal ------------------------------------------------------------------------- */
+
+static int
+check_add(const struct mls_group *group, const struct mls_key_package *package,
+          struct mls_bytes extensions)
+{
+    int error = mls_key_package_check(&group->c, package);
+
+    if (error == 0)
+        error = mls_check_lifetime(&group->config, &package->leaf);
+    if (error == 0)
+        error = mls_check_leaf_fits(&package->leaf, extensions);
+    if (error == 0)
+        error = mls_check_credential(&group->config, &package->leaf, NULL);
+    return error;
+}
+
+static int
+check_psk(const struct mls_psk_id *id)
+{
+    if (id->nonce.len != MLS_HASH_BYTES ||
+        (id->type == MLS_PSK_RESUMPTION && id->usage != MLS_PSK_USAGE_APPLICATION))
+        return MLS_EPROPOSAL;
+    return 0;
+}
+
+int
+mls_check_proposal(const struct mls_group *group, const struct mls_proposal_body *body,
+                   const struct mls_sender *sender, uint32_t committer, struct mls_bytes extensions)
+{
+    switch (body->type) {
+    case MLS_PROPOSAL_ADD: return check_add(group, &body->u.add, extensions);
+    case MLS_PROPOSAL_UPDATE:
+        if (sender->type != MLS_SENDER_MEMBER || sender->index == committer)
+            return MLS_EPROPOSAL;
+        return mls_check_replacement(group, &body->u.update, MLS_LEAF_UPDATE, sender->index,
+                                     extensions);
+    case MLS_PROPOSAL_REMOVE:
+        if (body->u.removed == committer ||
+            mls_tree_leaf(&group->epoch->tree, body->u.removed) == NULL)
+            return MLS_EPROPOSAL;
+        return 0;
+    case MLS_PROPOSAL_PSK: return check_psk(&body->u.psk);
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+        return mls_check_context_extensions(body->u.extensions);
+    case MLS_PROPOSAL_REINIT: return MLS_EUNSUPPORTED;
+    default: return MLS_EPROPOSAL;
+    }
+}
+
+/* ---- The list ---------------------------------------------------------------------------- */
+
+static int
+compare_indices(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* No leaf is updated or removed twice. */
+static int
+check_targets(const struct mls_transition *t)
+{
+    struct mls_index_list targets;
+    int error = 0;
+
+    mls_index_list_init(&targets, t->group->c.p);
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        const struct mls_commit_item *item = &t->items[i];
+
+        if (item->body.type == MLS_PROPOSAL_UPDATE)
+            error = mls_index_list_add(&targets, item->sender.index);
+        else if (item->body.type == MLS_PROPOSAL_REMOVE)
+            error = mls_index_list_add(&targets, item->body.u.removed);
+    }
+    if (error == 0 && targets.count > 1) {
+        qsort(targets.items, targets.count, sizeof(*targets.items), compare_indices);
+        for (size_t i = 1; i < targets.count; i++) {
+            if (targets.items[i] == targets.items[i - 1])
+                error = MLS_EPROPOSAL;
+        }
+    }
+    mls_index_list_fini(&targets);
+    return error;
+}
+
+static bool
+same_psk(const struct mls_provider *p, const struct mls_psk_id *a, const struct mls_psk_id *b)
+{
+    return a->type == b->type && a->usage == b->usage && a->epoch == b->epoch &&
+           mls_mem_equal(p, a->psk_id, b->psk_id) && mls_mem_equal(p, a->group_id, b->group_id) &&
+           mls_mem_equal(p, a->nonce, b->nonce);
+}
+
+/* PSKs of one commit. A handful is the rule; the bound keeps the comparison of pairs cheap. */
+enum { PSKS_MAX = 64 };
+
+static int
+check_psks(const struct mls_transition *t)
+{
+    const struct mls_psk_id *seen[PSKS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->items[i].body.type != MLS_PROPOSAL_PSK)
+            continue;
+        if (count == PSKS_MAX)
+            return MLS_ESIZE;
+        for (size_t k = 0; k < count; k++) {
+            if (same_psk(t->group->c.p, seen[k], &t->items[i].body.u.psk))
+                return MLS_EPROPOSAL;
+        }
+        seen[count++] = &t->items[i].body.u.psk;
+    }
+    return 0;
+}
+
+static bool
+type_needs_path(uint16_t type)
+{
+    return type == MLS_PROPOSAL_UPDATE || type == MLS_PROPOSAL_REMOVE ||
+           type == MLS_PROPOSAL_EXTERNAL_INIT || type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
+}
+
+int
+mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions)
+{
+    size_t contexts = 0;
+    int error = 0;
+
+    t->path_required = t->count == 0;
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        const struct mls_commit_item *item = &t->items[i];
+
+        contexts += item->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
+        t->path_required = t->path_required || type_needs_path(item->body.type);
+        error = mls_check_proposal(t->group, &item->body, &item->sender, t->committer, extensions);
+    }
+    if (error == 0 && contexts > 1)
+        error = MLS_EPROPOSAL;
+    if (error == 0)
+        error = check_targets(t);
+    if (error == 0)
+        error = check_psks(t);
+    return error;
+}
