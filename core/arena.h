@@ -17,8 +17,8 @@
 struct arena_block;
 
 struct arena {
-    uint8_t *at, *end;          /* free part of the current block */
-    uint8_t *first;             /* the caller's block */
+    uint8_t *at, *end; /* free part of the current block */
+    uint8_t *first;    /* the caller's block */
     size_t first_used;
     struct arena_block *blocks; /* from malloc, newest first */
     size_t used, cap;

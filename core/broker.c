@@ -138,8 +138,7 @@ check_own(const struct host_module *owner, const char *what, const char *name,
 }
 
 static int
-add_topic(struct broker *broker, struct host_module *owner, const char *name,
-          struct sotto_err *err)
+add_topic(struct broker *broker, struct host_module *owner, const char *name, struct sotto_err *err)
 {
     struct topic **list = broker_grow(broker->topic_list, broker->topic_count);
     struct topic *topic;

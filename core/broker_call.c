@@ -131,7 +131,7 @@ broker_call(struct sotto_host *host, const char *name, struct sotto_view key,
     struct broker *broker = broker_of(host);
     struct sotto_call *call = calloc(1, sizeof(*call) + request.size);
 
-    (void)key; /* one node: whoever provides is the owner of every key */
+    (void)key;    /* one node: whoever provides is the owner of every key */
     assert(call); /* fn must be called, and there is nothing to remember it by */
     call->magic = CALL_MAGIC;
     call->broker = broker;

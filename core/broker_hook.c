@@ -22,7 +22,7 @@ struct sotto_decision {
     void *arg;
     int status;
     char text[BROKER_TEXT_MAX];
-    uint64_t token;          /* 0: never asked for */
+    uint64_t token;           /* 0: never asked for */
     struct map_node by_token; /* deferred */
     struct wheel_entry deadline;
     size_t payload_size;

@@ -224,7 +224,7 @@ broker_publish_core(struct broker *broker, const char *name, struct sotto_view k
 
 int
 broker_publish(struct sotto_host *host, const char *name, struct sotto_view key,
-            struct sotto_view payload)
+               struct sotto_view payload)
 {
     struct broker *broker = broker_of(host);
     struct topic *topic = broker_topic(broker, name);

@@ -27,7 +27,7 @@ struct call {
     struct conn *conn;
     struct io_loop *home;
     struct session *session;
-    struct call *next, *prev; /* open calls of the session; pool */
+    struct call *next, *prev;         /* open calls of the session; pool */
     struct call *all_next, *all_prev; /* open calls of all sessions */
     ProtobufCMessage *in;
     struct frame_buf *reply;

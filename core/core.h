@@ -8,19 +8,19 @@
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
-struct settings;   /* settings.h  what the operator asked for */
-struct log;        /* log.h       lines to stderr and to the log file */
-struct metrics;    /* metric.h    series for /metrics */
-struct loop;       /* loop.h      the logic loop and its queue */
-struct timers;     /* timer.h     timers on the logic loop */
-struct store;      /* store.h     SQLite: one writer, n readers */
-struct job_pool;   /* job.h       threads for computation and blocking calls */
-struct rpc;        /* rpc.h       the table of methods, requests in flight */
-struct sessions;   /* session.h   connections and who is behind them */
-struct broker;     /* broker.h    topics, calls, hooks */
-struct host;       /* host.h      the loaded modules and their life */
-struct io;         /* io.h        I/O loops and their doors */
-struct admin;      /* admin.h     health, metrics, schema */
+struct settings; /* settings.h  what the operator asked for */
+struct log;      /* log.h       lines to stderr and to the log file */
+struct metrics;  /* metric.h    series for /metrics */
+struct loop;     /* loop.h      the logic loop and its queue */
+struct timers;   /* timer.h     timers on the logic loop */
+struct store;    /* store.h     SQLite: one writer, n readers */
+struct job_pool; /* job.h       threads for computation and blocking calls */
+struct rpc;      /* rpc.h       the table of methods, requests in flight */
+struct sessions; /* session.h   connections and who is behind them */
+struct broker;   /* broker.h    topics, calls, hooks */
+struct host;     /* host.h      the loaded modules and their life */
+struct io;       /* io.h        I/O loops and their doors */
+struct admin;    /* admin.h     health, metrics, schema */
 
 struct core {
     const struct settings *settings;

@@ -34,8 +34,7 @@ next_field(const uint8_t **at, const uint8_t *end, struct field *field)
         return -1;
     *field = (struct field){.number = (uint32_t)(key >> 3), .type = key & 7};
     switch (field->type) {
-    case 0:
-        return wire_varint(at, end, &field->value) ? 1 : -1;
+    case 0: return wire_varint(at, end, &field->value) ? 1 : -1;
     case 2:
         if (!wire_varint(at, end, &field->value) || field->value > (size_t)(end - *at))
             return -1;
@@ -48,8 +47,7 @@ next_field(const uint8_t **at, const uint8_t *end, struct field *field)
             return -1;
         *at += field->type == 1 ? 8 : 4;
         return 1;
-    default:
-        return -1;
+    default: return -1;
     }
 }
 
@@ -100,14 +98,11 @@ static int
 read_kind(struct frame_in *frame, struct sotto_view bytes)
 {
     switch (frame->kind) {
-    case FRAME_CALL:
-        return read_call(bytes, frame);
+    case FRAME_CALL: return read_call(bytes, frame);
     case FRAME_PING:
     case FRAME_PONG:
-    case FRAME_CANCEL:
-        return read_small(bytes, frame);
-    default:
-        return 0; /* what a client does not send: the caller refuses it by its kind */
+    case FRAME_CANCEL: return read_small(bytes, frame);
+    default: return 0; /* what a client does not send: the caller refuses it by its kind */
     }
 }
 
@@ -261,8 +256,8 @@ frame_error(enum frame_wire wire, uint64_t id, const char *code, const char *tex
     size_t code_size = strlen(code);
     size_t text_size = strlen(text);
     size_t details_size = details ? protobuf_c_message_get_packed_size(details) : 0;
-    size_t size = bytes_size(code_size) + bytes_size(text_size) +
-                  (details ? bytes_size(details_size) : 0);
+    size_t size =
+        bytes_size(code_size) + bytes_size(text_size) + (details ? bytes_size(details_size) : 0);
     uint8_t *at;
     struct frame_buf *buf = begin(wire, id, FRAME_REPLY, bytes_size(size), &at);
 
@@ -321,8 +316,8 @@ frame_pong(enum frame_wire wire, struct sotto_view data)
 }
 
 struct frame_buf *
-frame_hello(enum frame_wire wire, const char *name, uint32_t max_frame,
-            const char *const *features, size_t count)
+frame_hello(enum frame_wire wire, const char *name, uint32_t max_frame, const char *const *features,
+            size_t count)
 {
     size_t size = 2 + bytes_size(strlen(name)) + 1 + varint_size(max_frame);
     struct frame_buf *buf;

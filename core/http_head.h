@@ -19,16 +19,17 @@ struct http_field {
 
 struct http_head {
     struct sotto_view method; /* a token, case kept */
-    struct sotto_view target; /* begins with '/' (or is '*' for OPTIONS): what stands in the request line */
-    struct sotto_view path;   /* target up to '?' */
-    struct sotto_view query;  /* after '?', may be empty */
+    struct sotto_view
+        target; /* begins with '/' (or is '*' for OPTIONS): what stands in the request line */
+    struct sotto_view path;  /* target up to '?' */
+    struct sotto_view query; /* after '?', may be empty */
     struct sotto_view host;
-    int minor;                /* HTTP/1.minor: 0 or 1 */
-    bool keep_alive;          /* after version and Connection */
-    bool upgrade;             /* Connection names upgrade and there is an Upgrade field */
-    bool chunked;             /* the one allowed Transfer-Encoding */
+    int minor;       /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive; /* after version and Connection */
+    bool upgrade;    /* Connection names upgrade and there is an Upgrade field */
+    bool chunked;    /* the one allowed Transfer-Encoding */
     bool has_length;
-    uint64_t content_length;  /* 0 without the field */
+    uint64_t content_length; /* 0 without the field */
     size_t field_count;
     struct http_field fields[HTTP_FIELDS_MAX];
 };

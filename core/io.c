@@ -133,9 +133,9 @@ static const struct sotto_metric_row rows[] = {
 static void
 add_metrics(struct io *io, struct metrics *metrics)
 {
-    struct metric **series[] = {&io->accepted,  &io->refused,   &io->closed,
-                                &io->open_metric, &io->bytes_in, &io->bytes_out,
-                                &io->frames_in, &io->frames_out, &io->starved_metric};
+    struct metric **series[] = {&io->accepted,    &io->refused,    &io->closed,
+                                &io->open_metric, &io->bytes_in,   &io->bytes_out,
+                                &io->frames_in,   &io->frames_out, &io->starved_metric};
 
     for (size_t i = 0; metrics && i < sizeof(rows) / sizeof(rows[0]); i++)
         *series[i] = metrics_add(metrics, NULL, &rows[i]);
@@ -214,8 +214,7 @@ io_start(struct io *io, const char *const *features, size_t count)
         io->max_frame = (uint32_t)cap;
     for (enum frame_wire wire = 0; wire < FRAME_WIRE_COUNT; wire++) {
         io->hello[wire] = frame_hello(wire, io->server_name, io->max_frame, features, count);
-        io->refusal[wire] =
-            frame_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections", 1000);
+        io->refusal[wire] = frame_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections", 1000);
         if (!io->hello[wire] || !io->refusal[wire])
             return SOTTO_ENOMEM;
     }

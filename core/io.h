@@ -24,7 +24,7 @@ struct io;
 struct io_loop;
 
 struct io_options {
-    uint32_t threads;      /* at least 1 */
+    uint32_t threads; /* at least 1 */
     const struct settings_limits *limits;
     const char *server_name; /* for Hello */
 };

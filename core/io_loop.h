@@ -144,7 +144,7 @@ struct conn {
     bool attached, dirty, feeding, pinged;
     bool blocked; /* the kernel took no more: poll says when */
     bool shut;    /* the sending side is shut down */
-    int events; /* what poll waits for */
+    int events;   /* what poll waits for */
     /* Written by the logic thread before the connection's acknowledgement, read here after the hand-over. */
     struct queue_item note_attached, note_close, note_gone;
     struct frame_buf *note_goodbye;
@@ -172,11 +172,12 @@ void conn_list_add(struct conn_list *, struct conn *);
 void conn_list_remove(struct conn_list *, struct conn *);
 void conn_ref(struct conn *);
 void conn_unref(struct conn *);
-void conn_end(struct conn *, struct frame_buf *take_goodbye); /* Goodbye as a buffer, NULL: none fits */
-void conn_drop(struct conn *);                /* closes the socket at once */
-void conn_poll(struct conn *);                /* makes poll wait for what the state asks for */
-void conn_check_stopped(struct io_loop *);    /* a loop that stops tells when it is empty */
-void conn_tick(struct io_loop *);             /* time limits of all connections of the loop */
+void conn_end(struct conn *,
+              struct frame_buf *take_goodbye); /* Goodbye as a buffer, NULL: none fits */
+void conn_drop(struct conn *);                 /* closes the socket at once */
+void conn_poll(struct conn *);                 /* makes poll wait for what the state asks for */
+void conn_check_stopped(struct io_loop *);     /* a loop that stops tells when it is empty */
+void conn_tick(struct io_loop *);              /* time limits of all connections of the loop */
 
 /* conn_in.c */
 void conn_readable(struct conn *);
@@ -186,7 +187,8 @@ void conn_resume_starved(struct io_loop *);
 void conn_starved_remove(struct conn *);
 
 /* conn_out.c */
-void conn_append(struct conn *, struct frame_buf *take_buf); /* whatever the state; NULL: only marks it dirty */
+void conn_append(struct conn *,
+                 struct frame_buf *take_buf); /* whatever the state; NULL: only marks it dirty */
 void conn_flush(struct conn *);
 void conn_flush_dirty(struct io_loop *);
 void conn_drop_out(struct conn *);

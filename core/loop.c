@@ -70,7 +70,8 @@ watch_once(struct loop *loop, uint64_t *reported)
     }
     if (now - since > loop->abort_ns) {
         log_write(loop->log, SOTTO_LOG_ERROR, module, NULL,
-                  "%s does not come back; the server ends so that its supervisor restarts it", entry);
+                  "%s does not come back; the server ends so that its supervisor restarts it",
+                  entry);
         abort();
     }
 }
@@ -384,8 +385,7 @@ report_slow(struct loop *loop, const struct frame *frame, uint64_t own_ns)
     metric_add(loop->slow_metric, 0, 1);
     log_write(loop->log, SOTTO_LOG_WARN, frame->module, NULL,
               "slow callback: %s took %llu.%03llu ms", frame->entry,
-              (unsigned long long)(own_ns / 1000000),
-              (unsigned long long)(own_ns / 1000 % 1000));
+              (unsigned long long)(own_ns / 1000000), (unsigned long long)(own_ns / 1000 % 1000));
 }
 
 uint64_t

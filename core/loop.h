@@ -24,11 +24,11 @@
 struct loop;
 
 struct loop_options {
-    size_t queue_capacity; /* items handed over and not yet run; 0: 8192 */
-    uint32_t budget_ms;    /* of one callback before it is logged; 0: 5 */
-    uint32_t stuck_ms;     /* report a callback that runs longer; 0: 2000 */
-    uint32_t abort_ms;     /* end the process (abort) after that; 0: 30000 */
-    struct log *log;       /* may be NULL */
+    size_t queue_capacity;   /* items handed over and not yet run; 0: 8192 */
+    uint32_t budget_ms;      /* of one callback before it is logged; 0: 5 */
+    uint32_t stuck_ms;       /* report a callback that runs longer; 0: 2000 */
+    uint32_t abort_ms;       /* end the process (abort) after that; 0: 30000 */
+    struct log *log;         /* may be NULL */
     struct metrics *metrics; /* may be NULL */
 };
 

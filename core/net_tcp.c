@@ -29,8 +29,8 @@ tcp_feed(struct conn *conn, const uint8_t *data, size_t size, uint32_t max_frame
 
     while (size - at >= 4) {
         const uint8_t *head = data + at;
-        uint32_t length = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 |
-                          (uint32_t)head[2] << 8 | head[3];
+        uint32_t length =
+            (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
 
         if (length > max_frame)
             return -SOTTO_GOODBYE_TOO_BIG;
@@ -156,7 +156,8 @@ turn_away(struct io *io, int fd, enum io_refused why)
 {
     const struct frame_buf *buf = io->refusal[FRAME_WIRE_TCP];
 
-    send(fd, buf->data, buf->size, MSG_NOSIGNAL | MSG_DONTWAIT); /* as a courtesy: it may not arrive */
+    send(fd, buf->data, buf->size,
+         MSG_NOSIGNAL | MSG_DONTWAIT); /* as a courtesy: it may not arrive */
     close(fd);
     metric_add(io->refused, why, 1);
 }

@@ -127,8 +127,7 @@ add_row(struct rpc *rpc, struct host_module *owner, const struct sotto_rpc_row *
     int rc;
 
     if (!row->service || row->index >= row->service->n_methods)
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "a row of the method table names no method");
+        return sotto_err_set(err, SOTTO_EPRECONDITION, "a row of the method table names no method");
     name = method_name(row);
     if (!name)
         return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
@@ -271,7 +270,7 @@ count_of_code(const struct rpc_method *method, int error)
 {
     uint64_t count = method->codes[-error];
 
-    for (int other = error - 1; -other < RPC_CODES; other--)
+    for (int other = error - 1; - other < RPC_CODES; other--)
         if (strcmp(sotto_error_code(other), sotto_error_code(error)) == 0)
             count += method->codes[-other];
     return count;

@@ -149,8 +149,8 @@ session_find(const struct sessions *all, uint64_t id)
 /* ---- life ---- */
 
 struct session *
-session_make(struct sessions *all, struct conn *conn, struct io_loop *loop,
-             const struct door *door, const struct sockaddr *peer)
+session_make(struct sessions *all, struct conn *conn, struct io_loop *loop, const struct door *door,
+             const struct sockaddr *peer)
 {
     struct session *session = calloc(1, sizeof(*session));
 
@@ -176,9 +176,8 @@ session_on_opened(struct queue_item *item)
         return;
     }
     session->closing = true;
-    conn_note_close(session->conn,
-                    frame_goodbye(session->door->wire, SOTTO_GOODBYE_LIMIT,
-                                  "too many connections", 1000));
+    conn_note_close(session->conn, frame_goodbye(session->door->wire, SOTTO_GOODBYE_LIMIT,
+                                                 "too many connections", 1000));
 }
 
 void

@@ -34,10 +34,10 @@ struct session {
     const struct door *door;
     struct call *calls; /* not ended by their handlers */
     uint32_t call_count;
-    bool open;          /* known to the logic thread and not closed */
-    bool attached;      /* in the three indexes */
-    bool closing;       /* a Goodbye was sent */
-    bool settled;       /* the connection is gone: freed with its last call */
+    bool open;     /* known to the logic thread and not closed */
+    bool attached; /* in the three indexes */
+    bool closing;  /* a Goodbye was sent */
+    bool settled;  /* the connection is gone: freed with its last call */
     struct sotto_identity identity;
     struct map_node by_user, by_device, by_login;
     struct wheel_entry expiry;

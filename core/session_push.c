@@ -125,8 +125,7 @@ finish(struct pushing *pushing)
 }
 
 size_t
-session_push(struct sessions *all, const uint64_t *ids, size_t count,
-             const ProtobufCMessage *event)
+session_push(struct sessions *all, const uint64_t *ids, size_t count, const ProtobufCMessage *event)
 {
     struct pushing pushing;
 
@@ -160,8 +159,9 @@ each_match(struct sessions *all, const struct sotto_session_match *match,
            void (*fn)(struct session *, void *arg), void *arg)
 {
     const uint8_t *key = match->login ? match->login : match->device ? match->device : match->user;
-    const struct map *map =
-        match->login ? &all->logins : match->device ? &all->devices : &all->users;
+    const struct map *map = match->login    ? &all->logins
+                            : match->device ? &all->devices
+                                            : &all->users;
 
     assert(key);
     for (struct map_node *node = map_get(map, key, SOTTO_ID_BYTES); node;

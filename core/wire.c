@@ -55,7 +55,8 @@ static bool
 walk_bytes(struct walk *walk, const ProtobufCFieldDescriptor *field, const uint8_t *at, size_t size,
            unsigned depth)
 {
-    if (field->type == PROTOBUF_C_TYPE_STRING && size && (memchr(at, 0, size) || !utf8_valid(at, size)))
+    if (field->type == PROTOBUF_C_TYPE_STRING && size &&
+        (memchr(at, 0, size) || !utf8_valid(at, size)))
         return refuse(walk, "A text of the request is not UTF-8 without NUL.");
     if (field->type == PROTOBUF_C_TYPE_MESSAGE)
         return walk_message(walk, field->descriptor, at, at + size, depth + 1);
@@ -71,21 +72,15 @@ skip_value(unsigned type, const uint8_t **at, const uint8_t *end, const uint8_t 
     size_t size;
 
     switch (type) {
-    case WIRE_VARINT:
-        return wire_varint(at, end, &value);
-    case WIRE_FIXED64:
-        size = 8;
-        break;
-    case WIRE_FIXED32:
-        size = 4;
-        break;
+    case WIRE_VARINT: return wire_varint(at, end, &value);
+    case WIRE_FIXED64: size = 8; break;
+    case WIRE_FIXED32: size = 4; break;
     case WIRE_BYTES:
         if (!wire_varint(at, end, &value) || value > (size_t)(end - *at))
             return false;
         size = (size_t)value;
         break;
-    default:
-        return false; /* groups, and what never was */
+    default: return false; /* groups, and what never was */
     }
     if ((size_t)(end - *at) < size)
         return false;

@@ -20,11 +20,11 @@
 /* cmocka's fail() would swallow every member of that name, such as the one of struct sotto_rpc_api. */
 #undef fail
 #undef fail_msg
-#define fail_msg(...)                                                                              \
-    do {                                                                                           \
-        print_error("ERROR: " __VA_ARGS__);                                                        \
-        print_error("\n");                                                                         \
-        _fail(__FILE__, __LINE__);                                                                 \
+#define fail_msg(...)                       \
+    do {                                    \
+        print_error("ERROR: " __VA_ARGS__); \
+        print_error("\n");                  \
+        _fail(__FILE__, __LINE__);          \
     } while (0)
 
 #include <stdio.h>

@@ -43,8 +43,8 @@ enum sotto_overflow {
 };
 
 struct sotto_sub_row {
-    const char *pattern;     /* a topic; `*` matches one part, a last `>` one or more (NATS rules) */
-    uint32_t capacity;       /* queued envelopes; 0: 4096 */
+    const char *pattern; /* a topic; `*` matches one part, a last `>` one or more (NATS rules) */
+    uint32_t capacity;   /* queued envelopes; 0: 4096 */
     uint32_t capacity_bytes; /* 0: 8 MiB */
     uint32_t overflow;       /* enum sotto_overflow */
     sotto_topic_fn *fn;
@@ -83,12 +83,12 @@ typedef int sotto_hook_fn(void *state, struct sotto_decision *, struct sotto_vie
 typedef void sotto_decided_fn(void *state, int status, const char *text, void *arg);
 
 struct sotto_hook_point_row {
-    const char *name;       /* chat.message.send.v1 */
-    const char *message;    /* full name of the payload's message type */
+    const char *name;    /* chat.message.send.v1 */
+    const char *message; /* full name of the payload's message type */
     const char *doc;
-    bool preset_deny;       /* what all-PASS means */
-    bool fail_open;         /* what a timeout means */
-    uint32_t timeout_ms;    /* for a deferred decision; 0: 100 */
+    bool preset_deny;    /* what all-PASS means */
+    bool fail_open;      /* what a timeout means */
+    uint32_t timeout_ms; /* for a deferred decision; 0: 100 */
 };
 
 struct sotto_hook_row {

@@ -32,18 +32,20 @@ struct sotto_conf_row {
     enum sotto_conf_type type; /* */
     uint32_t flags;            /* enum sotto_conf_flags */
     const char *preset;        /* the default as it would be written in the file; NULL: none */
-    int64_t min, max;          /* inclusive, in the base unit; both 0: unbounded. Strings: length in bytes */
-    const char *choices;       /* ENUM: "a|b|c" */
-    const char *doc;           /* one or two sentences, printed into the generated conf file */
+    int64_t min, max; /* inclusive, in the base unit; both 0: unbounded. Strings: length in bytes */
+    const char *choices; /* ENUM: "a|b|c" */
+    const char *doc;     /* one or two sentences, printed into the generated conf file */
 };
 
-struct sotto_conf; /* checked values of one module; borrowed, valid until the module's fini returns */
+struct
+    sotto_conf; /* checked values of one module; borrowed, valid until the module's fini returns */
 
 /* sotto.conf/1. Every getter asserts that the key is a row of the calling module. Logic thread. */
 struct sotto_conf_api {
     uint32_t struct_size;
     bool (*get_bool)(const struct sotto_conf *, const char *key);
-    int64_t (*get_int)(const struct sotto_conf *, const char *key); /* INT, SIZE, DURATION, ENUM (index) */
+    int64_t (*get_int)(const struct sotto_conf *,
+                       const char *key); /* INT, SIZE, DURATION, ENUM (index) */
     /* STRING, ENUM, PATH (made absolute); SECRET: its content, NUL-terminated. Borrowed like the conf.
      * NULL when the key has neither value nor default. */
     const char *(*get_string)(const struct sotto_conf *, const char *key);

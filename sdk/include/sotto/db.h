@@ -48,9 +48,9 @@ struct sotto_stmt_row {
  * written once a transaction however many jobs touched them. */
 struct sotto_writer {
     int (*open)(struct sotto_tx *, void **cache_out); /* once, before the first job */
-    int (*flush)(struct sotto_tx *, void *cache);     /* before COMMIT, when a job of the module ran */
-    void (*discard)(void *cache);                     /* after a rollback: forget what is not on disk */
-    void (*close)(void *cache);                       /* at the end; NULL-safe */
+    int (*flush)(struct sotto_tx *, void *cache); /* before COMMIT, when a job of the module ran */
+    void (*discard)(void *cache);                 /* after a rollback: forget what is not on disk */
+    void (*close)(void *cache);                   /* at the end; NULL-safe */
 };
 
 enum sotto_step {
@@ -72,14 +72,16 @@ struct sotto_db_api {
     /* Returns statement number index of the module's table, reset, without bindings. */
     struct sotto_stmt *(*stmt)(struct sotto_tx *, uint32_t index);
     void (*bind_int)(struct sotto_stmt *, int position, int64_t value); /* positions start at 1 */
-    void (*bind_blob)(struct sotto_stmt *, int position, const void *data, size_t size); /* borrowed until step */
+    void (*bind_blob)(struct sotto_stmt *, int position, const void *data,
+                      size_t size); /* borrowed until step */
     void (*bind_text)(struct sotto_stmt *, int position, const char *text);
     void (*bind_null)(struct sotto_stmt *, int position);
     /* SOTTO_ROW, SOTTO_DONE, SOTTO_ECONSTRAINT (unique, foreign key, check) or SOTTO_EIO. */
     int (*step)(struct sotto_stmt *);
-    int64_t (*col_int)(struct sotto_stmt *, int column);              /* columns start at 0 */
-    struct sotto_view (*col_blob)(struct sotto_stmt *, int column);   /* until the next step or reset */
-    const char *(*col_text)(struct sotto_stmt *, int column);         /* likewise; NULL for NULL */
+    int64_t (*col_int)(struct sotto_stmt *, int column); /* columns start at 0 */
+    struct sotto_view (*col_blob)(struct sotto_stmt *,
+                                  int column);                /* until the next step or reset */
+    const char *(*col_text)(struct sotto_stmt *, int column); /* likewise; NULL for NULL */
     /* Rows changed by the last statement. */
     int64_t (*changes)(struct sotto_tx *);
     /* Zeroed memory that lives until done returns; NULL over 32 MiB a job. */

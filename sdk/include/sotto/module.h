@@ -60,7 +60,8 @@ struct sotto_api {
                              uint16_t min_minor);
     int64_t (*now_ms)(struct sotto_host *);  /* wall clock, since 1970. Any thread. */
     int64_t (*mono_ms)(struct sotto_host *); /* monotonic. Any thread. */
-    const char *(*data_dir)(struct sotto_host *);    /* absolute path of the data folder. Any thread. */
+    const char *(*data_dir)(
+        struct sotto_host *); /* absolute path of the data folder. Any thread. */
     const char *(*server_name)(struct sotto_host *); /* `name` of the conf. Any thread. */
 };
 
@@ -117,7 +118,7 @@ struct sotto_module {
     struct sotto_table statements;  /* struct sotto_stmt_row */
     struct sotto_table metrics;     /* struct sotto_metric_row */
     const struct sotto_writer *writer; /* NULL: none */
-    struct sotto_view schema;       /* serialized FileDescriptorSet, generated; for /api/schema */
+    struct sotto_view schema; /* serialized FileDescriptorSet, generated; for /api/schema */
 
     int (*configure)(struct sotto_host *, const struct sotto_conf *);
     int (*init)(struct sotto_host *, const struct sotto_conf *, void **state_out,
@@ -130,8 +131,8 @@ struct sotto_module {
     int (*health)(void *state, struct sotto_err *);
 };
 
-#define SOTTO_MODULE_HEAD                                                                          \
-    .magic = SOTTO_MODULE_MAGIC, .struct_size = sizeof(struct sotto_module),                       \
+#define SOTTO_MODULE_HEAD                                                    \
+    .magic = SOTTO_MODULE_MAGIC, .struct_size = sizeof(struct sotto_module), \
     .abi_major = SOTTO_ABI_MAJOR, .abi_minor_built = SOTTO_ABI_MINOR, .abi_minor_required = 0
 
 #if defined(__GNUC__)
@@ -141,14 +142,16 @@ struct sotto_module {
 #endif
 
 /* Stands last in a module's main file: defines the one exported function. */
-#define SOTTO_MODULE(descriptor)                                                                   \
-    SOTTO_EXPORT const struct sotto_module *sotto_module_entry(void);                              \
-    const struct sotto_module *sotto_module_entry(void)                                            \
-    {                                                                                              \
-        return &(descriptor);                                                                      \
+#define SOTTO_MODULE(descriptor)                                      \
+    SOTTO_EXPORT const struct sotto_module *sotto_module_entry(void); \
+    const struct sotto_module *sotto_module_entry(void)               \
+    {                                                                 \
+        return &(descriptor);                                         \
     }
 
 /* Whether a host that may be older than this header offers fn: SOTTO_HAS(host->db, now_ms). */
-#define SOTTO_HAS(api, fn) ((api)->struct_size >= (size_t)((const char *)&(api)->fn - (const char *)(api)) + sizeof((api)->fn))
+#define SOTTO_HAS(api, fn) \
+    ((api)->struct_size >= \
+     (size_t)((const char *)&(api)->fn - (const char *)(api)) + sizeof((api)->fn))
 
 #endif

@@ -15,13 +15,13 @@
 /* Goodbye.code; the WebSocket door closes with the same number. */
 enum sotto_goodbye {
     SOTTO_GOODBYE_NORMAL = 1000,
-    SOTTO_GOODBYE_SHUTDOWN = 1001,      /* the server stops: come back */
-    SOTTO_GOODBYE_PROTOCOL = 1002,      /* malformed frame */
-    SOTTO_GOODBYE_TOO_BIG = 1009,       /* frame over the limit */
-    SOTTO_GOODBYE_SLOW = 1013,          /* the send queue is full: resume */
+    SOTTO_GOODBYE_SHUTDOWN = 1001,        /* the server stops: come back */
+    SOTTO_GOODBYE_PROTOCOL = 1002,        /* malformed frame */
+    SOTTO_GOODBYE_TOO_BIG = 1009,         /* frame over the limit */
+    SOTTO_GOODBYE_SLOW = 1013,            /* the send queue is full: resume */
     SOTTO_GOODBYE_UNAUTHENTICATED = 4401, /* no Attach in time, token expired or revoked */
-    SOTTO_GOODBYE_LIMIT = 4429,         /* too many connections or requests */
-    SOTTO_GOODBYE_IDLE = 4408,          /* no Pong */
+    SOTTO_GOODBYE_LIMIT = 4429,           /* too many connections or requests */
+    SOTTO_GOODBYE_IDLE = 4408,            /* no Pong */
 };
 
 struct sotto_identity {
@@ -29,7 +29,8 @@ struct sotto_identity {
     uint8_t user[SOTTO_ID_BYTES];
     uint8_t device[SOTTO_ID_BYTES];
     uint8_t login[SOTTO_ID_BYTES];
-    int64_t expires_ms; /* wall clock; the session is closed (4401) when it passes without a new attach */
+    int64_t
+        expires_ms; /* wall clock; the session is closed (4401) when it passes without a new attach */
 };
 
 /* NULL members match everything; at least one must be set. */

@@ -34,9 +34,10 @@ struct sotto_table {
     uint32_t count;
     uint32_t item_size;
 };
-#define SOTTO_TABLE(array)                                                                         \
-    {                                                                                              \
-        .items = (array), .count = sizeof(array) / sizeof((array)[0]), .item_size = sizeof((array)[0]) \
+#define SOTTO_TABLE(array)                                             \
+    {                                                                  \
+        .items = (array), .count = sizeof(array) / sizeof((array)[0]), \
+        .item_size = sizeof((array)[0])                                \
     }
 
 /* Why init or start refused: one sentence that names the cure. Owned by the host. */
@@ -47,7 +48,7 @@ struct sotto_err {
 /* Writes the sentence (truncated at 511 bytes) and returns error, so that a function can end with
  * `return sotto_err_set(err, SOTTO_EPRECONDITION, "...")`. */
 static inline int SOTTO_PRINTF(3, 4)
-sotto_err_set(struct sotto_err *err, int error, const char *format, ...)
+    sotto_err_set(struct sotto_err *err, int error, const char *format, ...)
 {
     va_list args;
 
