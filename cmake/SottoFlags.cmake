@@ -45,6 +45,9 @@ target_compile_options(sotto_flags INTERFACE
     -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(sotto_flags INTERFACE -Wlogical-op -Wduplicated-cond -Walloca)
+else()
+    # Clang's -Wformat=2 also complains about functions that pass on a format and its va_list.
+    target_compile_options(sotto_flags INTERFACE -Wno-format-nonliteral)
 endif()
 
 # Adds a flag to sotto_flags if the compiler takes it.
