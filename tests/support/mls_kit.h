@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * People for tests of MLS groups: each has a signature key, a key package on demand and at most one
+ * group. Functions named kit_* fail the running cmocka test when something does not work, so that a
+ * test reads as what happens between the people.
+ */
+#ifndef SOTTO_TEST_MLS_KIT_H
+#define SOTTO_TEST_MLS_KIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mls/mls.h"
+
+enum {
+    KIT_NOW = 1700000000,       /* what the clock of everybody shows unless a test moves it */
+    KIT_APP_EXTENSION = 0xf001, /* an extension type that every kit person understands */
+};
+
+struct kit_person {
+    const char *name;
+    uint16_t suite;
+    uint8_t seed[MLS_ED25519_SEED_BYTES];
+    struct mls_config config;
+    struct mls_group *group;
+    struct mls_buf bundle; /* private half of the last key package */
+
+    /* What the callbacks answer. */
+    uint64_t now;
+    const char *distrusts; /* identity that check_credential refuses; NULL: nobody */
+    const char *psk_id;    /* the one external PSK this person knows; NULL: none */
+    const char *psk;
+};
+
+struct mls_bytes kit_text(const char *text);
+
+/* Makes a person with a random signature key. End it with kit_person_fini(). */
+void kit_person_init(struct kit_person *person, const char *name, uint16_t suite);
+void kit_person_fini(struct kit_person *person);
+
+/* A fresh key package; the private half stays with the person. */
+void kit_key_package(struct kit_person *person, struct mls_buf *message_out);
+
+/* The person creates a group named "group". */
+void kit_create(struct kit_person *person);
+
+/* Commits with the given options and keeps it pending. Any output may be NULL. */
+void kit_commit(struct kit_person *person, const struct mls_commit_options *options,
+                struct mls_buf *commit_out, struct mls_buf *welcome_out);
+
+/* The person joins from a Welcome with its last key package. */
+void kit_join(struct kit_person *person, const struct mls_buf *welcome);
+
+/* `adder` adds `added` by value; the `others` follow. Everybody is then in the new epoch. */
+void kit_add(struct kit_person *adder, struct kit_person *added, struct kit_person *const *others,
+             size_t count);
+
+/* A group of `count` people, the first its creator, each added by the one before. */
+void kit_group(struct kit_person *people, size_t count, uint16_t suite);
+
+/* A commit of `by` that everybody else in the list processes and merges. */
+void kit_commit_to_all(struct kit_person *by, const struct mls_commit_options *options,
+                       struct kit_person *people, size_t count);
+
+/* Processes a message that must be a proposal; a commit, which is merged. */
+void kit_take_proposal(struct kit_person *person, const struct mls_buf *message);
+void kit_take_commit(struct kit_person *person, const struct mls_buf *message);
+
+/* One sends a text, another reads it. */
+void kit_say(struct kit_person *from, struct kit_person *to, const char *text);
+
+/* All have the same epoch, authenticator and tree hash. Those without a group are left out. */
+void kit_agree(const struct kit_person *people, size_t count);
+
+/* Saves, destroys and loads the group of a person; the state must be the same bytes again. */
+void kit_reload(struct kit_person *person);
+
+/* The state as bytes, and that it is still the same. */
+void kit_state(const struct kit_person *person, struct mls_buf *state_out);
+bool kit_state_is(const struct kit_person *person, const struct mls_buf *state);
+
+/* Fails with both names unless they are the same error. */
+void kit_expect(int got, int want, const char *what);
+
+#endif
