@@ -151,7 +151,7 @@ peer_login(struct peer *peer)
         return status;
     reply = (const void *)peer->answer->message;
     assert_int_equal(reply->ke2.len, OPAQUE_KE2_BYTES);
-    /* A client with the wrong password cannot make KE3; it sends zeros, to see what the server says. */
+    /* A client with the wrong password cannot make KE3; it sends zeros to see what comes back. */
     (void)opaque_client_login_finish(&client, &cheap, password, size, reply->ke2.data, &login);
     finish.login_start_id = reply->login_start_id;
     finish.ke3 = BYTES(login.ke3);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of modules/auth for its unit tests: registers, logs in, attaches and refreshes through the
- * harness, with the OPAQUE library on its side and a password that costs nothing to stretch.
+ * A client of modules/auth for its unit tests: registers, logs in, attaches and refreshes through
+ * the harness, with the OPAQUE library on its side and a password that costs nothing to stretch.
  *
  * Functions named peer_* return the module's status; what a success gave stands in struct peer.
  */

@@ -39,7 +39,7 @@ stop(void **state)
     return 0;
 }
 
-/* ---- registration ------------------------------------------------------------------------------ */
+/* ---- registration ---------------------------------------------------------------------------- */
 
 static void
 a_new_name_is_registered_and_can_log_in(void **state)
@@ -174,7 +174,7 @@ a_record_or_a_device_that_cannot_be_is_refused(void **state)
                  SOTTO_EINVALID);
 }
 
-/* ---- login ------------------------------------------------------------------------------------- */
+/* ---- login ----------------------------------------------------------------------------------- */
 
 static void
 a_wrong_password_and_an_unknown_user_are_told_the_same(void **state)
@@ -264,7 +264,7 @@ a_message_that_is_no_opaque_message_is_refused(void **state)
     assert_fails(harness_rpc(h, alice.session, "RegisterStart", &reg.base)->status, SOTTO_EINVALID);
 }
 
-/* ---- attach ------------------------------------------------------------------------------------ */
+/* ---- attach ---------------------------------------------------------------------------------- */
 
 static void
 attach_binds_the_connection_until_the_token_expires(void **state)
@@ -333,7 +333,7 @@ each_token_has_its_own_jti(void **state)
     assert_string_not_equal(first, alice.access);
 }
 
-/* ---- secrets ----------------------------------------------------------------------------------- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static void
 file_path(struct harness *h, const char *name, char *path, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What comes after a login: refresh tokens and their reuse, the end of logins on every path, what a user
- * sees of the own logins, and that all of it holds across restarts and a store that fails.
+ * What comes after a login: refresh tokens and their reuse, the end of logins on every path, what a
+ * user sees of the own logins, and that all of it holds across restarts and a store that fails.
  */
 #include "sotto_test.h"
 
@@ -69,7 +69,7 @@ assert_dead(struct peer *peer)
     assert_fails(peer_refresh(&copy, peer->refresh), SOTTO_EAUTH);
 }
 
-/* ---- refresh ----------------------------------------------------------------------------------- */
+/* ---- refresh --------------------------------------------------------------------------------- */
 
 static void
 a_refresh_gives_the_next_token_and_a_longer_attachment(void **state)
@@ -208,7 +208,7 @@ a_derived_token_survives_a_restart_and_stands_nowhere_in_the_store(void **state)
     assert_int_equal(harness_sql(h, sql), 0);
 }
 
-/* ---- the number of logins ---------------------------------------------------------------------- */
+/* ---- the number of logins -------------------------------------------------------------------- */
 
 static void
 the_sixth_login_ends_the_one_that_was_unused_for_longest(void **state)
@@ -249,7 +249,7 @@ a_device_has_one_login(void **state)
     assert_ok(peer_attach(&again, again.access));
 }
 
-/* ---- ending logins ----------------------------------------------------------------------------- */
+/* ---- ending logins --------------------------------------------------------------------------- */
 
 static void
 a_revoked_login_is_dead_at_once(void **state)
@@ -380,7 +380,7 @@ a_commit_that_fails_gives_no_tokens_and_ends_nothing(void **state)
     assert_ok(peer_refresh(&alice, alice.refresh));
 }
 
-/* ---- what a user sees -------------------------------------------------------------------------- */
+/* ---- what a user sees ------------------------------------------------------------------------ */
 
 static void
 open_logins_are_listed_with_program_and_address(void **state)
@@ -479,7 +479,7 @@ a_stranger_may_only_knock(void **state)
         assert_fails(harness_rpc(h, stranger, methods[i], requests[i])->status, SOTTO_EAUTH);
 }
 
-/* ---- housekeeping ------------------------------------------------------------------------------ */
+/* ---- housekeeping ---------------------------------------------------------------------------- */
 
 static void
 rows_whose_time_has_passed_are_removed_and_counted(void **state)
