@@ -30,7 +30,7 @@ void job_pool_destroy(struct job_pool **);
 int job_run(struct job_pool *, struct host_module *owner, struct job_quota *, sotto_work_fn *work,
             const void *arg, size_t arg_size, sotto_work_done_fn *done);
 struct job_quota *job_quota_create(struct job_pool *);
-/* Only when job_quota_open is 0. NULL-safe. */
+/* Only when job_quota_open is 0; job_pool_destroy frees those that are left. NULL-safe. */
 void job_quota_destroy(struct job_quota **);
 uint32_t job_quota_open(const struct job_quota *);
 
