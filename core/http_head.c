@@ -168,8 +168,8 @@ read_field(struct http_head *head, struct line line)
         return HTTP_HEAD_TOO_LONG;
     field = &head->fields[head->field_count++];
     field->name = (struct sotto_view){.data = line.at, .size = (size_t)(colon - line.at)};
-    field->value = trim((struct sotto_view){
-        .data = colon + 1, .size = (size_t)(line.at + line.size - colon - 1)});
+    field->value = trim(
+        (struct sotto_view){.data = colon + 1, .size = (size_t)(line.at + line.size - colon - 1)});
     return 0;
 }
 

@@ -36,17 +36,22 @@ struct log {
 struct line {
     char text[LOG_LINE_BYTES_MAX];
     size_t size;
+    bool full;
 };
 
 /* ---- One line -------------------------------------------------------------------------------------- */
 
+/* Adds a piece whole or not at all, and after a piece that did not fit nothing more: what is cut is never an
+ * escape or a character. */
 static void
 line_add(struct line *line, const char *text, size_t size)
 {
     const size_t room = sizeof(line->text) - ROOM_FOR_END - line->size;
 
     if (size > room)
-        size = room;
+        line->full = true;
+    if (line->full)
+        return;
     memcpy(line->text + line->size, text, size);
     line->size += size;
 }

@@ -85,8 +85,8 @@ on_timeout(uv_timer_t *handle)
 }
 
 struct sotto_timer *
-timer_start(struct timers *timers, struct host_module *owner, uint32_t delay_ms,
-            uint32_t repeat_ms, sotto_timer_fn *fn, void *arg)
+timer_start(struct timers *timers, struct host_module *owner, uint32_t delay_ms, uint32_t repeat_ms,
+            sotto_timer_fn *fn, void *arg)
 {
     struct sotto_timer *timer;
 
