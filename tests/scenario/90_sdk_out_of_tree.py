@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 # timeout: 300
 """A stranger's module: the example, copied out of the tree, built with nothing but the installed SDK."""
 import shutil

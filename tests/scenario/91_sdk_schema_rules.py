@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """What sotto-rpc-gen and sotto-sql-gen accept and refuse; they run in every build of a module."""
 import subprocess
 import sys

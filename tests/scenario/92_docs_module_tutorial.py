@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 # timeout: 300
 """The shell blocks of docs/writing-a-module.md, run as they stand, in order, in an empty folder."""
 import os

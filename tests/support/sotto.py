@@ -59,6 +59,8 @@ class Server:
     def write_conf(self, modules, conf, module_conf):
         """Writes the conf file; module_conf maps a module's name to the text of its own file."""
         lines = [f'name = "{self.name}"', conf]
+        if 'SOTTO_IO_THREADS' in os.environ and 'io_threads' not in conf:
+            lines.append(f'io_threads = {os.environ["SOTTO_IO_THREADS"]}')
         lines += [f'module "{module}" {{ enabled = yes }}' for module in modules]
         self.conf.write_text('\n'.join(lines) + '\n', encoding='utf-8')
         (self.folder / 'modules').mkdir(exist_ok=True)
