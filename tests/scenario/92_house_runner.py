@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """tests/run itself: it must not take silence, a crash or a hang for success."""
 import os
 import subprocess

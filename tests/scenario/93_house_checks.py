@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """scripts/check: each rule is seen to fail on something that breaks it, and to pass on what does not."""
 import subprocess
 import sys
