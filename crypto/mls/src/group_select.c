@@ -68,9 +68,6 @@ is_member(const struct mls_transition *t, const struct mls_commit_item *item)
 static bool
 fits(const struct mls_transition *t, const struct mls_commit_item *item)
 {
-    if (mls_check_proposal(t->group, &item->body, &item->sender, t->committer,
-                           mls_buf_bytes(&t->group->epoch->extensions)) != 0)
-        return false;
     for (size_t i = 0; i < t->count; i++) {
         if (collide(t->group->c.p, &t->items[i], item))
             return false;
@@ -78,7 +75,8 @@ fits(const struct mls_transition *t, const struct mls_commit_item *item)
     return item->body.type != MLS_PROPOSAL_ADD || !is_member(t, item);
 }
 
-/* Appends a kept proposal and takes it off again when it does not fit what is there. */
+/* Appends a kept proposal and takes it off again when it does not fit what is there. What is not
+ * valid is left out; only a lack of memory stops the commit. */
 static int
 try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
 {
@@ -87,7 +85,11 @@ try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
     if (error != 0)
         return error;
     struct mls_commit_item item = t->items[--t->count];
-    if (fits(t, &item))
+    error = mls_check_proposal(t->group, &item.body, &item.sender, t->committer,
+                               mls_buf_bytes(&t->group->epoch->extensions));
+    if (error == MLS_ENOMEM)
+        return error;
+    if (error == 0 && fits(t, &item))
         t->count++;
     return 0;
 }
