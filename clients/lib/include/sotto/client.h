@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Sotto client library: an account, its chats and their messages, end-to-end encrypted.
+ *
+ * A struct sotto_client is one profile (a folder) and at most one connection. Every call that needs
+ * the server connects by itself, renews the login if it is due, finishes what an earlier run left
+ * half done, and returns when the server has made the effect durable. Nothing runs in the
+ * background; several processes may use one profile at a time.
+ *
+ *     struct sotto_client *client;
+ *     struct sotto_client_error error;
+ *     if (sotto_client_open(&(struct sotto_client_options){.profile = "/home/ann/sotto"}, &client,
+ *                           &error) == 0) {
+ *         sotto_client_send(client, "bob", "hello", on_sent, NULL);
+ *         sotto_client_close(&client);
+ *     }
+ *
+ * Return values are 0 or one of enum sotto_client_status; sotto_client_last_error() then has a code
+ * and a sentence that names the cure. Strings are UTF-8. Ids are 16 bytes, printed as 32 hex
+ * digits. Pointers given to a callback are borrowed until it returns; a callback that returns
+ * something other than 0 ends the call early, which is no error. A client object is used by one
+ * thread at a time, and not from within its own callbacks. When memory runs out the program ends.
+ */
+#ifndef SOTTO_CLIENT_H
+#define SOTTO_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOTTO_CLIENT_ID_BYTES 16
+#define SOTTO_CLIENT_HEX_BYTES 33    /* an id in hex with its final zero */
+#define SOTTO_CLIENT_NAME_BYTES 33   /* a user name with its final zero */
+#define SOTTO_CLIENT_TITLE_CHARS 64  /* of a chat's title */
+#define SOTTO_CLIENT_TEXT_CHARS 4000 /* of a message */
+
+/* The negatives of the exit codes of the program `sotto`. */
+enum sotto_client_status {
+    SOTTO_CLIENT_OK = 0,
+    SOTTO_CLIENT_EFAILED = -1,  /* the server or the library refused */
+    SOTTO_CLIENT_EUSAGE = -2,   /* an argument cannot be right */
+    SOTTO_CLIENT_EAUTH = -3,    /* not logged in, or the password is wrong */
+    SOTTO_CLIENT_ENETWORK = -4, /* no connection, or no answer in time */
+    SOTTO_CLIENT_EBLOCKED = -5, /* an identity key changed and was not accepted */
+};
+
+struct sotto_client_error {
+    int status;        /* enum sotto_client_status */
+    char code[32];     /* a Connect code (not_found, ...), or network, blocked, profile */
+    char message[256]; /* one sentence */
+};
+
+struct sotto_client_options {
+    const char *profile;    /* folder; made with mode 0700 if it is missing */
+    const char *server;     /* tcp://host:port; NULL: the one the profile remembers */
+    const char *passphrase; /* opens a profile that has one, gives one to a new profile; or NULL */
+    const char *user_agent; /* program and version, shown in the list of logins; or NULL */
+    unsigned timeout_ms;    /* for connecting and for each answer; 0: 15000 */
+};
+
+struct sotto_client;
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+/* Opens a profile, making it if need be; does not connect. error_out is filled on failure. */
+int sotto_client_open(const struct sotto_client_options *options, struct sotto_client **client_out,
+                      struct sotto_client_error *error_out);
+
+/* Ends the connection, wipes and frees. Accepts NULL and a pointer to NULL. */
+void sotto_client_close(struct sotto_client **client);
+
+/* What the last failed call of this client had to say; valid until the next call. */
+const struct sotto_client_error *sotto_client_last_error(const struct sotto_client *client);
+
+/* ---- Account --------------------------------------------------------------------------------- */
+
+struct sotto_client_account {
+    const char *user;
+    char user_id[SOTTO_CLIENT_HEX_BYTES];
+    char device_id[SOTTO_CLIENT_HEX_BYTES];
+    char login_id[SOTTO_CLIENT_HEX_BYTES];
+    const char *server;
+    int64_t expires; /* of the login, seconds since 1970, unless it is used before */
+    bool keys_ready; /* identity, device and backup are with the server */
+};
+
+struct sotto_client_login {
+    char id[SOTTO_CLIENT_HEX_BYTES];
+    char device_id[SOTTO_CLIENT_HEX_BYTES];
+    const char *label;
+    const char *user_agent;
+    const char *address;
+    int64_t created;
+    int64_t last_used;
+    int64_t expires;
+    bool current;
+};
+typedef int (*sotto_client_login_fn)(const struct sotto_client_login *login, void *arg);
+
+/* Makes an account: password (8 to 72 characters, a letter and a digit) stays here, the server gets
+ * an OPAQUE record. label names this device for its owner; NULL: the host's name. */
+int sotto_client_register(struct sotto_client *client, const char *name, const char *password,
+                          const char *label);
+
+/* Logs in. A profile without account becomes a new device of the account; one that has it keeps its
+ * device, its chats and its history. */
+int sotto_client_login(struct sotto_client *client, const char *name, const char *password,
+                       const char *label);
+
+/* Ends this login, or all of the account. The profile keeps its keys and messages. */
+int sotto_client_logout(struct sotto_client *client, bool all, unsigned *ended_out);
+
+/* Who the server says we are. Strings are valid until the client's next call. */
+int sotto_client_whoami(struct sotto_client *client, struct sotto_client_account *account_out);
+
+int sotto_client_logins(struct sotto_client *client, sotto_client_login_fn each, void *arg);
+
+/* Ends one login by its id in hex. */
+int sotto_client_revoke(struct sotto_client *client, const char *login_id);
+
+/* ---- Chats ----------------------------------------------------------------------------------- */
+
+/* A chat is named by its id in hex, a unique beginning of it (4 digits or more), its title, or, for
+ * a chat of two, the other one's user name. */
+
+struct sotto_client_chat {
+    char id[SOTTO_CLIENT_HEX_BYTES];
+    const char *title; /* "" when it has none; the other's name in a chat of two */
+    const char *type;  /* direct, group */
+    const char *mode;  /* archive, ... */
+    const char *state; /* ready; waiting: another device of ours must add this one; broken */
+    const char *role;  /* owner, admin, member; "" when not known */
+    uint64_t epoch;
+    uint64_t last_seq;
+    int64_t last_ts; /* milliseconds */
+    uint64_t unread;
+    const char *last_text;      /* NULL: none */
+    const char *const *members; /* user names */
+    size_t member_count;
+};
+typedef int (*sotto_client_chat_fn)(const struct sotto_client_chat *chat, void *arg);
+
+struct sotto_client_member {
+    const char *user;
+    char user_id[SOTTO_CLIENT_HEX_BYTES];
+    const char *role;
+    const char *trust; /* self, unverified, verified, changed */
+    size_t devices;
+};
+typedef int (*sotto_client_member_fn)(const struct sotto_client_member *member, void *arg);
+
+struct sotto_client_new {
+    const char *const *names; /* of the others, 1 or more */
+    size_t name_count;
+    const char *title; /* NULL: none; one name without title is a chat of two */
+    const char *mode;  /* NULL: archive */
+};
+
+/* Makes a chat and hands it to `each`. A chat of two that exists already is handed out as it is. */
+int sotto_client_new(struct sotto_client *client, const struct sotto_client_new *what,
+                     sotto_client_chat_fn each, void *arg);
+
+/* All chats, the latest first. type: direct, group or NULL. */
+int sotto_client_chats(struct sotto_client *client, bool unread_only, const char *type,
+                       sotto_client_chat_fn each, void *arg);
+
+int sotto_client_members(struct sotto_client *client, const char *chat, sotto_client_member_fn each,
+                         void *arg);
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+/* A message, or an event in a chat. Kinds: text (a message); title, joined, members, removed,
+ * key_changed, undecryptable (events, with text saying what happened or NULL). */
+struct sotto_client_message {
+    char chat[SOTTO_CLIENT_HEX_BYTES];
+    char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */
+    uint64_t seq;                    /* 0: not sent yet */
+    uint64_t epoch;
+    const char *from; /* user name */
+    char from_id[SOTTO_CLIENT_HEX_BYTES];
+    char from_device[SOTTO_CLIENT_HEX_BYTES];
+    int64_t ts; /* milliseconds since 1970, the server's clock */
+    const char *kind;
+    const char *text;
+    bool own; /* from this user */
+};
+typedef int (*sotto_client_message_fn)(const struct sotto_client_message *message, void *arg);
+
+/* Sends a text and hands it to `each` once the server has made it durable. A text that could not be
+ * sent for lack of a connection stays in the profile, and goes out with the next call. */
+int sotto_client_send(struct sotto_client *client, const char *chat, const char *text,
+                      sotto_client_message_fn each, void *arg);
+
+/* The same for up to 64 texts in one go, which is much faster than one by one. */
+int sotto_client_send_many(struct sotto_client *client, const char *chat, const char *const *texts,
+                           size_t count, sotto_client_message_fn each, void *arg);
+
+/* Messages after `since` (0: from the start), oldest first; with limit > 0 at most so many: the first
+ * after `since` when that is given, else the last ones. Marks them read. Shows what the profile has
+ * when there is no connection, and returns SOTTO_CLIENT_ENETWORK after it. */
+int sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since, size_t limit,
+                      sotto_client_message_fn each, void *arg);
+
+/* Hands out messages of others as they come, beginning with the unread ones, and reconnects when
+ * the connection breaks. chat NULL: all. Ends when `each` returns other than 0 or after duration_ms
+ * (0: never). */
+int sotto_client_listen(struct sotto_client *client, const char *chat, unsigned duration_ms,
+                        sotto_client_message_fn each, void *arg);
+
+/* ---- Verification ---------------------------------------------------------------------------- */
+
+struct sotto_client_key_change {
+    char sha256[65];
+    int64_t seen;     /* seconds since 1970 */
+    const char *what; /* first contact, changed, accepted, verified */
+};
+
+struct sotto_client_trust {
+    const char *user;
+    char user_id[SOTTO_CLIENT_HEX_BYTES];
+    const char *state;   /* unverified, verified, changed (blocked until accepted) */
+    char sha256[65];     /* of the identity key that is pinned */
+    char new_sha256[65]; /* state changed: of the key the server shows now; else "" */
+    char digits[61];     /* safety number of the two users */
+    const char *emoji[16];
+    const char *emoji_names[16];
+    int64_t first_seen;
+    const struct sotto_client_key_change *history; /* oldest first */
+    size_t history_count;
+};
+typedef int (*sotto_client_trust_fn)(const struct sotto_client_trust *trust, void *arg);
+
+enum sotto_client_verify {
+    SOTTO_CLIENT_VERIFY_SHOW = 0,
+    SOTTO_CLIENT_VERIFY_MARK = 1,   /* the user compared the numbers: verified */
+    SOTTO_CLIENT_VERIFY_ACCEPT = 2, /* the user accepts the changed key */
+};
+
+/* Fetches the user's identity, compares it with what is pinned, and shows both. flags: of enum
+ * sotto_client_verify. A changed key that is not accepted gives SOTTO_CLIENT_EBLOCKED after `each`
+ * was called. */
+int sotto_client_verify(struct sotto_client *client, const char *name, unsigned flags,
+                        sotto_client_trust_fn each, void *arg);
+
+#endif

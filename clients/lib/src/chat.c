@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * New chats. The group is made here, with everybody's devices added in its first commit, and stored with the encoded
+ * call before the server hears of it. Until the server has answered the chat is CHAT_CREATING; the call is repeated,
+ * byte for byte, and the server answers a repeat like the first. The lock is held meanwhile, so nobody
+ * else takes a chat in the making for one that was left behind.
+ */
+#include "chat.h"
+
+#include "group.h"
+#include "outbox.h"
+#include "session.h"
+#include "sync.h"
+#include "trust.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITE 3
+#define OTHERS_MAX 199 /* of one claim, ourselves being the 200th */
+#define LEAF_LIFETIME_SECONDS (365 * 86400)
+
+/* ---- finishing ------------------------------------------------------------------------------- */
+
+/* The server has the chat: enter epoch 1. */
+static int
+finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                const Sotto__Chat__V1__CommitReply *reply)
+{
+    struct chat chat;
+    struct mls_group *group = NULL;
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = chat_load(client, chat_id, &chat);
+    if (status == SOTTO_CLIENT_OK && chat.state == CHAT_CREATING)
+        status = group_load(client, chat_id, &group);
+    if (status == SOTTO_CLIENT_OK && group) {
+        int problem = mls_group_merge_pending(group);
+        chat.state = CHAT_READY;
+        chat.cursor = reply->seq;
+        chat.read_seq = reply->seq;
+        chat.last_ts = reply->ts_ms;
+        status = problem ? group_trouble(client, "enter the first epoch", problem)
+                         : group_save(client, &chat, group);
+        if (status == SOTTO_CLIENT_OK)
+            status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
+    }
+    mls_group_destroy(&group);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+/* Sends the stored Create. Whatever the server says for good, the chat is no longer in the making. existing_out
+ * (may be NULL) gets the id of the direct chat that the pair has already; the status is EFAILED all the same. */
+static int
+finish_creation(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                uint8_t existing_out[ID_BYTES])
+{
+    struct buf call = {0};
+    struct buf details = {0};
+    Sotto__Chat__V1__CommitReply *reply = NULL;
+    int status = chat_get_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, &call);
+    if (status)
+        return status;
+    Sotto__Chat__V1__CreateRequest *request =
+        pb_unpack(&sotto__chat__v1__create_request__descriptor, call.data, call.len);
+    buf_fini(&call);
+    if (!request)
+        return chat_delete(client, chat_id);
+    status = rpc(client, CHAT_METHOD("Create"), &request->base,
+                 &sotto__chat__v1__commit_reply__descriptor, &reply, &details);
+    pb_free(request);
+    if (status == SOTTO_CLIENT_OK) {
+        status = finish_accepted(client, chat_id, reply);
+    } else if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile") &&
+               strcmp(client->error.code, "resource_exhausted")) {
+        struct sotto_client_error kept = client->error;
+        Sotto__Chat__V1__CreateConflict *conflict =
+            pb_unpack(&sotto__chat__v1__create_conflict__descriptor, details.data, details.len);
+        if (conflict && existing_out)
+            take_bytes(conflict->chat_id, existing_out, ID_BYTES);
+        pb_free(conflict);
+        int deleted = chat_delete(client, chat_id);
+        status = deleted ? deleted : kept.status;
+        if (!deleted)
+            client->error = kept;
+    }
+    pb_free(reply);
+    buf_fini(&details);
+    return status;
+}
+
+int
+chat_finish_creations(struct sotto_client *client)
+{
+    int64_t creating = 0;
+    int status = query_number(&client->profile, &creating, &client->error,
+                              "SELECT COUNT(*) FROM chats WHERE state = 2", NULL, 0);
+    if (status || creating == 0)
+        return status;
+    struct chat *chats = NULL;
+    size_t count = 0;
+    status = profile_lock(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = chat_list(client, &chats, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        if (chats[i].state != CHAT_CREATING)
+            continue;
+        status = finish_creation(client, chats[i].id, NULL);
+        /* Refused: the chat is gone again, which is all there is to do about it here. */
+        if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
+            status = SOTTO_CLIENT_OK;
+    }
+    free(chats);
+    profile_unlock(&client->profile);
+    return status;
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+int
+chat_resolve(struct sotto_client *client, const char *text, struct chat *chat_out)
+{
+    int status = chat_find(client, text, chat_out);
+    if (status != SOTTO_CLIENT_EFAILED || strcmp(client->error.code, "not_found"))
+        return status;
+    struct sotto_client_error kept = client->error;
+    status = sync_run(client, false);
+    if (status)
+        return status;
+    client->error = kept;
+    return chat_find(client, text, chat_out);
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+/* What `new` was asked for, resolved. */
+struct plan {
+    int type;
+    int mode;
+    const char *title;
+    size_t count; /* of users, ourselves last */
+    uint8_t users[OTHERS_MAX + 1][ID_BYTES];
+};
+
+static int
+read_mode(struct sotto_client *client, const char *mode, int *mode_out)
+{
+    static const char *const names[] = {"archive", "relay", "peers", "ephemeral"};
+    *mode_out = 1;
+    if (!mode)
+        return SOTTO_CLIENT_OK;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strcmp(mode, names[i])) {
+            *mode_out = (int)i + 1;
+            return SOTTO_CLIENT_OK;
+        }
+    return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                "\"%.32s\" is no mode: archive, relay, peers or ephemeral", mode);
+}
+
+static int
+make_plan(struct sotto_client *client, const struct sotto_client_new *what, struct plan *plan)
+{
+    if (what->name_count == 0 || what->name_count > OTHERS_MAX)
+        return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                    "a new chat needs 1 to %d names", OTHERS_MAX);
+    int status = read_mode(client, what->mode, &plan->mode);
+    if (status == SOTTO_CLIENT_OK && what->title)
+        status = check_text("title", what->title, SOTTO_CLIENT_TITLE_CHARS, &client->error);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < what->name_count; i++) {
+        struct contact contact;
+        bool known = false;
+        status = contact_find(client, what->names[i], &contact);
+        for (size_t k = 0; status == SOTTO_CLIENT_OK && k < plan->count; k++)
+            known = known || id_equal(plan->users[k], contact.user_id);
+        if (status == SOTTO_CLIENT_OK && !known &&
+            !id_equal(contact.user_id, client->account.user_id))
+            memcpy(plan->users[plan->count++], contact.user_id, ID_BYTES);
+    }
+    if (status)
+        return status;
+    if (plan->count == 0)
+        return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                    "a chat needs somebody else than yourself");
+    plan->title = what->title;
+    plan->type = plan->count == 1 && !what->title ? CHAT_DIRECT : CHAT_GROUP;
+    memcpy(plan->users[plan->count++], client->account.user_id, ID_BYTES);
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+create_group(struct sotto_client *client, const struct chat *chat, struct mls_group **group_out)
+{
+    struct mls_config config;
+    uint64_t now = (uint64_t)wall_seconds();
+    struct mls_group_params params = {
+        .suite = SUITE,
+        .group_id = {chat->id, ID_BYTES},
+        .signature_seed = client->account.device_seed,
+        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
+        .lifetime = {now - 3600, now + LEAF_LIFETIME_SECONDS},
+    };
+    group_config(client, &config);
+    int problem = mls_group_create(&config, &params, group_out);
+    return problem ? group_trouble(client, "make the chat", problem) : SOTTO_CLIENT_OK;
+}
+
+/* Stores the chat in the making. */
+static int
+store_creation(struct sotto_client *client, struct chat *chat, const struct plan *plan,
+               const struct mls_group *group, const struct group_bundle *bundle)
+{
+    Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
+    Sotto__Chat__V1__Bundle first;
+    struct buf call = {0};
+    group_bundle_view(bundle, &first);
+    request.chat_id = view(chat->id, ID_BYTES);
+    request.type = (Sotto__Chat__V1__ChatType)plan->type;
+    request.mode = (Sotto__Chat__V1__Mode)plan->mode;
+    request.suite = SUITE;
+    request.first = &first;
+    buf_pack(&call, &request.base);
+    int status = profile_begin(&client->profile, &client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        status = group_save(client, chat, group);
+        if (status == SOTTO_CLIENT_OK)
+            status = chat_set_members(client, chat->id, plan->users, plan->count);
+        if (status == SOTTO_CLIENT_OK)
+            status = chat_set_blob(client, chat->id, CHAT_BLOB_PENDING_CALL, call.data, call.len);
+        status = profile_end(&client->profile, status, &client->error);
+    }
+    buf_fini(&call);
+    return status;
+}
+
+/* Makes the chat with the devices of one commit. The lock is held. */
+static int
+create_with(struct sotto_client *client, const struct plan *plan,
+            const ProtobufCBinaryData *packages, size_t count, struct chat *chat,
+            uint8_t existing_out[ID_BYTES])
+{
+    struct mls_group *group = NULL;
+    struct group_bundle bundle = {{0}, {0}, {0}};
+    *chat = (struct chat){.type = plan->type,
+                          .mode = plan->mode,
+                          .state = CHAT_CREATING,
+                          .last_ts = wall_ms(),
+                          .has_inviter = true};
+    randombytes_buf(chat->id, ID_BYTES);
+    memcpy(chat->inviter, client->account.user_id, ID_BYTES);
+    snprintf(chat->title, sizeof(chat->title), "%s", plan->title ? plan->title : "");
+    int status = create_group(client, chat, &group);
+    if (status == SOTTO_CLIENT_OK)
+        status = group_make_commit(client, group, packages, count, &bundle);
+    if (status == SOTTO_CLIENT_OK)
+        status = store_creation(client, chat, plan, group, &bundle);
+    mls_group_destroy(&group);
+    group_bundle_fini(&bundle);
+    return status ? status : finish_creation(client, chat->id, existing_out);
+}
+
+int
+chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
+{
+    Sotto__Content__V1__Content content;
+    Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
+    uint8_t id[ID_BYTES];
+    struct buf encoded = {0};
+    uint64_t number;
+    outbox_content(&content, id);
+    info.title = (char *)(uintptr_t)title;
+    content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
+    content.chat_info = &info;
+    buf_pack(&encoded, &content.base);
+    int status = outbox_add(client, chat_id, &encoded, 1, &number);
+    buf_fini(&encoded);
+    return status ? status : outbox_flush(client);
+}
+
+static int
+create(struct sotto_client *client, const struct plan *plan, struct chat *chat_out,
+       uint8_t existing_out[ID_BYTES])
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesReply *claim = NULL;
+    struct chat chat;
+    int status = group_claim(client, plan->users, plan->count, SUITE, &claim);
+    if (status)
+        return status;
+    size_t count = claim->n_key_packages;
+    ProtobufCBinaryData *packages = mem_alloc(count, sizeof(*packages));
+    for (size_t i = 0; i < count; i++)
+        packages[i] = claim->key_packages[i]->key_package;
+    size_t first = count < ADDS_PER_COMMIT ? count : ADDS_PER_COMMIT;
+    status = profile_lock(&client->profile, &client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        status = create_with(client, plan, packages, first, &chat, existing_out);
+        profile_unlock(&client->profile);
+    }
+    if (status == SOTTO_CLIENT_OK && count > first)
+        status = group_add(client, chat.id, packages + first, count - first);
+    free(packages);
+    pb_free(claim);
+    if (status == SOTTO_CLIENT_OK && plan->title)
+        status = chat_announce_title(client, chat.id, plan->title);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, chat.id, chat_out);
+    return status;
+}
+
+/* The pair has a chat already: find it, or describe it when this device is not in it yet. */
+static int
+use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t existing[ID_BYTES],
+             struct chat *chat_out)
+{
+    int status = sync_run(client, false);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, existing, chat_out);
+    if (status == SOTTO_CLIENT_OK && !chat_out->exists) {
+        *chat_out = (struct chat){.type = plan->type, .mode = plan->mode};
+        memcpy(chat_out->id, existing, ID_BYTES);
+        struct contact contact;
+        status = contact_load(client, plan->users[0], &contact);
+        snprintf(chat_out->title, sizeof(chat_out->title), "%s", contact.name);
+    }
+    return status;
+}
+
+static int
+create_or_find(struct sotto_client *client, const struct plan *plan, struct chat *chat_out)
+{
+    static const uint8_t none[ID_BYTES];
+    uint8_t existing[ID_BYTES] = {0};
+    int status = SOTTO_CLIENT_OK;
+    *chat_out = (struct chat){0};
+    if (plan->type == CHAT_DIRECT)
+        status = chat_find_direct(client, plan->users[0], chat_out);
+    if (status || (chat_out->exists && chat_out->state == CHAT_READY))
+        return status;
+    status = create(client, plan, chat_out, existing);
+    if (status == SOTTO_CLIENT_EFAILED && !id_equal(existing, none))
+        status = use_existing(client, plan, existing, chat_out);
+    return status;
+}
+
+int
+sotto_client_new(struct sotto_client *client, const struct sotto_client_new *what,
+                 sotto_client_chat_fn each, void *arg)
+{
+    struct plan plan = {0};
+    struct chat chat;
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    if (status == SOTTO_CLIENT_OK)
+        status = make_plan(client, what, &plan);
+    if (status == SOTTO_CLIENT_OK)
+        status = create_or_find(client, &plan, &chat);
+    return status ? status : chat_show(client, &chat, NULL, each, arg);
+}

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection. One function, pump(), moves bytes: it polls, reads what is there, and files every
+ * complete frame: an answer with its call, an event in the queue, a Ping answered at once. All
+ * waiting is "pump until what I want is there, or the deadline".
+ */
+#include "conn.h"
+
+#include "frame.pb-c.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HELLO_VERSION 1
+#define PING_AFTER_MS 20000 /* of silence */
+#define GONE_AFTER_MS 45000
+#define TICK_MS 5000 /* how often a waiting connection looks at its clocks */
+#define PREFIX_BYTES 4
+#define READ_CHUNK_BYTES 65536
+#define GOODBYE_UNAUTHENTICATED 4401
+
+typedef Sotto__Frame__V1__Frame Frame;
+
+struct call {
+    uint64_t id; /* 0: the slot is free */
+    bool answered;
+    struct conn_reply reply;
+};
+
+struct conn {
+    int fd;
+    bool dead;
+    bool greeted;
+    uint32_t frame_max; /* what the server takes */
+    uint64_t last_id;
+    int64_t heard_ms;  /* last byte from the server */
+    int64_t pinged_ms; /* last Ping of ours */
+    uint32_t goodbye_code;
+    uint32_t resume_after_ms;
+    char goodbye[128];
+    struct buf in;
+    struct call calls[CONN_CALLS_MAX];
+    struct conn_event events[CONN_EVENTS_MAX]; /* a ring */
+    size_t event_first;
+    size_t event_count;
+    size_t event_bytes;
+    bool events_lost;
+};
+
+int64_t
+conn_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+conn_reply_fini(struct conn_reply *reply)
+{
+    buf_fini(&reply->body);
+    *reply = (struct conn_reply){0};
+}
+
+void
+conn_event_fini(struct conn_event *event)
+{
+    buf_fini(&event->body);
+    *event = (struct conn_event){0};
+}
+
+bool
+conn_is_dead(const struct conn *conn)
+{
+    return conn->dead;
+}
+
+uint32_t
+conn_resume_after_ms(const struct conn *conn)
+{
+    return conn->resume_after_ms;
+}
+
+bool
+conn_take_events_lost(struct conn *conn)
+{
+    bool lost = conn->events_lost;
+    conn->events_lost = false;
+    return lost;
+}
+
+static int
+die(struct conn *conn, struct sotto_client_error *error, const char *why)
+{
+    conn->dead = true;
+    if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED)
+        return fail(error, SOTTO_CLIENT_EAUTH, "unauthenticated",
+                    "the server ended this login (%s); log in again with `sotto login`",
+                    conn->goodbye);
+    if (conn->goodbye_code)
+        return fail(error, SOTTO_CLIENT_ENETWORK, "unavailable",
+                    "the server closed the connection (%s); try again", conn->goodbye);
+    return fail(error, SOTTO_CLIENT_ENETWORK, "network",
+                "the connection to the server failed (%s); try again", why);
+}
+
+/* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or an error. */
+static int
+wait_ready(struct conn *conn, short events, int64_t deadline_ms, struct sotto_client_error *error)
+{
+    for (;;) {
+        int64_t left = deadline_ms < 0 ? 3600000 : deadline_ms - conn_now_ms();
+        if (left < 0)
+            left = 0;
+        struct pollfd poll_fd = {.fd = conn->fd, .events = events};
+        int count = poll(&poll_fd, 1, left > 3600000 ? 3600000 : (int)left);
+        if (count > 0)
+            return 1;
+        if (count < 0 && errno != EINTR)
+            return die(conn, error, strerror(errno));
+        if (deadline_ms >= 0 && conn_now_ms() >= deadline_ms)
+            return 0;
+    }
+}
+
+/* ---- frames going out ------------------------------------------------------------------------ */
+
+static int
+write_all(struct conn *conn, const uint8_t *data, size_t len, int64_t deadline_ms,
+          struct sotto_client_error *error)
+{
+    while (len) {
+        ssize_t count = send(conn->fd, data, len, MSG_NOSIGNAL);
+        if (count > 0) {
+            data += count;
+            len -= (size_t)count;
+            continue;
+        }
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+            return die(conn, error, strerror(errno));
+        int ready = wait_ready(conn, POLLOUT, deadline_ms, error);
+        if (ready < 0)
+            return ready;
+        if (ready == 0)
+            return die(conn, error, "the server takes no data");
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+write_frame(struct conn *conn, const Frame *frame, int timeout_ms, struct sotto_client_error *error)
+{
+    size_t len = protobuf_c_message_get_packed_size(&frame->base);
+    if (len > conn->frame_max)
+        return fail(error, SOTTO_CLIENT_EFAILED, "resource_exhausted",
+                    "the request of %zu bytes is larger than the server takes (%u)", len,
+                    conn->frame_max);
+    struct buf out = {0};
+    buf_reserve(&out, PREFIX_BYTES + len);
+    for (int i = 0; i < PREFIX_BYTES; i++)
+        out.data[i] = (uint8_t)(len >> (8 * (PREFIX_BYTES - 1 - i)));
+    out.len = PREFIX_BYTES + protobuf_c_message_pack(&frame->base, out.data + PREFIX_BYTES);
+    int status = write_all(conn, out.data, out.len, conn_now_ms() + timeout_ms, error);
+    buf_fini(&out);
+    return status;
+}
+
+/* ---- frames coming in ------------------------------------------------------------------------ */
+
+static void
+copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+static void
+file_reply(struct conn *conn, uint64_t id, const Sotto__Frame__V1__Reply *reply)
+{
+    for (size_t i = 0; i < CONN_CALLS_MAX; i++) {
+        struct call *call = &conn->calls[i];
+        if (call->id != id || id == 0 || call->answered)
+            continue;
+        call->answered = true;
+        if (reply->result_case == SOTTO__FRAME__V1__REPLY__RESULT_ERROR) {
+            copy_text(call->reply.code, sizeof(call->reply.code), reply->error->code);
+            copy_text(call->reply.message, sizeof(call->reply.message), reply->error->message);
+            buf_set(&call->reply.body, reply->error->details.data, reply->error->details.len);
+            return;
+        }
+        call->reply.ok = true;
+        if (reply->result_case == SOTTO__FRAME__V1__REPLY__RESULT_BODY)
+            buf_set(&call->reply.body, reply->body.data, reply->body.len);
+        return;
+    }
+}
+
+static void
+file_event(struct conn *conn, const Sotto__Frame__V1__Event *event)
+{
+    if (conn->event_count == CONN_EVENTS_MAX ||
+        conn->event_bytes + event->body.len > CONN_EVENT_BYTES_MAX) {
+        conn->events_lost = true;
+        return;
+    }
+    size_t at = (conn->event_first + conn->event_count) % CONN_EVENTS_MAX;
+    copy_text(conn->events[at].type, sizeof(conn->events[at].type), event->type);
+    buf_set(&conn->events[at].body, event->body.data, event->body.len);
+    conn->event_bytes += event->body.len;
+    conn->event_count++;
+}
+
+static int
+file_hello(struct conn *conn, const Sotto__Frame__V1__Hello *hello,
+           struct sotto_client_error *error)
+{
+    if (hello->version != HELLO_VERSION) {
+        conn->dead = true;
+        return fail(error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                    "the server speaks version %u of the protocol and this client version %u; "
+                    "update the older one",
+                    hello->version, HELLO_VERSION);
+    }
+    conn->greeted = true;
+    conn->frame_max = hello->max_frame;
+    if (conn->frame_max > CONN_FRAME_BYTES_MAX || conn->frame_max < 4096)
+        conn->frame_max = CONN_FRAME_BYTES_MAX;
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+send_pong(struct conn *conn, const Sotto__Frame__V1__Ping *ping, struct sotto_client_error *error)
+{
+    Sotto__Frame__V1__Pong pong = SOTTO__FRAME__V1__PONG__INIT;
+    pong.data = ping->data;
+    if (pong.data.len > 64)
+        return die(conn, error, "a Ping is too long");
+    Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
+    frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_PONG;
+    frame.pong = &pong;
+    return write_frame(conn, &frame, PING_AFTER_MS, error);
+}
+
+static int
+file_frame(struct conn *conn, const Frame *frame, struct sotto_client_error *error)
+{
+    if (!conn->greeted && frame->kind_case != SOTTO__FRAME__V1__FRAME__KIND_HELLO &&
+        frame->kind_case != SOTTO__FRAME__V1__FRAME__KIND_GOODBYE)
+        return die(conn, error, "it does not greet as a Sotto server");
+    switch (frame->kind_case) {
+    case SOTTO__FRAME__V1__FRAME__KIND_REPLY: file_reply(conn, frame->id, frame->reply); break;
+    case SOTTO__FRAME__V1__FRAME__KIND_EVENT: file_event(conn, frame->event); break;
+    case SOTTO__FRAME__V1__FRAME__KIND_PING: return send_pong(conn, frame->ping, error);
+    case SOTTO__FRAME__V1__FRAME__KIND_HELLO: return file_hello(conn, frame->hello, error);
+    case SOTTO__FRAME__V1__FRAME__KIND_GOODBYE:
+        conn->goodbye_code = frame->goodbye->code ? frame->goodbye->code : 1000;
+        conn->resume_after_ms = frame->goodbye->resume_after_ms;
+        copy_text(conn->goodbye, sizeof(conn->goodbye), frame->goodbye->reason);
+        return die(conn, error, "goodbye");
+    default: break; /* Pong, and kinds of a later version */
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+/* Files every complete frame of the input buffer. */
+static int
+file_input(struct conn *conn, struct sotto_client_error *error)
+{
+    size_t at = 0;
+    int status = SOTTO_CLIENT_OK;
+    while (status == SOTTO_CLIENT_OK && conn->in.len - at >= PREFIX_BYTES) {
+        const uint8_t *p = conn->in.data + at;
+        uint32_t len = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        if (len > CONN_FRAME_BYTES_MAX)
+            return die(conn, error, "a frame is too long; is this a Sotto server?");
+        if (conn->in.len - at - PREFIX_BYTES < len)
+            break;
+        Frame *frame = pb_unpack(&sotto__frame__v1__frame__descriptor, p + PREFIX_BYTES, len);
+        if (!frame)
+            return die(conn, error, "a frame is malformed; is this a Sotto server?");
+        status = file_frame(conn, frame, error);
+        pb_free(frame);
+        at += PREFIX_BYTES + len;
+    }
+    if (at) {
+        memmove(conn->in.data, conn->in.data + at, conn->in.len - at);
+        conn->in.len -= at;
+    }
+    return status;
+}
+
+/* Waits for input until the deadline and files it. 1: something came; 0: nothing. */
+static int
+pump(struct conn *conn, int64_t deadline_ms, struct sotto_client_error *error)
+{
+    if (conn->dead)
+        return die(conn, error, "it is closed");
+    int ready = wait_ready(conn, POLLIN, deadline_ms, error);
+    if (ready <= 0)
+        return ready;
+    buf_reserve(&conn->in, READ_CHUNK_BYTES);
+    ssize_t count = recv(conn->fd, conn->in.data + conn->in.len, READ_CHUNK_BYTES, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 1;
+    if (count <= 0)
+        return die(conn, error, count ? strerror(errno) : "the server closed it");
+    conn->in.len += (size_t)count;
+    conn->heard_ms = conn_now_ms();
+    int status = file_input(conn, error);
+    return status ? status : 1;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+void
+conn_close(struct conn **conn)
+{
+    if (!conn || !*conn)
+        return;
+    struct conn *gone = *conn;
+    if (gone->fd >= 0)
+        close(gone->fd);
+    buf_fini(&gone->in);
+    for (size_t i = 0; i < CONN_CALLS_MAX; i++)
+        conn_reply_fini(&gone->calls[i].reply);
+    for (size_t i = 0; i < CONN_EVENTS_MAX; i++)
+        conn_event_fini(&gone->events[i]);
+    free(gone);
+    *conn = NULL;
+}
+
+int
+conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_error *error)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* no matter on a socket pair */
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    struct conn *conn = mem_alloc(1, sizeof(*conn));
+    conn->fd = fd;
+    conn->frame_max = 4096;
+    conn->heard_ms = conn_now_ms();
+    int64_t deadline_ms = conn->heard_ms + timeout_ms;
+    while (!conn->greeted) {
+        int status = pump(conn, deadline_ms, error);
+        if (status == 0)
+            status = die(conn, error, "the server does not greet");
+        if (status < 0) {
+            conn_close(&conn);
+            return status;
+        }
+    }
+    *conn_out = conn;
+    return SOTTO_CLIENT_OK;
+}
+
+/* Connects one address within the deadline; -1 with errno. */
+static int
+connect_one(const struct addrinfo *info, int64_t deadline_ms)
+{
+    int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    int result = connect(fd, info->ai_addr, info->ai_addrlen);
+    if (result && errno == EINPROGRESS) {
+        int64_t left = deadline_ms - conn_now_ms();
+        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+        int problem = ETIMEDOUT;
+        socklen_t size = sizeof(problem);
+        if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) > 0)
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &size);
+        errno = problem;
+        result = problem ? -1 : 0;
+    }
+    if (result == 0)
+        return fd;
+    int kept = errno;
+    close(fd);
+    errno = kept;
+    return -1;
+}
+
+int
+conn_open(const char *url, int timeout_ms, struct conn **conn_out, struct sotto_client_error *error)
+{
+    struct conn_address address;
+    int status = conn_parse_url(url, &address, error);
+    if (status)
+        return status;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    int problem = getaddrinfo(address.host, address.port, &hints, &list);
+    if (problem)
+        return fail(error, SOTTO_CLIENT_ENETWORK, "network",
+                    "cannot find the server %s (%s); check --server", address.host,
+                    gai_strerror(problem));
+    int64_t deadline_ms = conn_now_ms() + timeout_ms;
+    int fd = -1;
+    for (struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
+        fd = connect_one(info, deadline_ms);
+    problem = errno;
+    freeaddrinfo(list);
+    if (fd < 0)
+        return fail(error, SOTTO_CLIENT_ENETWORK, "network",
+                    "cannot reach %.100s (%s); is the server running?", url, strerror(problem));
+    int64_t left = deadline_ms - conn_now_ms();
+    return conn_adopt(fd, left > 0 ? (int)left : 0, conn_out, error);
+}
+
+/* ---- calls and events ------------------------------------------------------------------------ */
+
+int
+conn_call(struct conn *conn, const char *method, const ProtobufCMessage *request, int timeout_ms,
+          uint64_t *ticket_out, struct sotto_client_error *error)
+{
+    if (conn->dead)
+        return die(conn, error, "it is closed");
+    struct call *slot = NULL;
+    for (size_t i = 0; i < CONN_CALLS_MAX && !slot; i++)
+        if (conn->calls[i].id == 0)
+            slot = &conn->calls[i];
+    if (!slot)
+        return fail(error, SOTTO_CLIENT_EFAILED, "internal", "too many calls are open at a time");
+
+    struct buf body = {0};
+    buf_pack(&body, request);
+    Sotto__Frame__V1__Call call = SOTTO__FRAME__V1__CALL__INIT;
+    call.method = (char *)method;
+    call.body = (ProtobufCBinaryData){.data = body.data, .len = body.len};
+    Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
+    frame.id = conn->last_id + 1;
+    frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_CALL;
+    frame.call = &call;
+    int status = write_frame(conn, &frame, timeout_ms, error);
+    buf_fini(&body);
+    if (status)
+        return status;
+    slot->id = ++conn->last_id;
+    *ticket_out = slot->id;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+conn_wait(struct conn *conn, uint64_t ticket, int timeout_ms, struct conn_reply *reply_out,
+          struct sotto_client_error *error)
+{
+    struct call *call = NULL;
+    for (size_t i = 0; i < CONN_CALLS_MAX; i++)
+        if (conn->calls[i].id == ticket)
+            call = &conn->calls[i];
+    if (!call)
+        return fail(error, SOTTO_CLIENT_EFAILED, "internal", "no such call is open");
+    int64_t deadline_ms = conn_now_ms() + timeout_ms;
+    while (!call->answered) {
+        int status = pump(conn, deadline_ms, error);
+        if (status == 0) {
+            conn->dead = true;
+            status = fail(error, SOTTO_CLIENT_ENETWORK, "deadline_exceeded",
+                          "the server did not answer within %d s; try again", timeout_ms / 1000);
+        }
+        /* The answer may stand right before a Goodbye. */
+        if (status < 0 && !call->answered)
+            return status;
+    }
+    *reply_out = call->reply;
+    *call = (struct call){0};
+    return SOTTO_CLIENT_OK;
+}
+
+/* Keeps a silent connection alive, and notices one whose other end is gone. */
+static int
+keep_alive(struct conn *conn, struct sotto_client_error *error)
+{
+    int64_t now = conn_now_ms();
+    if (now - conn->heard_ms >= GONE_AFTER_MS)
+        return die(conn, error, "the server is silent");
+    if (now - conn->heard_ms < PING_AFTER_MS || now - conn->pinged_ms < PING_AFTER_MS)
+        return SOTTO_CLIENT_OK;
+    Sotto__Frame__V1__Ping ping = SOTTO__FRAME__V1__PING__INIT;
+    Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
+    frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_PING;
+    frame.ping = &ping;
+    conn->pinged_ms = now;
+    return write_frame(conn, &frame, PING_AFTER_MS, error);
+}
+
+int
+conn_queued_event(struct conn *conn, struct conn_event *event_out)
+{
+    if (conn->event_count == 0)
+        return 0;
+    *event_out = conn->events[conn->event_first];
+    conn->events[conn->event_first] = (struct conn_event){0};
+    conn->event_first = (conn->event_first + 1) % CONN_EVENTS_MAX;
+    conn->event_count--;
+    conn->event_bytes -= event_out->body.len;
+    return 1;
+}
+
+int
+conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event_out,
+                struct sotto_client_error *error)
+{
+    while (conn->event_count == 0 && !conn->events_lost) {
+        int status = conn->dead ? die(conn, error, "it is closed") : keep_alive(conn, error);
+        if (status)
+            return status;
+        int64_t tick = conn_now_ms() + TICK_MS;
+        bool last = deadline_ms >= 0 && deadline_ms <= tick;
+        status = pump(conn, last ? deadline_ms : tick, error);
+        if (status < 0 && conn->event_count == 0)
+            return status;
+        if (status == 0 && last)
+            return 0;
+    }
+    return conn_queued_event(conn, event_out);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to a server: a TCP socket that carries frames of core/frame.proto, each behind its
+ * length in four bytes. Calls may be pipelined: conn_call sends and returns a ticket, conn_wait takes
+ * the answer whenever it comes; events that arrive in between wait in a bounded queue.
+ *
+ * The socket does not block; every wait is a poll with a deadline. A connection that failed stays
+ * failed: each later call returns SOTTO_CLIENT_ENETWORK (or EAUTH after a Goodbye that says so).
+ */
+#ifndef CLIENT_CONN_H
+#define CLIENT_CONN_H
+
+#include "fail.h"
+#include "mem.h"
+
+#define CONN_FRAME_BYTES_MAX (16u << 20) /* the largest frame of the protocol */
+#define CONN_CALLS_MAX 64                /* open at a time */
+#define CONN_EVENTS_MAX 1024             /* waiting; beyond it events_lost is set */
+#define CONN_EVENT_BYTES_MAX (4u << 20)
+
+struct conn;
+
+/* An answer. ok: body is the encoded reply; else code and message, and body holds the details. */
+struct conn_reply {
+    bool ok;
+    char code[32];
+    char message[256];
+    struct buf body;
+};
+
+struct conn_event {
+    char type[96]; /* full name of the message */
+    struct buf body;
+};
+
+/* Milliseconds of a clock that never jumps. */
+int64_t conn_now_ms(void);
+
+/* Connects to tcp://host:port and reads the server's Hello. */
+int conn_open(const char *url, int timeout_ms, struct conn **conn_out,
+              struct sotto_client_error *error);
+
+/* The same over a connected stream socket that the caller hands over, even on failure. */
+int conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_error *error);
+
+/* Closes at once, whatever is open. Accepts NULL and a pointer to NULL. */
+void conn_close(struct conn **conn);
+
+/* True when the connection broke or the server said Goodbye. */
+bool conn_is_dead(const struct conn *conn);
+
+/* What a Goodbye asked for: milliseconds to stay away, or 0. */
+uint32_t conn_resume_after_ms(const struct conn *conn);
+
+/* Sends a call. At most CONN_CALLS_MAX may be open. Waits at most timeout_ms for room to write. */
+int conn_call(struct conn *conn, const char *method, const ProtobufCMessage *request,
+              int timeout_ms, uint64_t *ticket_out, struct sotto_client_error *error);
+
+/* Waits for the answer of a call. An answer that is late kills the connection, because nobody would
+ * collect it. reply_out is the caller's; end it with conn_reply_fini. */
+int conn_wait(struct conn *conn, uint64_t ticket, int timeout_ms, struct conn_reply *reply_out,
+              struct sotto_client_error *error);
+void conn_reply_fini(struct conn_reply *reply);
+
+/* Waits for an event until deadline_ms of conn_now_ms (negative: as long as it takes), answering and
+ * sending Pings. 1: event_out is the caller's, end it with conn_event_fini; 0: the deadline passed. */
+int conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event_out,
+                    struct sotto_client_error *error);
+void conn_event_fini(struct conn_event *event);
+
+/* The same without waiting: 1, or 0 when none is queued. */
+int conn_queued_event(struct conn *conn, struct conn_event *event_out);
+
+/* True once, after events had to be dropped: what they said must be asked for. */
+bool conn_take_events_lost(struct conn *conn);
+
+/* Splits tcp://host:port, tcp://[v6]:port; the port defaults to 7500. SOTTO_CLIENT_EUSAGE says what is wrong. */
+struct conn_address {
+    char host[256];
+    char port[6];
+};
+int conn_parse_url(const char *url, struct conn_address *address_out,
+                   struct sotto_client_error *error);
+
+#endif

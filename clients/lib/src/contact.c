@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contacts: the record of each user we met, the name it goes by, and the history of its keys.
+ *
+ * Names are the server's word. One that was learned stays with its id, so that a server cannot quietly put
+ * another user behind a name in use.
+ */
+#include "trust.h"
+
+#include "profile.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKUP_MAX 200
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+static struct vault_place
+contact_place(const uint8_t user_id[ID_BYTES])
+{
+    return (struct vault_place){"contacts.record", user_id, ID_BYTES};
+}
+
+static int
+contact_decode(struct sotto_client *client, const struct buf *value, struct contact *contact)
+{
+    Sotto__Profile__V1__Contact *record =
+        pb_unpack(&sotto__profile__v1__contact__descriptor, value->data, value->len);
+    if (!record || record->user_id.len != ID_BYTES ||
+        memcmp(record->user_id.data, contact->user_id, ID_BYTES)) {
+        pb_free(record);
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "profile",
+                    "a contact in this profile is damaged; restore the profile");
+    }
+    contact->exists = true;
+    snprintf(contact->name, sizeof(contact->name), "%s", record->name);
+    contact->pinned = take_bytes(record->identity_key, contact->identity_key, KEY_BYTES);
+    contact->changed = take_bytes(record->changed_key, contact->changed_key, KEY_BYTES);
+    contact->verified = record->verified;
+    contact->accepted_unproven = record->accepted_unproven;
+    contact->first_seen = record->first_seen;
+    if (take_bytes(record->log_head, contact->log_head, VERIFY_HASH_BYTES))
+        contact->log_number = record->log_number;
+    pb_free(record);
+    return SOTTO_CLIENT_OK;
+}
+
+int
+contact_load(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+             struct contact *contact_out)
+{
+    struct contact contact = {0};
+    struct buf value = {0};
+    sqlite3_stmt *statement;
+    memcpy(contact.user_id, user_id, ID_BYTES);
+    int status =
+        query(&client->profile, &statement, &client->error,
+              "SELECT record FROM contacts WHERE user_id = ?", BINDS(bind_blob(user_id, ID_BYTES)));
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    if (status == 1) {
+        status = query_unseal(&client->profile, statement, 0, contact_place(contact.user_id),
+                              &value, &client->error);
+        if (status == SOTTO_CLIENT_OK)
+            status = contact_decode(client, &value, &contact);
+    }
+    sqlite3_finalize(statement);
+    buf_fini(&value);
+    if (status == SOTTO_CLIENT_OK)
+        *contact_out = contact;
+    return status;
+}
+
+int
+contact_store(struct sotto_client *client, const struct contact *contact)
+{
+    Sotto__Profile__V1__Contact record = SOTTO__PROFILE__V1__CONTACT__INIT;
+    record.user_id = view(contact->user_id, ID_BYTES);
+    record.name = (char *)(uintptr_t)contact->name;
+    if (contact->pinned)
+        record.identity_key = view(contact->identity_key, KEY_BYTES);
+    if (contact->changed)
+        record.changed_key = view(contact->changed_key, KEY_BYTES);
+    record.verified = contact->verified;
+    record.accepted_unproven = contact->accepted_unproven;
+    record.first_seen = contact->first_seen;
+    record.log_number = contact->log_number;
+    if (contact->log_number)
+        record.log_head = view(contact->log_head, VERIFY_HASH_BYTES);
+    struct buf value = {0};
+    struct buf sealed = {0};
+    buf_pack(&value, &record.base);
+    vault_seal(&client->profile.vault, contact_place(contact->user_id), value.data, value.len,
+               &sealed);
+    int status =
+        query_run(&client->profile, &client->error,
+                  "INSERT INTO contacts(user_id, record) VALUES(?1, ?2)"
+                  " ON CONFLICT(user_id) DO UPDATE SET record = ?2",
+                  BINDS(bind_blob(contact->user_id, ID_BYTES), bind_blob(sealed.data, sealed.len)));
+    buf_fini(&value);
+    buf_fini(&sealed);
+    return status;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+int
+contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                  char name_out[SOTTO_CLIENT_NAME_BYTES])
+{
+    struct contact contact;
+    if (id_equal(user_id, client->account.user_id)) {
+        snprintf(name_out, SOTTO_CLIENT_NAME_BYTES, "%s", client->account.name);
+        return SOTTO_CLIENT_OK;
+    }
+    int status = contact_load(client, user_id, &contact);
+    if (status)
+        return status;
+    if (contact.name[0])
+        memcpy(name_out, contact.name, SOTTO_CLIENT_NAME_BYTES);
+    else
+        id_hex(user_id, name_out);
+    return SOTTO_CLIENT_OK;
+}
+
+/* Stores the name of an answer with its contact, unless the contact has one. */
+static int
+learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *user)
+{
+    uint8_t user_id[ID_BYTES];
+    struct contact contact;
+    struct sotto_client_error ignored;
+    if (!take_bytes(user->user_id, user_id, ID_BYTES) || check_name(user->name, &ignored))
+        return SOTTO_CLIENT_OK;
+    int status = contact_load(client, user_id, &contact);
+    if (status || contact.name[0])
+        return status;
+    snprintf(contact.name, sizeof(contact.name), "%s", user->name);
+    return contact_store(client, &contact);
+}
+
+static int
+lookup(struct sotto_client *client, const Sotto__Auth__V1__LookupUsersRequest *request)
+{
+    Sotto__Auth__V1__LookupUsersReply *reply = NULL;
+    int status = rpc(client, AUTH_METHOD("LookupUsers"), &request->base,
+                     &sotto__auth__v1__lookup_users_reply__descriptor, &reply, NULL);
+    if (status)
+        return status;
+    status = profile_begin(&client->profile, &client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_users; i++)
+            status = learn_name(client, reply->users[i]);
+        status = profile_end(&client->profile, status, &client->error);
+    }
+    pb_free(reply);
+    return status;
+}
+
+/* Looks through the contacts for a name, without case. */
+static int
+find_known(struct sotto_client *client, const char *name, struct contact *contact_out)
+{
+    sqlite3_stmt *statement;
+    int status = query(&client->profile, &statement, &client->error, "SELECT user_id FROM contacts",
+                       NULL, 0);
+    if (status)
+        return status;
+    struct contact contact = {0};
+    while ((status = query_step(&client->profile, statement, &client->error)) == 1) {
+        uint8_t user_id[ID_BYTES];
+        query_id(statement, 0, user_id);
+        status = contact_load(client, user_id, &contact);
+        if (status || !strcasecmp(contact.name, name))
+            break;
+        contact = (struct contact){0};
+    }
+    sqlite3_finalize(statement);
+    if (status == SOTTO_CLIENT_OK)
+        *contact_out = contact;
+    return status;
+}
+
+int
+contact_find(struct sotto_client *client, const char *name, struct contact *contact_out)
+{
+    struct contact contact = {0};
+    int status = check_name(name, &client->error);
+    if (status == SOTTO_CLIENT_OK && !strcasecmp(name, client->account.name))
+        return contact_load(client, client->account.user_id, contact_out);
+    if (status == SOTTO_CLIENT_OK)
+        status = find_known(client, name, &contact);
+    if (status == SOTTO_CLIENT_OK && !contact.exists) {
+        Sotto__Auth__V1__LookupUsersRequest request = SOTTO__AUTH__V1__LOOKUP_USERS_REQUEST__INIT;
+        char *names[] = {(char *)(uintptr_t)name};
+        request.n_names = 1;
+        request.names = names;
+        status = lookup(client, &request);
+        if (status == SOTTO_CLIENT_OK)
+            status = find_known(client, name, &contact);
+    }
+    if (status)
+        return status;
+    if (!contact.exists)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "not_found",
+                    "there is no user %s on this server", name);
+    *contact_out = contact;
+    return SOTTO_CLIENT_OK;
+}
+
+/* Collects members without a name; a page of LOOKUP_MAX. */
+static int
+nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)[ID_BYTES],
+         size_t *count_out)
+{
+    sqlite3_stmt *statement;
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT DISTINCT user_id FROM chat_members WHERE user_id <> ?",
+                       BINDS(bind_blob(client->account.user_id, ID_BYTES)));
+    if (status)
+        return status;
+    size_t count = 0;
+    while (count < LOOKUP_MAX &&
+           (status = query_step(&client->profile, statement, &client->error)) == 1) {
+        struct contact contact;
+        query_id(statement, 0, ids[count]);
+        status = contact_load(client, ids[count], &contact);
+        if (status)
+            break;
+        if (contact.name[0])
+            continue;
+        views[count] = view(ids[count], ID_BYTES);
+        count++;
+    }
+    sqlite3_finalize(statement);
+    *count_out = count;
+    return status < 0 ? status : SOTTO_CLIENT_OK;
+}
+
+int
+contact_fill_names(struct sotto_client *client)
+{
+    uint8_t ids[LOOKUP_MAX][ID_BYTES];
+    ProtobufCBinaryData views[LOOKUP_MAX];
+    Sotto__Auth__V1__LookupUsersRequest request = SOTTO__AUTH__V1__LOOKUP_USERS_REQUEST__INIT;
+    int status = nameless(client, views, ids, &request.n_user_ids);
+    if (status || request.n_user_ids == 0)
+        return status;
+    request.user_ids = views;
+    return lookup(client, &request);
+}
+
+/* ---- history --------------------------------------------------------------------------------- */
+
+static struct vault_place
+change_place(const uint8_t user_id[ID_BYTES])
+{
+    return (struct vault_place){"key_changes.record", user_id, ID_BYTES};
+}
+
+int
+trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+           const uint8_t identity_key[KEY_BYTES], const char *what)
+{
+    Sotto__Profile__V1__KeyChange record = SOTTO__PROFILE__V1__KEY_CHANGE__INIT;
+    struct buf value = {0};
+    struct buf sealed = {0};
+    record.identity_key = view(identity_key, KEY_BYTES);
+    record.seen = wall_seconds();
+    record.what = (char *)(uintptr_t)what;
+    buf_pack(&value, &record.base);
+    vault_seal(&client->profile.vault, change_place(user_id), value.data, value.len, &sealed);
+    int status = query_run(&client->profile, &client->error,
+                           "INSERT INTO key_changes(user_id, record) VALUES(?, ?)",
+                           BINDS(bind_blob(user_id, ID_BYTES), bind_blob(sealed.data, sealed.len)));
+    buf_fini(&value);
+    buf_fini(&sealed);
+    return status;
+}
+
+static bool
+change_decode(const struct buf *value, struct key_change *line)
+{
+    Sotto__Profile__V1__KeyChange *record =
+        pb_unpack(&sotto__profile__v1__key_change__descriptor, value->data, value->len);
+    bool good = record && take_bytes(record->identity_key, line->identity_key, KEY_BYTES);
+    if (good) {
+        line->seen = record->seen;
+        snprintf(line->what, sizeof(line->what), "%s", record->what);
+    }
+    pb_free(record);
+    return good;
+}
+
+int
+trust_history(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+              struct key_change **lines_out, size_t *count_out)
+{
+    sqlite3_stmt *statement;
+    struct buf value = {0};
+    struct key_change *lines = NULL;
+    size_t count = 0;
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT record FROM key_changes WHERE user_id = ? ORDER BY id",
+                       BINDS(bind_blob(user_id, ID_BYTES)));
+    if (status)
+        return status;
+    while ((status = query_step(&client->profile, statement, &client->error)) == 1) {
+        struct key_change *more = mem_alloc(count + 1, sizeof(*more));
+        if (count)
+            memcpy(more, lines, count * sizeof(*more));
+        free(lines);
+        lines = more;
+        status = query_unseal(&client->profile, statement, 0, change_place(user_id), &value,
+                              &client->error);
+        if (status)
+            break;
+        if (change_decode(&value, &lines[count]))
+            count++;
+    }
+    sqlite3_finalize(statement);
+    buf_fini(&value);
+    if (status) {
+        free(lines);
+        return status;
+    }
+    *lines_out = lines;
+    *count_out = count;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+trust_was_accepted(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                   const uint8_t identity_key[KEY_BYTES], bool *accepted_out)
+{
+    struct key_change *lines = NULL;
+    size_t count = 0;
+    int status = trust_history(client, user_id, &lines, &count);
+    if (status)
+        return status;
+    *accepted_out = false;
+    for (size_t i = 0; i < count; i++)
+        if (!memcmp(lines[i].identity_key, identity_key, KEY_BYTES) &&
+            strcmp(lines[i].what, "changed"))
+            *accepted_out = true;
+    free(lines);
+    return SOTTO_CLIENT_OK;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors: a status for the exit code, a code for programs, a sentence for people.
+ *
+ * What a server says goes to a terminal, so control characters are taken out here, in the one place
+ * that every message passes.
+ */
+#include "fail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+strip_controls(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = ' ';
+}
+
+int
+fail(struct sotto_client_error *error, int status, const char *code, const char *format, ...)
+{
+    /* The arguments may point into *error, so it is written last. */
+    struct sotto_client_error filled = {.status = status};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(filled.message, sizeof(filled.message), format, args);
+    va_end(args);
+    snprintf(filled.code, sizeof(filled.code), "%s", code);
+    strip_controls(filled.message);
+    strip_controls(filled.code);
+    *error = filled;
+    return status;
+}
+
+int
+fail_reply(struct sotto_client_error *error, const char *code, const char *message)
+{
+    int status = SOTTO_CLIENT_EFAILED;
+    if (!strcmp(code, "unauthenticated"))
+        status = SOTTO_CLIENT_EAUTH;
+    else if (!strcmp(code, "unavailable") || !strcmp(code, "deadline_exceeded"))
+        status = SOTTO_CLIENT_ENETWORK;
+    return fail(error, status, code, "%s", *message ? message : "the server refused");
+}

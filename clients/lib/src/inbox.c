@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entries of a chat's log: application messages, proposals, commits.
+ *
+ * Who wrote a message is what MLS proves, never what the server says. An entry that MLS refuses changes nothing in
+ * the group; a refused application message is skipped with a mark in the archive, a refused commit leaves this
+ * device behind for good, because the others went on without us.
+ */
+#include "inbox.h"
+
+#include "sync.h"
+#include "trust.h"
+
+#include "content.pb-c.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the batch ------------------------------------------------------------------------------- */
+
+int
+inbox_begin(struct sotto_client *client, struct inbox *inbox)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    inbox->open = status == SOTTO_CLIENT_OK;
+    return status;
+}
+
+/* Writes the chat at hand and lets go of it. */
+static int
+put_down(struct sotto_client *client, struct inbox *inbox)
+{
+    int status = SOTTO_CLIENT_OK;
+    if (inbox->dirty && inbox->group)
+        status = group_save(client, &inbox->chat, inbox->group);
+    else if (inbox->dirty)
+        status = chat_store(client, &inbox->chat);
+    mls_group_destroy(&inbox->group);
+    inbox->chat = (struct chat){0};
+    inbox->dirty = false;
+    return status;
+}
+
+static int
+pick_up(struct sotto_client *client, struct inbox *inbox, const uint8_t chat_id[ID_BYTES])
+{
+    if (inbox->chat.exists && id_equal(inbox->chat.id, chat_id))
+        return SOTTO_CLIENT_OK;
+    int status = put_down(client, inbox);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, chat_id, &inbox->chat);
+    if (status == SOTTO_CLIENT_OK && inbox->chat.exists)
+        status = group_load(client, chat_id, &inbox->group);
+    return status;
+}
+
+int
+inbox_end(struct sotto_client *client, struct inbox *inbox, int status)
+{
+    if (status == SOTTO_CLIENT_OK)
+        status = put_down(client, inbox);
+    mls_group_destroy(&inbox->group);
+    inbox->chat = (struct chat){0};
+    inbox->dirty = false;
+    inbox->open = false;
+    client->mls_now = 0;
+    return profile_end(&client->profile, status, &client->error);
+}
+
+/* ---- application messages -------------------------------------------------------------------- */
+
+/* A row for the archive about this entry. */
+static struct message
+row_of(const struct inbox *inbox, const Sotto__Chat__V1__Entry *entry, enum message_kind kind)
+{
+    struct message message = {
+        .seq = entry->seq,
+        .kind = kind,
+        .epoch = entry->epoch,
+        .ts_ms = entry->ts_ms,
+    };
+    memcpy(message.chat_id, inbox->chat.id, ID_BYTES);
+    take_bytes(entry->sender_user, message.from_user, ID_BYTES);
+    take_bytes(entry->sender_device, message.from_device, ID_BYTES);
+    return message;
+}
+
+static int
+note_undecryptable(struct sotto_client *client, struct inbox *inbox,
+                   const Sotto__Chat__V1__Entry *entry, const char *why)
+{
+    struct message message = row_of(inbox, entry, KIND_UNDECRYPTABLE);
+    return message_store(client, &message, NULL, why);
+}
+
+/* A title counts from whoever made the chat or added us, and from our own devices. */
+static bool
+may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES])
+{
+    return id_equal(user, client->account.user_id) ||
+           (chat->has_inviter && id_equal(user, chat->inviter));
+}
+
+static int
+store_content(struct sotto_client *client, struct inbox *inbox, struct message *message,
+              const struct buf *content)
+{
+    struct sotto_client_error why;
+    Sotto__Content__V1__Content *decoded =
+        pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
+    int status = SOTTO_CLIENT_OK;
+    if (!decoded) {
+        message->kind = KIND_UNDECRYPTABLE;
+        return message_store(client, message, NULL, "its content is malformed");
+    }
+    if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_TEXT &&
+        !check_text("text", decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {
+        message->kind = KIND_TEXT;
+        status = message_store(client, message, content, NULL);
+    } else if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO &&
+               !check_text("title", decoded->chat_info->title, SOTTO_CLIENT_TITLE_CHARS, &why) &&
+               may_set_title(client, &inbox->chat, message->from_user)) {
+        bool changed = strcmp(inbox->chat.title, decoded->chat_info->title) != 0;
+        snprintf(inbox->chat.title, sizeof(inbox->chat.title), "%s", decoded->chat_info->title);
+        message->kind = KIND_TITLE;
+        if (changed)
+            status = message_store(client, message, content, NULL);
+    }
+    pb_free(decoded); /* kinds of a later version are read by a later version: nothing to keep */
+    return status;
+}
+
+static int
+take_application(struct sotto_client *client, struct inbox *inbox,
+                 const Sotto__Chat__V1__Entry *entry, const struct mls_received *received)
+{
+    struct verify_cert cert;
+    struct message message = row_of(inbox, entry, KIND_TEXT);
+    struct buf content = {0};
+    if (!group_certificate(&received->sender, &cert))
+        return note_undecryptable(client, inbox, entry, "its sender has no certificate");
+    memcpy(message.from_user, cert.user_id, ID_BYTES);
+    memcpy(message.from_device, cert.device_id, ID_BYTES);
+    buf_set(&content, received->plaintext.data, received->plaintext.len);
+    int status = store_content(client, inbox, &message, &content);
+    buf_fini(&content);
+    return status;
+}
+
+/* ---- commits --------------------------------------------------------------------------------- */
+
+/* "bob, carol (2 devices) added" for the archive. Names may not be known yet, so ids are resolved when there
+ * is a contact; devices of users who are members already are not worth a line. */
+static int
+note_members(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+             const struct mls_received *received)
+{
+    struct buf note = {0};
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < received->change_count; i++) {
+        const struct mls_change *change = &received->changes[i];
+        struct verify_cert cert;
+        char name[SOTTO_CLIENT_NAME_BYTES];
+        bool added = change->type == MLS_PROPOSAL_ADD;
+        if ((!added && change->type != MLS_PROPOSAL_REMOVE) ||
+            !group_certificate(&change->credential, &cert) || note.len > 2000)
+            continue;
+        status = contact_show_name(client, cert.user_id, name);
+        buf_append(&note, note.len ? ", " : "", note.len ? 2 : 0);
+        buf_append(&note, added ? "+" : "-", 1);
+        buf_append(&note, name, strlen(name));
+    }
+    if (status == SOTTO_CLIENT_OK && note.len) {
+        struct message message = row_of(inbox, entry, KIND_MEMBERS);
+        struct verify_cert cert;
+        if (group_certificate(&received->sender, &cert))
+            memcpy(message.from_user, cert.user_id, ID_BYTES);
+        buf_append(&note, "", 1);
+        status = message_store(client, &message, NULL, (const char *)note.data);
+    }
+    buf_fini(&note);
+    return status;
+}
+
+/* The epoch advanced: a commit of ours that was still pending has lost, or is the one that was merged. */
+static int
+enter_epoch(struct sotto_client *client, struct inbox *inbox)
+{
+    inbox->roster_changed = true;
+    return chat_set_blob(client, inbox->chat.id, CHAT_BLOB_PENDING_CALL, NULL, 0);
+}
+
+static int
+take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+            const struct mls_received *received)
+{
+    int status = note_members(client, inbox, entry, received);
+    if (status)
+        return status;
+    int problem = mls_group_merge_staged(inbox->group);
+    if (problem)
+        return group_trouble(client, "enter the new epoch", problem);
+    if (received->removes_self) {
+        struct message message = row_of(inbox, entry, KIND_REMOVED);
+        inbox->chat.state = CHAT_LEFT;
+        status = message_store(client, &message, NULL, "you were removed from the chat");
+    }
+    return status ? status : enter_epoch(client, inbox);
+}
+
+/* ---- one entry ------------------------------------------------------------------------------- */
+
+static int
+take_received(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+              const struct mls_received *received)
+{
+    int problem;
+    switch (received->kind) {
+    case MLS_RECEIVED_APPLICATION: return take_application(client, inbox, entry, received);
+    case MLS_RECEIVED_COMMIT: return take_commit(client, inbox, entry, received);
+    case MLS_RECEIVED_OWN_COMMIT:
+        problem = mls_group_merge_pending(inbox->group);
+        return problem ? group_trouble(client, "enter the new epoch", problem)
+                       : enter_epoch(client, inbox);
+    default: return SOTTO_CLIENT_OK; /* a proposal: the group keeps it */
+    }
+}
+
+/* MLS refused an entry: note it, and give the chat up if it was a commit. */
+static int
+take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+             int problem)
+{
+    if (problem == MLS_EOWN)
+        return SOTTO_CLIENT_OK;
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT)
+        inbox->chat.state = CHAT_BROKEN;
+    return note_undecryptable(client, inbox, entry, mls_error_text(problem));
+}
+
+static bool
+is_from_this_device(struct sotto_client *client, const Sotto__Chat__V1__Entry *entry)
+{
+    return entry->sender_device.len == ID_BYTES && entry->sender_user.len == ID_BYTES &&
+           id_equal(entry->sender_device.data, client->account.device_id) &&
+           id_equal(entry->sender_user.data, client->account.user_id);
+}
+
+static int
+process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry)
+{
+    bool application = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
+    if (application && entry->message.len == 0 && is_from_this_device(client, entry))
+        return sync_record_sent(client, entry->client_msg_id, entry->seq, entry->epoch,
+                                entry->ts_ms);
+    if (!inbox->group || inbox->chat.state != CHAT_READY)
+        return SOTTO_CLIENT_OK;
+    struct mls_received received = {0};
+    client->mls_now = (uint64_t)(entry->ts_ms / 1000);
+    int problem = mls_group_process(
+        inbox->group, (struct mls_bytes){entry->message.data, entry->message.len}, &received);
+    if (problem)
+        return take_refused(client, inbox, entry, problem);
+    int status = take_received(client, inbox, entry, &received);
+    mls_received_fini(&received);
+    return status;
+}
+
+/* Own messages that were recorded when their answer came are steps the cursor may take without an event: the server
+ * does not push them back. */
+static int
+step_over_own(struct sotto_client *client, struct chat *chat, uint64_t seq)
+{
+    int64_t own = 0;
+    int status = query_number(&client->profile, &own, &client->error,
+                              "SELECT COUNT(*) FROM messages WHERE chat_id = ? AND seq > ?"
+                              " AND seq < ? AND client_msg_id > 0",
+                              BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->cursor),
+                                    bind_int((int64_t)seq)));
+    if (status == SOTTO_CLIENT_OK && (uint64_t)own == seq - chat->cursor - 1)
+        chat->cursor = seq - 1;
+    return status;
+}
+
+int
+inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+            bool live)
+{
+    if (entry->chat_id.len != ID_BYTES || entry->seq == 0 || entry->seq > INT64_MAX)
+        return SOTTO_CLIENT_OK;
+    int status = pick_up(client, inbox, entry->chat_id.data);
+    if (status)
+        return status;
+    struct chat *chat = &inbox->chat;
+    if (!chat->exists) {
+        inbox->gap = inbox->gap || live; /* its invitation is on the way: ask */
+        return SOTTO_CLIENT_OK;
+    }
+    if (chat->state == CHAT_CREATING || chat->state == CHAT_LEFT || entry->seq <= chat->cursor)
+        return SOTTO_CLIENT_OK;
+    if (live && entry->seq > chat->cursor + 1)
+        status = step_over_own(client, chat, entry->seq);
+    if (status)
+        return status;
+    if (live && entry->seq > chat->cursor + 1) {
+        inbox->gap = true;
+        return SOTTO_CLIENT_OK;
+    }
+    status = process(client, inbox, entry);
+    chat->cursor = entry->seq;
+    if (entry->ts_ms > chat->last_ts)
+        chat->last_ts = entry->ts_ms;
+    inbox->dirty = true;
+    return status;
+}
+
+/* ---- invitations ----------------------------------------------------------------------------- */
+
+/* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we have none of them. */
+static int
+find_package(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
+             struct buf *bundle, uint8_t ref_out[MLS_REF_BYTES], bool *last_resort_out)
+{
+    struct mls_welcome_view shown;
+    size_t offset = 0;
+    int status = SOTTO_CLIENT_OK;
+    if (mls_welcome_view((struct mls_bytes){welcome->welcome.data, welcome->welcome.len}, &shown))
+        return SOTTO_CLIENT_OK;
+    while (status == SOTTO_CLIENT_OK && !bundle->len &&
+           mls_welcome_next(&shown, &offset, ref_out) == 1) {
+        sqlite3_stmt *statement;
+        status = query(&client->profile, &statement, &client->error,
+                       "SELECT bundle, last_resort FROM key_packages WHERE ref = ?",
+                       BINDS(bind_blob(ref_out, MLS_REF_BYTES)));
+        if (status)
+            return status;
+        status = query_step(&client->profile, statement, &client->error);
+        if (status == 1) {
+            *last_resort_out = sqlite3_column_int(statement, 1) != 0;
+            status =
+                query_unseal(&client->profile, statement, 0,
+                             (struct vault_place){"key_packages.bundle", ref_out, MLS_REF_BYTES},
+                             bundle, &client->error);
+        }
+        sqlite3_finalize(statement);
+    }
+    return status;
+}
+
+static int
+store_joined(struct sotto_client *client, struct inbox *inbox,
+             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group)
+{
+    struct chat chat = {
+        .type = (int)welcome->type,
+        .mode = (int)welcome->mode,
+        .state = CHAT_READY,
+        .cursor = welcome->seq,
+        .read_seq = welcome->seq,
+        .last_ts = wall_ms(),
+    };
+    struct message message = {
+        .seq = welcome->seq,
+        .kind = KIND_JOINED,
+        .epoch = mls_group_epoch(group),
+        .ts_ms = chat.last_ts,
+    };
+    memcpy(chat.id, welcome->chat_id.data, ID_BYTES);
+    memcpy(message.chat_id, chat.id, ID_BYTES);
+    chat.has_inviter = take_bytes(welcome->inviter_user, chat.inviter, ID_BYTES);
+    memcpy(message.from_user, chat.inviter, ID_BYTES);
+    int status = group_save(client, &chat, group);
+    if (status == SOTTO_CLIENT_OK)
+        status = message_store(client, &message, NULL, NULL);
+    inbox->joined = true;
+    inbox->roster_changed = true;
+    return status;
+}
+
+/* Joins if we can; a Welcome that is of no use is acknowledged as well, or it would come for ever. */
+static int
+join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome)
+{
+    struct buf bundle = {0};
+    uint8_t ref[MLS_REF_BYTES];
+    bool last_resort = false;
+    struct mls_group *group = NULL;
+    struct mls_config config;
+    int status = find_package(client, welcome, &bundle, ref, &last_resort);
+    if (status || !bundle.len)
+        return status;
+    struct mls_join_params params = {
+        .welcome = {welcome->welcome.data, welcome->welcome.len},
+        .key_package_private = {bundle.data, bundle.len},
+        .signature_seed = client->account.device_seed,
+    };
+    group_config(client, &config);
+    int problem = mls_group_join(&config, &params, &group);
+    buf_fini(&bundle);
+    if (problem)
+        return SOTTO_CLIENT_OK;
+    struct mls_bytes id = mls_group_id(group);
+    if (id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data)) {
+        status = store_joined(client, inbox, welcome, group);
+        if (status == SOTTO_CLIENT_OK && !last_resort)
+            status = query_run(&client->profile, &client->error,
+                               "DELETE FROM key_packages WHERE ref = ?",
+                               BINDS(bind_blob(ref, sizeof(ref))));
+    }
+    mls_group_destroy(&group);
+    return status;
+}
+
+int
+inbox_welcome(struct sotto_client *client, struct inbox *inbox,
+              const Sotto__Chat__V1__Welcome *welcome)
+{
+    struct chat known;
+    if (welcome->chat_id.len != ID_BYTES || welcome->seq > INT64_MAX ||
+        inbox->welcome_count == INBOX_WELCOMES_MAX)
+        return SOTTO_CLIENT_OK;
+    int status = put_down(client, inbox);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, welcome->chat_id.data, &known);
+    if (status)
+        return status;
+    bool member = known.exists && (known.state == CHAT_READY || known.state == CHAT_CREATING);
+    if (!member)
+        status = join(client, inbox, welcome);
+    memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
+    return status;
+}

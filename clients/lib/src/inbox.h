@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One batch of log entries and invitations on its way into the profile: one transaction, and the group of the
+ * chat at hand kept open between two entries of the same chat.
+ */
+#ifndef CLIENT_INBOX_H
+#define CLIENT_INBOX_H
+
+#include "group.h"
+
+#define INBOX_WELCOMES_MAX 256
+
+struct inbox {
+    bool open;
+    struct chat chat; /* of the entry at hand; exists is false before the first */
+    struct mls_group *group;
+    bool dirty; /* the chat or its group must be written */
+    /* What happened, for whoever goes on after the batch. */
+    bool gap; /* an event did not follow on the cursor */
+    bool roster_changed;
+    bool joined;
+    size_t welcome_count;
+    uint8_t welcomes[INBOX_WELCOMES_MAX][ID_BYTES]; /* to be acknowledged */
+};
+
+int inbox_begin(struct sotto_client *client, struct inbox *inbox);
+
+/* Commits, or rolls back when status is not 0; returns the first status that is not 0. */
+int inbox_end(struct sotto_client *client, struct inbox *inbox, int status);
+
+/* Processes one entry. live: it must follow directly on the cursor, or inbox->gap is set and it is left. What
+ * cannot be decrypted becomes an event in the archive; an error is only what concerns the profile. */
+int inbox_entry(struct sotto_client *client, struct inbox *inbox,
+                const Sotto__Chat__V1__Entry *entry, bool live);
+
+int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
+                  const Sotto__Chat__V1__Welcome *welcome);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening: catch up, subscribe, and hand out what arrives. Messages are handed out from the archive, never
+ * from the wire, so whatever another process of this profile fetched is shown here as well, once.
+ *
+ * While it listens this client also does the chores of a device that is online: it acknowledges, keeps the login fresh,
+ * refills KeyPackages, sends what waits in the outbox, and adds new devices of its user to their chats.
+ */
+#include "chat.h"
+#include "keys.h"
+#include "outbox.h"
+#include "session.h"
+#include "sync.h"
+
+#include <string.h>
+
+#define ACK_AFTER_MS 1000
+#define CHORES_EVERY_MS 15000
+#define RECONNECT_LEAST_MS 1000
+#define RECONNECT_MOST_MS 30000
+#define ADD_TRIES 6
+#define ADD_FIRST_MS 300   /* the new device uploads its KeyPackages meanwhile */
+#define ADD_OTHERS_MS 5000 /* when the first of our devices did not do it */
+
+struct listener {
+    const char *chat;
+    uint8_t chat_id[ID_BYTES];
+    bool chat_known;
+    int64_t end_ms; /* negative: never */
+    int64_t shown;  /* local_id of the last message that was handed out */
+    sotto_client_message_fn each;
+    void *arg;
+    bool stopped;
+    unsigned backoff_ms;
+    int64_t ack_ms;    /* when to acknowledge; 0: nothing to */
+    int64_t chores_ms; /* when to look after login and outbox */
+    int64_t add_ms;    /* when to look for devices to add; 0: not */
+    int add_tries;
+};
+
+/* ---- showing --------------------------------------------------------------------------------- */
+
+/* What is handed out is read. */
+static int
+mark_shown(struct sotto_client *client, const struct listener *listener, int64_t from, int64_t to)
+{
+    (void)listener;
+    return query_run(&client->profile, &client->error,
+                     "UPDATE chats SET read_seq = MAX(read_seq, COALESCE((SELECT MAX(seq) FROM"
+                     " messages m WHERE m.chat_id = chats.chat_id AND m.local_id > ?1"
+                     " AND m.local_id <= ?2), 0)) WHERE chat_id IN (SELECT chat_id FROM messages"
+                     " WHERE local_id > ?1 AND local_id <= ?2 AND (?3 IS NULL OR chat_id = ?3))",
+                     BINDS(bind_int(from), bind_int(to),
+                           bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES)));
+}
+
+/* Hands out what was archived since the last time, the unread ones at first. */
+static int
+show_new(struct sotto_client *client, struct listener *listener, bool first)
+{
+    int64_t before = listener->shown;
+    if (listener->chat && !listener->chat_known)
+        return SOTTO_CLIENT_OK;
+    int status = message_each(
+        client,
+        "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1 AND from_device <> ?2"
+        " AND (?3 IS NULL OR chat_id = ?3)"
+        " AND (?4 = 0 OR seq > (SELECT read_seq FROM chats c WHERE c.chat_id = m.chat_id))"
+        " ORDER BY local_id",
+        BINDS(bind_int(listener->shown), bind_blob(client->account.device_id, ID_BYTES),
+              bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES), bind_int(first)),
+        listener->each, listener->arg, &listener->shown, &listener->stopped);
+    if (status == SOTTO_CLIENT_OK && listener->shown > before)
+        status = mark_shown(client, listener, before, listener->shown);
+    return status;
+}
+
+/* ---- chores ---------------------------------------------------------------------------------- */
+
+static int
+add_devices(struct sotto_client *client, struct listener *listener)
+{
+    size_t missing = 0;
+    bool first_only = listener->add_tries < ADD_TRIES / 2;
+    int status = chat_add_own_devices(client, first_only, &missing);
+    listener->add_ms = 0;
+    listener->add_tries++;
+    /* Another try is due while somebody lacks KeyPackages, and once for all of our devices. */
+    if ((missing || first_only) && listener->add_tries < ADD_TRIES)
+        listener->add_ms =
+            conn_now_ms() + (missing ? ADD_FIRST_MS << listener->add_tries : ADD_OTHERS_MS);
+    if (!missing && first_only)
+        listener->add_tries = ADD_TRIES / 2;
+    /* A refusal here is nothing the user asked for: the next occasion tries again. */
+    return status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED ? SOTTO_CLIENT_OK
+                                                                             : status;
+}
+
+static int
+do_chores(struct sotto_client *client, struct listener *listener)
+{
+    int64_t now = conn_now_ms();
+    int status = SOTTO_CLIENT_OK;
+    if (listener->ack_ms && now >= listener->ack_ms) {
+        listener->ack_ms = 0;
+        status = sync_ack(client);
+    }
+    if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
+        status = add_devices(client, listener);
+    if (status == SOTTO_CLIENT_OK && now >= listener->chores_ms) {
+        listener->chores_ms = now + CHORES_EVERY_MS;
+        status = session_extend(client);
+        if (status == SOTTO_CLIENT_OK)
+            status = keys_replenish(client, false);
+    }
+    return status;
+}
+
+/* The next time at which something is to be done, or the end. */
+static int64_t
+next_deadline(const struct listener *listener)
+{
+    int64_t next = listener->chores_ms;
+    if (listener->ack_ms && listener->ack_ms < next)
+        next = listener->ack_ms;
+    if (listener->add_ms && listener->add_ms < next)
+        next = listener->add_ms;
+    if (listener->end_ms >= 0 && listener->end_ms < next)
+        next = listener->end_ms;
+    return next;
+}
+
+static bool
+is_over(const struct listener *listener)
+{
+    return listener->stopped || (listener->end_ms >= 0 && conn_now_ms() >= listener->end_ms);
+}
+
+/* ---- one connection -------------------------------------------------------------------------- */
+
+static int
+find_chat(struct sotto_client *client, struct listener *listener)
+{
+    struct chat chat;
+    if (!listener->chat || listener->chat_known)
+        return SOTTO_CLIENT_OK;
+    int status = chat_find(client, listener->chat, &chat);
+    if (status)
+        return status;
+    memcpy(listener->chat_id, chat.id, ID_BYTES);
+    listener->chat_known = true;
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+start(struct sotto_client *client, struct listener *listener)
+{
+    bool first = listener->shown == 0;
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, true);
+    if (status == SOTTO_CLIENT_OK)
+        status = find_chat(client, listener);
+    if (status == SOTTO_CLIENT_OK)
+        status = show_new(client, listener, first);
+    if (status == SOTTO_CLIENT_OK && first && !listener->stopped) {
+        /* From here on everything new is shown, whatever was read elsewhere. */
+        status = query_number(&client->profile, &listener->shown, &client->error,
+                              "SELECT MAX(local_id) FROM messages WHERE local_id > ?",
+                              BINDS(bind_int(listener->shown)));
+    }
+    if (status == SOTTO_CLIENT_OK)
+        status = outbox_flush(client);
+    listener->backoff_ms = RECONNECT_LEAST_MS;
+    listener->chores_ms = conn_now_ms();
+    listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
+    listener->add_tries = 0;
+    return status;
+}
+
+static int
+listen_connected(struct sotto_client *client, struct listener *listener)
+{
+    int status = start(client, listener);
+    while (status == SOTTO_CLIENT_OK && !is_over(listener)) {
+        struct sync_news news;
+        status = do_chores(client, listener);
+        if (status == SOTTO_CLIENT_OK)
+            status = sync_events(client, next_deadline(listener), &news);
+        if (status == SOTTO_CLIENT_OK && news.any) {
+            status = show_new(client, listener, false);
+            if (listener->ack_ms == 0)
+                listener->ack_ms = conn_now_ms() + ACK_AFTER_MS;
+        }
+        if (status == SOTTO_CLIENT_OK && news.device_added) {
+            listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
+            listener->add_tries = 0;
+        }
+    }
+    return status;
+}
+
+/* Waits before the next connection: 1 s doubling to 30 s, or what the server asked for. */
+static void
+back_off(struct sotto_client *client, struct listener *listener)
+{
+    unsigned wait_ms = listener->backoff_ms;
+    uint32_t asked_ms = client->conn ? conn_resume_after_ms(client->conn) : 0;
+    if (asked_ms > wait_ms)
+        wait_ms = asked_ms < RECONNECT_MOST_MS ? asked_ms : RECONNECT_MOST_MS;
+    if (listener->end_ms >= 0) {
+        int64_t left = listener->end_ms - conn_now_ms();
+        if (left < (int64_t)wait_ms)
+            wait_ms = left > 0 ? (unsigned)left : 0;
+    }
+    pause_jitter(wait_ms - wait_ms / 4, wait_ms);
+    listener->backoff_ms *= 2;
+    if (listener->backoff_ms > RECONNECT_MOST_MS)
+        listener->backoff_ms = RECONNECT_MOST_MS;
+}
+
+int
+sotto_client_listen(struct sotto_client *client, const char *chat, unsigned duration_ms,
+                    sotto_client_message_fn each, void *arg)
+{
+    struct listener listener = {
+        .chat = chat,
+        .end_ms = duration_ms ? conn_now_ms() + (int64_t)duration_ms : -1,
+        .each = each,
+        .arg = arg,
+        .backoff_ms = RECONNECT_LEAST_MS,
+    };
+    for (;;) {
+        int status = listen_connected(client, &listener);
+        if (is_over(&listener)) {
+            /* What was shown is acknowledged if there still is a connection; if not, it is repeated. */
+            if (status == SOTTO_CLIENT_OK && listener.ack_ms)
+                sync_ack(client);
+            return SOTTO_CLIENT_OK;
+        }
+        if (status != SOTTO_CLIENT_ENETWORK)
+            return status;
+        back_off(client, &listener);
+        session_drop(client);
+    }
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a user looks at: the list of chats and the members of one. The profile knows most of it; the server adds
+ * roles, and the chats in which another device of ours has to add this one.
+ */
+#include "chat.h"
+
+#include "session.h"
+#include "sync.h"
+#include "trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *
+role_name(Sotto__Chat__V1__Role role)
+{
+    switch (role) {
+    case SOTTO__CHAT__V1__ROLE__ROLE_OWNER: return "owner";
+    case SOTTO__CHAT__V1__ROLE__ROLE_ADMIN: return "admin";
+    case SOTTO__CHAT__V1__ROLE__ROLE_MEMBER: return "member";
+    default: return "";
+    }
+}
+
+static const char *
+mode_name(int mode)
+{
+    static const char *const names[] = {"", "archive", "relay", "peers", "ephemeral"};
+    return mode >= 1 && mode <= 4 ? names[mode] : "";
+}
+
+static const char *
+state_name(const struct chat *chat)
+{
+    if (!chat->exists)
+        return "waiting";
+    switch (chat->state) {
+    case CHAT_READY: return "ready";
+    case CHAT_CREATING: return "creating";
+    case CHAT_LEFT: return "left";
+    default: return "broken";
+    }
+}
+
+/* ---- one chat -------------------------------------------------------------------------------- */
+
+/* Keeps the text of the last message for the list. */
+static int
+keep_text(const struct sotto_client_message *message, void *arg)
+{
+    struct buf *text = arg;
+    if (message->text)
+        buf_set(text, message->text, strlen(message->text) + 1);
+    return 1;
+}
+
+/* Names of the members, ourselves included, in one block of memory. */
+static int
+member_names(struct sotto_client *client, const struct chat *chat,
+             char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out)
+{
+    uint8_t(*ids)[ID_BYTES] = NULL;
+    size_t count = 0;
+    int status = chat_members(client, chat->id, &ids, &count);
+    if (status)
+        return status;
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, SOTTO_CLIENT_NAME_BYTES);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = contact_show_name(client, ids[i], names[i]);
+    free(ids);
+    *names_out = names;
+    *count_out = count;
+    return status;
+}
+
+static int
+count_unread(struct sotto_client *client, const struct chat *chat, uint64_t *unread_out)
+{
+    int64_t unread = 0;
+    int status =
+        query_number(&client->profile, &unread, &client->error,
+                     "SELECT COUNT(*) FROM messages WHERE chat_id = ? AND kind = 1"
+                     " AND seq > ? AND from_user <> ?",
+                     BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->read_seq),
+                           bind_blob(client->account.user_id, ID_BYTES)));
+    *unread_out = (uint64_t)unread;
+    return status;
+}
+
+int
+chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Chat__V1__Chat *server,
+          sotto_client_chat_fn each, void *arg)
+{
+    struct buf title = {0};
+    struct buf text = {0};
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
+    const char **members = NULL;
+    struct sotto_client_chat shown = {
+        .type = chat->type == CHAT_DIRECT ? "direct" : "group",
+        .mode = mode_name(chat->mode),
+        .state = state_name(chat),
+        .role = server ? role_name(server->role) : "",
+        .epoch = chat->epoch,
+        .last_seq = server && server->last_seq > chat->cursor ? server->last_seq : chat->cursor,
+        .last_ts = chat->last_ts,
+    };
+    id_hex(chat->id, shown.id);
+    int status = chat_show_title(client, chat, &title);
+    if (status == SOTTO_CLIENT_OK)
+        status = count_unread(client, chat, &shown.unread);
+    if (status == SOTTO_CLIENT_OK)
+        status = member_names(client, chat, &names, &shown.member_count);
+    if (status == SOTTO_CLIENT_OK)
+        status = message_each(client,
+                              "SELECT " MESSAGE_COLUMNS " FROM messages WHERE chat_id = ?"
+                              " AND kind = 1 ORDER BY seq DESC LIMIT 1",
+                              BINDS(bind_blob(chat->id, ID_BYTES)), keep_text, &text, NULL, NULL);
+    if (status == SOTTO_CLIENT_OK) {
+        members = mem_alloc(shown.member_count, sizeof(*members));
+        for (size_t i = 0; i < shown.member_count; i++)
+            members[i] = names[i];
+        shown.title = (const char *)title.data;
+        shown.last_text = (const char *)text.data;
+        shown.members = members;
+        each(&shown, arg);
+    }
+    free(members);
+    free(names);
+    buf_fini(&title);
+    buf_fini(&text);
+    return status;
+}
+
+/* ---- all chats ------------------------------------------------------------------------------- */
+
+struct listing {
+    bool unread_only;
+    const char *type;
+    sotto_client_chat_fn each;
+    void *arg;
+    bool stopped;
+};
+
+static int
+pass_on(const struct sotto_client_chat *chat, void *arg)
+{
+    struct listing *listing = arg;
+    if (listing->unread_only && chat->unread == 0)
+        return 0;
+    if (listing->type && strcmp(listing->type, chat->type))
+        return 0;
+    listing->stopped = listing->each(chat, listing->arg) != 0;
+    return 0;
+}
+
+static const Sotto__Chat__V1__Chat *
+find_row(const Sotto__Chat__V1__ListChatsReply *reply, const uint8_t id[ID_BYTES])
+{
+    for (size_t i = 0; i < reply->n_chats; i++)
+        if (reply->chats[i]->chat_id.len == ID_BYTES && id_equal(reply->chats[i]->chat_id.data, id))
+            return reply->chats[i];
+    return NULL;
+}
+
+/* Chats that the server counts us in and this device does not have. */
+static int
+show_waiting(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *reply,
+             struct listing *listing)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing->stopped && i < reply->n_chats; i++) {
+        const Sotto__Chat__V1__Chat *row = reply->chats[i];
+        struct chat chat;
+        if (row->chat_id.len != ID_BYTES)
+            continue;
+        status = chat_load(client, row->chat_id.data, &chat);
+        if (status || chat.exists)
+            continue;
+        memcpy(chat.id, row->chat_id.data, ID_BYTES);
+        chat.type = (int)row->type;
+        chat.mode = (int)row->mode;
+        chat.epoch = row->epoch;
+        chat.last_ts = row->last_ts_ms;
+        status = chat_show(client, &chat, row, pass_on, listing);
+    }
+    return status;
+}
+
+int
+sotto_client_chats(struct sotto_client *client, bool unread_only, const char *type,
+                   sotto_client_chat_fn each, void *arg)
+{
+    struct listing listing = {.unread_only = unread_only, .type = type, .each = each, .arg = arg};
+    Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
+    Sotto__Chat__V1__ListChatsReply *reply = NULL;
+    struct chat *chats = NULL;
+    size_t count = 0;
+    if (type && strcmp(type, "direct") && strcmp(type, "group"))
+        return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                    "\"%.32s\" is no type of chat: direct or group", type);
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    if (status == SOTTO_CLIENT_OK)
+        status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
+                     &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_list(client, &chats, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing.stopped && i < count; i++)
+        status = chat_show(client, &chats[i], find_row(reply, chats[i].id), pass_on, &listing);
+    if (status == SOTTO_CLIENT_OK)
+        status = show_waiting(client, reply, &listing);
+    free(chats);
+    pb_free(reply);
+    return status;
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+static int
+show_member(struct sotto_client *client, const Sotto__Chat__V1__Member *member,
+            sotto_client_member_fn each, void *arg, bool *stopped)
+{
+    struct contact contact;
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    if (member->user_id.len != ID_BYTES)
+        return SOTTO_CLIENT_OK;
+    const uint8_t *id = member->user_id.data;
+    int status = contact_load(client, id, &contact);
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_show_name(client, id, name);
+    if (status)
+        return status;
+    struct sotto_client_member shown = {
+        .user = name,
+        .role = role_name(member->role),
+        .trust = id_equal(id, client->account.user_id) ? "self"
+                 : contact.changed                     ? "changed"
+                 : contact.verified                    ? "verified"
+                                                       : "unverified",
+        .devices = member->n_device_ids,
+    };
+    id_hex(id, shown.user_id);
+    *stopped = each(&shown, arg) != 0;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+sotto_client_members(struct sotto_client *client, const char *chat, sotto_client_member_fn each,
+                     void *arg)
+{
+    struct chat found;
+    Sotto__Chat__V1__ListMembersRequest request = SOTTO__CHAT__V1__LIST_MEMBERS_REQUEST__INIT;
+    Sotto__Chat__V1__ListMembersReply *reply = NULL;
+    bool stopped = false;
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_resolve(client, chat, &found);
+    /* A whole id may be asked about even if the profile does not know the chat: the server decides. */
+    if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
+        id_from_hex(chat, found.id))
+        status = SOTTO_CLIENT_OK;
+    if (status)
+        return status;
+    request.chat_id = view(found.id, ID_BYTES);
+    status = rpc(client, CHAT_METHOD("ListMembers"), &request.base,
+                 &sotto__chat__v1__list_members_reply__descriptor, &reply, NULL);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !stopped && i < reply->n_members; i++)
+        status = show_member(client, reply->members[i], each, arg, &stopped);
+    pb_free(reply);
+    return status;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The archive of messages. Content stays as the sender encoded it, sealed; it is decoded when it is shown.
+ */
+#include "store.h"
+
+#include "trust.h"
+
+#include "content.pb-c.h"
+#include "profile.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a sealed body is bound to: chat, sequence number and kind. */
+struct body_row {
+    uint8_t bytes[ID_BYTES + 9];
+};
+
+static struct vault_place
+body_place(const struct message *message, struct body_row *row)
+{
+    memcpy(row->bytes, message->chat_id, ID_BYTES);
+    for (int i = 0; i < 8; i++)
+        row->bytes[ID_BYTES + i] = (uint8_t)(message->seq >> (8 * (7 - i)));
+    row->bytes[ID_BYTES + 8] = (uint8_t)message->kind;
+    return (struct vault_place){"messages.body", row->bytes, sizeof(row->bytes)};
+}
+
+int
+message_store(struct sotto_client *client, const struct message *message, const struct buf *content,
+              const char *note)
+{
+    Sotto__Profile__V1__Archived archived = SOTTO__PROFILE__V1__ARCHIVED__INIT;
+    struct body_row row;
+    struct buf value = {0};
+    struct buf sealed = {0};
+    if (content)
+        archived.content = view(content->data, content->len);
+    if (note)
+        archived.note = (char *)(uintptr_t)note;
+    buf_pack(&value, &archived.base);
+    vault_seal(&client->profile.vault, body_place(message, &row), value.data, value.len, &sealed);
+    int status = query_run(
+        &client->profile, &client->error,
+        "INSERT OR IGNORE INTO messages(chat_id, seq, kind, epoch, from_user, from_device,"
+        " ts_ms, client_msg_id, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        BINDS(bind_blob(message->chat_id, ID_BYTES), bind_int((int64_t)message->seq),
+              bind_int(message->kind), bind_int((int64_t)message->epoch),
+              bind_blob(message->from_user, ID_BYTES), bind_blob(message->from_device, ID_BYTES),
+              bind_int(message->ts_ms), bind_int((int64_t)message->client_msg_id),
+              bind_blob(sealed.data, sealed.len)));
+    buf_fini(&value);
+    buf_fini(&sealed);
+    return status;
+}
+
+static void
+message_read(sqlite3_stmt *row, struct message *message)
+{
+    *message = (struct message){
+        .local_id = sqlite3_column_int64(row, 0),
+        .seq = (uint64_t)sqlite3_column_int64(row, 2),
+        .kind = (enum message_kind)sqlite3_column_int(row, 3),
+        .epoch = (uint64_t)sqlite3_column_int64(row, 4),
+        .ts_ms = sqlite3_column_int64(row, 7),
+        .client_msg_id = (uint64_t)sqlite3_column_int64(row, 8),
+    };
+    query_id(row, 1, message->chat_id);
+    query_id(row, 5, message->from_user);
+    query_id(row, 6, message->from_device);
+}
+
+/* ---- showing --------------------------------------------------------------------------------- */
+
+static const char *
+kind_name(enum message_kind kind)
+{
+    static const char *const names[] = {
+        [KIND_TEXT] = "text",
+        [KIND_TITLE] = "title",
+        [KIND_JOINED] = "joined",
+        [KIND_MEMBERS] = "members",
+        [KIND_REMOVED] = "removed",
+        [KIND_KEY_CHANGED] = "key_changed",
+        [KIND_UNDECRYPTABLE] = "undecryptable",
+    };
+    return kind >= KIND_TEXT && kind <= KIND_UNDECRYPTABLE ? names[kind] : "unknown";
+}
+
+/* Fills id and text from the content. */
+static void
+show_content(const Sotto__Content__V1__Content *content, struct sotto_client_message *shown)
+{
+    uint8_t id[ID_BYTES];
+    if (take_bytes(content->id, id, ID_BYTES))
+        id_hex(id, shown->id);
+    if (content->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_TEXT)
+        shown->text = content->text->text;
+    else if (content->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO)
+        shown->text = content->chat_info->title;
+}
+
+int
+message_show(struct sotto_client *client, const struct message *message, const struct buf *content,
+             const char *note, sotto_client_message_fn each, void *arg, bool *stopped_out)
+{
+    char from[SOTTO_CLIENT_NAME_BYTES];
+    Sotto__Content__V1__Content *decoded = NULL;
+    int status = contact_show_name(client, message->from_user, from);
+    if (status)
+        return status;
+    struct sotto_client_message shown = {
+        .seq = message->seq,
+        .epoch = message->epoch,
+        .from = from,
+        .ts = message->ts_ms,
+        .kind = kind_name(message->kind),
+        .text = note && *note ? note : NULL,
+        .own = id_equal(message->from_user, client->account.user_id),
+    };
+    id_hex(message->chat_id, shown.chat);
+    id_hex(message->from_user, shown.from_id);
+    id_hex(message->from_device, shown.from_device);
+    if (content && content->len)
+        decoded = pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
+    if (decoded)
+        show_content(decoded, &shown);
+    if (each(&shown, arg) && stopped_out)
+        *stopped_out = true;
+    pb_free(decoded);
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+show_row(struct sotto_client *client, sqlite3_stmt *row, const struct message *message,
+         sotto_client_message_fn each, void *arg, bool *stopped)
+{
+    struct buf value = {0};
+    struct body_row place;
+    int status =
+        query_unseal(&client->profile, row, 9, body_place(message, &place), &value, &client->error);
+    if (status)
+        return status;
+    Sotto__Profile__V1__Archived *archived =
+        pb_unpack(&sotto__profile__v1__archived__descriptor, value.data, value.len);
+    if (archived) {
+        struct buf content = {.data = archived->content.data, .len = archived->content.len};
+        status = message_show(client, message, &content, archived->note, each, arg, stopped);
+    }
+    pb_free(archived);
+    buf_fini(&value);
+    return status;
+}
+
+int
+message_each(struct sotto_client *client, const char *sql, const struct bind *binds, size_t count,
+             sotto_client_message_fn each, void *arg, int64_t *last_out, bool *stopped_out)
+{
+    sqlite3_stmt *statement;
+    bool stopped = false;
+    int status = query(&client->profile, &statement, &client->error, sql, binds, count);
+    if (status)
+        return status;
+    while (!stopped && (status = query_step(&client->profile, statement, &client->error)) == 1) {
+        struct message message;
+        message_read(statement, &message);
+        status = show_row(client, statement, &message, each, arg, &stopped);
+        if (status)
+            break;
+        if (last_out)
+            *last_out = message.local_id;
+    }
+    sqlite3_finalize(statement);
+    if (stopped_out)
+        *stopped_out = stopped;
+    return status < 0 ? status : SOTTO_CLIENT_OK;
+}
+
+int
+message_find_sent(struct sotto_client *client, uint64_t client_msg_id, struct message *message_out)
+{
+    sqlite3_stmt *statement;
+    struct message message = {0};
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT " MESSAGE_COLUMNS " FROM messages WHERE client_msg_id = ?",
+                       BINDS(bind_int((int64_t)client_msg_id)));
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    if (status == 1)
+        message_read(statement, &message);
+    sqlite3_finalize(statement);
+    if (status >= 0)
+        *message_out = message;
+    return status < 0 ? status : SOTTO_CLIENT_OK;
+}

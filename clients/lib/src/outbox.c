@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send queue. The lock is never held while the server is asked: each step reads the queue afresh, and two
+ * processes that flush at once do no harm, because the server knows each number.
+ */
+#include "outbox.h"
+
+#include "group.h"
+#include "session.h"
+#include "sync.h"
+#include "trust.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PADDING_BYTES 256
+#define EPOCH_TRIES 8
+#define EPOCH_JITTER_LEAST_MS 50
+#define EPOCH_JITTER_MOST_MS 500
+#define NETWORK_TRIES 3
+
+/* A row of the queue, and what became of it. */
+struct parcel {
+    uint64_t number;
+    uint8_t chat_id[ID_BYTES];
+    uint64_t epoch;
+    struct buf message;
+    uint64_t ticket;
+    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_REFUSED } fate;
+    uint64_t seq;
+    int64_t ts_ms;
+};
+
+static struct vault_place
+content_place(const uint64_t *number)
+{
+    return (struct vault_place){"outbox.content", number, sizeof(*number)};
+}
+
+void
+outbox_content(Sotto__Content__V1__Content *content, uint8_t id[ID_BYTES])
+{
+    sotto__content__v1__content__init(content);
+    randombytes_buf(id, ID_BYTES);
+    content->id = view(id, ID_BYTES);
+    content->sent_ms = wall_ms();
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+/* Encrypts a content for the group's epoch. */
+static int
+encrypt(struct sotto_client *client, struct mls_group *group, const struct buf *content,
+        struct mls_buf *message_out)
+{
+    int problem = mls_group_encrypt(group, (struct mls_bytes){content->data, content->len},
+                                    (struct mls_bytes){NULL, 0}, PADDING_BYTES, message_out);
+    if (problem == MLS_EREMOVED)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
+                    "you are no longer a member of this chat");
+    return problem ? group_trouble(client, "encrypt the message", problem) : SOTTO_CLIENT_OK;
+}
+
+static int
+insert_parcel(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct mls_group *group,
+              const struct buf *content, uint64_t number)
+{
+    struct mls_buf message = {0};
+    struct buf sealed = {0};
+    int status = encrypt(client, group, content, &message);
+    if (status)
+        return status;
+    vault_seal(&client->profile.vault, content_place(&number), content->data, content->len,
+               &sealed);
+    status =
+        query_run(&client->profile, &client->error,
+                  "INSERT INTO outbox(client_msg_id, chat_id, epoch, created_ms, content,"
+                  " message) VALUES(?, ?, ?, ?, ?, ?)",
+                  BINDS(bind_int((int64_t)number), bind_blob(chat_id, ID_BYTES),
+                        bind_int((int64_t)mls_group_epoch(group)), bind_int(wall_ms()),
+                        bind_blob(sealed.data, sealed.len), bind_blob(message.data, message.len)));
+    buf_fini(&sealed);
+    mls_buf_fini(&message);
+    return status;
+}
+
+/* The chat and its group, when this device can write there. */
+static int
+open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct chat *chat_out,
+          struct mls_group **group_out)
+{
+    int status = chat_load(client, chat_id, chat_out);
+    if (status)
+        return status;
+    if (chat_out->exists && chat_out->state == CHAT_LEFT)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
+                    "you are no longer a member of this chat");
+    if (chat_out->exists && chat_out->state == CHAT_READY)
+        status = group_load(client, chat_id, group_out);
+    if (status == SOTTO_CLIENT_OK && !*group_out)
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                      "this device is not in the chat yet; another device of yours must be online "
+                      "to add it");
+    return status;
+}
+
+int
+outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct buf *contents,
+           size_t count, uint64_t *numbers_out)
+{
+    struct chat chat;
+    struct mls_group *group = NULL;
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = open_chat(client, chat_id, &chat, &group);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        status = meta_next(&client->profile, "client_msg_id", &numbers_out[i], &client->error);
+        if (status == SOTTO_CLIENT_OK)
+            status = insert_parcel(client, chat_id, group, &contents[i], numbers_out[i]);
+    }
+    /* The key of each message is used: the state must be on the disk before the bytes leave. */
+    if (status == SOTTO_CLIENT_OK)
+        status = group_save(client, &chat, group);
+    mls_group_destroy(&group);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+static void
+parcels_fini(struct parcel *parcels, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_fini(&parcels[i].message);
+}
+
+/* Reads the next rows of the queue that may go out. */
+static int
+read_queue(struct sotto_client *client, uint64_t after, struct parcel *parcels, size_t *count_out)
+{
+    sqlite3_stmt *statement;
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT client_msg_id, chat_id, epoch, message FROM outbox"
+                       " WHERE client_msg_id > ? AND message IS NOT NULL"
+                       " ORDER BY client_msg_id LIMIT ?",
+                       BINDS(bind_int((int64_t)after), bind_int(OUTBOX_BATCH)));
+    if (status)
+        return status;
+    size_t count = 0;
+    while (count < OUTBOX_BATCH &&
+           (status = query_step(&client->profile, statement, &client->error)) == 1) {
+        struct parcel *parcel = &parcels[count++];
+        *parcel = (struct parcel){.number = (uint64_t)sqlite3_column_int64(statement, 0),
+                                  .epoch = (uint64_t)sqlite3_column_int64(statement, 2)};
+        query_id(statement, 1, parcel->chat_id);
+        buf_set(&parcel->message, sqlite3_column_blob(statement, 3),
+                (size_t)sqlite3_column_bytes(statement, 3));
+    }
+    sqlite3_finalize(statement);
+    *count_out = count;
+    return status < 0 ? status : SOTTO_CLIENT_OK;
+}
+
+/* Takes out of the batch what stands in a chat with a blocked member. */
+static int
+leave_blocked(struct sotto_client *client, struct parcel *parcels, size_t *count)
+{
+    size_t kept = 0;
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; i < *count; i++) {
+        if (status == SOTTO_CLIENT_OK)
+            status = trust_gate_chat(client, parcels[i].chat_id);
+        if (status == SOTTO_CLIENT_EBLOCKED) {
+            status = SOTTO_CLIENT_OK;
+            buf_fini(&parcels[i].message);
+        } else {
+            parcels[kept++] = parcels[i];
+        }
+    }
+    *count = kept;
+    return status;
+}
+
+static int
+send_parcels(struct sotto_client *client, struct parcel *parcels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        Sotto__Chat__V1__SendRequest request = SOTTO__CHAT__V1__SEND_REQUEST__INIT;
+        request.chat_id = view(parcels[i].chat_id, ID_BYTES);
+        request.client_msg_id = parcels[i].number;
+        request.message = view(parcels[i].message.data, parcels[i].message.len);
+        int status = conn_call(client->conn, CHAT_METHOD("Send"), &request.base, client->timeout_ms,
+                               &parcels[i].ticket, &client->error);
+        if (status)
+            return status;
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+/* Collects the answers; only the loss of the connection is an error here. A message over the rate waits. */
+static int
+collect(struct sotto_client *client, struct parcel *parcels, size_t count,
+        struct sotto_client_error *refusal)
+{
+    for (size_t i = 0; i < count; i++) {
+        Sotto__Chat__V1__SendReply *reply = NULL;
+        int status = rpc_wait(client, parcels[i].ticket, &sotto__chat__v1__send_reply__descriptor,
+                              &reply, NULL);
+        if (status == SOTTO_CLIENT_OK) {
+            parcels[i].fate = PARCEL_ACCEPTED;
+            parcels[i].seq = reply->seq;
+            parcels[i].ts_ms = reply->ts_ms;
+            pb_free(reply);
+        } else if (conn_is_dead(client->conn)) {
+            return status;
+        } else if (!strcmp(client->error.code, "aborted")) {
+            parcels[i].fate = PARCEL_STALE;
+        } else if (status == SOTTO_CLIENT_EFAILED &&
+                   strcmp(client->error.code, "resource_exhausted")) {
+            parcels[i].fate = PARCEL_REFUSED;
+            *refusal = client->error;
+        } else {
+            *refusal = client->error;
+        }
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+/* Writes down what became of a batch, in one transaction. */
+static int
+settle(struct sotto_client *client, const struct parcel *parcels, size_t count)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        const struct parcel *parcel = &parcels[i];
+        if (parcel->fate == PARCEL_ACCEPTED)
+            status =
+                sync_record_sent(client, parcel->number, parcel->seq, parcel->epoch, parcel->ts_ms);
+        else if (parcel->fate == PARCEL_STALE)
+            status = query_run(
+                &client->profile, &client->error,
+                "UPDATE outbox SET message = NULL WHERE client_msg_id = ?"
+                " AND epoch = ?",
+                BINDS(bind_int((int64_t)parcel->number), bind_int((int64_t)parcel->epoch)));
+        else if (parcel->fate == PARCEL_REFUSED)
+            status = query_run(&client->profile, &client->error,
+                               "DELETE FROM outbox WHERE client_msg_id = ?",
+                               BINDS(bind_int((int64_t)parcel->number)));
+    }
+    return profile_end(&client->profile, status, &client->error);
+}
+
+/* Encrypts one row anew; the row is in the hands of the caller's transaction. */
+static int
+encrypt_again(struct sotto_client *client, sqlite3_stmt *row)
+{
+    uint64_t number = (uint64_t)sqlite3_column_int64(row, 0);
+    uint8_t chat_id[ID_BYTES];
+    struct chat chat;
+    struct mls_group *group = NULL;
+    struct buf content = {0};
+    struct mls_buf message = {0};
+    query_id(row, 1, chat_id);
+    int status =
+        query_unseal(&client->profile, row, 2, content_place(&number), &content, &client->error);
+    if (status == SOTTO_CLIENT_OK)
+        status = open_chat(client, chat_id, &chat, &group);
+    if (status == SOTTO_CLIENT_OK)
+        status = encrypt(client, group, &content, &message);
+    if (status == SOTTO_CLIENT_OK)
+        status =
+            query_run(&client->profile, &client->error,
+                      "UPDATE outbox SET message = ?, epoch = ? WHERE client_msg_id = ?",
+                      BINDS(bind_blob(message.data, message.len),
+                            bind_int((int64_t)mls_group_epoch(group)), bind_int((int64_t)number)));
+    if (status == SOTTO_CLIENT_OK)
+        status = group_save(client, &chat, group);
+    mls_group_destroy(&group);
+    mls_buf_fini(&message);
+    buf_fini(&content);
+    return status;
+}
+
+/* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is taken out. */
+static int
+renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
+{
+    sqlite3_stmt *statement = NULL;
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = query(&client->profile, &statement, &client->error,
+                   "SELECT client_msg_id, chat_id, content FROM outbox WHERE message IS NULL"
+                   " ORDER BY client_msg_id",
+                   NULL, 0);
+    while (status == SOTTO_CLIENT_OK &&
+           (status = query_step(&client->profile, statement, &client->error)) == 1) {
+        int64_t number = sqlite3_column_int64(statement, 0);
+        status = encrypt_again(client, statement);
+        if (status && strcmp(client->error.code, "profile")) {
+            *refusal = client->error;
+            status =
+                query_run(&client->profile, &client->error,
+                          "DELETE FROM outbox WHERE client_msg_id = ?", BINDS(bind_int(number)));
+        }
+    }
+    sqlite3_finalize(statement);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+/* One pass over the queue. stale_out: something must be encrypted anew. */
+static int
+flush_once(struct sotto_client *client, bool *stale_out, struct sotto_client_error *refusal)
+{
+    uint64_t after = 0;
+    size_t count = 0;
+    int status;
+    *stale_out = false;
+    do {
+        struct parcel parcels[OUTBOX_BATCH];
+        status = read_queue(client, after, parcels, &count);
+        if (status || count == 0)
+            return status;
+        size_t sent = count;
+        after = parcels[count - 1].number;
+        status = leave_blocked(client, parcels, &sent);
+        if (status == SOTTO_CLIENT_OK)
+            status = send_parcels(client, parcels, sent);
+        if (status == SOTTO_CLIENT_OK)
+            status = collect(client, parcels, sent, refusal);
+        /* What was answered before the connection broke is settled all the same. */
+        struct sotto_client_error kept = client->error;
+        int settled = settle(client, parcels, sent);
+        for (size_t i = 0; i < sent; i++)
+            *stale_out = *stale_out || parcels[i].fate == PARCEL_STALE;
+        parcels_fini(parcels, sent);
+        if (settled)
+            return settled;
+        client->error = kept;
+    } while (status == SOTTO_CLIENT_OK && count == OUTBOX_BATCH);
+    return status;
+}
+
+/* Passes over the queue until nothing in it is of a past epoch. */
+static int
+flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
+{
+    bool stale = true;
+    /* Rows that an earlier run left to be encrypted anew. */
+    int status = renew_stale(client, refusal);
+    for (int try = 0; status == SOTTO_CLIENT_OK && stale && try < EPOCH_TRIES; try++) {
+        if (try > 1)
+            pause_jitter(EPOCH_JITTER_LEAST_MS, EPOCH_JITTER_MOST_MS);
+        status = flush_once(client, &stale, refusal);
+        if (status == SOTTO_CLIENT_OK && stale)
+            status = sync_run(client, false);
+        if (status == SOTTO_CLIENT_OK && stale)
+            status = renew_stale(client, refusal);
+    }
+    if (status == SOTTO_CLIENT_OK && stale)
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "aborted",
+                      "the chat changes too fast; the message is kept and goes out with the next "
+                      "command");
+    return status;
+}
+
+int
+outbox_flush(struct sotto_client *client)
+{
+    struct sotto_client_error refusal = {0};
+    int64_t waiting = 0;
+    int status = query_number(&client->profile, &waiting, &client->error,
+                              "SELECT COUNT(*) FROM outbox", NULL, 0);
+    if (status || waiting == 0)
+        return status;
+    for (int try = 1; try <= NETWORK_TRIES; try++) {
+        status = session_ready(client);
+        if (status == SOTTO_CLIENT_OK)
+            status = flush_connected(client, &refusal);
+        if (status != SOTTO_CLIENT_ENETWORK || try == NETWORK_TRIES)
+            break;
+        session_drop(client);
+        pause_jitter(500u << try, 750u << try);
+    }
+    if (status == SOTTO_CLIENT_OK && refusal.status) {
+        client->error = refusal;
+        return refusal.status;
+    }
+    return status;
+}
+
+/* ---- showing and recording ------------------------------------------------------------------- */
+
+int
+outbox_show(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+            sotto_client_message_fn each, void *arg)
+{
+    sqlite3_stmt *statement;
+    struct buf content = {0};
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT client_msg_id, epoch, created_ms, content FROM outbox"
+                       " WHERE chat_id = ? ORDER BY client_msg_id",
+                       BINDS(bind_blob(chat_id, ID_BYTES)));
+    if (status)
+        return status;
+    while ((status = query_step(&client->profile, statement, &client->error)) == 1) {
+        uint64_t number = (uint64_t)sqlite3_column_int64(statement, 0);
+        struct message message = {.kind = KIND_TEXT,
+                                  .epoch = (uint64_t)sqlite3_column_int64(statement, 1),
+                                  .ts_ms = sqlite3_column_int64(statement, 2)};
+        memcpy(message.chat_id, chat_id, ID_BYTES);
+        memcpy(message.from_user, client->account.user_id, ID_BYTES);
+        memcpy(message.from_device, client->account.device_id, ID_BYTES);
+        status = query_unseal(&client->profile, statement, 3, content_place(&number), &content,
+                              &client->error);
+        if (status == SOTTO_CLIENT_OK)
+            status = message_show(client, &message, &content, NULL, each, arg, NULL);
+        if (status)
+            break;
+    }
+    sqlite3_finalize(statement);
+    buf_fini(&content);
+    return status;
+}
+
+/* What kind of row a content of ours becomes. */
+static enum message_kind
+kind_of(const struct buf *content)
+{
+    Sotto__Content__V1__Content *decoded =
+        pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
+    bool title = decoded && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
+    pb_free(decoded);
+    return title ? KIND_TITLE : KIND_TEXT;
+}
+
+static int
+archive_own(struct sotto_client *client, const struct message *message, const struct buf *content)
+{
+    struct chat chat;
+    int status = message_store(client, message, content, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, message->chat_id, &chat);
+    if (status || !chat.exists)
+        return status;
+    if (message->seq == chat.cursor + 1)
+        chat.cursor = message->seq;
+    if (message->ts_ms > chat.last_ts)
+        chat.last_ts = message->ts_ms;
+    return chat_store(client, &chat);
+}
+
+int
+sync_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq, uint64_t epoch,
+                 int64_t ts_ms)
+{
+    sqlite3_stmt *statement;
+    struct buf content = {0};
+    struct message message = {
+        .seq = seq, .epoch = epoch, .ts_ms = ts_ms, .client_msg_id = client_msg_id};
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT chat_id, content FROM outbox WHERE client_msg_id = ?",
+                       BINDS(bind_int((int64_t)client_msg_id)));
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    bool found = status == 1;
+    if (found) {
+        query_id(statement, 0, message.chat_id);
+        status = query_unseal(&client->profile, statement, 1, content_place(&client_msg_id),
+                              &content, &client->error);
+    }
+    sqlite3_finalize(statement);
+    if (found && status == SOTTO_CLIENT_OK) {
+        memcpy(message.from_user, client->account.user_id, ID_BYTES);
+        memcpy(message.from_device, client->account.device_id, ID_BYTES);
+        message.kind = kind_of(&content);
+        status = archive_own(client, &message, &content);
+        if (status == SOTTO_CLIENT_OK)
+            status = query_run(&client->profile, &client->error,
+                               "DELETE FROM outbox WHERE client_msg_id = ?",
+                               BINDS(bind_int((int64_t)client_msg_id)));
+    }
+    buf_fini(&content);
+    return status;
+}

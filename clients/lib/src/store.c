@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables chats and chat_members: reading, writing, and finding a chat by what a person calls it.
+ */
+#include "store.h"
+
+#include "trust.h"
+
+#include "profile.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAT_COLUMNS "chat_id, type, mode, state, cursor, acked, read_seq, last_ts, epoch, record"
+#define PREFIX_CHARS_MIN 4
+
+static struct vault_place
+chat_place(const char *column, const uint8_t id[ID_BYTES])
+{
+    return (struct vault_place){column, id, ID_BYTES};
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static int
+chat_read(struct sotto_client *client, sqlite3_stmt *row, struct chat *chat)
+{
+    struct buf value = {0};
+    *chat = (struct chat){.exists = true};
+    query_id(row, 0, chat->id);
+    chat->type = sqlite3_column_int(row, 1);
+    chat->mode = sqlite3_column_int(row, 2);
+    chat->state = sqlite3_column_int(row, 3);
+    chat->cursor = (uint64_t)sqlite3_column_int64(row, 4);
+    chat->acked = (uint64_t)sqlite3_column_int64(row, 5);
+    chat->read_seq = (uint64_t)sqlite3_column_int64(row, 6);
+    chat->last_ts = sqlite3_column_int64(row, 7);
+    chat->epoch = (uint64_t)sqlite3_column_int64(row, 8);
+    int status = query_unseal(&client->profile, row, 9, chat_place("chats.record", chat->id),
+                              &value, &client->error);
+    if (status)
+        return status;
+    Sotto__Profile__V1__ChatRecord *record =
+        pb_unpack(&sotto__profile__v1__chat_record__descriptor, value.data, value.len);
+    buf_fini(&value);
+    if (!record)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "profile",
+                    "a chat in this profile is damaged; restore the profile");
+    snprintf(chat->title, sizeof(chat->title), "%s", record->title);
+    chat->has_inviter = take_bytes(record->inviter, chat->inviter, ID_BYTES);
+    pb_free(record);
+    return SOTTO_CLIENT_OK;
+}
+
+/* The first row of a query, if there is one. */
+static int
+chat_query(struct sotto_client *client, struct chat *chat_out, const char *sql,
+           const struct bind *binds, size_t count)
+{
+    struct chat chat = {0};
+    sqlite3_stmt *statement;
+    int status = query(&client->profile, &statement, &client->error, sql, binds, count);
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    if (status == 1)
+        status = chat_read(client, statement, &chat);
+    sqlite3_finalize(statement);
+    if (status == SOTTO_CLIENT_OK)
+        *chat_out = chat;
+    return status;
+}
+
+int
+chat_load(struct sotto_client *client, const uint8_t id[ID_BYTES], struct chat *chat_out)
+{
+    return chat_query(client, chat_out, "SELECT " CHAT_COLUMNS " FROM chats WHERE chat_id = ?",
+                      BINDS(bind_blob(id, ID_BYTES)));
+}
+
+int
+chat_find_direct(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                 struct chat *chat_out)
+{
+    return chat_query(client, chat_out,
+                      "SELECT " CHAT_COLUMNS " FROM chats WHERE type = 1 AND state IN (1, 2, 3)"
+                      " AND chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = ?)"
+                      " ORDER BY state, last_ts DESC",
+                      BINDS(bind_blob(user_id, ID_BYTES)));
+}
+
+int
+chat_store(struct sotto_client *client, const struct chat *chat)
+{
+    Sotto__Profile__V1__ChatRecord record = SOTTO__PROFILE__V1__CHAT_RECORD__INIT;
+    struct buf value = {0};
+    struct buf sealed = {0};
+    record.title = (char *)(uintptr_t)chat->title;
+    if (chat->has_inviter)
+        record.inviter = view(chat->inviter, ID_BYTES);
+    buf_pack(&value, &record.base);
+    vault_seal(&client->profile.vault, chat_place("chats.record", chat->id), value.data, value.len,
+               &sealed);
+    int status = query_run(
+        &client->profile, &client->error,
+        "INSERT INTO chats(" CHAT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT(chat_id) DO UPDATE SET type = ?2, mode = ?3, state = ?4, cursor = ?5,"
+        " acked = ?6, read_seq = ?7, last_ts = ?8, epoch = ?9, record = ?10",
+        BINDS(bind_blob(chat->id, ID_BYTES), bind_int(chat->type), bind_int(chat->mode),
+              bind_int(chat->state), bind_int((int64_t)chat->cursor),
+              bind_int((int64_t)chat->acked), bind_int((int64_t)chat->read_seq),
+              bind_int(chat->last_ts), bind_int((int64_t)chat->epoch),
+              bind_blob(sealed.data, sealed.len)));
+    buf_fini(&value);
+    buf_fini(&sealed);
+    return status;
+}
+
+int
+chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
+{
+    int status =
+        query_run(&client->profile, &client->error, "DELETE FROM chat_members WHERE chat_id = ?",
+                  BINDS(bind_blob(id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK)
+        status = query_run(&client->profile, &client->error, "DELETE FROM chats WHERE chat_id = ?",
+                           BINDS(bind_blob(id, ID_BYTES)));
+    return status;
+}
+
+int
+chat_list(struct sotto_client *client, struct chat **chats_out, size_t *count_out)
+{
+    int64_t rows = 0;
+    int status = query_number(&client->profile, &rows, &client->error, "SELECT COUNT(*) FROM chats",
+                              NULL, 0);
+    if (status)
+        return status;
+    struct chat *chats = mem_alloc((size_t)rows, sizeof(*chats));
+    size_t count = 0;
+    sqlite3_stmt *statement;
+    status = query(&client->profile, &statement, &client->error,
+                   "SELECT " CHAT_COLUMNS " FROM chats ORDER BY last_ts DESC, chat_id LIMIT ?",
+                   BINDS(bind_int(rows)));
+    if (status) {
+        free(chats);
+        return status;
+    }
+    while ((status = query_step(&client->profile, statement, &client->error)) == 1) {
+        status = chat_read(client, statement, &chats[count]);
+        if (status)
+            break;
+        count++;
+    }
+    sqlite3_finalize(statement);
+    if (status) {
+        free(chats);
+        return status;
+    }
+    *chats_out = chats;
+    *count_out = count;
+    return SOTTO_CLIENT_OK;
+}
+
+/* ---- sealed columns -------------------------------------------------------------------------- */
+
+static const struct {
+    const char *place;
+    const char *get;
+    const char *set;
+} blobs[] = {
+    [CHAT_BLOB_MLS] = {"chats.mls", "SELECT mls FROM chats WHERE chat_id = ?",
+                       "UPDATE chats SET mls = ? WHERE chat_id = ?"},
+    [CHAT_BLOB_PENDING_CALL] = {"chats.pending_call",
+                                "SELECT pending_call FROM chats WHERE chat_id = ?",
+                                "UPDATE chats SET pending_call = ? WHERE chat_id = ?"},
+};
+
+int
+chat_get_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat_blob which,
+              struct buf *out)
+{
+    sqlite3_stmt *statement;
+    int status = query(&client->profile, &statement, &client->error, blobs[which].get,
+                       BINDS(bind_blob(id, ID_BYTES)));
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    if (status == 1)
+        status = query_unseal(&client->profile, statement, 0, chat_place(blobs[which].place, id),
+                              out, &client->error);
+    else if (status == 0)
+        buf_fini(out);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+int
+chat_set_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat_blob which,
+              const void *data, size_t len)
+{
+    struct buf sealed = {0};
+    if (len)
+        vault_seal(&client->profile.vault, chat_place(blobs[which].place, id), data, len, &sealed);
+    int status = query_run(&client->profile, &client->error, blobs[which].set,
+                           BINDS(bind_blob(sealed.data, sealed.len), bind_blob(id, ID_BYTES)));
+    buf_fini(&sealed);
+    return status;
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+int
+chat_set_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                 const uint8_t (*user_ids)[ID_BYTES], size_t count)
+{
+    int status =
+        query_run(&client->profile, &client->error, "DELETE FROM chat_members WHERE chat_id = ?",
+                  BINDS(bind_blob(id, ID_BYTES)));
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = query_run(&client->profile, &client->error,
+                           "INSERT OR IGNORE INTO chat_members(chat_id, user_id) VALUES(?, ?)",
+                           BINDS(bind_blob(id, ID_BYTES), bind_blob(user_ids[i], ID_BYTES)));
+    return status;
+}
+
+int
+chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
+             uint8_t (**user_ids_out)[ID_BYTES], size_t *count_out)
+{
+    int64_t rows = 0;
+    int status = query_number(&client->profile, &rows, &client->error,
+                              "SELECT COUNT(*) FROM chat_members WHERE chat_id = ?",
+                              BINDS(bind_blob(id, ID_BYTES)));
+    sqlite3_stmt *statement = NULL;
+    if (status == SOTTO_CLIENT_OK)
+        status = query(&client->profile, &statement, &client->error,
+                       "SELECT user_id FROM chat_members WHERE chat_id = ? LIMIT ?",
+                       BINDS(bind_blob(id, ID_BYTES), bind_int(rows)));
+    if (status)
+        return status;
+    uint8_t(*ids)[ID_BYTES] = mem_alloc((size_t)rows, ID_BYTES);
+    size_t count = 0;
+    while ((status = query_step(&client->profile, statement, &client->error)) == 1)
+        query_id(statement, 0, ids[count++]);
+    sqlite3_finalize(statement);
+    if (status) {
+        free(ids);
+        return status;
+    }
+    *user_ids_out = ids;
+    *count_out = count;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out)
+{
+    uint8_t(*ids)[ID_BYTES] = NULL;
+    size_t count = 0;
+    struct buf text = {0};
+    if (chat->title[0]) {
+        buf_set(text_out, chat->title, strlen(chat->title) + 1);
+        return SOTTO_CLIENT_OK;
+    }
+    int status = chat_members(client, chat->id, &ids, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        char name[SOTTO_CLIENT_NAME_BYTES];
+        if (id_equal(ids[i], client->account.user_id))
+            continue;
+        status = contact_show_name(client, ids[i], name);
+        if (text.len)
+            buf_append(&text, ", ", 2);
+        buf_append(&text, name, strlen(name));
+    }
+    buf_append(&text, "", 1);
+    free(ids);
+    buf_fini(text_out);
+    *text_out = text;
+    return status;
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+/* How well a chat fits what was typed: 0 not at all, else the smaller the better. */
+static int
+fits(struct sotto_client *client, const struct chat *chat, const char *text, int *rank_out)
+{
+    char hex[SOTTO_CLIENT_HEX_BYTES];
+    struct buf title = {0};
+    id_hex(chat->id, hex);
+    int status = chat_show_title(client, chat, &title);
+    *rank_out = 0;
+    if (status == SOTTO_CLIENT_OK) {
+        const char *shown = (const char *)title.data;
+        if (!strcmp(text, hex))
+            *rank_out = 1;
+        else if (chat->type == CHAT_DIRECT && !strcasecmp(text, shown))
+            *rank_out = 2;
+        else if (!strcmp(text, shown))
+            *rank_out = 3;
+        else if (strlen(text) >= PREFIX_CHARS_MIN && !strncasecmp(text, hex, strlen(text)))
+            *rank_out = 4;
+    }
+    buf_fini(&title);
+    return status;
+}
+
+int
+chat_find(struct sotto_client *client, const char *text, struct chat *chat_out)
+{
+    struct chat *chats = NULL;
+    size_t count = 0;
+    struct chat best = {0};
+    int best_rank = 99;
+    bool several = false;
+    int status = chat_list(client, &chats, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        int rank;
+        status = fits(client, &chats[i], text, &rank);
+        if (status || rank == 0 || rank > best_rank || chats[i].state == CHAT_CREATING)
+            continue;
+        several = rank == best_rank;
+        best_rank = rank;
+        best = chats[i];
+    }
+    free(chats);
+    if (status)
+        return status;
+    if (!best.exists)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "not_found",
+                    "there is no chat \"%.64s\"; `sotto chats` lists them, `sotto new` makes one",
+                    text);
+    if (several)
+        return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                    "several chats are called \"%.64s\"; use the id that `sotto chats` shows",
+                    text);
+    *chat_out = best;
+    return SOTTO_CLIENT_OK;
+}

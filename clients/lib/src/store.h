@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chats and messages as the profile keeps them. Every function here is one or a few statements; whoever changes
+ * several things that belong together wraps them in a transaction.
+ */
+#ifndef CLIENT_STORE_H
+#define CLIENT_STORE_H
+
+#include "state.h"
+
+enum chat_state {
+    CHAT_READY = 1,
+    CHAT_CREATING = 2, /* made here, the server's answer is not in yet */
+    CHAT_BROKEN = 3,   /* a commit could not be followed: this device must be added anew */
+    CHAT_LEFT = 4,     /* this device is no longer a member; the archive stays */
+};
+
+/* Values of sotto.chat.v1.ChatType. */
+enum chat_type { CHAT_DIRECT = 1, CHAT_GROUP = 2 };
+
+struct chat {
+    bool exists;
+    uint8_t id[ID_BYTES];
+    int type;
+    int mode; /* sotto.chat.v1.Mode */
+    int state;
+    uint64_t cursor; /* seq of the last entry that was processed */
+    uint64_t acked;  /* the same as the server knows it */
+    uint64_t read_seq;
+    int64_t last_ts; /* milliseconds */
+    uint64_t epoch;
+    char title[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+    bool has_inviter;
+    uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose titles we take */
+};
+
+int chat_load(struct sotto_client *client, const uint8_t id[ID_BYTES], struct chat *chat_out);
+/* Inserts or updates everything but the MLS state and the pending call. */
+int chat_store(struct sotto_client *client, const struct chat *chat);
+/* Deletes a chat with its members; its messages stay if it has any. */
+int chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES]);
+
+/* All chats, the latest first, in memory of their own (free). */
+int chat_list(struct sotto_client *client, struct chat **chats_out, size_t *count_out);
+
+/* The chat of two with a user; exists is false when there is none. */
+int chat_find_direct(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                     struct chat *chat_out);
+
+/* Finds a chat by id, beginning of an id, title or user name. Error when none or several fit. */
+int chat_find(struct sotto_client *client, const char *text, struct chat *chat_out);
+
+/* The title to show: its own, the other's name in a chat of two, else the names of the members. */
+int chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out);
+
+/* Users of a chat as the MLS group has them. list: memory of its own (free). */
+int chat_set_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                     const uint8_t (*user_ids)[ID_BYTES], size_t count);
+int chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                 uint8_t (**user_ids_out)[ID_BYTES], size_t *count_out);
+
+/* The sealed columns `mls` and `pending_call`; an empty buffer is NULL. */
+enum chat_blob { CHAT_BLOB_MLS, CHAT_BLOB_PENDING_CALL };
+int chat_get_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat_blob which,
+                  struct buf *out);
+int chat_set_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat_blob which,
+                  const void *data, size_t len);
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+enum message_kind {
+    KIND_TEXT = 1,
+    KIND_TITLE,
+    KIND_JOINED,
+    KIND_MEMBERS,
+    KIND_REMOVED,
+    KIND_KEY_CHANGED,
+    KIND_UNDECRYPTABLE,
+};
+
+struct message {
+    int64_t local_id; /* order of arrival in this profile */
+    uint8_t chat_id[ID_BYTES];
+    uint64_t seq;
+    enum message_kind kind;
+    uint64_t epoch;
+    uint8_t from_user[ID_BYTES];
+    uint8_t from_device[ID_BYTES];
+    int64_t ts_ms;
+    uint64_t client_msg_id; /* of our own; else 0 */
+};
+
+/* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second one with the same
+ * chat, seq and kind is ignored. */
+int message_store(struct sotto_client *client, const struct message *message,
+                  const struct buf *content, const char *note);
+
+/* Runs a SELECT of MESSAGE_COLUMNS and hands each row out; `first` gets local_id of the last row that was
+ * handed out (may be NULL). A callback's non-zero return ends it and is given in stopped_out. */
+#define MESSAGE_COLUMNS \
+    "local_id, chat_id, seq, kind, epoch, from_user, from_device, ts_ms, client_msg_id, body"
+int message_each(struct sotto_client *client, const char *sql, const struct bind *binds,
+                 size_t count, sotto_client_message_fn each, void *arg, int64_t *last_out,
+                 bool *stopped_out);
+
+/* Finds our own message that was sent under this number; seq stays 0 when there is none. */
+int message_find_sent(struct sotto_client *client, uint64_t client_msg_id,
+                      struct message *message_out);
+
+/* Hands out one message with content that is at hand. */
+int message_show(struct sotto_client *client, const struct message *message,
+                 const struct buf *content, const char *note, sotto_client_message_fn each,
+                 void *arg, bool *stopped_out);
+
+#endif

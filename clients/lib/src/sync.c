@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sync, events, acknowledgement. The work on single entries is in inbox.c.
+ */
+#include "sync.h"
+
+#include "inbox.h"
+#include "keys.h"
+#include "session.h"
+#include "trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES_MAX 100000 /* of 64 KiB; a server that never ends a Sync must not hold us for ever */
+#define EVENT_BATCH 256
+#define CURSORS_MAX 5000
+
+/* ---- acknowledgement ------------------------------------------------------------------------- */
+
+/* Cursors for a request: of chats this device follows; unacked_only: those the server does not know. */
+struct cursors {
+    size_t count;
+    Sotto__Chat__V1__Cursor *rows;
+    Sotto__Chat__V1__Cursor **list;
+    struct chat *chats;
+};
+
+static int
+collect_cursors(struct sotto_client *client, bool unacked_only, struct cursors *out)
+{
+    size_t total = 0;
+    *out = (struct cursors){0};
+    int status = chat_list(client, &out->chats, &total);
+    if (status)
+        return status;
+    out->rows = mem_alloc(total, sizeof(*out->rows));
+    out->list = mem_alloc(total, sizeof(Sotto__Chat__V1__Cursor *));
+    for (size_t i = 0; i < total && out->count < CURSORS_MAX; i++) {
+        const struct chat *chat = &out->chats[i];
+        if (chat->state != CHAT_READY && chat->state != CHAT_BROKEN)
+            continue;
+        if (unacked_only && chat->acked >= chat->cursor)
+            continue;
+        Sotto__Chat__V1__Cursor *row = &out->rows[out->count];
+        sotto__chat__v1__cursor__init(row);
+        row->chat_id = view(chat->id, ID_BYTES);
+        row->seq = chat->cursor;
+        out->list[out->count++] = row;
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+static void
+cursors_fini(struct cursors *cursors)
+{
+    free(cursors->rows);
+    free(cursors->list);
+    free(cursors->chats);
+}
+
+static int
+note_acked(struct sotto_client *client, const struct cursors *cursors)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < cursors->count; i++)
+        status = query_run(&client->profile, &client->error,
+                           "UPDATE chats SET acked = MAX(acked, ?) WHERE chat_id = ?",
+                           BINDS(bind_int((int64_t)cursors->rows[i].seq),
+                                 bind_blob(cursors->rows[i].chat_id.data, ID_BYTES)));
+    return profile_end(&client->profile, status, &client->error);
+}
+
+static int
+ack(struct sotto_client *client, const struct inbox *inbox)
+{
+    struct cursors cursors;
+    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
+    Sotto__Chat__V1__AckReply *reply = NULL;
+    ProtobufCBinaryData joined[INBOX_WELCOMES_MAX];
+    int status = collect_cursors(client, true, &cursors);
+    if (status)
+        return status;
+    request.n_cursors = cursors.count;
+    request.cursors = cursors.list;
+    for (size_t i = 0; inbox && i < inbox->welcome_count; i++)
+        joined[i] = view(inbox->welcomes[i], ID_BYTES);
+    request.n_welcomes_joined = inbox ? inbox->welcome_count : 0;
+    request.welcomes_joined = joined;
+    if (request.n_cursors || request.n_welcomes_joined) {
+        status = rpc(client, CHAT_METHOD("Ack"), &request.base,
+                     &sotto__chat__v1__ack_reply__descriptor, &reply, NULL);
+        if (status == SOTTO_CLIENT_OK && cursors.count)
+            status = note_acked(client, &cursors);
+    }
+    pb_free(reply);
+    cursors_fini(&cursors);
+    return status;
+}
+
+int
+sync_ack(struct sotto_client *client)
+{
+    return ack(client, NULL);
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static int
+mark_left(struct sotto_client *client, ProtobufCBinaryData id)
+{
+    struct chat chat;
+    if (id.len != ID_BYTES)
+        return SOTTO_CLIENT_OK;
+    int status = chat_load(client, id.data, &chat);
+    if (status || !chat.exists || chat.state == CHAT_CREATING)
+        return status;
+    chat.state = CHAT_LEFT;
+    return chat_store(client, &chat);
+}
+
+/* Processes one page in one transaction. */
+static int
+take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__SyncReply *page)
+{
+    int status = inbox_begin(client, inbox);
+    if (status)
+        return status;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_welcomes; i++)
+        status = inbox_welcome(client, inbox, page->welcomes[i]);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_entries; i++)
+        status = inbox_entry(client, inbox, page->entries[i], false);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_left; i++)
+        status = mark_left(client, page->left[i]);
+    return inbox_end(client, inbox, status);
+}
+
+static int
+fetch_page(struct sotto_client *client, bool live, Sotto__Chat__V1__SyncReply **page_out)
+{
+    struct cursors cursors;
+    Sotto__Chat__V1__SyncRequest request = SOTTO__CHAT__V1__SYNC_REQUEST__INIT;
+    int status = collect_cursors(client, false, &cursors);
+    if (status)
+        return status;
+    request.n_cursors = cursors.count;
+    request.cursors = cursors.list;
+    request.live = live;
+    status = rpc(client, CHAT_METHOD("Sync"), &request.base,
+                 &sotto__chat__v1__sync_reply__descriptor, page_out, NULL);
+    cursors_fini(&cursors);
+    return status;
+}
+
+/* What is due after new entries were stored. */
+static int
+after_news(struct sotto_client *client, struct inbox *inbox)
+{
+    int status = ack(client, inbox);
+    if (status == SOTTO_CLIENT_OK && inbox->roster_changed)
+        status = contact_fill_names(client);
+    if (status == SOTTO_CLIENT_OK && inbox->joined)
+        status = keys_replenish(client, true);
+    return status;
+}
+
+int
+sync_run(struct sotto_client *client, bool live)
+{
+    struct inbox inbox = {0};
+    bool more = true;
+    int status = SOTTO_CLIENT_OK;
+    for (int pages = 0; status == SOTTO_CLIENT_OK && more && pages < PAGES_MAX; pages++) {
+        Sotto__Chat__V1__SyncReply *page = NULL;
+        status = fetch_page(client, live, &page);
+        if (status)
+            break;
+        more = page->more;
+        status = take_page(client, &inbox, page);
+        /* Invitations beyond one Ack's room come again with the next page. */
+        if (status == SOTTO_CLIENT_OK && inbox.welcome_count == INBOX_WELCOMES_MAX)
+            status = ack(client, &inbox);
+        if (status == SOTTO_CLIENT_OK && inbox.welcome_count == INBOX_WELCOMES_MAX)
+            inbox.welcome_count = 0;
+        pb_free(page);
+    }
+    return status ? status : after_news(client, &inbox);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static int
+take_entries(struct sotto_client *client, struct inbox *inbox, const struct buf *body)
+{
+    Sotto__Chat__V1__EntryEvent *event =
+        pb_unpack(&sotto__chat__v1__entry_event__descriptor, body->data, body->len);
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; event && status == SOTTO_CLIENT_OK && i < event->n_entries; i++)
+        status = inbox_entry(client, inbox, event->entries[i], true);
+    pb_free(event);
+    return status;
+}
+
+static int
+take_welcome(struct sotto_client *client, struct inbox *inbox, const struct buf *body)
+{
+    Sotto__Chat__V1__WelcomeEvent *event =
+        pb_unpack(&sotto__chat__v1__welcome_event__descriptor, body->data, body->len);
+    int status = SOTTO_CLIENT_OK;
+    if (event && event->welcome)
+        status = inbox_welcome(client, inbox, event->welcome);
+    pb_free(event);
+    return status;
+}
+
+static int
+take_event(struct sotto_client *client, struct inbox *inbox, const struct conn_event *event,
+           struct sync_news *news)
+{
+    if (!strcmp(event->type, "sotto.chat.v1.EntryEvent"))
+        return take_entries(client, inbox, &event->body);
+    if (!strcmp(event->type, "sotto.chat.v1.WelcomeEvent"))
+        return take_welcome(client, inbox, &event->body);
+    if (!strcmp(event->type, "sotto.keyx.v1.KeyPackagesLow"))
+        inbox->joined = true; /* the same cure: refill */
+    else if (!strcmp(event->type, "sotto.keyx.v1.DeviceAdded"))
+        news->device_added = true;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *news_out)
+{
+    struct inbox inbox = {0};
+    struct conn_event event = {{0}, {0}};
+    *news_out = (struct sync_news){0};
+    int got = conn_next_event(client->conn, deadline_ms, &event, &client->error);
+    if (got < 0)
+        return got;
+    int status = SOTTO_CLIENT_OK;
+    if (got == 1) {
+        news_out->any = true;
+        status = inbox_begin(client, &inbox);
+        for (int i = 0; status == SOTTO_CLIENT_OK && got == 1; i++) {
+            status = take_event(client, &inbox, &event, news_out);
+            conn_event_fini(&event);
+            if (status == SOTTO_CLIENT_OK && i < EVENT_BATCH)
+                got = conn_queued_event(client->conn, &event);
+            else
+                got = 0;
+        }
+        /* inbox_begin itself may have failed. */
+        if (inbox.open)
+            status = inbox_end(client, &inbox, status);
+        conn_event_fini(&event);
+    }
+    if (status == SOTTO_CLIENT_OK && (conn_take_events_lost(client->conn) || inbox.gap)) {
+        news_out->any = true;
+        status = sync_run(client, true);
+    }
+    if (status == SOTTO_CLIENT_OK && (inbox.welcome_count || inbox.roster_changed || inbox.joined))
+        status = after_news(client, &inbox);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the logs of our chats. What comes as the answer of Sync and what comes as an event goes through the
+ * same two functions, one for an entry and one for an invitation; a batch of them is one transaction of
+ * the profile. An entry at or below the chat's cursor is skipped, which makes at-least-once delivery exactly once.
+ */
+#ifndef CLIENT_SYNC_H
+#define CLIENT_SYNC_H
+
+#include "store.h"
+
+#include "chat.pb-c.h"
+
+/* Catches up with every chat, then acknowledges, learns names and refills KeyPackages if a chat was joined. live:
+ * subscribes the connection as well. */
+int sync_run(struct sotto_client *client, bool live);
+
+/* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one batch. A gap makes it
+ * catch up by itself. */
+struct sync_news {
+    bool any;          /* something was processed */
+    bool device_added; /* our user has a new device */
+};
+int sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *news_out);
+
+/* Tells the server how far this device has read; does nothing when it knows. */
+int sync_ack(struct sotto_client *client);
+
+/* Records that our message was accepted: from the outbox into the archive. Inside a transaction. */
+int sync_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,
+                     uint64_t epoch, int64_t ts_ms);
+
+#endif
