@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module chat: the MLS delivery service (RFC 9750). Groups, their logs, who is in them, who gets what.
+ *
+ * Answers the methods of sotto.chat.v1.ChatService; publishes chat.message.accepted.v1 and chat.commit.accepted.v1;
+ * asks keyx.device.check.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
+ * part of what it stores (group, epoch, sender, adds and removes) and cannot read the rest. Keys belong to keyx,
+ * accounts and logins to auth.
+ *
+ * The roster is what the accepted commits say: no request names a member. See chat_roster.h for what is in memory
+ * and chat_writer.h for what the writer thread remembers.
+ */
+#include "chat.h"
+
+#include <stdlib.h>
+
+#include "chat.migrations.h"
+#include "chat_roster.h"
+#include "chat_writer.h"
+
+#define DEADLINE_MS 10000
+#define BUNDLE_DEADLINE_MS 60000
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+void
+chat_work_begin(struct delivery *ds)
+{
+    ds->open_work++;
+}
+
+void
+chat_work_end(struct delivery *ds)
+{
+    sotto_done_fn *done = ds->stop_done;
+
+    ds->open_work--;
+    if (ds->open_work == 0 && done != NULL) {
+        ds->stop_done = NULL;
+        done(ds->stop_arg);
+    }
+}
+
+static void
+chat_fini(void *state)
+{
+    struct delivery *ds = state;
+
+    if (ds == NULL)
+        return;
+    roster_fini(ds);
+    free(ds->held);
+    free(ds->marks);
+    free(ds);
+}
+
+static int
+chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out,
+          struct sotto_err *err)
+{
+    struct delivery *ds = calloc(1, sizeof(*ds));
+
+    (void)conf;
+    if (ds == NULL)
+        return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
+    ds->host = host;
+    ds->mark_round = 1;
+    roster_init(ds);
+    ds->mls = mls_provider_default();
+    ds->held = calloc(CHAT_HELD_MAX, sizeof(*ds->held));
+    ds->marks = calloc(1, sizeof(*ds->marks) + CHAT_MARKS_MAX * sizeof(ds->marks->marks[0]));
+    if (ds->mls == NULL || ds->held == NULL || ds->marks == NULL) {
+        chat_fini(ds);
+        return sotto_err_set(err, SOTTO_ENOMEM, "libsodium does not start, or out of memory");
+    }
+    *state_out = ds;
+    return SOTTO_OK;
+}
+
+static int
+chat_start(void *state, struct sotto_err *err)
+{
+    struct delivery *ds = state;
+
+    ds->ack_timer = ds->host->timer->start(ds->host, CHAT_ACK_EVERY_MS, CHAT_ACK_EVERY_MS,
+                                           chat_on_ack_timer, NULL);
+    if (ds->ack_timer == NULL || chat_load(ds) != SOTTO_OK)
+        return sotto_err_set(err, SOTTO_ENOMEM, "the chats cannot be loaded: the store refuses");
+    return SOTTO_OK;
+}
+
+static void
+chat_quiesce(void *state)
+{
+    struct delivery *ds = state;
+
+    ds->host->timer->stop(ds->ack_timer);
+    ds->ack_timer = NULL;
+    chat_load_give_up(ds);
+    chat_flush_marks(ds);
+}
+
+static void
+chat_stop(void *state, sotto_done_fn *done, void *arg)
+{
+    struct delivery *ds = state;
+
+    if (ds->open_work == 0) {
+        done(arg);
+        return;
+    }
+    ds->stop_done = done;
+    ds->stop_arg = arg;
+}
+
+static int
+chat_health(void *state, struct sotto_err *err)
+{
+    const struct delivery *ds = state;
+
+    if (ds->load_error != SOTTO_OK)
+        return sotto_err_set(err, ds->load_error, "the chats could not be loaded");
+    return SOTTO_OK;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+#define CHAT_ROW(handler, limit, bytes, deadline)                                 \
+    .level = SOTTO_LEVEL_SESSION, .rate = (limit), .flags = SOTTO_RPC_IDEMPOTENT, \
+    .max_bytes = (bytes), .deadline_ms = (deadline), .fn = (handler)
+
+#define CHAT_RPC_Create \
+    CHAT_ROW(chat_on_create, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
+#define CHAT_RPC_Commit \
+    CHAT_ROW(chat_on_commit, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
+#define CHAT_RPC_Send \
+    CHAT_ROW(chat_on_send, SOTTO_RATE_SEND, CHAT_MESSAGE_BYTES_MAX + 64, DEADLINE_MS)
+#define CHAT_RPC_Sync CHAT_ROW(chat_on_sync, SOTTO_RATE_GENERAL, 256 * 1024, DEADLINE_MS)
+#define CHAT_RPC_Ack CHAT_ROW(chat_on_ack, SOTTO_RATE_SEND, 256 * 1024, DEADLINE_MS)
+#define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
+#define CHAT_RPC_ListMembers CHAT_ROW(chat_on_list_members, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
+#define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
+#include "chat.rpc.h"
+
+static const struct sotto_dep_row deps[] = {
+    {.kind = SOTTO_DEP_REQUIRES, .what = "keyx/1"},
+};
+
+static const ProtobufCMessageDescriptor *const events[] = {
+    &sotto__chat__v1__entry_event__descriptor,
+    &sotto__chat__v1__welcome_event__descriptor,
+};
+
+static const struct sotto_topic_row topics[] = {
+    {.name = "chat.message.accepted.v1",
+     .message = "sotto.chat.v1.Accepted",
+     .doc = "An application message is in the log; key: the chat id."},
+    {.name = "chat.commit.accepted.v1",
+     .message = "sotto.chat.v1.Accepted",
+     .doc = "A commit is in the log and the roster follows it; key: the chat id."},
+};
+
+static const struct sotto_hook_point_row hook_points[] = {
+    {.name = "chat.message.send.v1",
+     .message = "sotto.chat.v1.Accepted",
+     .doc = "May this message be written? seq and ts_ms are 0; the content is not readable."},
+};
+
+static const struct sotto_metric_row metrics[] = {
+    [CHAT_METRIC_MESSAGES] = {.name = "messages_total",
+                              .type = SOTTO_METRIC_COUNTER,
+                              .help = "Application messages accepted"},
+    [CHAT_METRIC_REPEATS] = {.name = "repeats_total",
+                             .type = SOTTO_METRIC_COUNTER,
+                             .help = "Repeats answered like the first"},
+    [CHAT_METRIC_COMMITS] = {.name = "commits_total",
+                             .type = SOTTO_METRIC_COUNTER,
+                             .help = "Commits accepted"},
+    [CHAT_METRIC_STALE] = {.name = "stale_total",
+                           .type = SOTTO_METRIC_COUNTER,
+                           .help = "Messages and commits of another epoch than the chat's"},
+    [CHAT_METRIC_CHATS] = {.name = "chats", .type = SOTTO_METRIC_GAUGE, .help = "Chats in memory"},
+};
+
+static const struct sotto_module module = {
+    SOTTO_MODULE_HEAD,
+    .name = "chat",
+    .version = "0.1.0",
+    .summary = "The MLS delivery service: chats, their logs and members, delivery",
+    .license = "MIT",
+    .deps = SOTTO_TABLE(deps),
+    .rpcs = SOTTO_TABLE(chat_rpcs),
+    .events = SOTTO_TABLE(events),
+    .topics = SOTTO_TABLE(topics),
+    .hook_points = SOTTO_TABLE(hook_points),
+    .migrations = SOTTO_TABLE(chat_migrations),
+    .statements = SOTTO_TABLE(chat_statements),
+    .metrics = SOTTO_TABLE(metrics),
+    .writer = &chat_writer,
+    .schema = CHAT_SCHEMA,
+    .init = chat_init,
+    .start = chat_start,
+    .quiesce = chat_quiesce,
+    .stop = chat_stop,
+    .fini = chat_fini,
+    .health = chat_health,
+};
+
+SOTTO_MODULE(module)

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the chat module share.
+ *
+ * On the logic thread there is struct delivery, the module's state, with the roster of every chat in memory
+ * (chat_roster.h). On the writer thread there is the cache of heads and windows (chat_writer.h). They never
+ * touch each other: a transaction gets copies in its argument, and its done function brings the result back.
+ */
+#ifndef CHAT_H
+#define CHAT_H
+
+#include <string.h>
+
+#include "chat.pb-c.h"
+#include "chat_map.h"
+#include "mls/mls.h"
+#include "sotto/module.h"
+
+#define CHAT_ID_BYTES SOTTO_ID_BYTES
+#define CHAT_MESSAGE_BYTES_MAX 65536 /* MLSMessage of an application message */
+#define CHAT_BUNDLE_BYTES_MAX (16u * 1024 * 1024)
+#define CHAT_SEATS_MAX 5000   /* devices in a chat, and chats of a device */
+#define CHAT_ADDS_MAX 200     /* a commit */
+#define CHAT_REMOVES_MAX 200  /* a commit */
+#define CHAT_CURSORS_MAX 5000 /* a request */
+#define CHAT_PAGE_BYTES 65536 /* of a Sync */
+#define CHAT_SEQ_MAX UINT32_MAX
+#define CHAT_ACK_EVERY_MS 5000
+#define CHAT_MARKS_MAX 16384 /* read cursors that wait to be written */
+#define CHAT_HELD_MAX 1024   /* requests that wait for the rosters at start */
+
+enum chat_metric {
+    CHAT_METRIC_MESSAGES = 0,
+    CHAT_METRIC_REPEATS,
+    CHAT_METRIC_COMMITS,
+    CHAT_METRIC_STALE,
+    CHAT_METRIC_CHATS,
+};
+
+/* A read cursor to be written: device and chat by number. */
+struct chat_mark {
+    uint32_t device;
+    uint32_t chat;
+    uint32_t seq;
+};
+
+struct chat_marks {
+    size_t count;
+    struct chat_mark marks[]; /* CHAT_MARKS_MAX */
+};
+
+/* A request that came before the rosters were read. */
+struct chat_held {
+    struct sotto_req *req;
+    const ProtobufCMessage *in;
+    sotto_rpc_fn *fn;
+};
+
+/* The module's state: the delivery service. */
+struct delivery {
+    struct sotto_host *host;
+    const struct mls_provider *mls;
+
+    struct chat_map chats;   /* struct chat by id */
+    struct chat_map devices; /* struct chat_device by user and device id */
+    struct chat_map persons; /* struct chat_person by user id */
+    uint64_t serial;         /* for marking what a walk has seen */
+
+    bool is_ready; /* the rosters are in memory */
+    int load_error;
+    struct chat_held *held;
+    size_t held_count;
+
+    struct chat_marks *marks;
+    uint64_t mark_round; /* grows when the marks are handed to the writer */
+    struct sotto_timer *ack_timer;
+
+    sotto_done_fn *stop_done; /* set while stop waits for open work */
+    void *stop_arg;
+    size_t open_work; /* reads and writes in flight that belong to no request */
+};
+
+/* ---- chat_store.c -------------------------------------------------------------------------------- */
+
+enum chat_stmt {
+    CHAT_DEVICE_FIND = 0,
+    CHAT_DEVICE_ADD,
+    CHAT_DEVICE_TOP,
+    CHAT_DEVICE_PAGE,
+    CHAT_CHAT_FIND,
+    CHAT_CHAT_ADD,
+    CHAT_CHAT_SET_EPOCH,
+    CHAT_CHAT_EPOCH,
+    CHAT_CHAT_TOP,
+    CHAT_CHAT_PAGE,
+    CHAT_PAIR_FIND,
+    CHAT_PAIR_ADD,
+    CHAT_MEMBER_ADD,
+    CHAT_MEMBER_REMOVE,
+    CHAT_MEMBER_SET_ROLE,
+    CHAT_MEMBER_LIST,
+    CHAT_SEAT_TAKE,
+    CHAT_SEAT_LEAVE,
+    CHAT_SEAT_SET_READ,
+    CHAT_SEAT_GET,
+    CHAT_SEAT_LIST,
+    CHAT_SEAT_LEFT,
+    CHAT_LOG_ADD,
+    CHAT_LOG_LAST,
+    CHAT_LOG_GET,
+    CHAT_LOG_PAGE,
+    CHAT_WINDOW_GET,
+    CHAT_WINDOW_SET,
+    CHAT_GROUP_INFO_SET,
+    CHAT_WELCOME_ADD,
+    CHAT_WELCOME_SWEEP,
+    CHAT_INVITATION_ADD,
+    CHAT_INVITATION_REMOVE,
+    CHAT_INVITATION_LIST,
+    CHAT_STMT_COUNT,
+};
+extern const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT];
+
+static inline int64_t
+chat_log_id(uint32_t chat, uint32_t seq)
+{
+    return (int64_t)chat << 32 | seq;
+}
+
+/* Copies bytes into the transaction's memory; data NULL when that is used up. */
+ProtobufCBinaryData chat_copy(struct sotto_tx *, struct sotto_view view);
+
+/* Puts an id into a fixed array; false when the column has another length. */
+bool chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES]);
+
+/* ---- answers --------------------------------------------------------------------------------------- */
+
+/* The one answer for chats that are absent and those that are not the caller's. */
+void chat_fail_absent(struct sotto_req *);
+/* aborted, with the chat's epoch. */
+void chat_fail_stale(struct delivery *, struct sotto_req *, uint64_t epoch);
+/* A failed store operation: text if there is one, else a sentence for the error. */
+void chat_fail(struct sotto_req *, int status, const char *text);
+
+static inline ProtobufCBinaryData
+chat_bytes(const void *data, size_t size)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
+}
+
+static inline struct mls_bytes
+chat_mls(ProtobufCBinaryData bytes)
+{
+    return (struct mls_bytes){.data = bytes.data, .len = bytes.len};
+}
+
+/* ---- chat_load.c ------------------------------------------------------------------------------------ */
+
+/* Begins to read the rosters. */
+int chat_load(struct delivery *);
+/* Refuses what still waits for them. */
+void chat_load_give_up(struct delivery *);
+/* True when the request may run now; otherwise it is kept (or refused) and the caller returns. */
+bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage *in,
+                   sotto_rpc_fn *fn);
+
+/* ---- handlers ----------------------------------------------------------------------------------------- */
+
+sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
+sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role;
+sotto_timer_fn chat_on_ack_timer;
+
+/* Hands the waiting read cursors to the writer. */
+void chat_flush_marks(struct delivery *);
+
+/* Counts work that belongs to no request; the last one to end lets stop finish. */
+void chat_work_begin(struct delivery *);
+void chat_work_end(struct delivery *);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commit, and the rows that a commit writes (Create writes them too).
+ *
+ * One transaction: the epoch is compared and set, the commit becomes the next entry of the log, the GroupInfo is
+ * replaced, seats are left and taken, and the Welcome waits for those who were added. Either all of it is there or
+ * nothing is; RFC 9750 asks for that coupling of Commit and Welcome.
+ */
+#include "chat_step.h"
+#include "chat_writer.h"
+
+/* ---- rows --------------------------------------------------------------------------------------------------- */
+
+static int
+write_log(struct sotto_tx *tx, const struct chat_step *step)
+{
+    const ProtobufCBinaryData *commit = &step->plan.bundle->commit;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
+
+    sotto_bind_int(stmt, 1, chat_log_id(step->num, step->seq));
+    sotto_bind_int(stmt, 2, step->num);
+    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT);
+    sotto_bind_int(stmt, 4, (int64_t)step->plan.epoch);
+    sotto_bind_int(stmt, 5, step->device);
+    sotto_bind_int(stmt, 6, step->ts_ms);
+    sotto_bind_int(stmt, 7, 0);
+    sotto_bind_blob(stmt, 8, commit->data, commit->len);
+    return sotto_step(stmt);
+}
+
+static int
+write_group_info(struct sotto_tx *tx, const struct chat_step *step)
+{
+    const ProtobufCBinaryData *group_info = &step->plan.bundle->group_info;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_GROUP_INFO_SET);
+
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_int(stmt, 2, (int64_t)step->plan.epoch + 1);
+    sotto_bind_blob(stmt, 3, group_info->data, group_info->len);
+    return sotto_step(stmt);
+}
+
+static int
+write_remove(struct sotto_tx *tx, const struct chat_step *step, const struct chat_remove *remove)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_SEAT_LEAVE);
+    int rc;
+
+    sotto_bind_int(stmt, 1, step->seq);
+    sotto_bind_int(stmt, 2, remove->num);
+    sotto_bind_int(stmt, 3, step->num);
+    rc = sotto_step(stmt);
+    if (rc < 0 || !remove->is_last)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_MEMBER_REMOVE);
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_blob(stmt, 2, remove->user, CHAT_ID_BYTES);
+    return sotto_step(stmt);
+}
+
+static int
+write_invitation(struct sotto_tx *tx, const struct chat_step *step, const struct chat_add *add)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_INVITATION_ADD);
+
+    sotto_bind_int(stmt, 1, add->num);
+    sotto_bind_int(stmt, 2, step->num);
+    sotto_bind_int(stmt, 3, step->seq);
+    return sotto_step(stmt);
+}
+
+static int
+write_add(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *add)
+{
+    struct sotto_stmt *stmt;
+    int rc = writer_device(tx, add->user, add->device, &add->num);
+
+    if (rc != SOTTO_OK)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_MEMBER_ADD);
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_blob(stmt, 2, add->user, CHAT_ID_BYTES);
+    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ROLE__ROLE_MEMBER);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+
+    stmt = sotto_stmt(tx, CHAT_SEAT_TAKE);
+    sotto_bind_int(stmt, 1, add->num);
+    sotto_bind_int(stmt, 2, step->num);
+    sotto_bind_int(stmt, 3, add->leaf);
+    sotto_bind_int(stmt, 4, step->seq);
+    sotto_bind_int(stmt, 5, step->seq);
+    rc = sotto_step(stmt);
+    return rc < 0 ? rc : write_invitation(tx, step, add);
+}
+
+static int
+write_welcome(struct sotto_tx *tx, const struct chat_step *step)
+{
+    const ProtobufCBinaryData *welcome = &step->plan.bundle->welcome;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_WELCOME_ADD);
+
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_int(stmt, 2, step->seq);
+    sotto_bind_int(stmt, 3, (int64_t)step->plan.epoch + 1);
+    sotto_bind_int(stmt, 4, step->device);
+    sotto_bind_blob(stmt, 5, welcome->data, welcome->len);
+    return sotto_step(stmt);
+}
+
+int
+step_write(struct sotto_tx *tx, struct chat_step *step)
+{
+    struct chat_plan *plan = &step->plan;
+    int rc = write_log(tx, step);
+
+    if (rc >= 0)
+        rc = write_group_info(tx, step);
+    for (size_t i = 0; i < plan->remove_count && rc >= 0; i++)
+        rc = write_remove(tx, step, &plan->removes[i]);
+    if (rc >= 0 && plan->add_count > 0)
+        rc = write_welcome(tx, step);
+    for (size_t i = 0; i < plan->add_count && rc >= 0; i++)
+        rc = write_add(tx, step, &plan->adds[i]);
+    return rc < 0 ? rc : SOTTO_OK;
+}
+
+/* ---- Commit ------------------------------------------------------------------------------------------------- */
+
+int
+chat_commit_tx(struct sotto_tx *tx, void *arg)
+{
+    struct chat_step *step = *(struct chat_step **)arg;
+    struct sotto_stmt *stmt;
+    struct chat_head *head;
+    int rc = writer_head(tx, step->num, &head);
+
+    if (rc != SOTTO_OK)
+        return rc;
+    step->epoch = head->epoch;
+    if (head->epoch != step->plan.epoch)
+        return SOTTO_EABORTED;
+    if (head->seq == CHAT_SEQ_MAX) {
+        step->text = "the chat's log is full";
+        return SOTTO_EEXHAUSTED;
+    }
+    step->seq = head->seq + 1;
+    step->ts_ms = tx->api->now_ms(tx);
+
+    stmt = sotto_stmt(tx, CHAT_CHAT_SET_EPOCH);
+    sotto_bind_int(stmt, 1, (int64_t)step->plan.epoch + 1);
+    sotto_bind_int(stmt, 2, step->num);
+    rc = sotto_step(stmt);
+    if (rc >= 0)
+        rc = step_write(tx, step);
+    if (rc < 0)
+        return rc;
+    head->epoch++;
+    head->seq++;
+    return SOTTO_OK;
+}
+
+void
+chat_on_commit(void *state, struct sotto_req *req, const ProtobufCMessage *in)
+{
+    struct delivery *ds = state;
+    const Sotto__Chat__V1__CommitRequest *request = (const void *)in;
+    const struct chat_seat *seat;
+    struct chat_step step = {.ds = ds, .req = req};
+
+    if (!chat_is_ready(ds, req, in, chat_on_commit))
+        return;
+    seat = roster_caller_seat(ds, req->caller, request->chat_id);
+    if (seat == NULL) {
+        chat_fail_absent(req);
+        return;
+    }
+    if (request->bundle == NULL) {
+        sotto_fail(req, SOTTO_EINVALID, "the bundle is missing");
+        return;
+    }
+    step.chat = seat->chat;
+    step.num = seat->chat->num;
+    step.device = seat->device->num;
+    step_start(&step, request->bundle, request->chat_id, seat->chat->suite);
+}

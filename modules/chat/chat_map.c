@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Open addressing with linear probing, at most half full. Objects are never taken out one by one. */
+#include "chat_map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "sotto/error.h"
+
+#define CAPACITY_MIN 64
+
+void
+chat_map_init(struct chat_map *map, size_t key_size)
+{
+    *map = (struct chat_map){.key_size = key_size};
+    randombytes_buf(map->hash_key, sizeof(map->hash_key));
+}
+
+void
+chat_map_fini(struct chat_map *map)
+{
+    free(map->slots);
+    map->slots = NULL;
+    map->capacity = map->count = 0;
+}
+
+/* The slot of the key, or the free one where it belongs. The table has a free slot. */
+static void **
+find_slot(const struct chat_map *map, const void *key)
+{
+    uint64_t hash;
+
+    crypto_shorthash((unsigned char *)&hash, key, map->key_size, map->hash_key);
+    for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1))
+        if (map->slots[i] == NULL || memcmp(map->slots[i], key, map->key_size) == 0)
+            return &map->slots[i];
+}
+
+void *
+chat_map_find(const struct chat_map *map, const void *key)
+{
+    return map->count > 0 ? *find_slot(map, key) : NULL;
+}
+
+static int
+grow(struct chat_map *map)
+{
+    struct chat_map old = *map;
+    const size_t capacity = old.capacity > 0 ? 2 * old.capacity : CAPACITY_MIN;
+    void **slots = calloc(capacity, sizeof(*slots));
+
+    if (slots == NULL)
+        return SOTTO_ENOMEM;
+    map->slots = slots;
+    map->capacity = capacity;
+    for (size_t i = 0; i < old.capacity; i++)
+        if (old.slots[i] != NULL)
+            *find_slot(map, old.slots[i]) = old.slots[i];
+    free(old.slots);
+    return SOTTO_OK;
+}
+
+int
+chat_map_add(struct chat_map *map, void *object)
+{
+    if (2 * (map->count + 1) > map->capacity && grow(map) != SOTTO_OK)
+        return SOTTO_ENOMEM;
+    *find_slot(map, object) = object;
+    map->count++;
+    return SOTTO_OK;
+}
+
+void *
+chat_map_next(const struct chat_map *map, size_t *cursor)
+{
+    while (*cursor < map->capacity) {
+        void *object = map->slots[(*cursor)++];
+
+        if (object != NULL)
+            return object;
+    }
+    return NULL;
+}
+
+void
+chat_map_clear(struct chat_map *map)
+{
+    if (map->slots != NULL)
+        memset(map->slots, 0, map->capacity * sizeof(*map->slots));
+    map->count = 0;
+}

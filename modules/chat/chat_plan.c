@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a bundle. Runs in the job pool: a commit that adds 200 devices carries 200 certificates to verify.
+ *
+ * The server sees a commit as an outsider: it can read a PublicMessage, but membership and confirmation tags need
+ * secrets of the group. So it takes from it what it enforces (who comes, who goes) and checks that the three parts
+ * tell the same story: the Welcome is for exactly the KeyPackages that the commit adds, the GroupInfo is of the epoch
+ * to which it leads.
+ */
+#include "chat_plan.h"
+
+static int
+refuse(struct chat_plan *plan, int error, const char *text)
+{
+    plan->text = text;
+    return error;
+}
+
+static bool
+is_chat(const struct chat_plan *plan, struct mls_bytes group_id)
+{
+    return group_id.len == CHAT_ID_BYTES &&
+           memcmp(group_id.data, plan->chat_id.data, CHAT_ID_BYTES) == 0;
+}
+
+/* The certificate in a credential must vouch for the credential's key. */
+static int
+read_credential(struct chat_plan *plan, const struct mls_credential_view *credential,
+                struct verify_cert *cert_out)
+{
+    if (credential->signature_key.len != VERIFY_KEY_BYTES ||
+        verify_cert_parse(credential->identity.data, credential->identity.len, cert_out) !=
+            VERIFY_OK)
+        return refuse(plan, SOTTO_EINVALID, "a credential is not a device certificate");
+    if (verify_cert_check(cert_out, credential->signature_key.data) != VERIFY_OK)
+        return refuse(plan, SOTTO_EINVALID, "a device certificate does not vouch for its key");
+    return SOTTO_OK;
+}
+
+static int
+read_add(struct chat_plan *plan, const struct mls_proposal_view *proposal)
+{
+    struct chat_add *add = &plan->adds[plan->add_count];
+    struct verify_cert cert;
+    int rc;
+
+    if (plan->add_count == CHAT_ADDS_MAX)
+        return refuse(plan, SOTTO_EINVALID, "a commit adds at most 200 devices");
+    if (proposal->suite != plan->suite)
+        return refuse(plan, SOTTO_EINVALID, "an added KeyPackage is of another cipher suite");
+    rc = read_credential(plan, &proposal->credential, &cert);
+    if (rc != SOTTO_OK)
+        return rc;
+
+    for (size_t i = 0; i < plan->add_count; i++)
+        if (memcmp(plan->adds[i].user, cert.user_id, CHAT_ID_BYTES) == 0 &&
+            memcmp(plan->adds[i].device, cert.device_id, CHAT_ID_BYTES) == 0)
+            return refuse(plan, SOTTO_EINVALID, "a commit adds a device twice");
+    memcpy(add->user, cert.user_id, CHAT_ID_BYTES);
+    memcpy(add->device, cert.device_id, CHAT_ID_BYTES);
+    memcpy(add->signature_key, proposal->credential.signature_key.data, VERIFY_KEY_BYTES);
+    memcpy(add->ref, proposal->key_package_ref, MLS_REF_BYTES);
+    plan->add_count++;
+    return SOTTO_OK;
+}
+
+static int
+read_remove(struct chat_plan *plan, const struct mls_proposal_view *proposal)
+{
+    if (plan->remove_count == CHAT_REMOVES_MAX)
+        return refuse(plan, SOTTO_EINVALID, "a commit removes at most 200 devices");
+    for (size_t i = 0; i < plan->remove_count; i++)
+        if (plan->removes[i].leaf == proposal->leaf)
+            return refuse(plan, SOTTO_EINVALID, "a commit removes a device twice");
+    plan->removes[plan->remove_count++].leaf = proposal->leaf;
+    return SOTTO_OK;
+}
+
+static int
+read_entry(struct chat_plan *plan, const struct mls_commit_entry *entry)
+{
+    if (entry->by_reference)
+        return refuse(plan, SOTTO_EPRECONDITION, "the commit names a proposal that is not stored");
+    switch (entry->proposal.type) {
+    case MLS_PROPOSAL_ADD: return read_add(plan, &entry->proposal);
+    case MLS_PROPOSAL_REMOVE: return read_remove(plan, &entry->proposal);
+    case MLS_PROPOSAL_PSK:
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: return SOTTO_OK; /* the roster stays as it is */
+    default:
+        return refuse(plan, SOTTO_EINVALID,
+                      "the commit has a proposal of a type that chats do not use");
+    }
+}
+
+/* A path renews the committer's leaf, which must stay the same device's. */
+static int
+read_path(struct chat_plan *plan, const struct mls_commit_view *view)
+{
+    struct verify_cert cert;
+    int rc;
+
+    plan->has_path = view->has_path;
+    if (!view->has_path)
+        return SOTTO_OK;
+    rc = read_credential(plan, &view->path_credential, &cert);
+    if (rc != SOTTO_OK)
+        return rc;
+    if (memcmp(cert.user_id, plan->user, CHAT_ID_BYTES) != 0 ||
+        memcmp(cert.device_id, plan->device, CHAT_ID_BYTES) != 0)
+        return refuse(plan, SOTTO_EINVALID, "the commit's path is of another device");
+    memcpy(plan->path_key, view->path_credential.signature_key.data, VERIFY_KEY_BYTES);
+    return SOTTO_OK;
+}
+
+static int
+read_commit(struct chat_plan *plan)
+{
+    struct mls_commit_view view;
+    struct mls_commit_entry entry;
+    size_t offset = 0;
+    int more, rc;
+
+    if (mls_commit_view(chat_mls(plan->bundle->commit), &view) != MLS_OK ||
+        view.info.wire_format != MLS_WIRE_PUBLIC_MESSAGE ||
+        view.info.content_type != MLS_CONTENT_COMMIT)
+        return refuse(plan, SOTTO_EINVALID, "the commit is not an MLS commit in a PublicMessage");
+    if (!is_chat(plan, view.info.group_id))
+        return refuse(plan, SOTTO_EINVALID, "the commit is of another group");
+    if (view.info.sender_type != MLS_SENDER_MEMBER)
+        return refuse(plan, SOTTO_EINVALID, "the commit is not made by a member");
+
+    plan->epoch = view.info.epoch;
+    plan->sender = view.info.sender;
+    rc = read_path(plan, &view);
+    if (rc != SOTTO_OK)
+        return rc;
+    while ((more = mls_commit_next(plan->mls, &view, &offset, &entry)) == 1) {
+        rc = read_entry(plan, &entry);
+        if (rc != SOTTO_OK)
+            return rc;
+    }
+    if (more < 0)
+        return refuse(plan, SOTTO_EINVALID, "a proposal in the commit is malformed");
+    return SOTTO_OK;
+}
+
+/* Marks the add that a Welcome's secret is for; false: there is none, or it has one already. */
+static bool
+take_add(struct chat_plan *plan, const uint8_t ref[MLS_REF_BYTES])
+{
+    for (size_t i = 0; i < plan->add_count; i++) {
+        struct chat_add *add = &plan->adds[i];
+
+        if (!add->is_welcome && memcmp(add->ref, ref, MLS_REF_BYTES) == 0) {
+            add->is_welcome = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+read_welcome(struct chat_plan *plan)
+{
+    struct mls_welcome_view view;
+    uint8_t ref[MLS_REF_BYTES];
+    size_t offset = 0, count = 0;
+    int more;
+
+    if (plan->add_count == 0 && plan->bundle->welcome.len == 0)
+        return SOTTO_OK;
+    if (plan->add_count == 0)
+        return refuse(plan, SOTTO_EINVALID, "there is a Welcome, but nobody is added");
+    if (mls_welcome_view(chat_mls(plan->bundle->welcome), &view) != MLS_OK)
+        return refuse(plan, SOTTO_EINVALID, "the Welcome is missing or malformed");
+    if (view.suite != plan->suite)
+        return refuse(plan, SOTTO_EINVALID, "the Welcome is of another cipher suite");
+    while ((more = mls_welcome_next(&view, &offset, ref)) == 1) {
+        if (!take_add(plan, ref))
+            return refuse(plan, SOTTO_EINVALID, "the Welcome names a KeyPackage that is not added");
+        count++;
+    }
+    if (more < 0 || count != plan->add_count)
+        return refuse(plan, SOTTO_EINVALID, "the Welcome does not name every added KeyPackage");
+    return SOTTO_OK;
+}
+
+static int
+read_group_info(struct chat_plan *plan)
+{
+    struct mls_group_info_view view;
+
+    if (mls_group_info_view(chat_mls(plan->bundle->group_info), &view) != MLS_OK)
+        return refuse(plan, SOTTO_EINVALID, "the GroupInfo is missing or malformed");
+    if (!is_chat(plan, view.group_id) || view.epoch != plan->epoch + 1 ||
+        view.suite != plan->suite || view.signer != plan->sender)
+        return refuse(plan, SOTTO_EINVALID, "the GroupInfo is not the one of this commit");
+    if (view.has_ratchet_tree)
+        return refuse(plan, SOTTO_EINVALID, "the GroupInfo is uploaded without the ratchet tree");
+    return SOTTO_OK;
+}
+
+int
+plan_read(struct chat_plan *plan)
+{
+    int rc = read_commit(plan);
+
+    if (rc == SOTTO_OK)
+        rc = read_welcome(plan);
+    if (rc == SOTTO_OK)
+        rc = read_group_info(plan);
+    return rc;
+}

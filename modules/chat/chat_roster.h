@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is in which chat, as the logic thread knows it: what the accepted commits say and nothing else.
+ *
+ *     person --- devices --- seats --- chats        sessions hang on devices
+ *
+ * A seat is a device's place in a chat, one leaf of the group's tree. Chats, devices and persons live as long as
+ * the module; seats come and go with commits. Everything is rebuilt from the tables at start.
+ *
+ * What is durable must be known here, so functions that add end the process when memory is gone: a restart
+ * rebuilds the roster, whereas going on would enforce a wrong one.
+ */
+#ifndef CHAT_ROSTER_H
+#define CHAT_ROSTER_H
+
+#include "chat.h"
+
+#define CHAT_SESSIONS_MAX 8 /* live connections of one device; the oldest gives way */
+
+struct chat_seat;
+
+struct chat_person {
+    uint8_t id[CHAT_ID_BYTES]; /* first: the key */
+    struct chat_device **devices;
+    size_t device_count;
+};
+
+struct chat_device {
+    uint8_t user[CHAT_ID_BYTES]; /* first: the key is user and device id */
+    uint8_t id[CHAT_ID_BYTES];
+    uint32_t num; /* in the tables; 0: not there yet */
+    uint8_t session_count;
+    uint64_t sessions[CHAT_SESSIONS_MAX]; /* subscribed by Sync */
+    uint64_t events;                      /* entries and Welcomes for this device so far */
+    struct chat_seat **seats;
+    size_t seat_count, seat_capacity;
+};
+
+/* A user in one chat. */
+struct chat_user {
+    uint8_t id[CHAT_ID_BYTES];
+    Sotto__Chat__V1__Role role;
+    uint32_t seat_count;
+    size_t place; /* in the chat's users */
+};
+
+struct chat_seat {
+    struct chat *chat;
+    struct chat_device *device;
+    struct chat_user *user;
+    uint32_t leaf;
+    uint32_t since_seq; /* reads what comes after */
+    uint32_t read_seq;
+    uint64_t mark_round; /* when equal to the delivery's: mark is the place of its waiting mark */
+    size_t mark;
+    uint64_t seen; /* serial of the last walk that met it */
+};
+
+struct chat {
+    uint8_t id[CHAT_ID_BYTES]; /* first: the key */
+    uint32_t num;
+    Sotto__Chat__V1__ChatType type;
+    Sotto__Chat__V1__Mode mode;
+    uint16_t suite;
+    uint64_t epoch;
+    uint32_t seq;
+    int64_t last_ts_ms;
+    struct chat_seat **leaves; /* by leaf index; NULL: blank */
+    uint32_t leaf_capacity;
+    uint32_t seat_count;
+    struct chat_user **users;
+    size_t user_count, user_capacity;
+    uint64_t seen;
+};
+
+void roster_init(struct delivery *);
+void roster_fini(struct delivery *);
+
+struct chat *roster_chat(const struct delivery *, ProtobufCBinaryData chat_id);
+struct chat_device *roster_device(const struct delivery *, const uint8_t *user,
+                                  const uint8_t *device);
+/* Finds or makes. */
+struct chat_device *roster_device_need(struct delivery *, const uint8_t *user,
+                                       const uint8_t *device);
+struct chat_user *roster_user(const struct chat *, const uint8_t *user);
+/* The device's seat; NULL: it is not in the chat. device may be NULL. */
+struct chat_seat *roster_seat(const struct chat *, const struct chat_device *);
+/* The seat of the request's caller in the chat that it names; NULL also for an absent chat. */
+struct chat_seat *roster_caller_seat(const struct delivery *, const struct sotto_caller *,
+                                     ProtobufCBinaryData chat_id);
+
+/* A chat that is not in the table yet. */
+struct chat *roster_chat_create(const uint8_t *chat_id);
+void roster_chat_destroy(struct chat **);
+void roster_chat_publish(struct delivery *, struct chat *);
+/* The user as a member; role counts only when it is new. */
+struct chat_user *roster_user_need(struct chat *, const uint8_t *user, Sotto__Chat__V1__Role role);
+/* Takes a blank leaf for a device; the user must be a member. */
+struct chat_seat *roster_seat_take(struct chat *, uint32_t leaf, struct chat_device *,
+                                   uint32_t since_seq);
+/* Blanks a leaf; a user without seats is no member any more. */
+void roster_seat_leave(struct chat *, uint32_t leaf);
+
+/* Subscribes a connection of the device. */
+void roster_subscribe(struct chat_device *, uint64_t session);
+void roster_unsubscribe(struct chat_device *, uint64_t session);
+
+/* Counts an entry of this chat for every device in it, and lists the live sessions of all but one. The list is
+ * on the heap, the caller frees it; NULL when there is none. */
+uint64_t *roster_listeners(const struct chat *, const struct chat_device *except,
+                           size_t *count_out);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may do what with a commit, and which leaves it gives out.
+ *
+ *   add      any member, any registered device; in a direct chat only devices of its two users
+ *   remove   one's own devices: anyone; others: owner and admins, an admin not the owner; in a direct chat nobody
+ *
+ * Leaves follow RFC 9420 section 7.7 and 12.4.2: removes first, then each add takes the leftmost blank leaf, in
+ * the order of the commit. What section 7.8's truncation cuts off at the right edge is blank, and extending
+ * gives blanks again, so for leaf numbers "the smallest number that is free" says it all.
+ */
+#include "chat_plan.h"
+
+#include <stdlib.h>
+
+static int
+refuse(struct chat_plan *plan, int error, const char *text)
+{
+    plan->text = text;
+    return error;
+}
+
+static bool
+is_same_user(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, CHAT_ID_BYTES) == 0;
+}
+
+static const struct chat_remove *
+find_remove(const struct chat_plan *plan, uint32_t leaf)
+{
+    for (size_t i = 0; i < plan->remove_count; i++)
+        if (plan->removes[i].leaf == leaf)
+            return &plan->removes[i];
+    return NULL;
+}
+
+static int
+judge_remove(const struct chat *chat, const struct chat_user *committer, struct chat_plan *plan,
+             struct chat_remove *remove)
+{
+    const struct chat_seat *seat =
+        remove->leaf < chat->leaf_capacity ? chat->leaves[remove->leaf] : NULL;
+
+    if (seat == NULL)
+        return refuse(plan, SOTTO_EINVALID, "the commit removes a leaf on which nobody sits");
+    if (remove->leaf == plan->sender)
+        return refuse(plan, SOTTO_EINVALID, "a commit cannot remove its own sender");
+    remove->num = seat->device->num;
+    memcpy(remove->user, seat->user->id, CHAT_ID_BYTES);
+    if (seat->user == committer)
+        return SOTTO_OK;
+
+    if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT)
+        return refuse(plan, SOTTO_EPERM, "nobody can be removed from a direct chat");
+    if (committer->role == SOTTO__CHAT__V1__ROLE__ROLE_MEMBER)
+        return refuse(plan, SOTTO_EPERM, "only owner and admins remove others");
+    if (committer->role == SOTTO__CHAT__V1__ROLE__ROLE_ADMIN &&
+        seat->user->role == SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
+        return refuse(plan, SOTTO_EPERM, "an admin cannot remove the owner");
+    return SOTTO_OK;
+}
+
+static int
+judge_add(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan,
+          const struct chat_add *add)
+{
+    const struct chat_device *device = roster_device(ds, add->user, add->device);
+    const struct chat_seat *seat = roster_seat(chat, device);
+
+    if (seat != NULL && find_remove(plan, seat->leaf) == NULL)
+        return refuse(plan, SOTTO_EINVALID, "an added device is in the chat already");
+    if (device != NULL && device->seat_count >= CHAT_SEATS_MAX)
+        return refuse(plan, SOTTO_EEXHAUSTED, "an added device is in too many chats");
+    if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT &&
+        roster_user(chat, add->user) == NULL)
+        return refuse(plan, SOTTO_EPERM, "nobody else can join a direct chat");
+    return SOTTO_OK;
+}
+
+/* Leaves of the adds, in order. */
+static int
+give_leaves(const struct chat *chat, struct chat_plan *plan)
+{
+    uint32_t leaf = 0;
+
+    if (chat->seat_count - plan->remove_count + plan->add_count > CHAT_SEATS_MAX)
+        return refuse(plan, SOTTO_EEXHAUSTED, "a chat has at most 5000 devices");
+    for (size_t i = 0; i < plan->add_count; i++) {
+        while (leaf < chat->leaf_capacity && chat->leaves[leaf] != NULL &&
+               find_remove(plan, leaf) == NULL)
+            leaf++;
+        plan->adds[i].leaf = leaf++;
+    }
+    return SOTTO_OK;
+}
+
+/* Users who lose their last device and get no new one. */
+static void
+mark_last(const struct chat *chat, struct chat_plan *plan)
+{
+    for (size_t i = 0; i < plan->remove_count; i++) {
+        struct chat_remove *remove = &plan->removes[i];
+        uint32_t left = roster_user(chat, remove->user)->seat_count;
+
+        for (size_t j = 0; j < plan->remove_count; j++)
+            left -= is_same_user(plan->removes[j].user, remove->user);
+        for (size_t j = 0; j < plan->add_count; j++)
+            left += is_same_user(plan->adds[j].user, remove->user);
+        remove->is_last = left == 0;
+    }
+}
+
+int
+plan_judge(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan)
+{
+    const struct chat_seat *seat = roster_seat(chat, roster_device(ds, plan->user, plan->device));
+    int rc = SOTTO_OK;
+
+    if (seat == NULL)
+        return SOTTO_ENOTFOUND;
+    if (plan->epoch != chat->epoch)
+        return SOTTO_EABORTED;
+    if (plan->sender != seat->leaf)
+        return refuse(plan, SOTTO_EPERM, "the commit is signed as another member");
+
+    for (size_t i = 0; i < plan->remove_count && rc == SOTTO_OK; i++)
+        rc = judge_remove(chat, seat->user, plan, &plan->removes[i]);
+    for (size_t i = 0; i < plan->add_count && rc == SOTTO_OK; i++)
+        rc = judge_add(ds, chat, plan, &plan->adds[i]);
+    if (rc == SOTTO_OK)
+        rc = give_leaves(chat, plan);
+    if (rc == SOTTO_OK)
+        mark_last(chat, plan);
+    return rc;
+}
+
+/* The one user besides the creator. */
+static int
+find_other(struct chat_plan *plan, const uint8_t **other_out)
+{
+    const uint8_t *other = NULL;
+
+    for (size_t i = 0; i < plan->add_count; i++) {
+        const uint8_t *user = plan->adds[i].user;
+
+        if (is_same_user(user, plan->user))
+            continue;
+        if (other != NULL && !is_same_user(user, other))
+            return refuse(plan, SOTTO_EINVALID, "a direct chat has two users");
+        other = user;
+    }
+    if (other == NULL)
+        return refuse(plan, SOTTO_EINVALID,
+                      "the first commit of a direct chat adds the other user");
+    *other_out = other;
+    return SOTTO_OK;
+}
+
+int
+plan_judge_first(const struct delivery *ds, Sotto__Chat__V1__ChatType type, struct chat_plan *plan,
+                 const uint8_t **other_out)
+{
+    const struct chat_device *own = roster_device(ds, plan->user, plan->device);
+
+    if (plan->epoch != 0 || plan->sender != 0 || plan->remove_count > 0)
+        return refuse(plan, SOTTO_EINVALID,
+                      "the first commit is made by leaf 0 in epoch 0 and removes nobody");
+    if (own != NULL && own->seat_count >= CHAT_SEATS_MAX)
+        return refuse(plan, SOTTO_EEXHAUSTED, "the device is in too many chats");
+    for (size_t i = 0; i < plan->add_count; i++) {
+        struct chat_add *add = &plan->adds[i];
+        const struct chat_device *device = roster_device(ds, add->user, add->device);
+
+        if (is_same_user(add->user, plan->user) &&
+            memcmp(add->device, plan->device, CHAT_ID_BYTES) == 0)
+            return refuse(plan, SOTTO_EINVALID, "an added device is in the chat already");
+        if (device != NULL && device->seat_count >= CHAT_SEATS_MAX)
+            return refuse(plan, SOTTO_EEXHAUSTED, "an added device is in too many chats");
+        add->leaf = (uint32_t)i + 1;
+    }
+    return type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT ? find_other(plan, other_out)
+                                                                : SOTTO_OK;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Send: an application message, from the request to the members' screens.
+ *
+ * Logic thread: is the caller's device in the chat, is it an MLS application message of this group, does any hook
+ * object? Writer thread: was it sent before, is its epoch the chat's? Then one row. Logic thread again, after the
+ * commit reached the disk: the event to the live sessions of the other devices, then the answer.
+ *
+ * A repeat is found before the epoch is compared: the first try may have been accepted in an epoch that is over.
+ * The epoch must be the one in which the roster was looked at, too, or somebody who was just removed could slip
+ * a message in behind the commit.
+ */
+#include "chat_roster.h"
+#include "chat_writer.h"
+
+#include <stdlib.h>
+
+struct send_op {
+    struct delivery *ds;
+    struct sotto_req *req;
+    const Sotto__Chat__V1__SendRequest *in;
+    const char *text;
+    uint32_t chat;
+    uint32_t device;
+    uint64_t message_epoch;
+    uint64_t roster_epoch;
+    /* what the transaction found */
+    uint64_t epoch;
+    uint32_t seq;
+    int64_t ts_ms;
+    bool is_repeat;
+};
+
+/* ---- writer thread ------------------------------------------------------------------------------------- */
+
+static int
+answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer)
+{
+    struct sotto_stmt *stmt;
+    int rc;
+
+    if (answer.chat != op->chat) {
+        op->text = "client_msg_id was used for a message to another chat";
+        return SOTTO_EPRECONDITION;
+    }
+    stmt = sotto_stmt(tx, CHAT_LOG_GET);
+    sotto_bind_int(stmt, 1, chat_log_id(answer.chat, answer.seq));
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc < 0 ? rc : SOTTO_EDATALOSS;
+    op->seq = answer.seq;
+    op->ts_ms = sotto_col_int(stmt, 0);
+    op->is_repeat = true;
+    return SOTTO_OK;
+}
+
+static int
+append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct chat_window *window)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
+    int rc;
+
+    op->seq = head->seq + 1;
+    op->ts_ms = tx->api->now_ms(tx);
+    sotto_bind_int(stmt, 1, chat_log_id(op->chat, op->seq));
+    sotto_bind_int(stmt, 2, op->chat);
+    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION);
+    sotto_bind_int(stmt, 4, (int64_t)op->message_epoch);
+    sotto_bind_int(stmt, 5, op->device);
+    sotto_bind_int(stmt, 6, op->ts_ms);
+    sotto_bind_int(stmt, 7, (int64_t)op->in->client_msg_id);
+    sotto_bind_blob(stmt, 8, op->in->message.data, op->in->message.len);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+
+    head->seq = op->seq;
+    writer_window_note(tx, window, op->in->client_msg_id, (struct chat_answer){op->chat, op->seq});
+    return SOTTO_OK;
+}
+
+static int
+send_tx(struct sotto_tx *tx, void *arg)
+{
+    struct send_op *op = arg;
+    struct chat_window *window;
+    struct chat_head *head;
+    struct chat_answer answer;
+    int rc = writer_window(tx, op->device, &window);
+
+    if (rc != SOTTO_OK)
+        return rc;
+    switch (window_look(window, op->in->client_msg_id, &answer)) {
+    case WINDOW_OLD: op->text = "client_msg_id is more than 128 behind"; return SOTTO_EPRECONDITION;
+    case WINDOW_REPEAT: return answer_repeat(tx, op, answer);
+    case WINDOW_NEW: break;
+    }
+    rc = writer_head(tx, op->chat, &head);
+    if (rc != SOTTO_OK)
+        return rc;
+    op->epoch = head->epoch;
+    if (op->message_epoch != head->epoch || op->roster_epoch != head->epoch)
+        return SOTTO_EABORTED;
+    if (head->seq == CHAT_SEQ_MAX) {
+        op->text = "the chat's log is full";
+        return SOTTO_EEXHAUSTED;
+    }
+    return append(tx, op, head, window);
+}
+
+/* ---- logic thread, after the commit ------------------------------------------------------------------- */
+
+static void
+push(const struct send_op *op, const struct chat *chat)
+{
+    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
+    Sotto__Chat__V1__Entry *entries[] = {&entry};
+    Sotto__Chat__V1__EntryEvent event = SOTTO__CHAT__V1__ENTRY_EVENT__INIT;
+    const struct sotto_caller *caller = op->req->caller;
+    size_t count;
+    uint64_t *sessions =
+        roster_listeners(chat, roster_device(op->ds, caller->user, caller->device), &count);
+
+    if (count > 0) {
+        entry.chat_id = op->in->chat_id;
+        entry.seq = op->seq;
+        entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
+        entry.epoch = op->message_epoch;
+        entry.sender_user = chat_bytes(caller->user, CHAT_ID_BYTES);
+        entry.sender_device = chat_bytes(caller->device, CHAT_ID_BYTES);
+        entry.ts_ms = op->ts_ms;
+        entry.message = op->in->message;
+        entry.client_msg_id = op->in->client_msg_id;
+        event.n_entries = 1;
+        event.entries = entries;
+        op->ds->host->session->push(op->ds->host, sessions, count, &event.base);
+    }
+    free(sessions);
+}
+
+/* The payload of the topic and of the hook; out holds 128 bytes. */
+static struct sotto_view
+pack_accepted(const struct send_op *op, uint8_t out[128])
+{
+    Sotto__Chat__V1__Accepted accepted = SOTTO__CHAT__V1__ACCEPTED__INIT;
+
+    accepted.chat_id = op->in->chat_id;
+    accepted.seq = op->seq;
+    accepted.epoch = op->message_epoch;
+    accepted.sender_user = chat_bytes(op->req->caller->user, CHAT_ID_BYTES);
+    accepted.sender_device = chat_bytes(op->req->caller->device, CHAT_ID_BYTES);
+    accepted.size = (uint32_t)op->in->message.len;
+    accepted.ts_ms = op->ts_ms;
+    return (struct sotto_view){out, sotto__chat__v1__accepted__pack(&accepted, out)};
+}
+
+static void
+announce(const struct send_op *op)
+{
+    struct sotto_host *host = op->ds->host;
+    const struct sotto_view key = {op->in->chat_id.data, CHAT_ID_BYTES};
+    struct chat *chat = roster_chat(op->ds, op->in->chat_id);
+    uint8_t payload[128];
+
+    chat->seq = op->seq;
+    chat->last_ts_ms = op->ts_ms;
+    push(op, chat);
+    host->broker->publish(host, "chat.message.accepted.v1", key, pack_accepted(op, payload));
+}
+
+static void
+send_done(void *state, int status, void *arg)
+{
+    struct delivery *ds = state;
+    const struct send_op *op = arg;
+    Sotto__Chat__V1__SendReply reply = SOTTO__CHAT__V1__SEND_REPLY__INIT;
+
+    if (status == SOTTO_EABORTED) {
+        chat_fail_stale(ds, op->req, op->epoch);
+        return;
+    }
+    if (status != SOTTO_OK) {
+        chat_fail(op->req, status, op->text);
+        return;
+    }
+    ds->host->metric->add(ds->host, op->is_repeat ? CHAT_METRIC_REPEATS : CHAT_METRIC_MESSAGES, 0,
+                          1);
+    if (!op->is_repeat)
+        announce(op);
+    reply.seq = op->seq;
+    reply.ts_ms = op->ts_ms;
+    sotto_reply(op->req, &reply.base);
+}
+
+/* ---- logic thread, before ------------------------------------------------------------------------------- */
+
+static void
+send_decided(void *state, int status, const char *text, void *arg)
+{
+    struct delivery *ds = state;
+    struct send_op *op = arg;
+    const struct chat_seat *seat;
+    int rc;
+
+    if (status != SOTTO_OK) {
+        sotto_fail(op->req, status, text);
+        return;
+    }
+    /* A hook may have taken its time. */
+    seat = roster_caller_seat(ds, op->req->caller, op->in->chat_id);
+    if (seat == NULL) {
+        chat_fail_absent(op->req);
+        return;
+    }
+    op->chat = seat->chat->num;
+    op->device = seat->device->num;
+    op->roster_epoch = seat->chat->epoch;
+    rc = ds->host->db->write(ds->host, send_tx, op, sizeof(*op), send_done);
+    if (rc != SOTTO_OK)
+        chat_fail(op->req, rc, NULL);
+}
+
+/* NULL, or why the message is refused. */
+static const char *
+check_message(const Sotto__Chat__V1__SendRequest *in, uint64_t *epoch_out)
+{
+    struct mls_message_info info;
+
+    if (in->client_msg_id < 1 || in->client_msg_id > INT64_MAX)
+        return "client_msg_id starts at 1 and fits into 63 bits";
+    if (in->message.len > CHAT_MESSAGE_BYTES_MAX)
+        return "a message has at most 65536 bytes";
+    if (mls_message_info(chat_mls(in->message), &info) != MLS_OK ||
+        info.wire_format != MLS_WIRE_PRIVATE_MESSAGE ||
+        info.content_type != MLS_CONTENT_APPLICATION)
+        return "the message is not an MLS application message";
+    if (info.group_id.len != CHAT_ID_BYTES ||
+        memcmp(info.group_id.data, in->chat_id.data, CHAT_ID_BYTES) != 0)
+        return "the message is of another group";
+    *epoch_out = info.epoch;
+    return NULL;
+}
+
+void
+chat_on_send(void *state, struct sotto_req *req, const ProtobufCMessage *in)
+{
+    struct delivery *ds = state;
+    const Sotto__Chat__V1__SendRequest *request = (const void *)in;
+    const char *text;
+    struct send_op *op;
+    uint8_t payload[128];
+
+    if (!chat_is_ready(ds, req, in, chat_on_send))
+        return;
+    if (roster_caller_seat(ds, req->caller, request->chat_id) == NULL) {
+        chat_fail_absent(req);
+        return;
+    }
+    op = req->api->alloc(req, sizeof(*op));
+    if (op == NULL) {
+        chat_fail(req, SOTTO_ENOMEM, NULL);
+        return;
+    }
+    *op = (struct send_op){.ds = ds, .req = req, .in = request};
+    text = check_message(request, &op->message_epoch);
+    if (text != NULL)
+        sotto_fail(req, SOTTO_EINVALID, text);
+    else
+        ds->host->broker->hook(ds->host, "chat.message.send.v1", pack_accepted(op, payload),
+                               send_decided, op);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* See chat_step.h. The flow of a bundle; what differs between Create and Commit is in their own files. */
+#include "chat_step.h"
+
+#include <stdlib.h>
+
+#include "keyx.pb-c.h"
+
+#define CHECK_DEADLINE_MS 5000
+
+/* ---- the end of a step ------------------------------------------------------------------------------------ */
+
+static void
+fail_conflict(const struct chat_step *step)
+{
+    Sotto__Chat__V1__CreateConflict conflict = SOTTO__CHAT__V1__CREATE_CONFLICT__INIT;
+
+    conflict.chat_id = chat_bytes(step->conflict, CHAT_ID_BYTES);
+    sotto_fail_details(step->req, SOTTO_EEXISTS, &conflict.base,
+                       "the two users have a direct chat already");
+}
+
+static void
+end(struct chat_step *step, int status)
+{
+    const char *text = step->text != NULL ? step->text : step->plan.text;
+
+    if (status == SOTTO_ENOTFOUND)
+        chat_fail_absent(step->req);
+    else if (status == SOTTO_EABORTED)
+        chat_fail_stale(step->ds, step->req,
+                        step->epoch > 0 || step->chat == NULL ? step->epoch : step->chat->epoch);
+    else if (step->has_conflict)
+        fail_conflict(step);
+    else if (status != SOTTO_OK)
+        chat_fail(step->req, status, text);
+    free(step);
+}
+
+/* ---- after the commit: roster, events, answer --------------------------------------------------------------- */
+
+static void
+apply_removes(struct chat *chat, const struct chat_plan *plan)
+{
+    for (size_t i = 0; i < plan->remove_count; i++)
+        roster_seat_leave(chat, plan->removes[i].leaf);
+}
+
+/* Seats the new devices and lists their live sessions. */
+static uint64_t *
+apply_adds(struct delivery *ds, struct chat *chat, const struct chat_step *step, size_t *count_out)
+{
+    uint64_t *sessions = calloc(CHAT_ADDS_MAX * CHAT_SESSIONS_MAX, sizeof(*sessions));
+    size_t count = 0;
+
+    for (size_t i = 0; i < step->plan.add_count; i++) {
+        const struct chat_add *add = &step->plan.adds[i];
+        struct chat_device *device = roster_device_need(ds, add->user, add->device);
+
+        device->num = add->num;
+        device->events++;
+        roster_user_need(chat, add->user, SOTTO__CHAT__V1__ROLE__ROLE_MEMBER);
+        roster_seat_take(chat, add->leaf, device, step->seq);
+        if (sessions != NULL)
+            memcpy(sessions + count, device->sessions, device->session_count * sizeof(*sessions));
+        count += device->session_count;
+    }
+    *count_out = sessions != NULL ? count : 0;
+    return sessions;
+}
+
+static void
+push_commit(const struct chat_step *step, const uint64_t *sessions, size_t count)
+{
+    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
+    Sotto__Chat__V1__Entry *entries[] = {&entry};
+    Sotto__Chat__V1__EntryEvent event = SOTTO__CHAT__V1__ENTRY_EVENT__INIT;
+
+    entry.chat_id = step->plan.chat_id;
+    entry.seq = step->seq;
+    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT;
+    entry.epoch = step->plan.epoch;
+    entry.sender_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
+    entry.sender_device = chat_bytes(step->plan.device, CHAT_ID_BYTES);
+    entry.ts_ms = step->ts_ms;
+    entry.message = step->plan.bundle->commit;
+    event.n_entries = 1;
+    event.entries = entries;
+    if (count > 0)
+        step->ds->host->session->push(step->ds->host, sessions, count, &event.base);
+}
+
+static void
+push_welcome(const struct chat_step *step, const struct chat *chat, const uint64_t *sessions,
+             size_t count)
+{
+    Sotto__Chat__V1__Welcome welcome = SOTTO__CHAT__V1__WELCOME__INIT;
+    Sotto__Chat__V1__WelcomeEvent event = SOTTO__CHAT__V1__WELCOME_EVENT__INIT;
+
+    welcome.chat_id = step->plan.chat_id;
+    welcome.seq = step->seq;
+    welcome.epoch = step->plan.epoch + 1;
+    welcome.welcome = step->plan.bundle->welcome;
+    welcome.inviter_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
+    welcome.type = chat->type;
+    welcome.mode = chat->mode;
+    event.welcome = &welcome;
+    if (count > 0)
+        step->ds->host->session->push(step->ds->host, sessions, count, &event.base);
+}
+
+static void
+publish(const struct chat_step *step)
+{
+    Sotto__Chat__V1__Accepted accepted = SOTTO__CHAT__V1__ACCEPTED__INIT;
+    const struct sotto_view key = {step->plan.chat_id.data, CHAT_ID_BYTES};
+    struct sotto_host *host = step->ds->host;
+    uint8_t payload[128];
+    struct sotto_view view = {.data = payload};
+
+    accepted.chat_id = step->plan.chat_id;
+    accepted.seq = step->seq;
+    accepted.epoch = step->plan.epoch;
+    accepted.sender_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
+    accepted.sender_device = chat_bytes(step->plan.device, CHAT_ID_BYTES);
+    accepted.size = (uint32_t)step->plan.bundle->commit.len;
+    accepted.ts_ms = step->ts_ms;
+    view.size = sotto__chat__v1__accepted__pack(&accepted, payload);
+    host->broker->publish(host, "chat.commit.accepted.v1", key, view);
+}
+
+/* The chat of an accepted Create, with its creator on leaf 0. */
+static struct chat *
+make_chat(struct chat_step *step)
+{
+    struct delivery *ds = step->ds;
+    struct chat *chat = roster_chat_create(step->plan.chat_id.data);
+    struct chat_device *creator = roster_device_need(ds, step->plan.user, step->plan.device);
+
+    chat->num = step->num;
+    chat->type = step->type;
+    chat->mode = step->mode;
+    chat->suite = step->plan.suite;
+    creator->num = step->device;
+    roster_user_need(chat, creator->user, SOTTO__CHAT__V1__ROLE__ROLE_OWNER);
+    roster_seat_take(chat, 0, creator, 0);
+    roster_chat_publish(ds, chat);
+    ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
+    return chat;
+}
+
+static void
+apply(struct chat_step *step)
+{
+    struct delivery *ds = step->ds;
+    struct chat *chat = step->is_create ? make_chat(step) : step->chat;
+    size_t listener_count, invited_count;
+    uint64_t *listeners, *invited;
+
+    /* Those who are removed hear of it, so they are asked for before they go. */
+    listeners = roster_listeners(chat, roster_device(ds, step->plan.user, step->plan.device),
+                                 &listener_count);
+    apply_removes(chat, &step->plan);
+    invited = apply_adds(ds, chat, step, &invited_count);
+    chat->epoch = step->plan.epoch + 1;
+    chat->seq = step->seq;
+    chat->last_ts_ms = step->ts_ms;
+
+    push_commit(step, listeners, listener_count);
+    push_welcome(step, chat, invited, invited_count);
+    publish(step);
+    ds->host->metric->add(ds->host, CHAT_METRIC_COMMITS, 0, 1);
+    free(listeners);
+    free(invited);
+}
+
+static void
+step_done(void *state, int status, void *arg)
+{
+    struct chat_step *step = *(struct chat_step **)arg;
+    Sotto__Chat__V1__CommitReply reply = SOTTO__CHAT__V1__COMMIT_REPLY__INIT;
+
+    (void)state;
+    if (status != SOTTO_OK) {
+        end(step, status);
+        return;
+    }
+    if (!step->is_repeat)
+        apply(step);
+    reply.chat_id = step->plan.chat_id;
+    reply.seq = step->seq;
+    reply.epoch = step->plan.epoch + 1;
+    reply.ts_ms = step->ts_ms;
+    sotto_reply(step->req, &reply.base);
+    end(step, SOTTO_OK);
+}
+
+/* ---- are the devices registered? -------------------------------------------------------------------------- */
+
+static void
+write_step(struct chat_step *step)
+{
+    struct sotto_host *host = step->ds->host;
+    const int rc = host->db->write(host, step->is_create ? chat_create_tx : chat_commit_tx, &step,
+                                   sizeof(step), step_done);
+
+    if (rc != SOTTO_OK)
+        end(step, rc);
+}
+
+/* The answer must say of every device that was asked about that it is known. */
+static int
+read_answer(struct sotto_view answer, size_t expected)
+{
+    Sotto__Keyx__V1__DeviceCheckList *list =
+        sotto__keyx__v1__device_check_list__unpack(NULL, answer.size, answer.data);
+    bool is_good = list != NULL && list->n_devices == expected;
+
+    for (size_t i = 0; is_good && i < expected; i++)
+        is_good = list->devices[i]->known;
+    if (list != NULL)
+        sotto__keyx__v1__device_check_list__free_unpacked(list, NULL);
+    return is_good ? SOTTO_OK : SOTTO_EPRECONDITION;
+}
+
+static void
+on_known(void *state, int status, struct sotto_view answer, const char *text, void *arg)
+{
+    struct chat_step *step = arg;
+
+    (void)state;
+    (void)text;
+    if (status != SOTTO_OK) {
+        step->text = "the registered devices could not be asked for; try again later";
+        end(step, SOTTO_EUNAVAILABLE);
+        return;
+    }
+    if (read_answer(answer, step->plan.add_count + step->plan.has_path) != SOTTO_OK) {
+        step->text = "a device of the commit is not registered with this key";
+        end(step, SOTTO_EPRECONDITION);
+        return;
+    }
+    write_step(step);
+}
+
+static void
+fill_check(Sotto__Keyx__V1__DeviceCheck *check, const uint8_t *user, const uint8_t *device,
+           const uint8_t *key)
+{
+    sotto__keyx__v1__device_check__init(check);
+    check->user_id = chat_bytes(user, CHAT_ID_BYTES);
+    check->device_id = chat_bytes(device, CHAT_ID_BYTES);
+    check->signature_key = chat_bytes(key, VERIFY_KEY_BYTES);
+}
+
+/* Asks keyx about the added devices and, when its leaf is renewed, the committer's own. */
+static void
+ask_keyx(struct chat_step *step)
+{
+    struct sotto_host *host = step->ds->host;
+    const struct chat_plan *plan = &step->plan;
+    Sotto__Keyx__V1__DeviceCheck checks[CHAT_ADDS_MAX + 1], *pointers[CHAT_ADDS_MAX + 1];
+    Sotto__Keyx__V1__DeviceCheckList list = SOTTO__KEYX__V1__DEVICE_CHECK_LIST__INIT;
+    uint8_t request[(CHAT_ADDS_MAX + 1) * 80];
+    struct sotto_view view = {.data = request};
+
+    for (size_t i = 0; i < plan->add_count; i++)
+        fill_check(&checks[i], plan->adds[i].user, plan->adds[i].device,
+                   plan->adds[i].signature_key);
+    if (plan->has_path)
+        fill_check(&checks[plan->add_count], plan->user, plan->device, plan->path_key);
+    list.n_devices = plan->add_count + plan->has_path;
+    list.devices = pointers;
+    for (size_t i = 0; i < list.n_devices; i++)
+        pointers[i] = &checks[i];
+    view.size = sotto__keyx__v1__device_check_list__pack(&list, request);
+    host->broker->call(host, "keyx.device.check.v1", (struct sotto_view){plan->user, CHAT_ID_BYTES},
+                       view, CHECK_DEADLINE_MS, on_known, step);
+}
+
+/* ---- reading and judging ------------------------------------------------------------------------------------ */
+
+static int
+read_bundle(void *arg)
+{
+    return plan_read(&(*(struct chat_step **)arg)->plan);
+}
+
+static void
+on_read(void *state, int status, void *arg)
+{
+    struct delivery *ds = state;
+    struct chat_step *step = *(struct chat_step **)arg;
+
+    if (status == SOTTO_OK)
+        status = step->is_create ? plan_judge_first(ds, step->type, &step->plan, &step->other)
+                                 : plan_judge(ds, step->chat, &step->plan);
+    if (status != SOTTO_OK)
+        end(step, status);
+    else
+        ask_keyx(step);
+}
+
+void
+step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
+           ProtobufCBinaryData chat_id, uint16_t suite)
+{
+    struct sotto_host *host = model->ds->host;
+    struct chat_step *step = malloc(sizeof(*step));
+    int rc;
+
+    if (step == NULL) {
+        chat_fail(model->req, SOTTO_ENOMEM, NULL);
+        return;
+    }
+    *step = *model;
+    step->plan.mls = step->ds->mls;
+    step->plan.bundle = bundle;
+    step->plan.chat_id = chat_id;
+    step->plan.suite = suite;
+    memcpy(step->plan.user, step->req->caller->user, CHAT_ID_BYTES);
+    memcpy(step->plan.device, step->req->caller->device, CHAT_ID_BYTES);
+    rc = host->job->run(host, read_bundle, &step, sizeof(step), on_read);
+    if (rc != SOTTO_OK)
+        end(step, rc);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One step of a group, from the request to the roster: what Create and Commit have in common.
+ *
+ *     pool thread    plan_read: what the bundle says; signatures
+ *     logic thread   plan_judge: is it allowed; ask keyx whether the devices are registered
+ *     writer thread  compare the epoch and set it; rows
+ *     logic thread   apply to the roster, tell the members, answer
+ *
+ * Nothing is locked in between: if another commit wins, the epoch differs in the transaction and this step ends
+ * as stale, whatever was judged.
+ */
+#ifndef CHAT_STEP_H
+#define CHAT_STEP_H
+
+#include "chat_plan.h"
+
+struct chat_step {
+    struct delivery *ds;
+    struct sotto_req *req;
+    struct chat *chat; /* Commit */
+    struct chat_plan plan;
+
+    /* Create */
+    bool is_create;
+    Sotto__Chat__V1__ChatType type;
+    Sotto__Chat__V1__Mode mode;
+    const uint8_t *other; /* of a direct chat, in the plan */
+
+    /* from the transaction */
+    uint32_t num;    /* of the chat */
+    uint32_t device; /* of the committer */
+    uint32_t seq;
+    uint64_t epoch; /* stale: the chat's */
+    int64_t ts_ms;
+    bool is_repeat;
+    bool has_conflict;
+    uint8_t conflict[CHAT_ID_BYTES];
+    const char *text;
+};
+
+/* Copies what the request says into a new step and starts it; the step frees itself. */
+void step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
+                ProtobufCBinaryData chat_id, uint16_t suite);
+
+/* chat_commit.c and chat_create.c: the transactions. arg is a struct chat_step **. */
+sotto_tx_fn chat_commit_tx, chat_create_tx;
+
+/* Rows of a commit, in a chat whose row exists: log, GroupInfo, seats, members, Welcome. step->seq is set. */
+int step_write(struct sotto_tx *, struct chat_step *);
+
+#endif

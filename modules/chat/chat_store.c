@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The statements of the chat module, and the answers that several handlers share. */
+#include "chat.h"
+
+const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
+    [CHAT_DEVICE_FIND] = {"SELECT num FROM chat_devices WHERE user_id = ? AND device_id = ?"},
+    [CHAT_DEVICE_ADD] = {"INSERT INTO chat_devices (num, user_id, device_id) VALUES (?, ?, ?)"},
+    [CHAT_DEVICE_TOP] = {"SELECT COALESCE(MAX(num), 0) FROM chat_devices"},
+    [CHAT_DEVICE_PAGE] = {"SELECT num, user_id, device_id FROM chat_devices WHERE num > ?"
+                          " ORDER BY num LIMIT ?"},
+
+    [CHAT_CHAT_FIND] = {"SELECT num, creator FROM chat_chats WHERE chat_id = ?"},
+    [CHAT_CHAT_ADD] = {"INSERT INTO chat_chats (num, chat_id, type, mode, suite, epoch, creator,"
+                       " created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+    [CHAT_CHAT_SET_EPOCH] = {"UPDATE chat_chats SET epoch = ? WHERE num = ?"},
+    [CHAT_CHAT_EPOCH] = {"SELECT epoch FROM chat_chats WHERE num = ?"},
+    [CHAT_CHAT_TOP] = {"SELECT COALESCE(MAX(num), 0) FROM chat_chats"},
+    [CHAT_CHAT_PAGE] = {"SELECT num, chat_id, type, mode, suite, epoch FROM chat_chats"
+                        " WHERE num > ? ORDER BY num LIMIT ?"},
+
+    [CHAT_PAIR_FIND] = {"SELECT c.chat_id FROM chat_pairs p JOIN chat_chats c ON c.num = p.chat"
+                        " WHERE p.first_user = ? AND p.second_user = ?"},
+    [CHAT_PAIR_ADD] = {"INSERT INTO chat_pairs (first_user, second_user, chat) VALUES (?, ?, ?)"},
+
+    [CHAT_MEMBER_ADD] = {"INSERT INTO chat_members (chat, user_id, role) VALUES (?, ?, ?)"
+                         " ON CONFLICT (chat, user_id) DO NOTHING"},
+    [CHAT_MEMBER_REMOVE] = {"DELETE FROM chat_members WHERE chat = ? AND user_id = ?"},
+    [CHAT_MEMBER_SET_ROLE] = {"UPDATE chat_members SET role = ? WHERE chat = ? AND user_id = ?"},
+    [CHAT_MEMBER_LIST] = {"SELECT user_id, role FROM chat_members WHERE chat = ?"},
+
+    [CHAT_SEAT_TAKE] = {"INSERT INTO chat_seats (device, chat, leaf, since_seq, read_seq)"
+                        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, chat) DO UPDATE SET"
+                        " leaf = excluded.leaf, since_seq = excluded.since_seq, until_seq = NULL,"
+                        " read_seq = excluded.read_seq"},
+    [CHAT_SEAT_LEAVE] = {"UPDATE chat_seats SET leaf = NULL, until_seq = ?"
+                         " WHERE device = ? AND chat = ?"},
+    [CHAT_SEAT_SET_READ] = {"UPDATE chat_seats SET read_seq = ?"
+                            " WHERE device = ? AND chat = ? AND read_seq < ?"},
+    [CHAT_SEAT_GET] = {"SELECT since_seq, until_seq FROM chat_seats"
+                       " WHERE device = ? AND chat = ? AND leaf IS NULL"},
+    [CHAT_SEAT_LIST] = {"SELECT device, leaf, since_seq, read_seq FROM chat_seats"
+                        " WHERE chat = ? AND leaf IS NOT NULL"},
+    [CHAT_SEAT_LEFT] = {"SELECT s.chat, c.chat_id, s.since_seq, s.read_seq, s.until_seq"
+                        " FROM chat_seats s JOIN chat_chats c ON c.num = s.chat"
+                        " WHERE s.device = ? AND s.leaf IS NULL AND s.read_seq < s.until_seq"
+                        " LIMIT ?"},
+
+    [CHAT_LOG_ADD] = {"INSERT INTO chat_log (id, chat, kind, epoch, device, ts_ms, client_msg_id,"
+                      " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+    [CHAT_LOG_LAST] = {"SELECT id, ts_ms FROM chat_log WHERE id > ? AND id <= ?"
+                       " ORDER BY id DESC LIMIT 1"},
+    [CHAT_LOG_GET] = {"SELECT ts_ms, device, message FROM chat_log WHERE id = ?"},
+    [CHAT_LOG_PAGE] = {"SELECT l.id, l.kind, l.epoch, l.device, l.ts_ms, l.client_msg_id,"
+                       " d.user_id, d.device_id, l.message"
+                       " FROM chat_log l JOIN chat_devices d ON d.num = l.device"
+                       " WHERE l.id > ? AND l.id <= ? ORDER BY l.id"},
+
+    [CHAT_WINDOW_GET] = {"SELECT top, answers FROM chat_windows WHERE device = ?"},
+    [CHAT_WINDOW_SET] = {"INSERT INTO chat_windows (device, top, answers) VALUES (?, ?, ?)"
+                         " ON CONFLICT (device) DO UPDATE SET top = excluded.top,"
+                         " answers = excluded.answers"},
+
+    [CHAT_GROUP_INFO_SET] = {"INSERT INTO chat_group_infos (chat, epoch, group_info)"
+                             " VALUES (?, ?, ?) ON CONFLICT (chat) DO UPDATE SET"
+                             " epoch = excluded.epoch, group_info = excluded.group_info"},
+    [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome)"
+                          " VALUES (?, ?, ?, ?, ?)"},
+    [CHAT_WELCOME_SWEEP] = {"DELETE FROM chat_welcomes WHERE chat = ? AND NOT EXISTS"
+                            " (SELECT 1 FROM chat_invitations i WHERE i.chat = chat_welcomes.chat"
+                            " AND i.seq = chat_welcomes.seq)"},
+    [CHAT_INVITATION_ADD] = {"INSERT INTO chat_invitations (device, chat, seq) VALUES (?, ?, ?)"
+                             " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
+    [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
+    [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
+                              " w.welcome FROM chat_invitations i"
+                              " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
+                              " JOIN chat_chats c ON c.num = i.chat"
+                              " JOIN chat_devices d ON d.num = w.inviter"
+                              " WHERE i.device = ? ORDER BY i.chat"},
+};
+
+ProtobufCBinaryData
+chat_copy(struct sotto_tx *tx, struct sotto_view view)
+{
+    uint8_t *data = sotto_tx_alloc(tx, view.size > 0 ? view.size : 1);
+
+    if (data == NULL)
+        return (ProtobufCBinaryData){0};
+    if (view.size > 0)
+        memcpy(data, view.data, view.size);
+    return chat_bytes(data, view.size);
+}
+
+bool
+chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES])
+{
+    if (view.size != CHAT_ID_BYTES)
+        return false;
+    memcpy(id_out, view.data, CHAT_ID_BYTES);
+    return true;
+}
+
+void
+chat_fail_absent(struct sotto_req *req)
+{
+    sotto_fail(req, SOTTO_ENOTFOUND, "there is no such chat");
+}
+
+void
+chat_fail_stale(struct delivery *ds, struct sotto_req *req, uint64_t epoch)
+{
+    Sotto__Chat__V1__Stale stale = SOTTO__CHAT__V1__STALE__INIT;
+
+    stale.epoch = epoch;
+    ds->host->metric->add(ds->host, CHAT_METRIC_STALE, 0, 1);
+    sotto_fail_details(req, SOTTO_EABORTED, &stale.base,
+                       "the chat is in another epoch: catch up and try again");
+}
+
+void
+chat_fail(struct sotto_req *req, int status, const char *text)
+{
+    if (text == NULL && (status == SOTTO_EIO || status == SOTTO_EUNAVAILABLE))
+        text = "the store does not answer; try again later";
+    if (text == NULL && (status == SOTTO_ENOMEM || status == SOTTO_EEXHAUSTED))
+        text = "the server is busy; try again later";
+    if (text == NULL) {
+        status = SOTTO_EINTERNAL;
+        text = "the server failed to do this";
+    }
+    sotto_fail(req, status, text);
+}
