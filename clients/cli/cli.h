@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the terminal client share. The program is a table of commands (main.c); each command reads its own
+ * words and options, calls the library, and prints a line of JSON or a line for people a result.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include "sotto/client.h"
+
+#include <stdio.h>
+
+#define WORDS_MAX 210
+
+/* The command line, taken apart. Options may stand before and after the command. */
+struct cli {
+    const char *profile;
+    const char *server;
+    const char *password_file;
+    const char *passphrase_file;
+    bool json;
+    bool quiet;
+    bool help;
+    unsigned timeout_s; /* 0: not given */
+    /* Options of single commands. */
+    const char *device;
+    const char *title;
+    const char *mode;
+    const char *type;
+    const char *limit;
+    const char *since;
+    const char *count;
+    bool all;
+    bool unread;
+    bool mark;
+    bool accept;
+    /* The words that are no options: the command, then its arguments. */
+    const char *words[WORDS_MAX];
+    size_t word_count;
+    struct sotto_client *client; /* open while a command runs */
+};
+
+/* A command: how it is called and what it does. */
+struct command {
+    const char *name;
+    const char *usage;   /* what follows the name */
+    const char *summary; /* one line */
+    const char *help;    /* the rest of `--help NAME` */
+    const char
+        *options; /* names of the options it takes besides the global ones, separated by spaces */
+    size_t words_min; /* without the command itself */
+    size_t words_max;
+    int (*run)(struct cli *cli);
+};
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* options.c: fills cli; SOTTO_CLIENT_EUSAGE with the error printed. */
+int options_read(struct cli *cli, int argc, char **argv);
+/* Complains about options that the command does not take. */
+int options_check(const struct cli *cli, const struct command *command);
+/* Reads a number; complains and returns SOTTO_CLIENT_EUSAGE. text NULL leaves *out as it is. */
+int options_number(const struct cli *cli, const char *name, const char *text, uint64_t *out);
+/* The word after the command with this number, or NULL. */
+const char *cli_word(const struct cli *cli, size_t number);
+
+/* help.c */
+void help_all(FILE *out);
+void help_command(const struct command *command, FILE *out);
+
+/* secret.c: a password from --password-file, else from the terminal without echo (twice if `confirm`). The
+ * caller wipes the buffer. */
+#define SECRET_BYTES 512
+int secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
+                char out[SECRET_BYTES]);
+
+/* print.c: errors go to stderr, one sentence or one JSON object; returns the status. */
+int print_error(const struct cli *cli, const struct sotto_client_error *error);
+int print_usage_error(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Returns status after printing the client's last error if it is not 0. */
+int print_status(const struct cli *cli, int status);
+/* A line for people: a clock time of today, else a date. */
+void print_time(int64_t seconds, char out[32]);
+/* Text of others on a terminal: control characters become visible. */
+void print_text(FILE *out, const char *text);
+/* The object or line of a message. */
+void print_message(const struct cli *cli, const struct sotto_client_message *message);
+
+/* The commands. */
+int cmd_register(struct cli *cli);
+int cmd_login(struct cli *cli);
+int cmd_logout(struct cli *cli);
+int cmd_whoami(struct cli *cli);
+int cmd_logins(struct cli *cli);
+int cmd_revoke(struct cli *cli);
+int cmd_new(struct cli *cli);
+int cmd_chats(struct cli *cli);
+int cmd_members(struct cli *cli);
+int cmd_send(struct cli *cli);
+int cmd_read(struct cli *cli);
+int cmd_listen(struct cli *cli);
+int cmd_verify(struct cli *cli);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * register, login, logout, whoami, logins, revoke.
+ */
+#include "cli.h"
+#include "json.h"
+
+#include <sodium.h>
+
+static int
+show_account(struct cli *cli, const char *what)
+{
+    struct sotto_client_account account;
+    int status = sotto_client_whoami(cli->client, &account);
+    if (status)
+        return print_status(cli, status);
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "user", account.user);
+        json_string(&json, "user_id", account.user_id);
+        json_string(&json, "device_id", account.device_id);
+        json_string(&json, "login_id", account.login_id);
+        json_string(&json, "server", account.server);
+        json_int(&json, "expires", account.expires);
+        json_bool(&json, "keys_ready", account.keys_ready);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf("%s %s at %s (device %.8s)\n", what, account.user, account.server,
+               account.device_id);
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+typedef int (*enter_fn)(struct sotto_client *client, const char *name, const char *password,
+                        const char *label);
+
+static int
+enter(struct cli *cli, enter_fn fn, bool confirm, const char *what)
+{
+    char password[SECRET_BYTES] = "";
+    int status = secret_read(cli, cli->password_file, "password: ", confirm, password);
+    if (status == SOTTO_CLIENT_OK)
+        status = print_status(cli, fn(cli->client, cli_word(cli, 1), password, cli->device));
+    sodium_memzero(password, sizeof(password));
+    return status ? status : show_account(cli, what);
+}
+
+int
+cmd_register(struct cli *cli)
+{
+    return enter(cli, sotto_client_register, true, "registered and logged in as");
+}
+
+int
+cmd_login(struct cli *cli)
+{
+    return enter(cli, sotto_client_login, false, "logged in as");
+}
+
+int
+cmd_whoami(struct cli *cli)
+{
+    return show_account(cli, "you are");
+}
+
+int
+cmd_logout(struct cli *cli)
+{
+    unsigned ended = 0;
+    int status = sotto_client_logout(cli->client, cli->all, &ended);
+    if (status)
+        return print_status(cli, status);
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_uint(&json, "ended", ended);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf("logged out (%u login%s ended); your keys and messages stay in the profile\n", ended,
+               ended == 1 ? "" : "s");
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+show_login(const struct sotto_client_login *login, void *arg)
+{
+    struct cli *cli = arg;
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "id", login->id);
+        json_string(&json, "device_id", login->device_id);
+        json_string(&json, "label", login->label);
+        json_string(&json, "user_agent", login->user_agent);
+        json_string(&json, "address", login->address);
+        json_int(&json, "created", login->created);
+        json_int(&json, "last_used", login->last_used);
+        json_int(&json, "expires", login->expires);
+        json_bool(&json, "current", login->current);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        char used[32];
+        print_time(login->last_used, used);
+        printf("%s  %s  ", login->id, used);
+        print_text(stdout, login->label);
+        printf("  %s%s\n", login->address, login->current ? "  (this one)" : "");
+    }
+    return 0;
+}
+
+int
+cmd_logins(struct cli *cli)
+{
+    return print_status(cli, sotto_client_logins(cli->client, show_login, cli));
+}
+
+int
+cmd_revoke(struct cli *cli)
+{
+    const char *id = cli_word(cli, 1);
+    int status = sotto_client_revoke(cli->client, id);
+    if (status)
+        return print_status(cli, status);
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "revoked", id);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf("revoked %s\n", id);
+    }
+    return SOTTO_CLIENT_OK;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send, read, listen.
+ */
+#include "cli.h"
+#include "json.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINES_MAX 64 /* sent in one go */
+#define READ_LIMIT 50
+
+/* ---- send ------------------------------------------------------------------------------------ */
+
+static int
+show_sent(const struct sotto_client_message *message, void *arg)
+{
+    struct cli *cli = arg;
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "chat", message->chat);
+        json_string(&json, "id", message->id);
+        json_uint(&json, "seq", message->seq);
+        json_uint(&json, "epoch", message->epoch);
+        json_int(&json, "ts", message->ts);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf("sent (%llu)\n", (unsigned long long)message->seq);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+/* Lines from stdin, as many as are there without waiting, at least one. */
+struct lines {
+    char *text[LINES_MAX];
+    size_t count;
+    bool ended;
+};
+
+static void
+read_lines(struct lines *lines)
+{
+    lines->count = 0;
+    while (!lines->ended && lines->count < LINES_MAX) {
+        char *line = NULL;
+        size_t size = 0;
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+        /* stdin is not buffered (see send_lines), so poll tells the truth. */
+        if (lines->count && poll(&input, 1, 0) <= 0)
+            return;
+        ssize_t len = getline(&line, &size, stdin);
+        if (len < 0) {
+            free(line);
+            lines->ended = true;
+            return;
+        }
+        line[strcspn(line, "\r\n")] = 0;
+        if (*line)
+            lines->text[lines->count++] = line;
+        else
+            free(line);
+    }
+}
+
+static int
+send_lines(struct cli *cli, const char *chat)
+{
+    struct lines lines = {.count = 0};
+    int status = SOTTO_CLIENT_OK;
+    setvbuf(stdin, NULL, _IONBF, 0);
+    while (status == SOTTO_CLIENT_OK && !lines.ended) {
+        read_lines(&lines);
+        if (lines.count)
+            status = sotto_client_send_many(cli->client, chat, (const char *const *)lines.text,
+                                            lines.count, show_sent, cli);
+        for (size_t i = 0; i < lines.count; i++)
+            free(lines.text[i]);
+    }
+    return print_status(cli, status);
+}
+
+int
+cmd_send(struct cli *cli)
+{
+    const char *chat = cli_word(cli, 1);
+    const char *text = cli_word(cli, 2);
+    if (!strcmp(text, "-"))
+        return send_lines(cli, chat);
+    return print_status(cli, sotto_client_send(cli->client, chat, text, show_sent, cli));
+}
+
+/* ---- read ------------------------------------------------------------------------------------ */
+
+static int
+show_message(const struct sotto_client_message *message, void *arg)
+{
+    print_message(arg, message);
+    return 0;
+}
+
+int
+cmd_read(struct cli *cli)
+{
+    uint64_t limit = cli->since ? 0 : READ_LIMIT;
+    uint64_t since = 0;
+    int status = options_number(cli, "limit", cli->limit, &limit);
+    if (status == SOTTO_CLIENT_OK)
+        status = options_number(cli, "since", cli->since, &since);
+    if (status)
+        return status;
+    return print_status(cli, sotto_client_read(cli->client, cli_word(cli, 1), since, (size_t)limit,
+                                               show_message, cli));
+}
+
+/* ---- listen ---------------------------------------------------------------------------------- */
+
+struct listening {
+    struct cli *cli;
+    uint64_t wanted; /* messages; 0: no end */
+    uint64_t came;
+};
+
+static int
+show_arrival(const struct sotto_client_message *message, void *arg)
+{
+    struct listening *listening = arg;
+    print_message(listening->cli, message);
+    if (!strcmp(message->kind, "text"))
+        listening->came++;
+    return listening->wanted && listening->came >= listening->wanted;
+}
+
+int
+cmd_listen(struct cli *cli)
+{
+    struct listening listening = {.cli = cli};
+    int status = options_number(cli, "count", cli->count, &listening.wanted);
+    if (status)
+        return status;
+    status = sotto_client_listen(cli->client, cli_word(cli, 1), cli->timeout_s * 1000u,
+                                 show_arrival, &listening);
+    if (status)
+        return print_status(cli, status);
+    if (listening.came < listening.wanted) {
+        struct sotto_client_error error = {.status = SOTTO_CLIENT_EFAILED,
+                                           .code = "deadline_exceeded"};
+        snprintf(error.message, sizeof(error.message),
+                 "%llu of %llu messages came within %u seconds", (unsigned long long)listening.came,
+                 (unsigned long long)listening.wanted, cli->timeout_s);
+        return print_error(cli, &error);
+    }
+    return SOTTO_CLIENT_OK;
+}

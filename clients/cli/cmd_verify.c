@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verify: the views of a user's identity key that two people compare.
+ */
+#include "cli.h"
+#include "json.h"
+
+#include <string.h>
+
+static void
+show_json(const struct sotto_client_trust *trust)
+{
+    struct json json = {.out = stdout};
+    json_begin(&json, NULL, '{');
+    json_string(&json, "user", trust->user);
+    json_string(&json, "user_id", trust->user_id);
+    json_string(&json, "state", trust->state);
+    json_string(&json, "sha256", trust->sha256);
+    json_string(&json, "new_sha256", *trust->new_sha256 ? trust->new_sha256 : NULL);
+    json_string(&json, "digits", trust->digits);
+    json_begin(&json, "emoji", '[');
+    for (size_t i = 0; i < 16; i++)
+        json_string(&json, NULL, trust->emoji[i]);
+    json_end(&json, ']');
+    json_begin(&json, "emoji_names", '[');
+    for (size_t i = 0; i < 16; i++)
+        json_string(&json, NULL, trust->emoji_names[i]);
+    json_end(&json, ']');
+    json_int(&json, "first_seen", trust->first_seen);
+    json_begin(&json, "history", '[');
+    for (size_t i = 0; i < trust->history_count; i++) {
+        json_begin(&json, NULL, '{');
+        json_string(&json, "sha256", trust->history[i].sha256);
+        json_int(&json, "seen", trust->history[i].seen);
+        json_string(&json, "what", trust->history[i].what);
+        json_end(&json, '}');
+    }
+    json_end(&json, ']');
+    json_end(&json, '}');
+    json_line(&json);
+}
+
+static void
+show_lines(const struct sotto_client_trust *trust)
+{
+    char when[32];
+    printf("%s: %s\n\n  SHA-256 of the identity key\n    %s\n", trust->user, trust->state,
+           trust->sha256);
+    if (*trust->new_sha256)
+        printf("  the server now shows\n    %s\n", trust->new_sha256);
+    printf("\n  safety number, the same for both of you\n   ");
+    for (int i = 0; i < 60; i += 5)
+        printf("%s %.5s", i == 30 ? "\n   " : "", trust->digits + i);
+    printf("\n\n  emoji of the key\n   ");
+    for (int i = 0; i < 16; i++)
+        printf("%s %s", i == 8 ? "\n   " : "", trust->emoji[i]);
+    printf("\n\n  history\n");
+    for (size_t i = 0; i < trust->history_count; i++) {
+        print_time(trust->history[i].seen, when);
+        printf("    %-16s  %.16s  %s\n", when, trust->history[i].sha256, trust->history[i].what);
+    }
+}
+
+static int
+show_trust(const struct sotto_client_trust *trust, void *arg)
+{
+    struct cli *cli = arg;
+    if (cli->json)
+        show_json(trust);
+    else if (!cli->quiet)
+        show_lines(trust);
+    return 0;
+}
+
+int
+cmd_verify(struct cli *cli)
+{
+    unsigned flags = (cli->mark ? SOTTO_CLIENT_VERIFY_MARK : 0u) |
+                     (cli->accept ? SOTTO_CLIENT_VERIFY_ACCEPT : 0u);
+    return print_status(cli,
+                        sotto_client_verify(cli->client, cli_word(cli, 1), flags, show_trust, cli));
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Passwords and passphrases: from a file, or typed without echo. Never from an argument, which others can see.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* Keeps the first line; complains when it does not fit or is empty. */
+static int
+keep_line(const struct cli *cli, char text[SECRET_BYTES], size_t len, const char *what)
+{
+    text[len] = 0;
+    text[strcspn(text, "\r\n")] = 0;
+    if (len == SECRET_BYTES - 1)
+        return print_usage_error(cli, "the %s is too long", what);
+    if (!*text)
+        return print_usage_error(cli, "the %s is empty", what);
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+read_file(const struct cli *cli, const char *file, char out[SECRET_BYTES])
+{
+    size_t len = 0;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return print_usage_error(cli, "cannot read %.120s (%s)", file, strerror(errno));
+    for (ssize_t count = 1; count > 0 && len < SECRET_BYTES - 1; len += (size_t)count) {
+        count = read(fd, out + len, SECRET_BYTES - 1 - len);
+        if (count < 0)
+            count = 0;
+    }
+    close(fd);
+    return keep_line(cli, out, len, "password in the file");
+}
+
+static int
+ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
+{
+    struct termios kept;
+    struct termios silent;
+    bool quiet = tcgetattr(tty, &kept) == 0;
+    if (write(tty, prompt, strlen(prompt)) < 0)
+        quiet = false;
+    if (quiet) {
+        silent = kept;
+        silent.c_lflag &= ~(tcflag_t)(ECHO);
+        tcsetattr(tty, TCSAFLUSH, &silent);
+    }
+    ssize_t len = read(tty, out, SECRET_BYTES - 1);
+    if (quiet)
+        tcsetattr(tty, TCSAFLUSH, &kept);
+    if (write(tty, "\n", 1) < 0 || len < 0)
+        len = 0;
+    return keep_line(cli, out, (size_t)len, "password");
+}
+
+int
+secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
+            char out[SECRET_BYTES])
+{
+    if (file)
+        return read_file(cli, file, out);
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return print_usage_error(cli, "there is no terminal to ask for a password; use "
+                                      "--password-file");
+    int status = ask(cli, tty, prompt, out);
+    if (status == SOTTO_CLIENT_OK && confirm) {
+        char again[SECRET_BYTES];
+        status = ask(cli, tty, "once more: ", again);
+        if (status == SOTTO_CLIENT_OK && strcmp(out, again))
+            status = print_usage_error(cli, "the two were not the same");
+        sodium_memzero(again, sizeof(again));
+    }
+    close(tty);
+    return status;
+}
