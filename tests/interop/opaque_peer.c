@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The OPAQUE library as a program, for a peer written in another language: one command a line on
+ * The OPAQUE library as a program, for tests written in another language: one command a line on
  * stdin, one answer a line on stdout, binary values in hex. A failed step answers "err STATUS", a
  * malformed line ends the program with 2.
  *
  *     identities CLIENT SERVER        ok              ("-" for none; until then there are none)
+ *     stretch COST                    ok              (00: costs nothing; else Argon2id)
  *     register-start PASSWORD         ok REQUEST
  *     register-finish PASSWORD RESP   ok RECORD EXPORT_KEY
  *     login-start PASSWORD            ok KE1
@@ -92,6 +93,15 @@ do_identities(struct peer *peer)
     peer->server_identity = peer->args[1];
     peer->params.client_identity = view_of(&peer->client_identity);
     peer->params.server_identity = view_of(&peer->server_identity);
+    answer(OPAQUE_OK, NULL, 0, NULL, 0);
+}
+
+static void
+do_stretch(struct peer *peer)
+{
+    const bool cheap = *exactly(&peer->args[0], 1) == 0;
+
+    peer->params.stretch = cheap ? opaque_stretch_identity : opaque_stretch_argon2id;
     answer(OPAQUE_OK, NULL, 0, NULL, 0);
 }
 
@@ -185,10 +195,11 @@ static const struct {
     int args;
     void (*run)(struct peer *);
 } commands[] = {
-    {"identities", 2, do_identities},           {"register-start", 1, do_register_start},
-    {"register-finish", 2, do_register_finish}, {"login-start", 1, do_login_start},
-    {"login-finish", 2, do_login_finish},       {"server-register", 2, do_server_register},
-    {"server-login", 3, do_server_login},       {"server-finish", 1, do_server_finish},
+    {"identities", 2, do_identities},           {"stretch", 1, do_stretch},
+    {"register-start", 1, do_register_start},   {"register-finish", 2, do_register_finish},
+    {"login-start", 1, do_login_start},         {"login-finish", 2, do_login_finish},
+    {"server-register", 2, do_server_register}, {"server-login", 3, do_server_login},
+    {"server-finish", 1, do_server_finish},
 };
 
 static void
