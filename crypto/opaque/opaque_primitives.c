@@ -126,9 +126,12 @@ opaque_derive_key_pair(const uint8_t seed[SEED_BYTES], struct opaque_view info,
         crypto_core_ristretto255_scalar_reduce(secret_out, wide);
     } while (sodium_is_zero(secret_out, SCALAR_BYTES) && ++counter != 0);
 
-    int failed = crypto_scalarmult_ristretto255_base(public_out, secret_out);
-    assert(failed == 0);
-    (void)failed;
+    if (public_out != NULL) {
+        const int failed = crypto_scalarmult_ristretto255_base(public_out, secret_out);
+
+        assert(failed == 0);
+        (void)failed;
+    }
     sodium_memzero(wide, sizeof wide);
 }
 
@@ -171,12 +174,11 @@ opaque_oprf_evaluate(const uint8_t oprf_seed[OPAQUE_OPRF_SEED_BYTES], struct opa
 {
     uint8_t seed[SEED_BYTES];
     uint8_t key[SCALAR_BYTES];
-    uint8_t unused_public[ELEMENT_BYTES];
     int failed;
 
     opaque_expand(oprf_seed, (const struct opaque_view[]){credential, OPAQUE_LITERAL("OprfKey")}, 2,
                   seed, sizeof seed);
-    opaque_derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveKeyPair"), key, unused_public);
+    opaque_derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveKeyPair"), key, NULL);
     failed = crypto_scalarmult_ristretto255(out, key, blinded);
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(key, sizeof key);
