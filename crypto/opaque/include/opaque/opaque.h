@@ -212,7 +212,8 @@ int opaque_record_check(const uint8_t record[OPAQUE_RECORD_BYTES]);
  * Answers KE1 (GenerateKE2, section 6.2.2). record NULL means that there is no such user: the
  * answer is made from the fake record by the same steps (section 10.9), and the later
  * opaque_server_login_finish refuses. params: context and identities, as at the client.
- * About 0.3 ms, most of it four multiplications on the curve; wipe state with opaque_server_login_fini. Errors: OPAQUE_EINPUT, OPAQUE_EMESSAGE.
+ * About 0.3 ms, most of it four multiplications on the curve; wipe state with
+ * opaque_server_login_fini. Errors: OPAQUE_EINPUT, OPAQUE_EMESSAGE.
  */
 int opaque_server_login_start(struct opaque_server_login *state, const struct opaque_setup *setup,
                               const struct opaque_params *params, struct opaque_view credential,
