@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "group.h"
 #include "mls_kit.h"
 
 enum { ADA, BEN, CLEO, DORA, PEOPLE };
@@ -464,6 +465,127 @@ padding_hides_the_length(void **state)
     }
 }
 
+/* A Remove made by somebody outside the group whom its extensions name (section 12.1.8.1). */
+static void
+external_remove(const struct kit_person *from, const uint8_t seed[MLS_ED25519_SEED_BYTES],
+                uint32_t leaf, struct mls_buf *message_out)
+{
+    const struct mls_group *group = from->group;
+    const struct mls_proposal_body body = {.type = MLS_PROPOSAL_REMOVE, .u.removed = leaf};
+    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
+    struct mls_writer encoded, w;
+
+    mls_writer_init(&encoded, group->c.p, 0);
+    mls_writer_init(&w, group->c.p, 0);
+    mls_proposal_write(&encoded, &body);
+    struct mls_public_message message = {
+        .content =
+            {
+                .group_id = mls_group_id(group),
+                .epoch = mls_group_epoch(group),
+                .sender = {.type = MLS_SENDER_EXTERNAL, .index = 0},
+                .type = MLS_CONTENT_PROPOSAL,
+                .body = mls_writer_bytes(&encoded),
+            },
+        .auth.signature = mls_bytes(signature, sizeof(signature)),
+    };
+    assert_int_equal(mls_content_sign(&group->c, MLS_WIRE_PUBLIC_MESSAGE, &message.content,
+                                      mls_bytes_empty(), seed, signature),
+                     0);
+    mls_message_header_write(&w, MLS_WIRE_PUBLIC_MESSAGE);
+    mls_public_message_write(&w, &message);
+    assert_int_equal(mls_buf_take(message_out, &w), 0);
+    mls_writer_fini(&w);
+    mls_writer_fini(&encoded);
+}
+
+static void
+a_named_outsider_may_propose_a_remove(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person server, stranger;
+    struct mls_writer senders;
+    struct mls_buf message = {0};
+    struct mls_received received;
+    uint8_t key[MLS_ED25519_PUBLIC_BYTES];
+    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, kit_text("server")};
+
+    kit_person_init(&server, "server", f->suite);
+    kit_person_init(&stranger, "stranger", f->suite);
+    assert_int_equal(mls_signature_public(&f->people[ADA].group->c, server.seed, key), 0);
+    mls_writer_init(&senders, mls_provider_default(), 0);
+    size_t mark = mls_write_vector(&senders);
+    mls_write_opaque(&senders, mls_bytes(key, sizeof(key)));
+    mls_credential_write(&senders, &credential);
+    mls_write_vector_end(&senders, mark);
+    const struct mls_extension extension = {MLS_EXTENSION_EXTERNAL_SENDERS,
+                                            mls_writer_bytes(&senders)};
+    const struct mls_proposal proposal = {
+        .type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
+        .extensions = &extension,
+        .extension_count = 1,
+    };
+    const struct mls_commit_options options = {.proposals = &proposal, .proposal_count = 1};
+
+    external_remove(&f->people[ADA], server.seed, CLEO, &message);
+    kit_expect(mls_group_process(f->people[BEN].group, mls_buf_bytes(&message), &received),
+               MLS_ENOTFOUND, "before the group names anybody");
+    kit_commit_to_all(&f->people[ADA], &options, f->people, PEOPLE);
+    external_remove(&f->people[ADA], stranger.seed, CLEO, &message);
+    kit_expect(mls_group_process(f->people[BEN].group, mls_buf_bytes(&message), &received),
+               MLS_ESIGNATURE, "a stranger");
+    external_remove(&f->people[ADA], server.seed, CLEO, &message);
+    for (size_t i = 0; i < PEOPLE; i++)
+        kit_take_proposal(&f->people[i], &message);
+    kit_commit_to_all(&f->people[DORA], &NOTHING, f->people, PEOPLE);
+
+    assert_false(mls_group_is_active(f->people[CLEO].group));
+    mls_group_destroy(&f->people[CLEO].group);
+    all_talk(f->people);
+    mls_buf_fini(&message);
+    mls_writer_fini(&senders);
+}
+
+enum { CROWD = 200 };
+
+static void
+two_hundred_join_with_one_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person *crowd = test_calloc(CROWD, sizeof(*crowd));
+    struct mls_buf *packages = test_calloc(CROWD, sizeof(*packages));
+    struct mls_proposal *adds = test_calloc(CROWD, sizeof(*adds));
+    struct mls_buf commit = {0}, welcome = {0};
+    const struct mls_commit_options options = {.proposals = adds, .proposal_count = CROWD};
+
+    for (size_t i = 0; i < CROWD; i++) {
+        kit_person_init(&crowd[i], "one of many", f->suite);
+        kit_key_package(&crowd[i], &packages[i]);
+        adds[i] = (struct mls_proposal){.type = MLS_PROPOSAL_ADD,
+                                        .key_package = mls_buf_bytes(&packages[i])};
+    }
+    kit_commit(&f->people[ADA], &options, &commit, &welcome);
+    kit_expect(mls_group_merge_pending(f->people[ADA].group), 0, "merge");
+    for (size_t i = BEN; i < PEOPLE; i++)
+        kit_take_commit(&f->people[i], &commit);
+    kit_join(&crowd[0], &welcome);
+    kit_join(&crowd[CROWD - 1], &welcome);
+
+    assert_int_equal(mls_group_member_count(f->people[BEN].group), PEOPLE + CROWD);
+    all_talk(f->people);
+    kit_say(&crowd[0], &crowd[CROWD - 1], "so many");
+    kit_say(&crowd[CROWD - 1], &f->people[DORA], "yes");
+    for (size_t i = 0; i < CROWD; i++) {
+        kit_person_fini(&crowd[i]);
+        mls_buf_fini(&packages[i]);
+    }
+    test_free(adds);
+    test_free(packages);
+    test_free(crowd);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+}
+
 #define IN_BOTH_SUITES(test)                                    \
     {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
     {                                                           \
@@ -490,6 +612,8 @@ main(void)
         IN_BOTH_SUITES(a_pending_commit_changes_nothing_until_it_is_merged),
         IN_BOTH_SUITES(messages_come_late_and_out_of_order_but_never_twice),
         IN_BOTH_SUITES(padding_hides_the_length),
+        IN_BOTH_SUITES(a_named_outsider_may_propose_a_remove),
+        IN_BOTH_SUITES(two_hundred_join_with_one_commit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
