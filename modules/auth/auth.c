@@ -272,9 +272,9 @@ static const struct sotto_conf_row config[] = {
     .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .max_bytes = (bytes_), \
     .flags = (flags_), .deadline_ms = DEADLINE_MS, .fn = (fn_)
 
-#define AUTH_RPC_RegisterStart                                                 \
-    AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, \
-                 auth_on_register_start)
+/* Accounts are counted at RegisterFinish; this step costs what the first one of a login costs. */
+#define AUTH_RPC_RegisterStart \
+    AUTH_RPC_ROW(SOTTO_RATE_LOGIN, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_register_start)
 #define AUTH_RPC_RegisterFinish                                                \
     AUTH_RPC_ROW(SOTTO_RATE_REGISTER, REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, \
                  auth_on_register_finish)

@@ -188,6 +188,9 @@ announce(struct auth *auth, const uint8_t user[SOTTO_ID_BYTES],
                                         &(struct sotto_session_match){.login = ended->login},
                                         SOTTO_GOODBYE_UNAUTHENTICATED, "this login has ended");
     publish_ended(auth, &event);
+    if (ended->why == AUTH_WHY_REUSED)
+        auth->host->api->log(auth->host, SOTTO_LOG_WARN,
+                             "a used refresh token came back; its login has ended");
     auth_count(auth, AUTH_M_LOGINS_ENDED, ended->why, 1);
 }
 
