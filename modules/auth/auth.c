@@ -257,8 +257,9 @@ static const struct sotto_conf_row config[] = {
      .doc = "How often expired logins, refresh tokens and revocations are removed from the store."},
     {.name = "token_secret",
      .type = SOTTO_CONF_SECRET,
-     .doc = "Signs access tokens: file:PATH (mode 0600) or env:NAME, at least 32 bytes. Without "
-            "it auth makes and uses the file secrets/token in the data folder."},
+     .doc =
+         "Signs access tokens: at least 32 bytes, no example value. Without it auth makes and uses "
+         "the file secrets/token in the data folder."},
     {.name = "token_secret_previous",
      .type = SOTTO_CONF_SECRET,
      .doc = "The secret before, still accepted but no longer used, while a new one is brought "
