@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/* modules/keyx on the test host: what is published, what is claimed once, what is refused. */
+#include "sotto_test.h"
+
+#include "sotto/harness.h"
+
+#include "backup/backup.h"
+#include "keyx.pb-c.h"
+#include "mls_peer.h"
+
+const struct sotto_module *sotto_module_entry(void);
+
+#define DAY 86400ull
+
+struct rig {
+    struct harness *h;
+    struct mls_peer alice, bob;
+    uint64_t alice_session, bob_session;
+};
+
+static uint64_t
+connect_as(struct harness *h, const struct mls_peer *peer)
+{
+    const uint64_t session = harness_connect(h);
+
+    harness_attach(h, session, peer->user, peer->device, NULL);
+    return session;
+}
+
+static int
+start(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    uint64_t now;
+
+    rig->h = harness_create(sotto_module_entry());
+    harness_run_writes_twice(rig->h, true);
+    assert_ok(harness_start(rig->h));
+    now = (uint64_t)harness_now_ms(rig->h) / 1000;
+    mls_peer_init(&rig->alice, 'a', '1', 3, now);
+    mls_peer_init(&rig->bob, 'b', '1', 3, now);
+    rig->alice_session = connect_as(rig->h, &rig->alice);
+    rig->bob_session = connect_as(rig->h, &rig->bob);
+    *state = rig;
+    return 0;
+}
+
+static int
+stop(void **state)
+{
+    struct rig *rig = *state;
+
+    mls_peer_fini(&rig->alice);
+    mls_peer_fini(&rig->bob);
+    harness_destroy(&rig->h);
+    free(rig);
+    return 0;
+}
+
+static ProtobufCBinaryData
+bytes(const void *data, size_t size)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
+}
+
+static const struct harness_answer *
+publish(struct rig *rig, const struct mls_peer *peer, uint64_t session)
+{
+    Sotto__Keyx__V1__PublishIdentityRequest request =
+        SOTTO__KEYX__V1__PUBLISH_IDENTITY_REQUEST__INIT;
+    uint8_t signature[64];
+
+    verify_identity_sign(peer->identity_seed, peer->user, signature);
+    request.identity_key = bytes(peer->identity_key, 32);
+    request.signature = bytes(signature, 64);
+    return harness_rpc(rig->h, session, "PublishIdentity", &request.base);
+}
+
+static const struct harness_answer *
+add_device(struct rig *rig, const struct mls_peer *peer, uint64_t session)
+{
+    Sotto__Keyx__V1__AddDeviceRequest request = SOTTO__KEYX__V1__ADD_DEVICE_REQUEST__INIT;
+
+    request.certificate = bytes(peer->cert, sizeof(peer->cert));
+    request.signature_key = bytes(peer->device_key, 32);
+    request.label = (char *)"kitchen";
+    return harness_rpc(rig->h, session, "AddDevice", &request.base);
+}
+
+static void
+enrol(struct rig *rig, const struct mls_peer *peer, uint64_t session)
+{
+    assert_ok(publish(rig, peer, session)->status);
+    assert_ok(add_device(rig, peer, session)->status);
+}
+
+static const struct harness_answer *
+upload(struct rig *rig, uint64_t session, const struct mls_bytes *packages, size_t count,
+       struct mls_bytes last)
+{
+    Sotto__Keyx__V1__UploadKeyPackagesRequest request =
+        SOTTO__KEYX__V1__UPLOAD_KEY_PACKAGES_REQUEST__INIT;
+    ProtobufCBinaryData items[PEER_PACKAGES_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        items[i] = bytes(packages[i].data, packages[i].len);
+    request.n_key_packages = count;
+    request.key_packages = items;
+    request.last_resort = bytes(last.data, last.len);
+    return harness_rpc(rig->h, session, "UploadKeyPackages", &request.base);
+}
+
+static const struct harness_answer *
+claim(struct rig *rig, uint64_t session, const struct mls_peer *peer)
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
+        SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
+    ProtobufCBinaryData user = bytes(peer->user, 16);
+
+    request.n_user_ids = 1;
+    request.user_ids = &user;
+    request.suite = 3;
+    return harness_rpc(rig->h, session, "ClaimKeyPackages", &request.base);
+}
+
+static const Sotto__Keyx__V1__GetIdentityReply *
+identity_of(struct rig *rig, uint64_t session, const struct mls_peer *peer)
+{
+    Sotto__Keyx__V1__GetIdentityRequest request = SOTTO__KEYX__V1__GET_IDENTITY_REQUEST__INIT;
+    const struct harness_answer *answer;
+
+    request.user_id = bytes(peer->user, 16);
+    answer = harness_rpc(rig->h, session, "GetIdentity", &request.base);
+    assert_ok(answer->status);
+    return (const void *)answer->message;
+}
+
+/* ---- identity and devices ---------------------------------------------------------------------------- */
+
+static void
+a_user_without_keys_has_an_empty_identity(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__GetIdentityReply *reply =
+        identity_of(rig, rig->bob_session, &rig->alice);
+
+    assert_int_equal(reply->identity_key.len, 0);
+    assert_int_equal(reply->n_devices, 0);
+}
+
+static void
+a_published_identity_comes_with_a_log_that_verifies(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__GetIdentityReply *reply;
+    struct verify_log log;
+    struct verify_log_entry entry;
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    reply = identity_of(rig, rig->bob_session, &rig->alice);
+
+    assert_memory_equal(reply->identity_key.data, rig->alice.identity_key, 32);
+    assert_int_equal(reply->n_devices, 1);
+    assert_string_equal(reply->devices[0]->label, "");
+    assert_int_equal(reply->n_key_log, 2);
+    verify_log_init(&log, rig->alice.user);
+    for (size_t i = 0; i < 2; i++)
+        assert_ok(verify_log_apply(&log, reply->key_log[i]->entry.data,
+                                   reply->key_log[i]->entry.len, reply->key_log[i]->hash.data,
+                                   &entry));
+    assert_int_equal(entry.kind, VERIFY_LOG_DEVICE_ADDED);
+    assert_string_equal(identity_of(rig, rig->alice_session, &rig->alice)->devices[0]->label,
+                        "kitchen");
+}
+
+static void
+publishing_again_is_answered_alike_and_another_key_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_peer other = rig->alice;
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    enrol(rig, &rig->alice, rig->alice_session);
+    assert_int_equal(identity_of(rig, rig->bob_session, &rig->alice)->n_key_log, 2);
+
+    memcpy(other.identity_seed, rig->bob.identity_seed, 32);
+    verify_public_key(other.identity_seed, other.identity_key);
+    assert_fails(publish(rig, &other, rig->alice_session)->status, SOTTO_EPRECONDITION);
+}
+
+static void
+a_signature_for_another_account_is_refused(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_fails(publish(rig, &rig->alice, rig->bob_session)->status, SOTTO_EINVALID);
+}
+
+static void
+a_device_needs_an_identity_and_its_own_certificate(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_fails(add_device(rig, &rig->alice, rig->alice_session)->status, SOTTO_EPRECONDITION);
+    assert_fails(add_device(rig, &rig->alice, rig->bob_session)->status, SOTTO_EINVALID);
+    assert_ok(publish(rig, &rig->alice, rig->alice_session)->status);
+    rig->alice.cert[100] ^= 1;
+    assert_fails(add_device(rig, &rig->alice, rig->alice_session)->status, SOTTO_EINVALID);
+}
+
+static void
+a_new_device_is_announced_to_siblings_and_modules(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_peer phone;
+    uint64_t session;
+
+    mls_peer_init(&phone, 'a', '2', 3, rig->alice.now);
+    session = connect_as(rig->h, &phone);
+    enrol(rig, &rig->alice, rig->alice_session);
+    harness_forget(rig->h);
+    assert_ok(add_device(rig, &phone, session)->status);
+
+    assert_int_equal(harness_push_count(rig->h), 2);
+    assert_int_equal(harness_publish_count(rig->h), 1);
+    assert_string_equal(harness_publish_at(rig->h, 0)->topic, "keyx.device.added.v1");
+    assert_ok(add_device(rig, &phone, session)->status);
+    assert_int_equal(harness_publish_count(rig->h), 1);
+    mls_peer_fini(&phone);
+}
+
+static void
+an_account_has_at_most_ten_devices(void **state)
+{
+    struct rig *rig = *state;
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    for (char name = '2'; name <= ';'; name++) {
+        struct mls_peer device;
+        const struct harness_answer *answer;
+
+        mls_peer_init(&device, 'a', name, 3, rig->alice.now);
+        answer = add_device(rig, &device, connect_as(rig->h, &device));
+        if (name < ';')
+            assert_ok(answer->status);
+        else
+            assert_fails(answer->status, SOTTO_EEXHAUSTED);
+        mls_peer_fini(&device);
+    }
+}
+
+static void
+the_device_check_knows_registered_keys_only(void **state)
+{
+    struct rig *rig = *state;
+    Sotto__Keyx__V1__DeviceCheck checks[2], *pointers[2] = {&checks[0], &checks[1]};
+    Sotto__Keyx__V1__DeviceCheckList list = SOTTO__KEYX__V1__DEVICE_CHECK_LIST__INIT, *answer;
+    const struct harness_answer *asked;
+    uint8_t request[256];
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    for (int i = 0; i < 2; i++) {
+        sotto__keyx__v1__device_check__init(&checks[i]);
+        checks[i].user_id = bytes(rig->alice.user, 16);
+        checks[i].device_id = bytes(rig->alice.device, 16);
+    }
+    checks[0].signature_key = bytes(rig->alice.device_key, 32);
+    checks[1].signature_key = bytes(rig->bob.device_key, 32);
+    list.n_devices = 2;
+    list.devices = pointers;
+    asked = harness_ask(
+        rig->h, "keyx.device.check.v1",
+        (struct sotto_view){request, sotto__keyx__v1__device_check_list__pack(&list, request)});
+
+    assert_ok(asked->status);
+    answer =
+        sotto__keyx__v1__device_check_list__unpack(NULL, asked->details.size, asked->details.data);
+    assert_true(answer->devices[0]->known);
+    assert_false(answer->devices[1]->known);
+    sotto__keyx__v1__device_check_list__free_unpacked(answer, NULL);
+}
+
+/* ---- KeyPackages ---------------------------------------------------------------------------------------- */
+
+static void
+a_one_time_package_is_handed_out_once_and_then_the_last_resort(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply;
+    struct mls_bytes package = mls_peer_package(&rig->bob, 30 * DAY);
+    struct mls_bytes last = mls_peer_package(&rig->bob, 30 * DAY);
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, &package, 1, last)->status);
+
+    reply = (const void *)claim(rig, rig->alice_session, &rig->bob)->message;
+    assert_int_equal(reply->n_key_packages, 1);
+    assert_memory_equal(reply->key_packages[0]->key_package.data, package.data, package.len);
+    assert_false(reply->key_packages[0]->last_resort);
+    assert_int_equal(reply->identities[0]->n_key_log, 2);
+    for (int i = 0; i < 2; i++) {
+        reply = (const void *)claim(rig, rig->alice_session, &rig->bob)->message;
+        assert_true(reply->key_packages[0]->last_resort);
+        assert_memory_equal(reply->key_packages[0]->key_package.data, last.data, last.len);
+    }
+    assert_int_equal((int)harness_metric(rig->h, "claimed_total", 1), 2);
+}
+
+static void
+a_repeated_upload_does_not_bring_back_what_was_claimed(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__UploadKeyPackagesReply *counts;
+    const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply;
+    struct mls_bytes package = mls_peer_package(&rig->bob, 30 * DAY), none = {0};
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, &package, 1, none)->status);
+    assert_ok(claim(rig, rig->alice_session, &rig->bob)->status);
+
+    counts = (const void *)upload(rig, rig->bob_session, &package, 1, none)->message;
+    assert_int_equal(counts->counts[0]->suite, 3);
+    assert_int_equal(counts->counts[0]->count, 0);
+    reply = (const void *)claim(rig, rig->alice_session, &rig->bob)->message;
+    assert_int_equal(reply->n_key_packages, 0);
+    assert_int_equal(reply->n_no_keys, 1);
+}
+
+static void
+a_device_that_runs_low_is_told(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_bytes package = mls_peer_package(&rig->bob, 30 * DAY), none = {0};
+    const Sotto__Keyx__V1__KeyPackagesLow *event;
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, &package, 1, none)->status);
+    harness_forget(rig->h);
+    assert_ok(claim(rig, rig->alice_session, &rig->bob)->status);
+
+    assert_int_equal(harness_push_count(rig->h), 1);
+    assert_int_equal(harness_push_at(rig->h, 0)->session, rig->bob_session);
+    event = (const void *)harness_push_at(rig->h, 0)->event;
+    assert_int_equal(event->counts[0]->count, 0);
+}
+
+static void
+packages_of_others_expired_or_damaged_are_refused(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_bytes good = mls_peer_package(&rig->bob, 30 * DAY), none = {0};
+    struct mls_bytes foreign = mls_peer_package(&rig->alice, 30 * DAY);
+    struct mls_bytes eternal = mls_peer_package(&rig->bob, 1000 * DAY);
+    uint8_t damaged[1024];
+
+    assert_fails(upload(rig, rig->bob_session, &good, 1, none)->status, SOTTO_EPRECONDITION);
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_fails(upload(rig, rig->bob_session, &foreign, 1, none)->status, SOTTO_EINVALID);
+    assert_fails(upload(rig, rig->bob_session, &eternal, 1, none)->status, SOTTO_EINVALID);
+    memcpy(damaged, good.data, good.len);
+    damaged[good.len - 1] ^= 1;
+    good.data = damaged;
+    assert_fails(upload(rig, rig->bob_session, &good, 1, none)->status, SOTTO_EINVALID);
+}
+
+static void
+an_expired_package_is_not_handed_out_and_goes_with_the_purge(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_bytes package = mls_peer_package(&rig->bob, 2 * DAY), none = {0};
+    const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply;
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, &package, 1, none)->status);
+    harness_advance_ms(rig->h, 3 * (int64_t)DAY * 1000);
+
+    reply = (const void *)claim(rig, rig->alice_session, &rig->bob)->message;
+    assert_int_equal(reply->n_key_packages, 0);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM keyx_packages"), 0);
+}
+
+static void
+claiming_from_one_user_again_and_again_is_bounded(void **state)
+{
+    struct rig *rig = *state;
+    int status = SOTTO_OK, count = 0;
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    while (status == SOTTO_OK && count < 100) {
+        status = claim(rig, rig->alice_session, &rig->bob)->status;
+        count++;
+    }
+    assert_fails(status, SOTTO_EEXHAUSTED);
+    assert_int_equal(count, 61);
+    harness_advance_ms(rig->h, 3600 * 1000);
+    assert_ok(claim(rig, rig->alice_session, &rig->bob)->status);
+}
+
+/* ---- backup --------------------------------------------------------------------------------------------------- */
+
+static int
+put_backup(struct rig *rig, uint64_t session, const uint8_t *user, uint64_t counter,
+           uint64_t expected)
+{
+    static const uint8_t secret[64] = {1};
+    const struct backup_key key = {BACKUP_SLOT_PW, secret, sizeof(secret)};
+    Sotto__Keyx__V1__PutBackupRequest request = SOTTO__KEYX__V1__PUT_BACKUP_REQUEST__INIT;
+    uint8_t container[512];
+    size_t size;
+
+    assert_ok(
+        backup_seal(user, counter, &key, 1, user, 16, container, sizeof(container), &size, NULL));
+    request.container = bytes(container, size);
+    request.counter = counter;
+    request.expected_counter = expected;
+    return harness_rpc(rig->h, session, "PutBackup", &request.base)->status;
+}
+
+static void
+a_backup_is_compared_and_set_and_three_are_kept(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__GetBackupReply *reply;
+    Sotto__Keyx__V1__GetBackupRequest request = SOTTO__KEYX__V1__GET_BACKUP_REQUEST__INIT;
+    const uint8_t *user = rig->alice.user;
+
+    assert_fails(put_backup(rig, rig->alice_session, user, 1, 0), SOTTO_EPRECONDITION);
+    enrol(rig, &rig->alice, rig->alice_session);
+    for (uint64_t counter = 1; counter <= 5; counter++)
+        assert_ok(put_backup(rig, rig->alice_session, user, counter, counter - 1));
+
+    assert_fails(put_backup(rig, rig->alice_session, user, 6, 4), SOTTO_EABORTED);
+    assert_fails(put_backup(rig, rig->alice_session, user, 3, 5), SOTTO_EABORTED);
+    assert_fails(put_backup(rig, rig->alice_session, rig->bob.user, 6, 5), SOTTO_EINVALID);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM keyx_backups"), 3);
+    reply =
+        (const void *)harness_rpc(rig->h, rig->alice_session, "GetBackup", &request.base)->message;
+    assert_int_equal(reply->counter, 5);
+    reply =
+        (const void *)harness_rpc(rig->h, rig->bob_session, "GetBackup", &request.base)->message;
+    assert_int_equal(reply->container.len, 0);
+}
+
+static void
+a_store_that_fails_is_reported_and_nothing_is_kept(void **state)
+{
+    struct rig *rig = *state;
+
+    harness_fail_commits(rig->h, 1);
+    assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EIO);
+    assert_int_equal(identity_of(rig, rig->alice_session, &rig->alice)->identity_key.len, 0);
+    harness_refuse_store(rig->h, true);
+    assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EUNAVAILABLE);
+    harness_refuse_store(rig->h, false);
+    enrol(rig, &rig->alice, rig->alice_session);
+}
+
+#define KEYX_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+static const struct CMUnitTest tests[] = {
+    KEYX_TEST(a_user_without_keys_has_an_empty_identity),
+    KEYX_TEST(a_published_identity_comes_with_a_log_that_verifies),
+    KEYX_TEST(publishing_again_is_answered_alike_and_another_key_is_refused),
+    KEYX_TEST(a_signature_for_another_account_is_refused),
+    KEYX_TEST(a_device_needs_an_identity_and_its_own_certificate),
+    KEYX_TEST(a_new_device_is_announced_to_siblings_and_modules),
+    KEYX_TEST(an_account_has_at_most_ten_devices),
+    KEYX_TEST(the_device_check_knows_registered_keys_only),
+    KEYX_TEST(a_one_time_package_is_handed_out_once_and_then_the_last_resort),
+    KEYX_TEST(a_repeated_upload_does_not_bring_back_what_was_claimed),
+    KEYX_TEST(a_device_that_runs_low_is_told),
+    KEYX_TEST(packages_of_others_expired_or_damaged_are_refused),
+    KEYX_TEST(an_expired_package_is_not_handed_out_and_goes_with_the_purge),
+    KEYX_TEST(claiming_from_one_user_again_and_again_is_bounded),
+    KEYX_TEST(a_backup_is_compared_and_set_and_three_are_kept),
+    KEYX_TEST(a_store_that_fails_is_reported_and_nothing_is_kept),
+};
+
+SOTTO_TEST_MAIN(tests)
