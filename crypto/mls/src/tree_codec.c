@@ -112,7 +112,7 @@ place_entry(struct mls_tree *tree, uint32_t node, const struct mls_tree_entry *e
 static int
 build(struct mls_tree *tree, const struct mls_crypto *c, struct mls_bytes list)
 {
-    uint32_t count;
+    uint32_t count = 0;
     int error = count_entries(list, &count);
     if (error != 0)
         return error;

@@ -230,9 +230,13 @@ struct mls_join_params {
 };
 
 /*
- * Joins from a Welcome and checks the whole tree (section 12.4.3.1). MLS_ENOTFOUND: the Welcome is
- * not for this key package. MLS_EPSK: it names a PSK that find_psk does not know. MLS_ETREE: tree
- * refused. The bundle should be deleted after success.
+ * Joins from a Welcome and checks the whole tree (section 12.4.3.1). The caller refuses a group id
+ * it has already, and deletes the bundle after success (unless it is its last resort).
+ *   - MLS_ENOTFOUND: the Welcome is not for this key package.
+ *   - MLS_EPSK: it names a PSK that find_psk does not know.
+ *   - MLS_ETREE, MLS_EPARENT_HASH, MLS_EPATH: the tree or its secrets are refused.
+ *   - MLS_ECREDENTIAL: or whatever else check_credential gave for a member.
+ *   - MLS_EARG: the seed does not belong to the key package.
  */
 int mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
                    struct mls_group **group_out);
@@ -330,13 +334,17 @@ struct mls_commit_options {
 
 /*
  * Makes a commit of the kept proposals and those given by value, and leaves it PENDING: the group
- * does not change epoch until mls_group_merge_pending(). commit_out: PublicMessage(Commit).
- * welcome_out: MLSMessage(Welcome) for all added, empty when nobody was. group_info_out:
- * MLSMessage(GroupInfo) of the new epoch with external_pub, without the tree; may be NULL. A commit
- * of nothing is a valid update of our own keys. Kept proposals that contradict each other or those
- * by value are left out, removes before updates; by-value ones that are not valid give
- * MLS_EPROPOSAL. MLS_EPENDING: there is a pending commit already. MLS_ELIFETIME: a key package is
- * not in its lifetime.
+ * does not change epoch until mls_group_merge_pending(). A commit of nothing is a valid update of
+ * our own keys. Kept proposals that contradict each other or those by value are left out, a Remove
+ * before an Update, the later Update before the earlier; those by value must be valid.
+ *   - commit_out: PublicMessage(Commit).
+ *   - welcome_out: MLSMessage(Welcome) for all who are added, empty when nobody is.
+ *   - group_info_out: MLSMessage(GroupInfo) of the new epoch with external_pub and without the
+ *     tree; may be NULL.
+ *   - MLS_EPENDING: there is a pending commit already. MLS_ESTAGED: a received one waits.
+ *   - MLS_EPROPOSAL: a proposal by value is not valid, or not together with another.
+ *   - MLS_ETREE: somebody who is added is a member already, or added twice.
+ *   - MLS_ELIFETIME: a key package is not in its lifetime. MLS_ECREDENTIAL: we refused it.
  */
 int mls_group_commit(struct mls_group *group, const struct mls_commit_options *options,
                      struct mls_buf *commit_out, struct mls_buf *welcome_out,
@@ -395,13 +403,19 @@ struct mls_received {
 
 /*
  * Opens one MLSMessage (PublicMessage or PrivateMessage) of this group. An application message
- * consumes its key: save the group before showing the text. A proposal is kept. A commit is checked
- * completely (section 12.4.2) and staged, and no other message can be processed until it is merged
- * or dropped. received_out is filled on success only and ends with mls_received_fini(); its views
- * point into storage of its own, not into `message`. MLS_EEPOCH: of another epoch. MLS_EGROUP: of
- * another group. MLS_EREPLAY: its key was used (or is too old). MLS_EOWN: our own application
- * message, which we cannot decrypt. MLS_EPROPOSAL: a commit names proposals we do not have or that
- * are not valid together. MLS_ESTAGED: a staged commit waits. MLS_ECREDENTIAL, MLS_ETREE, MLS_EPSK.
+ * uses up its key: save the group before showing the text. A proposal is kept, also one of our own
+ * that comes back. A commit is checked completely (section 12.4.2) and staged, and no other message
+ * can be processed until it is merged or dropped. received_out is filled on success only and ends
+ * with mls_received_fini(); its views point into storage of its own, not into `message`.
+ *   - MLS_EGROUP, MLS_EEPOCH: of another group, of another epoch.
+ *   - MLS_EREPLAY, MLS_EGENERATION: its key was used or is too old, or is too far ahead.
+ *   - MLS_EOWN: sent by ourselves; an application message, or a commit that is not pending.
+ *   - MLS_ENOTFOUND: the sender is no member. MLS_EMAC, MLS_ESIGNATURE, MLS_EAEAD: not genuine.
+ *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together.
+ *   - MLS_EPATH, MLS_EPARENT_HASH, MLS_ETREE, MLS_EPSK, MLS_ECREDENTIAL, MLS_ELIFETIME: what a
+ *     commit or proposal brings is refused.
+ *   - MLS_EUNSUPPORTED: an external commit, a proposal of a newcomer, ReInit.
+ *   - MLS_ESTAGED: a staged commit waits. MLS_EREMOVED: we are no member any more.
  */
 int mls_group_process(struct mls_group *group, struct mls_bytes message,
                       struct mls_received *received_out);
