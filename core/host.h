@@ -40,11 +40,13 @@ struct host_module {
     struct sotto_conf *conf;
     struct store_module *store;
     struct job_quota *jobs;
-    struct metric **metrics;         /* one for each row of descriptor->metrics */
-    struct metric *callback_seconds; /* histogram of all callbacks */
-    void *rpc;                       /* belongs to rpc.c */
-    void *broker;                    /* belongs to broker.c */
-    void *loaded;                    /* belongs to loader.c */
+    struct metric **metrics;            /* one for each row of descriptor->metrics */
+    struct metric *callback_seconds;    /* histogram of all callbacks */
+    bool registered, inited, stop_done; /* belong to host.c */
+    bool overdue;                       /* has not stopped in time */
+    void *rpc;                          /* belongs to rpc.c */
+    void *broker;                       /* belongs to broker.c */
+    void *loaded;                       /* belongs to loader.c */
 };
 
 static inline struct host_module *
@@ -84,6 +86,8 @@ int host_load(struct host *, struct conf_errors *);
 int host_configure(struct host *, struct conf_errors *);
 /* Store tables and statements. Needs core->store. */
 int host_migrate(struct host *, struct conf_errors *);
+/* The dry run of host_migrate for --check-config; path: the database, which may not exist. */
+int host_check_migrations(struct host *, const char *path, struct conf_errors *);
 /* Registers rows with rpc, broker and metrics and calls init. Needs everything in core but io and admin. */
 int host_init(struct host *, struct conf_errors *);
 /* Calls start. */

@@ -479,6 +479,15 @@ store_add_module(struct store *store, struct host_module *owner, const char *nam
     return module;
 }
 
+void
+store_forget_module(struct store_module *module)
+{
+    if (module->store->writer_started)
+        return;
+    module->statements = (struct sotto_table){0};
+    module->writer = NULL;
+}
+
 static int
 prepare_all(struct store *store, struct store_conn *conn, struct sotto_err *err)
 {

@@ -32,6 +32,8 @@ struct host_module;
 struct store;
 struct store_module; /* a module's statements, cache and table prefix; owned by the store */
 
+/* Once a process, before the first store: SQLite without its count of memory, which costs a lock. */
+void store_process_setup(void);
 /* Opens (makes) the file, checks it, sets the pragmas. Sentences in err name the cure.
  * SOTTO_EDATALOSS: the file is damaged or not a database of ours. */
 int store_create(uv_loop_t *loop, const char *path, const struct settings_store *, struct log *,
@@ -40,6 +42,9 @@ int store_create(uv_loop_t *loop, const char *path, const struct settings_store 
 struct store_module *store_add_module(struct store *, struct host_module *owner, const char *name,
                                       const struct sotto_table *statements,
                                       const struct sotto_writer *writer);
+/* The module cannot run: its statements are not compiled and its writer functions not called. Before
+ * store_start; later it does nothing. */
+void store_forget_module(struct store_module *);
 /* Applies what is missing, one transaction a step. SOTTO_EPRECONDITION: a step that was applied is
  * missing or has another checksum. */
 int store_migrate(struct store *, struct store_module *, const struct sotto_table *migrations,

@@ -126,6 +126,12 @@ authorize(void *arg, int action, const char *first, const char *second, const ch
     return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 
+void
+store_process_setup(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /* ---- Opening --------------------------------------------------------------------------------------- */
 
 static void

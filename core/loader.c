@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See loader.h. Who can write to the module folder can run code as the server, so its rights are checked before a
+ * single byte of a module is mapped; a name that is no module name never becomes a path.
+ */
+#include "core/loader.h"
+
+#include "core/loader_impl.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PREFLIGHT_SECONDS 10
+
+typedef const struct sotto_module *entry_fn(void);
+
+/* ---- Paths ----------------------------------------------------------------------------------------- */
+
+/* Whether only root and the server's own user may change what stands behind path. */
+static int
+check_owner(const char *path, const struct stat *stat, struct sotto_err *err)
+{
+    if (stat->st_uid != 0 && stat->st_uid != geteuid())
+        return sotto_err_set(
+            err, SOTTO_EPERM,
+            "%s belongs to user %u; it has to belong to root or to the server's user", path,
+            (unsigned)stat->st_uid);
+    if (stat->st_mode & S_IWOTH)
+        return sotto_err_set(err, SOTTO_EPERM,
+                             "%s can be written by everybody (mode %04o); chmod o-w it", path,
+                             (unsigned)stat->st_mode & 07777);
+    return 0;
+}
+
+int
+loader_check_dir(const char *dir, struct sotto_err *err)
+{
+    char real[PATH_MAX];
+    struct stat stat;
+
+    if (dir[0] != '/' || !realpath(dir, real))
+        return sotto_err_set(err, SOTTO_ENOTFOUND,
+                             "the module folder %s: %s; set module_dir or --module-dir", dir,
+                             dir[0] == '/' ? strerror(errno) : "is not an absolute path");
+    if (lstat(real, &stat) != 0 || !S_ISDIR(stat.st_mode))
+        return sotto_err_set(err, SOTTO_ENOTFOUND, "the module folder %s is not a folder", real);
+    return check_owner(real, &stat, err);
+}
+
+static bool
+is_module_name(const char *name)
+{
+    const size_t size = strlen(name);
+
+    return size >= 1 && size <= LOADER_NAME_MAX && name[0] >= 'a' && name[0] <= 'z' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == size;
+}
+
+static int
+check_file(const char *path, struct sotto_err *err)
+{
+    struct stat stat;
+
+    if (lstat(path, &stat) != 0)
+        return sotto_err_set(err, SOTTO_ENOTFOUND,
+                             "%s: cannot open: %s; build it or set enabled = no", path,
+                             strerror(errno));
+    if (!S_ISREG(stat.st_mode))
+        return sotto_err_set(err, SOTTO_EPERM, "%s: cannot open: it is not a plain file", path);
+    return check_owner(path, &stat, err);
+}
+
+/* ---- Opening --------------------------------------------------------------------------------------- */
+
+/* The part of dlerror() that does not repeat the path. */
+static const char *
+dl_reason(const char *path)
+{
+    const char *reason = dlerror();
+
+    if (!reason)
+        return "unknown reason";
+    if (strncmp(reason, path, strlen(path)) == 0 && strncmp(reason + strlen(path), ": ", 2) == 0)
+        reason += strlen(path) + 2;
+    return reason;
+}
+
+static int
+open_and_check(const char *path, const char *name, struct loaded **loaded_out,
+               struct sotto_err *err)
+{
+    const struct sotto_module *descriptor;
+    entry_fn *entry;
+    void *handle, *symbol;
+
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!handle)
+        return sotto_err_set(err, SOTTO_EPRECONDITION,
+                             "%s: cannot open: %s; build it again or set enabled = no", path,
+                             dl_reason(path));
+    symbol = dlsym(handle, "sotto_module_entry");
+    if (!symbol)
+        return sotto_err_set(err, SOTTO_EPRECONDITION,
+                             "%s: is no module: it does not export sotto_module_entry", path);
+    /* POSIX lets dlsym return functions as void *; ISO C has no cast for it. */
+    memcpy(&entry, &symbol, sizeof(entry));
+    descriptor = entry();
+    if (!descriptor)
+        return sotto_err_set(err, SOTTO_EPRECONDITION, "%s: its entry returned nothing", path);
+    return loader_normalise(descriptor, path, name, loaded_out, err);
+}
+
+/* In the child: opens, checks, and writes the sentence (empty: fine) into the pipe. */
+static void
+preflight_child(const char *path, const char *name, int out)
+{
+    struct loaded *loaded = NULL;
+    struct sotto_err err = {{0}};
+    int error;
+
+    alarm(PREFLIGHT_SECONDS);
+    error = open_and_check(path, name, &loaded, &err);
+    if (error && write(out, err.text, strlen(err.text)) < 0)
+        _exit(2);
+    _exit(error ? 1 : 0);
+}
+
+static int
+read_sentence(int in, struct sotto_err *err)
+{
+    size_t size = 0;
+    ssize_t got;
+
+    while (size < sizeof(err->text) - 1) {
+        got = read(in, err->text + size, sizeof(err->text) - 1 - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+    }
+    err->text[size] = '\0';
+    return size ? SOTTO_EPRECONDITION : SOTTO_EINTERNAL;
+}
+
+/* Tries the module in a child process first. */
+static int
+preflight(const char *path, const char *name, struct sotto_err *err)
+{
+    int pipe_ends[2], status, error;
+    pid_t child;
+
+    if (pipe(pipe_ends) != 0)
+        return sotto_err_set(err, SOTTO_EIO, "%s: no pipe: %s", path, strerror(errno));
+    child = fork();
+    if (child == 0) {
+        close(pipe_ends[0]);
+        preflight_child(path, name, pipe_ends[1]);
+    }
+    close(pipe_ends[1]);
+    if (child < 0) {
+        close(pipe_ends[0]);
+        return sotto_err_set(err, SOTTO_EIO, "%s: no process: %s", path, strerror(errno));
+    }
+    error = read_sentence(pipe_ends[0], err);
+    close(pipe_ends[0]);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        return sotto_err_set(err, SOTTO_EPRECONDITION,
+                             "%s: %s when it was opened (signal %d, %s); build it again or set "
+                             "enabled = no",
+                             path, WTERMSIG(status) == SIGALRM ? "did not come back" : "crashed",
+                             WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    if (error == SOTTO_EINTERNAL)
+        return sotto_err_set(err, SOTTO_EPRECONDITION,
+                             "%s: ended the process when it was opened; build it again or set "
+                             "enabled = no",
+                             path);
+    return error;
+}
+
+int
+loader_open(const char *dir, const char *name, struct loaded **loaded_out, struct sotto_err *err)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    int error;
+
+    if (!is_module_name(name))
+        return sotto_err_set(err, SOTTO_EINVALID,
+                             "\"%.40s\" is no module name: a-z and 0-9, at most %d", name,
+                             LOADER_NAME_MAX);
+    error = loader_check_dir(dir, err);
+    if (error)
+        return error;
+    if (snprintf(path, sizeof(path), "%s/%s.so", realpath(dir, real), name) >= (int)sizeof(path))
+        return sotto_err_set(err, SOTTO_EINVALID, "the path of module folder %.200s is too long",
+                             dir);
+    error = check_file(path, err);
+    if (!error)
+        error = preflight(path, name, err);
+    return error ? error : open_and_check(path, name, loaded_out, err);
+}

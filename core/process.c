@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* See process.h. */
+#include "core/process.h"
+
+#include "core/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+process_setup(void)
+{
+    struct rlimit files;
+
+    umask(077);
+    signal(SIGPIPE,
+           SIG_IGN); /* libuv leaves it on, and a peer that went away must not end the server */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+void
+process_protect(const struct settings *settings)
+{
+    const struct rlimit none = {0};
+
+    if (!settings->core_dumps)
+        setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifdef SOTTO_RELEASE
+    /* Tests of other builds look into the memory of the server. */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+static int
+make_folder(const char *data, struct sotto_err *err)
+{
+    struct stat stat;
+
+    if (mkdir(data, 0700) != 0 && errno != EEXIST)
+        return sotto_err_set(err, SOTTO_EIO,
+                             "the data folder %s cannot be made: %s; make its parent, or set data",
+                             data, strerror(errno));
+    if (lstat(data, &stat) != 0 || (!S_ISDIR(stat.st_mode) && !S_ISLNK(stat.st_mode)))
+        return sotto_err_set(err, SOTTO_EIO, "the data folder %s is not a folder", data);
+    if (S_ISDIR(stat.st_mode) && (stat.st_mode & (S_IWGRP | S_IWOTH)))
+        return sotto_err_set(err, SOTTO_EIO,
+                             "others may write into the data folder %s (mode %04o); chmod 700 it",
+                             data, (unsigned)stat.st_mode & 07777);
+    return 0;
+}
+
+int
+process_lock_data(const char *data, struct sotto_err *err)
+{
+    char path[PATH_MAX], text[32];
+    int fd, error = make_folder(data, err);
+
+    if (error)
+        return error;
+    snprintf(path, sizeof(path), "%s/sottod.lock", data);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return sotto_err_set(err, SOTTO_EIO,
+                             "%s cannot be opened: %s; the server's user needs to "
+                             "write into the data folder",
+                             path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        const ssize_t size = read(fd, text, sizeof(text) - 1);
+
+        text[size > 0 ? size : 0] = '\0';
+        close(fd);
+        return sotto_err_set(
+            err, SOTTO_EIO,
+            "another server (pid %.20s) runs on the data folder %s; stop it, or give "
+            "this one a folder of its own with --data",
+            text[0] ? text : "unknown", data);
+    }
+    snprintf(text, sizeof(text), "%ld", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || write(fd, text, strlen(text)) < 0) {
+        close(fd);
+        return sotto_err_set(err, SOTTO_EIO, "%s cannot be written: %s", path, strerror(errno));
+    }
+    return fd;
+}
