@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Four people and the chat module on the test host: alice, bob, carol and dora, one device each, with real MLS
+ * groups. Requests go to the chat that rig->chat names, whose id is that letter sixteen times.
+ *
+ * Nobody catches up by himself: who has not processed a commit stays in the old epoch, as on a real network.
+ */
+#ifndef CHAT_PEER_H
+#define CHAT_PEER_H
+
+#include "sotto/harness.h"
+
+#include "chat.pb-c.h"
+#include "mls_peer.h"
+
+#define DIRECT SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT
+#define GROUP SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP
+#define ADMIN SOTTO__CHAT__V1__ROLE__ROLE_ADMIN
+#define MEMBER SOTTO__CHAT__V1__ROLE__ROLE_MEMBER
+
+struct chat_peer {
+    struct mls_peer mls;
+    uint64_t session;
+    struct peer_bundle bundle;   /* the last one made */
+    struct mls_buf last_message; /* the last one encrypted */
+};
+
+struct chat_rig {
+    struct harness *h;
+    struct chat_peer alice, bob, carol, dora;
+    char chat;
+    Sotto__Chat__V1__ChatType type; /* of the last rig_create */
+    Sotto__Chat__V1__Mode mode;
+    const struct chat_peer *unknown; /* whom keyx does not know */
+};
+
+int rig_start(void **state);
+int rig_stop(void **state);
+/* Stops the module and starts it on the same database; everybody connects again. */
+void rig_restart(struct chat_rig *);
+
+static inline struct mls_bytes
+to_mls(ProtobufCBinaryData bytes)
+{
+    return (struct mls_bytes){bytes.data, bytes.len};
+}
+
+/* A chat with up to two others in its first commit, which is merged when accepted. */
+const struct harness_answer *rig_create(struct chat_rig *, struct chat_peer *, char chat,
+                                        Sotto__Chat__V1__ChatType type, struct chat_peer *first,
+                                        struct chat_peer *second);
+const struct harness_answer *rig_create_again(struct chat_rig *, struct chat_peer *);
+/* A group of alice (owner, leaf 0), bob (1) and carol (2), all joined; seq 1, epoch 1. */
+void rig_group(struct chat_rig *, char chat);
+
+/* A commit that adds and removes (NULL: nobody); merged when accepted, dropped when not. */
+const struct harness_answer *rig_commit(struct chat_rig *, struct chat_peer *,
+                                        struct chat_peer *add, struct chat_peer *remove);
+const struct harness_answer *rig_commit_begin(struct chat_rig *, struct chat_peer *,
+                                              struct chat_peer *add, struct chat_peer *remove);
+
+/* The same in two steps, to hand in something else than what was made. */
+enum rig_variant { WHOLE, NO_WELCOME, NO_GROUP_INFO, WELCOME_AS_COMMIT };
+void rig_prepare(struct chat_rig *, struct chat_peer *, struct chat_peer *add,
+                 struct chat_peer *remove);
+const struct harness_answer *rig_submit(struct chat_rig *, struct chat_peer *, enum rig_variant);
+const struct harness_answer *rig_submit_as(struct chat_rig *, struct chat_peer *maker,
+                                           struct chat_peer *sender);
+
+const struct harness_answer *rig_send(struct chat_rig *, struct chat_peer *, uint64_t id,
+                                      const char *text);
+const struct harness_answer *rig_send_begin(struct chat_rig *, struct chat_peer *, uint64_t id,
+                                            const char *text);
+const struct harness_answer *rig_send_again(struct chat_rig *, struct chat_peer *, uint64_t id);
+const struct harness_answer *rig_send_big(struct chat_rig *, struct chat_peer *, uint64_t id,
+                                          size_t size);
+const struct harness_answer *rig_send_bytes(struct chat_rig *, struct chat_peer *, uint64_t id,
+                                            const void *data, size_t size);
+/* The answer of an accepted Send. */
+Sotto__Chat__V1__SendReply rig_sent(const struct harness_answer *);
+
+const Sotto__Chat__V1__SyncReply *rig_sync(struct chat_rig *, struct chat_peer *, uint64_t cursor,
+                                           bool live);
+const struct harness_answer *rig_sync_begin(struct chat_rig *, struct chat_peer *, uint64_t cursor,
+                                            bool live);
+/* Without a cursor. */
+const Sotto__Chat__V1__SyncReply *rig_sync_all(struct chat_rig *, struct chat_peer *);
+/* alice, bob and carol listen. */
+void rig_go_live(struct chat_rig *);
+/* Reads and processes what comes after cursor. */
+void rig_catch_up(struct chat_rig *, struct chat_peer *, uint64_t cursor);
+void rig_ack(struct chat_rig *, struct chat_peer *, uint64_t seq, bool joined);
+
+const Sotto__Chat__V1__ListChatsReply *rig_list(struct chat_rig *, struct chat_peer *);
+const Sotto__Chat__V1__ListMembersReply *rig_members(struct chat_rig *, struct chat_peer *);
+const struct harness_answer *rig_set_role(struct chat_rig *, struct chat_peer *,
+                                          const struct chat_peer *target, Sotto__Chat__V1__Role);
+
+/* One of the methods that take a chat, with a request that is well made but for the chat. */
+#define RIG_METHODS 4
+const struct harness_answer *rig_any(struct chat_rig *, struct chat_peer *, int method);
+
+#endif
