@@ -19,6 +19,9 @@
 #define EPOCH_JITTER_LEAST_MS 50
 #define EPOCH_JITTER_MOST_MS 500
 #define NETWORK_TRIES 3
+#define BUSY_TRIES 60 /* refusals for being too fast, before giving up */
+#define BUSY_PAUSE_LEAST_MS 100
+#define BUSY_PAUSE_MOST_MS 300
 
 /* A row of the queue, and what became of it. */
 struct parcel {
@@ -27,7 +30,7 @@ struct parcel {
     uint64_t epoch;
     struct buf message;
     uint64_t ticket;
-    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_REFUSED } fate;
+    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_BUSY, PARCEL_REFUSED } fate;
     uint64_t seq;
     int64_t ts_ms;
 };
@@ -136,20 +139,21 @@ parcels_fini(struct parcel *parcels, size_t count)
         buf_fini(&parcels[i].message);
 }
 
-/* Reads the next rows of the queue that may go out. */
+/* Reads the next rows of the queue that may go out, at most `window`. */
 static int
-read_queue(struct sotto_client *client, uint64_t after, struct parcel *parcels, size_t *count_out)
+read_queue(struct sotto_client *client, uint64_t after, size_t window, struct parcel *parcels,
+           size_t *count_out)
 {
     sqlite3_stmt *statement;
     int status = query(&client->profile, &statement, &client->error,
                        "SELECT client_msg_id, chat_id, epoch, message FROM outbox"
                        " WHERE client_msg_id > ? AND message IS NOT NULL"
                        " ORDER BY client_msg_id LIMIT ?",
-                       BINDS(bind_int((int64_t)after), bind_int(OUTBOX_BATCH)));
+                       BINDS(bind_int((int64_t)after), bind_int((int64_t)window)));
     if (status)
         return status;
     size_t count = 0;
-    while (count < OUTBOX_BATCH &&
+    while (count < window &&
            (status = query_step(&client->profile, statement, &client->error)) == 1) {
         struct parcel *parcel = &parcels[count++];
         *parcel = (struct parcel){.number = (uint64_t)sqlite3_column_int64(statement, 0),
@@ -199,7 +203,7 @@ send_parcels(struct sotto_client *client, struct parcel *parcels, size_t count)
     return SOTTO_CLIENT_OK;
 }
 
-/* Collects the answers; only the loss of the connection is an error here. A message over the rate waits. */
+/* Collects the answers; only the loss of the connection is an error here. */
 static int
 collect(struct sotto_client *client, struct parcel *parcels, size_t count,
         struct sotto_client_error *refusal)
@@ -217,12 +221,13 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             return status;
         } else if (!strcmp(client->error.code, "aborted")) {
             parcels[i].fate = PARCEL_STALE;
-        } else if (status == SOTTO_CLIENT_EFAILED &&
-                   strcmp(client->error.code, "resource_exhausted")) {
+        } else if (!strcmp(client->error.code, "resource_exhausted")) {
+            parcels[i].fate = PARCEL_BUSY;
+        } else if (status == SOTTO_CLIENT_EFAILED) {
             parcels[i].fate = PARCEL_REFUSED;
             *refusal = client->error;
         } else {
-            *refusal = client->error;
+            *refusal = client->error; /* the login ended, the store is down: it waits */
         }
     }
     return SOTTO_CLIENT_OK;
@@ -312,17 +317,34 @@ renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* One pass over the queue. stale_out: something must be encrypted anew. */
+/* What a pass over the queue left to be done. */
+struct rest {
+    bool stale; /* something must be encrypted for another epoch */
+    bool busy;  /* the server wants it slower */
+};
+
+static void
+note_rest(const struct parcel *parcels, size_t count, struct rest *rest)
+{
+    for (size_t i = 0; i < count; i++) {
+        rest->stale = rest->stale || parcels[i].fate == PARCEL_STALE;
+        rest->busy = rest->busy || parcels[i].fate == PARCEL_BUSY;
+    }
+}
+
+/* One pass over the queue, `window` messages at a time. Stops where something is left to be done, so that later
+ * messages do not overtake earlier ones. */
 static int
-flush_once(struct sotto_client *client, bool *stale_out, struct sotto_client_error *refusal)
+flush_once(struct sotto_client *client, size_t window, struct rest *rest,
+           struct sotto_client_error *refusal)
 {
     uint64_t after = 0;
     size_t count = 0;
     int status;
-    *stale_out = false;
+    *rest = (struct rest){0};
     do {
         struct parcel parcels[OUTBOX_BATCH];
-        status = read_queue(client, after, parcels, &count);
+        status = read_queue(client, after, window, parcels, &count);
         if (status || count == 0)
             return status;
         size_t sent = count;
@@ -335,36 +357,43 @@ flush_once(struct sotto_client *client, bool *stale_out, struct sotto_client_err
         /* What was answered before the connection broke is settled all the same. */
         struct sotto_client_error kept = client->error;
         int settled = settle(client, parcels, sent);
-        for (size_t i = 0; i < sent; i++)
-            *stale_out = *stale_out || parcels[i].fate == PARCEL_STALE;
+        note_rest(parcels, sent, rest);
         parcels_fini(parcels, sent);
         if (settled)
             return settled;
         client->error = kept;
-    } while (status == SOTTO_CLIENT_OK && count == OUTBOX_BATCH);
+    } while (status == SOTTO_CLIENT_OK && count == window && !rest->stale && !rest->busy);
     return status;
 }
 
-/* Passes over the queue until nothing in it is of a past epoch. */
+/* Passes over the queue until nothing is left to be done. */
 static int
 flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
 {
-    bool stale = true;
+    struct rest rest = {.stale = true};
+    int stale_tries = 0;
+    int busy_tries = 0;
     /* Rows that an earlier run left to be encrypted anew. */
     int status = renew_stale(client, refusal);
-    for (int try = 0; status == SOTTO_CLIENT_OK && stale && try < EPOCH_TRIES; try++) {
-        if (try > 1)
+    while (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy) && stale_tries < EPOCH_TRIES &&
+           busy_tries < BUSY_TRIES) {
+        if (stale_tries > 1)
             pause_jitter(EPOCH_JITTER_LEAST_MS, EPOCH_JITTER_MOST_MS);
-        status = flush_once(client, &stale, refusal);
-        if (status == SOTTO_CLIENT_OK && stale)
+        if (rest.busy)
+            pause_jitter(BUSY_PAUSE_LEAST_MS, BUSY_PAUSE_MOST_MS);
+        status = flush_once(client, busy_tries ? 1 : OUTBOX_BATCH, &rest, refusal);
+        stale_tries += rest.stale;
+        busy_tries = rest.busy ? busy_tries + 1 : busy_tries > 0;
+        if (status == SOTTO_CLIENT_OK && rest.stale)
             status = sync_run(client, false);
-        if (status == SOTTO_CLIENT_OK && stale)
+        if (status == SOTTO_CLIENT_OK && rest.stale)
             status = renew_stale(client, refusal);
     }
-    if (status == SOTTO_CLIENT_OK && stale)
-        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "aborted",
-                      "the chat changes too fast; the message is kept and goes out with the next "
-                      "command");
+    if (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy))
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED,
+                      rest.stale ? "aborted" : "resource_exhausted",
+                      "%s; the message is kept and goes out with the next command",
+                      rest.stale ? "the chat changes too fast" : "the server wants us slower");
     return status;
 }
 

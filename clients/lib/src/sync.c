@@ -179,11 +179,11 @@ sync_run(struct sotto_client *client, bool live)
             break;
         more = page->more;
         status = take_page(client, &inbox, page);
-        /* Invitations beyond one Ack's room come again with the next page. */
-        if (status == SOTTO_CLIENT_OK && inbox.welcome_count == INBOX_WELCOMES_MAX)
+        /* An invitation that is not acknowledged comes again with the next page, and would fill it. */
+        if (status == SOTTO_CLIENT_OK && more && inbox.welcome_count) {
             status = ack(client, &inbox);
-        if (status == SOTTO_CLIENT_OK && inbox.welcome_count == INBOX_WELCOMES_MAX)
             inbox.welcome_count = 0;
+        }
         pb_free(page);
     }
     return status ? status : after_news(client, &inbox);
