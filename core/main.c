@@ -266,16 +266,15 @@ destroy_parts(struct server *server)
     struct core *core = &server->core;
 
     admin_destroy(&core->admin);
-    io_destroy(&core->io);
+    /* Whatever may still call into a module ends before io_destroy takes open requests from their handlers. */
     job_pool_destroy(&core->jobs);
     if (core->store)
         store_stop(core->store);
-    if (core->rpc)
-        rpc_abandon(core->rpc);
     timers_destroy(&core->timers);
+    broker_destroy(&core->broker);
+    io_destroy(&core->io);
     host_destroy(&core->host);
     store_destroy(&core->store);
-    broker_destroy(&core->broker);
     sessions_destroy(&core->sessions);
     rpc_destroy(&core->rpc);
     loop_destroy(&core->logic);
