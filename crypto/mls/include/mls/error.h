@@ -44,7 +44,7 @@
 
 enum mls_error {
     MLS_OK = 0,
-#define MLS_ERROR_VALUE(name, value, text) name = value,
+#define MLS_ERROR_VALUE(name, value, text) name = (value),
     MLS_ERROR_MAP(MLS_ERROR_VALUE)
 #undef MLS_ERROR_VALUE
 };
