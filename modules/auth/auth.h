@@ -144,6 +144,7 @@ struct auth_opening {
         grant; /* user given; the rest filled by auth_opening_init, name by the caller */
     struct auth_ended_list ended;
     int64_t logins_per_user;
+    int64_t now_ms; /* finer than the times in grant: it decides which login is the oldest */
 };
 
 /* Draws ids and the first refresh token; logic thread. */

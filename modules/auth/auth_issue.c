@@ -21,9 +21,11 @@ auth_hash_refresh(const uint8_t token[AUTH_REFRESH_BYTES], uint8_t hash_out[AUTH
 void
 auth_opening_init(const struct auth *auth, struct auth_opening *opening)
 {
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
+    const int64_t now_ms = auth->host->api->now_ms(auth->host);
+    const int64_t now = now_ms / 1000;
     struct auth_grant *grant = &opening->grant;
 
+    opening->now_ms = now_ms;
     memcpy(grant->device, opening->device.id, SOTTO_ID_BYTES);
     randombytes_buf(grant->login, sizeof(grant->login));
     randombytes_buf(grant->refresh, sizeof(grant->refresh));
@@ -124,7 +126,6 @@ static int
 add_login(struct sotto_tx *tx, const struct auth_opening *opening)
 {
     const struct auth_grant *grant = &opening->grant;
-    const int64_t now_ms = grant->issued * 1000;
     struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_LOGIN_ADD);
 
     sotto_bind_blob(stmt, 1, grant->login, SOTTO_ID_BYTES);
@@ -133,9 +134,9 @@ add_login(struct sotto_tx *tx, const struct auth_opening *opening)
     sotto_bind_text(stmt, 4, opening->device.label);
     sotto_bind_text(stmt, 5, opening->device.user_agent);
     sotto_bind_text(stmt, 6, opening->device.address);
-    sotto_bind_int(stmt, 7, now_ms);
-    sotto_bind_int(stmt, 8, now_ms);
-    sotto_bind_int(stmt, 9, now_ms);
+    sotto_bind_int(stmt, 7, opening->now_ms);
+    sotto_bind_int(stmt, 8, opening->now_ms);
+    sotto_bind_int(stmt, 9, opening->now_ms);
     sotto_bind_int(stmt, 10, grant->refresh_until);
     sotto_bind_int(stmt, 11, grant->access_until);
     return auth_run_stmt(stmt);

@@ -119,7 +119,7 @@ sync_folder(const char *data_dir)
 
 /* Writes file->data to a new file; keeps and reads the one that somebody else made meanwhile. */
 static int
-make_file(struct secret_file *file, const char *data_dir, struct sotto_err *err)
+make_file(struct secret_file *file, struct sotto_err *err)
 {
     char fresh[PATH_BYTES_MAX + 16];
     int fd;
@@ -138,7 +138,6 @@ make_file(struct secret_file *file, const char *data_dir, struct sotto_err *err)
                                              strerror(errno));
     close(fd);
     (void)unlink(fresh);
-    sync_folder(data_dir);
     return rc;
 }
 
@@ -171,7 +170,7 @@ load_opaque(struct auth_secrets *secrets, struct secret_file *file, const char *
         opaque_setup_create(&secrets->opaque);
         opaque_setup_encode(&secrets->opaque, file->data);
         file->size = OPAQUE_SETUP_BYTES;
-        rc = make_file(file, data_dir, err);
+        rc = make_file(file, err);
     }
     if (rc != 0)
         return rc;
@@ -194,7 +193,7 @@ load_refresh(struct auth_secrets *secrets, struct secret_file *file, const char 
     if (rc == SOTTO_ENOTFOUND) {
         file->size = AUTH_REFRESH_KEY_BYTES;
         randombytes_buf(file->data, file->size);
-        rc = make_file(file, data_dir, err);
+        rc = make_file(file, err);
     }
     if (rc != 0)
         return rc;
@@ -245,7 +244,7 @@ load_token_file(struct auth_token_secret *out, struct secret_file *file, const c
         sodium_memzero(random, sizeof(random));
         file->size = 2 * sizeof(random);
         file->data[file->size++] = '\n';
-        rc = make_file(file, data_dir, err);
+        rc = make_file(file, err);
     }
     if (rc != 0)
         return rc;
@@ -290,6 +289,7 @@ auth_secrets_create(const char *data_dir, const char *token_secret, const char *
     if (rc == 0)
         rc = load_token(&secrets->token.current, &secrets->token.previous, &file, data_dir,
                         token_secret, token_previous, true, err);
+    sync_folder(data_dir);
     sodium_memzero(&file, sizeof(file));
     if (rc != 0)
         auth_secrets_destroy(&secrets);
