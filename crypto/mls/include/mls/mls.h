@@ -29,7 +29,8 @@
  *     struct mls_bytes is borrowed; where a view points is said at each function.
  *   - Memory taken while parsing is bounded by a small multiple of the input's size.
  *   - Cipher suites: 3 (X25519, ChaCha20-Poly1305, SHA-256, Ed25519) and 1 (AES-128-GCM instead).
- *     Credentials: basic. Commits and proposals are sent as PublicMessage and accepted in both framings.
+ *     Credentials: basic. Commits and proposals are sent as PublicMessage and accepted in both
+ *     framings.
  *
  * Errors are named at a function only when they are expected there. Any function may also give
  * MLS_ENOMEM, MLS_EARG (a parameter out of its range), MLS_EDECODE, MLS_ESIZE, MLS_EVERSION,
