@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One MLS client of ours as a program, for tests written in another language: one command a line on
+ * stdin, one answer a line on stdout, binary values in hex ("-" for none). A failed step answers
+ * "err NAME", a malformed line ends the program with 2.
+ *
+ *     client SUITE NAME       ok                      suite 01 or 03; comes first
+ *     psk ID KEY              ok                      an external PSK this client knows
+ *     key-package             ok MESSAGE
+ *     create GROUP_ID         ok
+ *     join WELCOME            ok
+ *     add KEY_PACKAGE         ok                      queued for the next commit, by value
+ *     remove LEAF             ok                      the same; one byte
+ *     use-psk ID              ok                      the same
+ *     extension TYPE DATA     ok                      the same; two bytes: becomes the context's only one
+ *     commit PATH             ok COMMIT WELCOME       01: with a path in any case; entered at once
+ *     propose-update          ok MESSAGE
+ *     propose-remove LEAF     ok MESSAGE
+ *     send TEXT               ok MESSAGE
+ *     process MESSAGE         ok KIND TEXT            kind 01 application, 02 proposal, 03 commit (entered)
+ *     state                   ok EPOCH AUTHENTICATOR TREE_HASH    epoch in eight bytes
+ *     export LABEL CONTEXT    ok SECRET               32 bytes
+ */
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mls/mls.h"
+
+enum { ARGS_MAX = 2, QUEUE_MAX = 16 };
+
+struct argument {
+    uint8_t *data;
+    size_t len;
+};
+
+struct peer {
+    const struct mls_provider *provider;
+    struct mls_config config;
+    uint16_t suite;
+    struct argument name, psk_id, psk;
+    uint8_t seed[MLS_ED25519_SEED_BYTES];
+    struct mls_buf bundle;
+    struct mls_group *group;
+    struct mls_proposal queue[QUEUE_MAX];
+    struct mls_extension extension; /* what a queued proposal points to */
+    size_t queued;
+    struct argument args[ARGS_MAX];
+};
+
+static void
+give_up(const char *why)
+{
+    fprintf(stderr, "mls_peer: %s\n", why);
+    exit(2);
+}
+
+static struct mls_bytes
+bytes_of(const struct argument *argument)
+{
+    return (struct mls_bytes){argument->data, argument->len};
+}
+
+/* Moves an argument out of the line that is being run. */
+static struct argument
+keep(struct argument *argument)
+{
+    struct argument kept = *argument;
+
+    *argument = (struct argument){0};
+    return kept;
+}
+
+/* ---- Answers ----------------------------------------------------------------------------- */
+
+static void
+print_hex(struct mls_bytes bytes)
+{
+    putchar(' ');
+    if (bytes.len == 0)
+        putchar('-');
+    for (size_t i = 0; i < bytes.len; i++)
+        printf("%02x", bytes.data[i]);
+}
+
+static void
+answer(int error, const struct mls_bytes *values, size_t count)
+{
+    if (error != 0) {
+        printf("err %s\n", mls_error_name(error));
+        return;
+    }
+    printf("ok");
+    for (size_t i = 0; i < count; i++)
+        print_hex(values[i]);
+    putchar('\n');
+}
+
+static void
+answer_buf(int error, struct mls_buf *take_buf)
+{
+    const struct mls_bytes value = mls_buf_bytes(take_buf);
+
+    answer(error, &value, 1);
+    mls_buf_fini(take_buf);
+}
+
+/* ---- Callbacks --------------------------------------------------------------------------- */
+
+static int
+check_credential(void *arg, const struct mls_credential_view *credential)
+{
+    (void)arg;
+    (void)credential;
+    return 0;
+}
+
+static uint64_t
+now(void *arg)
+{
+    (void)arg;
+    return (uint64_t)time(NULL);
+}
+
+static int
+find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
+{
+    const struct peer *peer = arg;
+
+    if (psk_id.len != peer->psk_id.len || memcmp(psk_id.data, peer->psk_id.data, psk_id.len) != 0)
+        return MLS_EPSK;
+    return mls_buf_set(psk_out, peer->provider, bytes_of(&peer->psk));
+}
+
+/* ---- Commands ---------------------------------------------------------------------------- */
+
+/* Short enough for clients that bound the total. */
+static struct mls_lifetime
+lifetime(void)
+{
+    return (struct mls_lifetime){now(NULL) - 3600, now(NULL) + 30 * 86400};
+}
+
+static void
+do_client(struct peer *peer)
+{
+    if (peer->args[0].len != 1)
+        give_up("the suite is one byte");
+    peer->suite = peer->args[0].data[0];
+    peer->name = keep(&peer->args[1]);
+    answer(peer->provider->random(peer->provider->ctx, peer->seed, sizeof(peer->seed)), NULL, 0);
+}
+
+static void
+do_psk(struct peer *peer)
+{
+    peer->psk_id = keep(&peer->args[0]);
+    peer->psk = keep(&peer->args[1]);
+    answer(0, NULL, 0);
+}
+
+static void
+do_key_package(struct peer *peer)
+{
+    const struct mls_key_package_params params = {
+        .suite = peer->suite,
+        .signature_seed = peer->seed,
+        .identity = bytes_of(&peer->name),
+        .lifetime = lifetime(),
+    };
+    struct mls_buf message = {0};
+    int error = mls_key_package_create(peer->provider, &params, &message, &peer->bundle);
+
+    answer_buf(error, &message);
+}
+
+static void
+do_create(struct peer *peer)
+{
+    const struct mls_group_params params = {
+        .suite = peer->suite,
+        .group_id = bytes_of(&peer->args[0]),
+        .signature_seed = peer->seed,
+        .identity = bytes_of(&peer->name),
+        .lifetime = lifetime(),
+    };
+
+    mls_group_destroy(&peer->group);
+    answer(mls_group_create(&peer->config, &params, &peer->group), NULL, 0);
+}
+
+static void
+do_join(struct peer *peer)
+{
+    const struct mls_join_params params = {
+        .welcome = bytes_of(&peer->args[0]),
+        .key_package_private = mls_buf_bytes(&peer->bundle),
+        .signature_seed = peer->seed,
+    };
+
+    mls_group_destroy(&peer->group);
+    answer(mls_group_join(&peer->config, &params, &peer->group), NULL, 0);
+}
+
+static void
+enqueue(struct peer *peer, struct mls_proposal proposal)
+{
+    if (peer->queued == QUEUE_MAX)
+        give_up("too many proposals queued");
+    peer->queue[peer->queued++] = proposal;
+    answer(0, NULL, 0);
+}
+
+/* Queued proposals keep their bytes until the program ends: a test is short. */
+static void
+do_add(struct peer *peer)
+{
+    struct argument package = keep(&peer->args[0]);
+
+    enqueue(peer,
+            (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = bytes_of(&package)});
+}
+
+static uint32_t
+leaf_of(const struct argument *argument)
+{
+    if (argument->len != 1)
+        give_up("a leaf is one byte");
+    return argument->data[0];
+}
+
+static void
+do_remove(struct peer *peer)
+{
+    enqueue(peer,
+            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[0])});
+}
+
+static void
+do_use_psk(struct peer *peer)
+{
+    struct argument id = keep(&peer->args[0]);
+
+    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = bytes_of(&id)});
+}
+
+static void
+do_extension(struct peer *peer)
+{
+    struct argument data = keep(&peer->args[1]);
+
+    if (peer->args[0].len != 2)
+        give_up("an extension type is two bytes");
+    peer->extension = (struct mls_extension){
+        .type = (uint16_t)(peer->args[0].data[0] << 8 | peer->args[0].data[1]),
+        .data = bytes_of(&data),
+    };
+    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
+                                        .extensions = &peer->extension,
+                                        .extension_count = 1});
+}
+
+static void
+do_commit(struct peer *peer)
+{
+    const struct mls_commit_options options = {
+        .proposals = peer->queue,
+        .proposal_count = peer->queued,
+        .force_path = peer->args[0].len == 1 && peer->args[0].data[0] == 1,
+    };
+    struct mls_buf commit = {0}, welcome = {0};
+    int error = mls_group_commit(peer->group, &options, &commit, &welcome, NULL);
+
+    if (error == 0)
+        error = mls_group_merge_pending(peer->group);
+    peer->queued = 0;
+    const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
+    answer(error, values, 2);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+}
+
+static void
+propose(struct peer *peer, struct mls_proposal proposal)
+{
+    struct mls_buf message = {0};
+    int error = mls_group_propose(peer->group, &proposal, (struct mls_bytes){0}, &message);
+
+    answer_buf(error, &message);
+}
+
+static void
+do_propose_update(struct peer *peer)
+{
+    propose(peer, (struct mls_proposal){.type = MLS_PROPOSAL_UPDATE});
+}
+
+static void
+do_propose_remove(struct peer *peer)
+{
+    propose(peer,
+            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[0])});
+}
+
+static void
+do_send(struct peer *peer)
+{
+    struct mls_buf message = {0};
+    int error = mls_group_encrypt(peer->group, bytes_of(&peer->args[0]), (struct mls_bytes){0}, 64,
+                                  &message);
+
+    answer_buf(error, &message);
+}
+
+static void
+do_process(struct peer *peer)
+{
+    struct mls_received received = {0};
+    int error = mls_group_process(peer->group, bytes_of(&peer->args[0]), &received);
+    uint8_t kind = (uint8_t)received.kind;
+    const struct mls_bytes values[] = {{&kind, 1}, received.plaintext};
+
+    if (error == 0 && received.kind == MLS_RECEIVED_COMMIT)
+        error = mls_group_merge_staged(peer->group);
+    answer(error, values, 2);
+    mls_received_fini(&received);
+}
+
+static void
+do_state(struct peer *peer)
+{
+    uint8_t epoch[8], authenticator[MLS_HASH_BYTES], tree_hash[MLS_HASH_BYTES];
+    uint64_t number = mls_group_epoch(peer->group);
+    const struct mls_bytes values[] = {{epoch, sizeof(epoch)},
+                                       {authenticator, sizeof(authenticator)},
+                                       {tree_hash, sizeof(tree_hash)}};
+
+    for (size_t i = 0; i < sizeof(epoch); i++)
+        epoch[i] = (uint8_t)(number >> (56 - 8 * i));
+    mls_group_epoch_authenticator(peer->group, authenticator);
+    mls_group_tree_hash(peer->group, tree_hash);
+    answer(0, values, 3);
+}
+
+static void
+do_export(struct peer *peer)
+{
+    char label[64] = {0};
+    uint8_t secret[32];
+    const struct mls_bytes value = {secret, sizeof(secret)};
+
+    if (peer->args[0].len >= sizeof(label))
+        give_up("the label is too long");
+    memcpy(label, peer->args[0].data, peer->args[0].len);
+    answer(mls_group_export(peer->group, label, bytes_of(&peer->args[1]), secret, sizeof(secret)),
+           &value, 1);
+}
+
+/* ---- Lines ------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int args;
+    bool in_group;
+    void (*run)(struct peer *);
+} commands[] = {
+    {"client", 2, false, do_client},
+    {"psk", 2, false, do_psk},
+    {"key-package", 0, false, do_key_package},
+    {"create", 1, false, do_create},
+    {"join", 1, false, do_join},
+    {"add", 1, true, do_add},
+    {"remove", 1, true, do_remove},
+    {"use-psk", 1, true, do_use_psk},
+    {"extension", 2, true, do_extension},
+    {"commit", 1, true, do_commit},
+    {"propose-update", 0, true, do_propose_update},
+    {"propose-remove", 1, true, do_propose_remove},
+    {"send", 1, true, do_send},
+    {"process", 1, true, do_process},
+    {"state", 0, true, do_state},
+    {"export", 2, true, do_export},
+};
+
+static void
+read_argument(struct argument *argument, const char *text)
+{
+    free(argument->data);
+    *argument = (struct argument){0};
+    if (text == NULL)
+        give_up("an argument is missing");
+    if (strcmp(text, "-") == 0)
+        return;
+    argument->data = malloc(strlen(text) / 2 + 1);
+    if (argument->data == NULL || sodium_hex2bin(argument->data, strlen(text) / 2 + 1, text,
+                                                 strlen(text), NULL, &argument->len, NULL) != 0)
+        give_up("an argument is no hex");
+}
+
+static void
+run_line(struct peer *peer, char *line)
+{
+    char *rest = NULL;
+    const char *name = strtok_r(line, " \n", &rest);
+
+    for (size_t i = 0; name != NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) != 0)
+            continue;
+        if (commands[i].in_group && peer->group == NULL)
+            give_up("there is no group");
+        for (int a = 0; a < commands[i].args; a++)
+            read_argument(&peer->args[a], strtok_r(NULL, " \n", &rest));
+        commands[i].run(peer);
+        fflush(stdout);
+        return;
+    }
+    give_up("no such command");
+}
+
+int
+main(void)
+{
+    struct peer peer = {.provider = mls_provider_default()};
+    char *line = NULL;
+    size_t cap = 0;
+
+    if (peer.provider == NULL)
+        give_up("the provider does not start");
+    peer.config = (struct mls_config){
+        .provider = peer.provider,
+        .check_credential = check_credential,
+        .now = now,
+        .find_psk = find_psk,
+        .arg = &peer,
+    };
+    while (getline(&line, &cap, stdin) > 0)
+        run_line(&peer, line);
+    free(line);
+    mls_group_destroy(&peer.group);
+    mls_buf_fini(&peer.bundle);
+    return 0;
+}
