@@ -17,6 +17,7 @@
 #include "chat.migrations.h"
 #include "chat_roster.h"
 #include "chat_writer.h"
+#include "core.pb-c.h"
 
 #define DEADLINE_MS 10000
 #define BUNDLE_DEADLINE_MS 60000
@@ -123,6 +124,25 @@ chat_health(void *state, struct sotto_err *err)
     return SOTTO_OK;
 }
 
+/* A connection is gone: nothing is pushed to it any more. One that is missed does no harm, since pushes skip
+ * sessions that are not there, and a device has few places for them. */
+static void
+on_session_closed(void *state, const struct sotto_envelope *envelope)
+{
+    struct delivery *ds = state;
+    Sotto__Core__V1__Session *session =
+        sotto__core__v1__session__unpack(NULL, envelope->payload.size, envelope->payload.data);
+    struct chat_device *device = NULL;
+
+    if (session == NULL)
+        return;
+    if (session->user.len == CHAT_ID_BYTES && session->device.len == CHAT_ID_BYTES)
+        device = roster_device(ds, session->user.data, session->device.data);
+    if (device != NULL)
+        roster_unsubscribe(device, session->session);
+    sotto__core__v1__session__free_unpacked(session, NULL);
+}
+
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
 #define CHAT_ROW(handler, limit, bytes, deadline)                                 \
@@ -160,6 +180,12 @@ static const struct sotto_topic_row topics[] = {
      .doc = "A commit is in the log and the roster follows it; key: the chat id."},
 };
 
+static const struct sotto_sub_row subs[] = {
+    {.pattern = "sotto.core.session.closed.v1",
+     .overflow = SOTTO_OVERFLOW_DROP_OLDEST,
+     .fn = on_session_closed},
+};
+
 static const struct sotto_hook_point_row hook_points[] = {
     {.name = "chat.message.send.v1",
      .message = "sotto.chat.v1.Accepted",
@@ -192,6 +218,7 @@ static const struct sotto_module module = {
     .rpcs = SOTTO_TABLE(chat_rpcs),
     .events = SOTTO_TABLE(events),
     .topics = SOTTO_TABLE(topics),
+    .subs = SOTTO_TABLE(subs),
     .hook_points = SOTTO_TABLE(hook_points),
     .migrations = SOTTO_TABLE(chat_migrations),
     .statements = SOTTO_TABLE(chat_statements),
