@@ -25,7 +25,7 @@ from tap import skip
 SOURCE = pathlib.Path(os.environ.get('SOTTO_SOURCE') or pathlib.Path(__file__).resolve().parents[2])
 BUILD = pathlib.Path(os.environ.get('SOTTO_BUILD') or SOURCE / 'build')
 MODULES = ('auth', 'keyx', 'chat')
-PASSWORD = 'correct horse battery staple'
+PASSWORD = 'correct horse battery 7'
 
 
 def program(name):

@@ -36,6 +36,7 @@ struct listener {
     int64_t chores_ms; /* when to look after login and outbox */
     int64_t add_ms;    /* when to look for devices to add; 0: not */
     int add_tries;
+    bool refused; /* the login was refused, and nothing went well since */
 };
 
 /* ---- showing --------------------------------------------------------------------------------- */
@@ -96,6 +97,14 @@ add_devices(struct sotto_client *client, struct listener *listener)
                                                                              : status;
 }
 
+/* Often enough to renew a short-lived token before it ends. */
+static int64_t
+chores_interval_ms(const struct sotto_client *client)
+{
+    int64_t half_ms = (client->access_expires - wall_seconds()) * 500;
+    return half_ms < 1000 ? 1000 : half_ms < CHORES_EVERY_MS ? half_ms : CHORES_EVERY_MS;
+}
+
 static int
 do_chores(struct sotto_client *client, struct listener *listener)
 {
@@ -108,8 +117,8 @@ do_chores(struct sotto_client *client, struct listener *listener)
     if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
         status = add_devices(client, listener);
     if (status == SOTTO_CLIENT_OK && now >= listener->chores_ms) {
-        listener->chores_ms = now + CHORES_EVERY_MS;
         status = session_extend(client);
+        listener->chores_ms = now + chores_interval_ms(client);
         if (status == SOTTO_CLIENT_OK)
             status = keys_replenish(client, false);
     }
@@ -172,6 +181,7 @@ start(struct sotto_client *client, struct listener *listener)
     if (status == SOTTO_CLIENT_OK)
         status = outbox_flush(client);
     listener->backoff_ms = RECONNECT_LEAST_MS;
+    listener->refused = false;
     listener->chores_ms = conn_now_ms();
     listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
     listener->add_tries = 0;
@@ -238,9 +248,13 @@ sotto_client_listen(struct sotto_client *client, const char *chat, unsigned dura
                 sync_ack(client);
             return SOTTO_CLIENT_OK;
         }
-        if (status != SOTTO_CLIENT_ENETWORK)
+        /* A token that ran out looks like a login that ended: renewing it tells the difference. */
+        bool renew = status == SOTTO_CLIENT_EAUTH && !listener.refused && client->attached;
+        if (status != SOTTO_CLIENT_ENETWORK && !renew)
             return status;
-        back_off(client, &listener);
+        listener.refused = renew;
+        if (!renew)
+            back_off(client, &listener);
         session_drop(client);
     }
 }
