@@ -336,6 +336,35 @@ a_psk_binds_those_who_know_it(void **state)
     mls_buf_fini(&commit);
 }
 
+/* A kept proposal that cannot be committed must not keep the group from talking. */
+static void
+a_proposal_that_nobody_can_commit_is_left_out(void **state)
+{
+    struct fixture *f = *state;
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("only ada's")};
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
+    struct mls_buf commit = {0};
+    struct mls_received received;
+
+    f->people[ADA].psk_id = "only ada's";
+    f->people[ADA].psk = "x";
+    propose_to_all(f, ADA, &psk);
+    propose_to_all(f, CLEO, &update);
+    kit_commit(&f->people[BEN], &NOTHING, &commit, NULL);
+    kit_expect(mls_group_merge_pending(f->people[BEN].group), 0, "merge");
+    kit_expect(mls_group_process(f->people[CLEO].group, mls_buf_bytes(&commit), &received), 0,
+               "process");
+    assert_int_equal(received.change_count, 1);
+    assert_int_equal(received.changes[0].type, MLS_PROPOSAL_UPDATE);
+    mls_received_fini(&received);
+    kit_expect(mls_group_merge_staged(f->people[CLEO].group), 0, "merge");
+    kit_take_commit(&f->people[ADA], &commit);
+    kit_take_commit(&f->people[DORA], &commit);
+
+    all_talk(f->people);
+    mls_buf_fini(&commit);
+}
+
 static void
 context_extensions_are_agreed_on(void **state)
 {
@@ -607,6 +636,7 @@ main(void)
         IN_BOTH_SUITES(a_remove_wins_over_an_update_of_the_same_member),
         IN_BOTH_SUITES(an_add_by_reference_brings_a_new_member),
         IN_BOTH_SUITES(a_psk_binds_those_who_know_it),
+        IN_BOTH_SUITES(a_proposal_that_nobody_can_commit_is_left_out),
         IN_BOTH_SUITES(context_extensions_are_agreed_on),
         IN_BOTH_SUITES(the_loser_of_a_race_follows_the_winner),
         IN_BOTH_SUITES(a_pending_commit_changes_nothing_until_it_is_merged),

@@ -41,17 +41,11 @@ add_values(struct making *m)
 }
 
 static int
-collect(struct making *m)
+collect(struct making *m, bool with_kept)
 {
-    size_t count = m->options->proposal_count;
-
-    if (count > 0) {
-        m->values = mls_mem_alloc(m->group->c.p, count, sizeof(*m->values));
-        if (m->values == NULL)
-            return MLS_ENOMEM;
-    }
     int error = add_values(m);
-    if (error == 0 && !m->options->skip_kept_proposals)
+
+    if (error == 0 && with_kept)
         error = mls_group_select_kept(&m->t);
     return error;
 }
@@ -172,10 +166,11 @@ invite(struct making *m, bool want_info)
     return error;
 }
 
+/* Proposals, path and tree of the next epoch. */
 static int
-make(struct making *m, bool want_info)
+draft(struct making *m, bool with_kept)
 {
-    int error = collect(m);
+    int error = collect(m, with_kept);
 
     if (error == 0)
         error = mls_transition_apply(&m->t);
@@ -185,6 +180,37 @@ make(struct making *m, bool want_info)
     }
     if (error == 0)
         error = mls_transition_check_keys(&m->t);
+    return error;
+}
+
+/*
+ * A kept proposal that spoils the list in a way the choice did not foresee must not keep us from
+ * committing, and with it the group from talking: the second try leaves all of them out.
+ */
+static int
+draft_without_trouble(struct making *m)
+{
+    bool with_kept = !m->options->skip_kept_proposals && m->group->kept_count > 0;
+    int error = draft(m, with_kept);
+
+    if (error == 0 || error == MLS_ENOMEM || !with_kept)
+        return error;
+    mls_transition_fini(&m->t);
+    mls_transition_init(&m->t, m->group, m->group->epoch->own_leaf);
+    return draft(m, false);
+}
+
+static int
+make(struct making *m, bool want_info)
+{
+    size_t count = m->options->proposal_count;
+
+    if (count > 0) {
+        m->values = mls_mem_alloc(m->group->c.p, count, sizeof(*m->values));
+        if (m->values == NULL)
+            return MLS_ENOMEM;
+    }
+    int error = draft_without_trouble(m);
     if (error == 0)
         error = write_body(m);
     if (error == 0)

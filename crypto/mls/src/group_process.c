@@ -6,6 +6,7 @@
  * Everything is checked before anything changes. An application message uses up its key as the last
  * step; a proposal is kept as the last step; a commit leaves a staged epoch and nothing else.
  */
+#include "group_open.h"
 #include "received.h"
 
 #include <assert.h>
@@ -68,177 +69,10 @@ mls_group_encrypt(struct mls_group *group, struct mls_bytes plaintext,
     return error;
 }
 
-/* ---- Opening the frame -------------------------------------------------------------------- */
-
-/* A message on its way in. */
-struct opening {
-    struct mls_group *group;
-    struct mls_bytes bytes; /* the whole MLSMessage */
-    struct mls_buf context;
-    struct mls_frame_keys keys;
-    struct mls_authenticated message;
-    /* of a PrivateMessage */
-    bool is_private;
-    struct mls_sender_data sender_data;
-    struct mls_buf plain;
-};
-
-static int
-check_address(const struct mls_group *group, struct mls_bytes group_id, uint64_t epoch)
-{
-    if (!mls_mem_equal(group->c.p, group_id, mls_buf_bytes(&group->id)))
-        return MLS_EGROUP;
-    return epoch == group->epoch->number ? 0 : MLS_EEPOCH;
-}
-
-/* The public key of one of the group's external_senders (section 12.1.8.1). */
-static int
-external_sender_key(const struct mls_group *group, uint32_t index, struct mls_bytes *key_out)
-{
-    struct mls_bytes data;
-    struct mls_reader r, list;
-    struct mls_credential credential;
-
-    if (!mls_extensions_find(mls_buf_bytes(&group->epoch->extensions),
-                             MLS_EXTENSION_EXTERNAL_SENDERS, &data))
-        return MLS_ENOTFOUND;
-    mls_reader_init(&r, data);
-    mls_read_vector(&r, &list);
-    for (uint32_t i = 0; mls_reader_more(&list); i++) {
-        struct mls_bytes key = mls_read_opaque(&list);
-
-        mls_credential_read(&list, &credential);
-        if (i == index && mls_reader_error(&list) == 0) {
-            *key_out = key;
-            return 0;
-        }
-    }
-    return MLS_ENOTFOUND;
-}
-
-/* What an external sender may propose (section 12.1.8). */
-static int
-check_external_type(const struct mls_content *content)
-{
-    struct mls_proposal_body body;
-    struct mls_reader r;
-
-    if (content->type != MLS_CONTENT_PROPOSAL)
-        return MLS_EPROPOSAL;
-    mls_reader_init(&r, content->body);
-    mls_proposal_read(&r, &body);
-    if (mls_reader_finish(&r) != 0)
-        return MLS_EDECODE;
-    switch (body.type) {
-    case MLS_PROPOSAL_ADD:
-    case MLS_PROPOSAL_REMOVE:
-    case MLS_PROPOSAL_PSK:
-    case MLS_PROPOSAL_REINIT:
-    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: return 0;
-    default: return MLS_EPROPOSAL;
-    }
-}
-
-/* Finds the key that must have signed, by who claims to have sent. */
-static int
-signer_key(const struct opening *o, struct mls_bytes *key_out)
-{
-    const struct mls_content *content = &o->message.content;
-    const struct mls_leaf *leaf;
-    int error;
-
-    switch (content->sender.type) {
-    case MLS_SENDER_MEMBER:
-        leaf = mls_tree_leaf(&o->group->epoch->tree, content->sender.index);
-        if (leaf == NULL)
-            return MLS_ENOTFOUND;
-        *key_out = leaf->signature_key;
-        return 0;
-    case MLS_SENDER_EXTERNAL:
-        error = check_external_type(content);
-        return error != 0 ? error : external_sender_key(o->group, content->sender.index, key_out);
-    default: return MLS_EUNSUPPORTED; /* joining by one's own proposal or commit */
-    }
-}
-
-static int
-verify_signature(const struct opening *o)
-{
-    struct mls_bytes key;
-    int error = signer_key(o, &key);
-
-    if (error != 0)
-        return error;
-    return mls_authenticated_verify(&o->group->c, &o->message, o->keys.context, key);
-}
-
-static int
-open_public(struct opening *o, struct mls_reader *r)
-{
-    struct mls_public_message framed;
-
-    mls_public_message_read(r, &framed);
-    int error = mls_reader_finish(r);
-    if (error == 0)
-        error = check_address(o->group, framed.content.group_id, framed.content.epoch);
-    if (error == 0 && framed.content.type == MLS_CONTENT_APPLICATION)
-        error = MLS_EDECODE;
-    if (error == 0 && framed.content.sender.type == MLS_SENDER_MEMBER)
-        error = mls_public_verify_tag(&o->keys, &framed);
-    o->message.wire_format = MLS_WIRE_PUBLIC_MESSAGE;
-    o->message.content = framed.content;
-    o->message.auth = framed.auth;
-    return error;
-}
-
-static int
-open_private(struct opening *o, struct mls_reader *r)
-{
-    struct mls_private_message framed;
-
-    o->is_private = true;
-    mls_private_message_read(r, &framed);
-    int error = mls_reader_finish(r);
-    if (error == 0)
-        error = check_address(o->group, framed.group_id, framed.epoch);
-    if (error == 0)
-        error = mls_private_open_sender(&o->keys, &framed, &o->sender_data);
-    if (error == 0 && mls_tree_leaf(&o->group->epoch->tree, o->sender_data.leaf) == NULL)
-        error = MLS_ENOTFOUND;
-    if (error == 0 && o->sender_data.leaf == o->group->epoch->own_leaf)
-        error = MLS_EOWN;
-    if (error == 0)
-        error =
-            mls_private_open_content(&o->keys, &framed, &o->sender_data, &o->plain, &o->message);
-    return error;
-}
-
-static int
-open_frame(struct opening *o)
-{
-    struct mls_reader r;
-
-    mls_reader_init(&r, o->bytes);
-    uint16_t wire_format = mls_message_header_read(&r);
-    int error = mls_reader_error(&r);
-    if (error == 0)
-        error = mls_epoch_context(o->group->epoch, mls_buf_bytes(&o->group->id), &o->context);
-    if (error != 0)
-        return error;
-    o->keys = mls_epoch_frame_keys(o->group->epoch, &o->context);
-    if (wire_format == MLS_WIRE_PUBLIC_MESSAGE)
-        error = open_public(o, &r);
-    else if (wire_format == MLS_WIRE_PRIVATE_MESSAGE)
-        error = open_private(o, &r);
-    else
-        error = MLS_EDECODE;
-    return error != 0 ? error : verify_signature(o);
-}
-
 /* ---- Application data and proposals -------------------------------------------------------- */
 
 static int
-take_application(struct opening *o, struct mls_received *out)
+take_application(struct mls_opening *o, struct mls_received *out)
 {
     int error = mls_received_message(o->group, &o->message, MLS_RECEIVED_APPLICATION, out);
 
@@ -251,7 +85,7 @@ take_application(struct opening *o, struct mls_received *out)
 }
 
 static int
-make_kept(const struct opening *o, struct mls_kept_proposal *made)
+make_kept(const struct mls_opening *o, struct mls_kept_proposal *made)
 {
     made->sender = o->message.content.sender;
     int error = mls_authenticated_ref(&o->group->c, &o->message, made->ref);
@@ -263,7 +97,7 @@ make_kept(const struct opening *o, struct mls_kept_proposal *made)
 
 /* Keeps it, then uses up the key it came under; without the second the first is undone. */
 static int
-keep_and_consume(struct opening *o, struct mls_kept_proposal *made)
+keep_and_consume(struct mls_opening *o, struct mls_kept_proposal *made)
 {
     struct mls_group *group = o->group;
     size_t before = group->kept_count;
@@ -280,7 +114,7 @@ keep_and_consume(struct opening *o, struct mls_kept_proposal *made)
 }
 
 static int
-take_proposal(struct opening *o, struct mls_received *out)
+take_proposal(struct mls_opening *o, struct mls_received *out)
 {
     struct mls_group *group = o->group;
     struct mls_kept_proposal made = {0};
@@ -310,6 +144,31 @@ take_proposal(struct opening *o, struct mls_received *out)
 
 /* ---- Commits ----------------------------------------------------------------------------- */
 
+/*
+ * No key of a path is one that the sender's own path had (section 12.4.2). Keys at other nodes are
+ * found after the merge, with all keys that stand twice.
+ */
+static int
+check_path_is_new(const struct mls_transition *t, const struct mls_update_path *path)
+{
+    const struct mls_tree *tree = &t->next->tree;
+    uint32_t nodes[MLS_PATH_MAX];
+    size_t count = mls_direct_path(mls_leaf_to_node(t->committer), tree->n_leaves, nodes);
+    struct mls_path_node node;
+    struct mls_reader r;
+
+    mls_reader_init(&r, path->nodes);
+    while (mls_reader_more(&r)) {
+        mls_path_node_read(&r, &node);
+        for (size_t i = 0; i < count; i++) {
+            if (!mls_tree_is_blank(tree, nodes[i]) &&
+                mls_mem_equal(tree->c.p, node.encryption_key, mls_tree_public_key(tree, nodes[i])))
+                return MLS_ETREE;
+        }
+    }
+    return mls_reader_finish(&r);
+}
+
 /* Checks the path, merges it into the next tree and opens our part. */
 static int
 take_path(struct mls_transition *t, const struct mls_update_path *path,
@@ -322,6 +181,10 @@ take_path(struct mls_transition *t, const struct mls_update_path *path,
     int error = mls_check_replacement(group, &path->leaf, MLS_LEAF_COMMIT, t->committer,
                                       mls_buf_bytes(&next->extensions));
 
+    if (error == 0 && path->node_count > MLS_PATH_MAX)
+        error = MLS_EPATH;
+    if (error == 0)
+        error = check_path_is_new(t, path);
     if (error == 0)
         error = mls_treekem_merge(&next->tree, t->committer, path, &filtered);
     if (error == 0)
@@ -365,7 +228,7 @@ follow(struct mls_transition *t, const struct mls_commit_body *commit,
 }
 
 static int
-stage(struct opening *o, struct mls_transition *t, struct mls_received *out)
+stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
 {
     struct mls_commit_body commit;
     struct mls_reader r;
@@ -394,7 +257,7 @@ stage(struct opening *o, struct mls_transition *t, struct mls_received *out)
 /* The key of a commit that came as PrivateMessage is not used up: the epoch it leads to ends that
  * of the key, and a commit that was dropped may be processed again. */
 static int
-take_commit(struct opening *o, struct mls_received *out)
+take_commit(struct mls_opening *o, struct mls_received *out)
 {
     struct mls_transition t;
 
@@ -426,10 +289,10 @@ is_own_pending(const struct mls_group *group, struct mls_bytes message, bool *is
 }
 
 static int
-take_message(struct opening *o, struct mls_received *out)
+take_message(struct mls_opening *o, struct mls_received *out)
 {
     bool own;
-    int error = open_frame(o);
+    int error = mls_group_open(o);
 
     if (error != 0)
         return error;
@@ -450,7 +313,7 @@ mls_group_process(struct mls_group *group, struct mls_bytes message,
 {
     assert(group != NULL && received_out != NULL);
 
-    struct opening o = {.group = group, .bytes = message};
+    struct mls_opening o = {.group = group, .bytes = message};
     struct mls_received received = {0};
     int error = mls_group_require_active(group);
 

@@ -50,19 +50,46 @@ collide(const struct mls_provider *p, const struct mls_commit_item *a,
     return a->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS && b->body.type == a->body.type;
 }
 
-/* The key of an Add stands in the tree already, at a member nobody removes. */
+/* A key that an Add or Update brings stands in the tree already, at another node. */
 static bool
-is_member(const struct mls_transition *t, const struct mls_commit_item *item)
+stands_elsewhere(const struct mls_transition *t, const struct mls_commit_item *item)
 {
     const struct mls_tree *tree = &t->group->epoch->tree;
+    const struct mls_provider *p = t->group->c.p;
+    const struct mls_leaf *leaf = leaf_of(item);
+    uint32_t own = item->body.type == MLS_PROPOSAL_UPDATE ? mls_leaf_to_node(item->sender.index)
+                                                          : MLS_NODE_NONE;
 
-    for (uint32_t i = 0; i < tree->n_leaves; i++) {
-        const struct mls_leaf *leaf = mls_tree_leaf(tree, i);
-
-        if (leaf != NULL && share_a_key(t->group->c.p, leaf, &item->body.u.add.leaf))
+    for (uint32_t node = 0; leaf != NULL && node < mls_node_width(tree->n_leaves); node++) {
+        if (node == own || mls_tree_is_blank(tree, node))
+            continue;
+        if (mls_mem_equal(p, mls_tree_public_key(tree, node), leaf->encryption_key))
+            return true;
+        if (mls_node_is_leaf(node) &&
+            mls_mem_equal(p, mls_tree_leaf(tree, mls_node_to_leaf(node))->signature_key,
+                          leaf->signature_key))
             return true;
     }
     return false;
+}
+
+/* What only we can say: whether we know the key, whether everybody understands the extensions. */
+static int
+check_for_us(const struct mls_transition *t, const struct mls_commit_item *item)
+{
+    const struct mls_group *group = t->group;
+    struct mls_psk_set psks;
+    int error = mls_check_proposal(group, &item->body, &item->sender, t->committer,
+                                   mls_buf_bytes(&group->epoch->extensions));
+
+    if (error == 0 && item->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
+        error = mls_check_tree_fits(&group->epoch->tree, item->body.u.extensions);
+    if (error == 0 && item->body.type == MLS_PROPOSAL_PSK) {
+        mls_psk_set_init(&psks, group->c.p);
+        error = mls_psk_set_add(&psks, &group->config, group, &item->body.u.psk);
+        mls_psk_set_fini(&psks);
+    }
+    return error;
 }
 
 static bool
@@ -72,7 +99,7 @@ fits(const struct mls_transition *t, const struct mls_commit_item *item)
         if (collide(t->group->c.p, &t->items[i], item))
             return false;
     }
-    return item->body.type != MLS_PROPOSAL_ADD || !is_member(t, item);
+    return !stands_elsewhere(t, item);
 }
 
 /* Appends a kept proposal and takes it off again when it does not fit what is there. What is not
@@ -80,13 +107,14 @@ fits(const struct mls_transition *t, const struct mls_commit_item *item)
 static int
 try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
 {
+    if (t->count == MLS_PROPOSALS_MAX)
+        return 0;
     int error = mls_transition_add_kept(t, kept);
-
     if (error != 0)
         return error;
+
     struct mls_commit_item item = t->items[--t->count];
-    error = mls_check_proposal(t->group, &item.body, &item.sender, t->committer,
-                               mls_buf_bytes(&t->group->epoch->extensions));
+    error = check_for_us(t, &item);
     if (error == MLS_ENOMEM)
         return error;
     if (error == 0 && fits(t, &item))

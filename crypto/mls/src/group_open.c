@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening the frame of a message: address, membership tag or decryption, signature (RFC 9420
+ * sections 6.1 to 6.3, 12.1.8). Nothing here changes the group.
+ */
+#include "group_open.h"
+
+/* ---- Address and signer -------------------------------------------------------------------- */
+
+static int
+check_address(const struct mls_group *group, struct mls_bytes group_id, uint64_t epoch)
+{
+    if (!mls_mem_equal(group->c.p, group_id, mls_buf_bytes(&group->id)))
+        return MLS_EGROUP;
+    return epoch == group->epoch->number ? 0 : MLS_EEPOCH;
+}
+
+/* The public key of one of the group's external_senders (section 12.1.8.1). */
+static int
+external_sender_key(const struct mls_group *group, uint32_t index, struct mls_bytes *key_out)
+{
+    struct mls_bytes data;
+    struct mls_reader r, list;
+    struct mls_credential credential;
+
+    if (!mls_extensions_find(mls_buf_bytes(&group->epoch->extensions),
+                             MLS_EXTENSION_EXTERNAL_SENDERS, &data))
+        return MLS_ENOTFOUND;
+    mls_reader_init(&r, data);
+    mls_read_vector(&r, &list);
+    for (uint32_t i = 0; mls_reader_more(&list); i++) {
+        struct mls_bytes key = mls_read_opaque(&list);
+
+        mls_credential_read(&list, &credential);
+        if (i == index && mls_reader_error(&list) == 0) {
+            *key_out = key;
+            return 0;
+        }
+    }
+    return MLS_ENOTFOUND;
+}
+
+/* What an external sender may propose (section 12.1.8). */
+static int
+check_external_type(const struct mls_content *content)
+{
+    struct mls_proposal_body body;
+    struct mls_reader r;
+
+    if (content->type != MLS_CONTENT_PROPOSAL)
+        return MLS_EPROPOSAL;
+    mls_reader_init(&r, content->body);
+    mls_proposal_read(&r, &body);
+    if (mls_reader_finish(&r) != 0)
+        return MLS_EDECODE;
+    switch (body.type) {
+    case MLS_PROPOSAL_ADD:
+    case MLS_PROPOSAL_REMOVE:
+    case MLS_PROPOSAL_PSK:
+    case MLS_PROPOSAL_REINIT:
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: return 0;
+    default: return MLS_EPROPOSAL;
+    }
+}
+
+/* Finds the key that must have signed, by who claims to have sent. */
+static int
+signer_key(const struct mls_opening *o, struct mls_bytes *key_out)
+{
+    const struct mls_content *content = &o->message.content;
+    const struct mls_leaf *leaf;
+    int error;
+
+    switch (content->sender.type) {
+    case MLS_SENDER_MEMBER:
+        leaf = mls_tree_leaf(&o->group->epoch->tree, content->sender.index);
+        if (leaf == NULL)
+            return MLS_ENOTFOUND;
+        *key_out = leaf->signature_key;
+        return 0;
+    case MLS_SENDER_EXTERNAL:
+        error = check_external_type(content);
+        return error != 0 ? error : external_sender_key(o->group, content->sender.index, key_out);
+    default: return MLS_EUNSUPPORTED; /* joining by one's own proposal or commit */
+    }
+}
+
+static int
+verify_signature(const struct mls_opening *o)
+{
+    struct mls_bytes key;
+    int error = signer_key(o, &key);
+
+    if (error != 0)
+        return error;
+    return mls_authenticated_verify(&o->group->c, &o->message, o->keys.context, key);
+}
+
+/* ---- The two framings ---------------------------------------------------------------------- */
+
+static int
+open_public(struct mls_opening *o, struct mls_reader *r)
+{
+    struct mls_public_message framed;
+
+    mls_public_message_read(r, &framed);
+    int error = mls_reader_finish(r);
+    if (error == 0)
+        error = check_address(o->group, framed.content.group_id, framed.content.epoch);
+    if (error == 0 && framed.content.type == MLS_CONTENT_APPLICATION)
+        error = MLS_EDECODE;
+    if (error == 0 && framed.content.sender.type == MLS_SENDER_MEMBER)
+        error = mls_public_verify_tag(&o->keys, &framed);
+    o->message.wire_format = MLS_WIRE_PUBLIC_MESSAGE;
+    o->message.content = framed.content;
+    o->message.auth = framed.auth;
+    return error;
+}
+
+static int
+open_private(struct mls_opening *o, struct mls_reader *r)
+{
+    struct mls_private_message framed;
+
+    o->is_private = true;
+    mls_private_message_read(r, &framed);
+    int error = mls_reader_finish(r);
+    if (error == 0)
+        error = check_address(o->group, framed.group_id, framed.epoch);
+    if (error == 0)
+        error = mls_private_open_sender(&o->keys, &framed, &o->sender_data);
+    if (error == 0 && mls_tree_leaf(&o->group->epoch->tree, o->sender_data.leaf) == NULL)
+        error = MLS_ENOTFOUND;
+    if (error == 0 && o->sender_data.leaf == o->group->epoch->own_leaf)
+        error = MLS_EOWN;
+    if (error == 0)
+        error =
+            mls_private_open_content(&o->keys, &framed, &o->sender_data, &o->plain, &o->message);
+    return error;
+}
+
+int
+mls_group_open(struct mls_opening *o)
+{
+    struct mls_reader r;
+
+    mls_reader_init(&r, o->bytes);
+    uint16_t wire_format = mls_message_header_read(&r);
+    int error = mls_reader_error(&r);
+    if (error == 0)
+        error = mls_epoch_context(o->group->epoch, mls_buf_bytes(&o->group->id), &o->context);
+    if (error != 0)
+        return error;
+    o->keys = mls_epoch_frame_keys(o->group->epoch, &o->context);
+    if (wire_format == MLS_WIRE_PUBLIC_MESSAGE)
+        error = open_public(o, &r);
+    else if (wire_format == MLS_WIRE_PRIVATE_MESSAGE)
+        error = open_private(o, &r);
+    else
+        error = MLS_EDECODE;
+    return error != 0 ? error : verify_signature(o);
+}
