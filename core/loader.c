@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,44 +118,55 @@ open_and_check(const char *path, const char *name, struct loaded **loaded_out,
     return loader_normalise(descriptor, path, name, loaded_out, err);
 }
 
-/* In the child: opens, checks, and writes the sentence (empty: fine) into the pipe. */
+/* In the child: opens, checks, and writes "+", or "-" and the sentence, into the pipe. A module that ends the
+ * process instead has written neither. */
 static void
 preflight_child(const char *path, const char *name, int out)
 {
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+    const struct rlimit none = {0};
     struct loaded *loaded = NULL;
     struct sotto_err err = {{0}};
+    char text[sizeof(err.text) + 1];
     int error;
 
+    /* Whatever handlers the parent has, here a crash is a crash, and leaves no dump behind. */
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+        signal(crashes[i], SIG_DFL);
+    setrlimit(RLIMIT_CORE, &none);
     alarm(PREFLIGHT_SECONDS);
     error = open_and_check(path, name, &loaded, &err);
-    if (error && write(out, err.text, strlen(err.text)) < 0)
-        _exit(2);
-    _exit(error ? 1 : 0);
+    snprintf(text, sizeof(text), "%c%s", error ? '-' : '+', err.text);
+    _exit(write(out, text, strlen(text)) < 0 ? 2 : 0);
 }
 
-static int
-read_sentence(int in, struct sotto_err *err)
+/* Reads until the child has closed its end; what stands behind the first character goes to err. */
+static char
+read_verdict(int in, struct sotto_err *err)
 {
+    char text[sizeof(err->text) + 1];
     size_t size = 0;
     ssize_t got;
 
-    while (size < sizeof(err->text) - 1) {
-        got = read(in, err->text + size, sizeof(err->text) - 1 - size);
+    while (size < sizeof(text) - 1) {
+        got = read(in, text + size, sizeof(text) - 1 - size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             break;
         size += (size_t)got;
     }
-    err->text[size] = '\0';
-    return size ? SOTTO_EPRECONDITION : SOTTO_EINTERNAL;
+    text[size] = '\0';
+    snprintf(err->text, sizeof(err->text), "%s", size ? text + 1 : "");
+    return text[0];
 }
 
 /* Tries the module in a child process first. */
 static int
 preflight(const char *path, const char *name, struct sotto_err *err)
 {
-    int pipe_ends[2], status, error;
+    int pipe_ends[2], status = 0;
+    char verdict;
     pid_t child;
 
     if (pipe(pipe_ends) != 0)
@@ -169,7 +181,7 @@ preflight(const char *path, const char *name, struct sotto_err *err)
         close(pipe_ends[0]);
         return sotto_err_set(err, SOTTO_EIO, "%s: no process: %s", path, strerror(errno));
     }
-    error = read_sentence(pipe_ends[0], err);
+    verdict = read_verdict(pipe_ends[0], err);
     close(pipe_ends[0]);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
@@ -179,14 +191,14 @@ preflight(const char *path, const char *name, struct sotto_err *err)
                              "enabled = no",
                              path, WTERMSIG(status) == SIGALRM ? "did not come back" : "crashed",
                              WTERMSIG(status), strsignal(WTERMSIG(status)));
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (verdict == '+')
         return 0;
-    if (error == SOTTO_EINTERNAL)
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "%s: ended the process when it was opened; build it again or set "
-                             "enabled = no",
-                             path);
-    return error;
+    if (verdict == '-')
+        return SOTTO_EPRECONDITION;
+    return sotto_err_set(err, SOTTO_EPRECONDITION,
+                         "%s: ended the process when it was opened; build it again or set "
+                         "enabled = no",
+                         path);
 }
 
 int
