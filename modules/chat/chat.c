@@ -61,10 +61,11 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
 {
     struct delivery *ds = calloc(1, sizeof(*ds));
 
-    (void)conf;
     if (ds == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
     ds->host = host;
+    ds->message_bytes_max = (size_t)host->conf->get_int(conf, "message_size_max");
+    ds->seats_max = (size_t)host->conf->get_int(conf, "devices_per_chat");
     ds->mark_round = 1;
     roster_init(ds);
     ds->mls = mls_provider_default();
@@ -145,6 +146,21 @@ on_session_closed(void *state, const struct sotto_envelope *envelope)
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
+static const struct sotto_conf_row config[] = {
+    {.name = "message_size_max",
+     .type = SOTTO_CONF_SIZE,
+     .preset = "64KiB",
+     .min = 1024,
+     .max = CHAT_MESSAGE_BYTES_MAX,
+     .doc = "The largest encrypted message that is accepted."},
+    {.name = "devices_per_chat",
+     .type = SOTTO_CONF_INT,
+     .preset = "5000",
+     .min = 2,
+     .max = CHAT_SEATS_MAX,
+     .doc = "Devices in one chat, of all its members together."},
+};
+
 #define CHAT_ROW(handler, limit, bytes, deadline)                                 \
     .level = SOTTO_LEVEL_SESSION, .rate = (limit), .flags = SOTTO_RPC_IDEMPOTENT, \
     .max_bytes = (bytes), .deadline_ms = (deadline), .fn = (handler)
@@ -215,6 +231,7 @@ static const struct sotto_module module = {
     .summary = "The MLS delivery service: chats, their logs and members, delivery",
     .license = "MIT",
     .deps = SOTTO_TABLE(deps),
+    .config = SOTTO_TABLE(config),
     .rpcs = SOTTO_TABLE(chat_rpcs),
     .events = SOTTO_TABLE(events),
     .topics = SOTTO_TABLE(topics),

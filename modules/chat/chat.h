@@ -60,6 +60,8 @@ struct chat_held {
 struct delivery {
     struct sotto_host *host;
     const struct mls_provider *mls;
+    size_t message_bytes_max; /* from the conf, at most CHAT_MESSAGE_BYTES_MAX */
+    size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
 
     struct chat_map chats;   /* struct chat by id */
     struct chat_map devices; /* struct chat_device by user and device id */

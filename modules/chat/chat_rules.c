@@ -80,12 +80,12 @@ judge_add(const struct delivery *ds, const struct chat *chat, struct chat_plan *
 
 /* Leaves of the adds, in order. */
 static int
-give_leaves(const struct chat *chat, struct chat_plan *plan)
+give_leaves(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan)
 {
     uint32_t leaf = 0;
 
-    if (chat->seat_count - plan->remove_count + plan->add_count > CHAT_SEATS_MAX)
-        return refuse(plan, SOTTO_EEXHAUSTED, "a chat has at most 5000 devices");
+    if (chat->seat_count - plan->remove_count + plan->add_count > ds->seats_max)
+        return refuse(plan, SOTTO_EEXHAUSTED, "the chat has too many devices");
     for (size_t i = 0; i < plan->add_count; i++) {
         while (leaf < chat->leaf_capacity && chat->leaves[leaf] != NULL &&
                find_remove(plan, leaf) == NULL)
@@ -129,7 +129,7 @@ plan_judge(const struct delivery *ds, const struct chat *chat, struct chat_plan 
     for (size_t i = 0; i < plan->add_count && rc == SOTTO_OK; i++)
         rc = judge_add(ds, chat, plan, &plan->adds[i]);
     if (rc == SOTTO_OK)
-        rc = give_leaves(chat, plan);
+        rc = give_leaves(ds, chat, plan);
     if (rc == SOTTO_OK)
         mark_last(chat, plan);
     return rc;
@@ -168,6 +168,8 @@ plan_judge_first(const struct delivery *ds, Sotto__Chat__V1__ChatType type, stru
                       "the first commit is made by leaf 0 in epoch 0 and removes nobody");
     if (own != NULL && own->seat_count >= CHAT_SEATS_MAX)
         return refuse(plan, SOTTO_EEXHAUSTED, "the device is in too many chats");
+    if (1 + plan->add_count > ds->seats_max)
+        return refuse(plan, SOTTO_EEXHAUSTED, "the chat has too many devices");
     for (size_t i = 0; i < plan->add_count; i++) {
         struct chat_add *add = &plan->adds[i];
         const struct chat_device *device = roster_device(ds, add->user, add->device);

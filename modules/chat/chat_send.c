@@ -222,14 +222,15 @@ send_decided(void *state, int status, const char *text, void *arg)
 
 /* NULL, or why the message is refused. */
 static const char *
-check_message(const Sotto__Chat__V1__SendRequest *in, uint64_t *epoch_out)
+check_message(const struct delivery *ds, const Sotto__Chat__V1__SendRequest *in,
+              uint64_t *epoch_out)
 {
     struct mls_message_info info;
 
     if (in->client_msg_id < 1 || in->client_msg_id > INT64_MAX)
         return "client_msg_id starts at 1 and fits into 63 bits";
-    if (in->message.len > CHAT_MESSAGE_BYTES_MAX)
-        return "a message has at most 65536 bytes";
+    if (in->message.len > ds->message_bytes_max)
+        return "the message is larger than this server takes";
     if (mls_message_info(chat_mls(in->message), &info) != MLS_OK ||
         info.wire_format != MLS_WIRE_PRIVATE_MESSAGE ||
         info.content_type != MLS_CONTENT_APPLICATION)
@@ -262,7 +263,7 @@ chat_on_send(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         return;
     }
     *op = (struct send_op){.ds = ds, .req = req, .in = request};
-    text = check_message(request, &op->message_epoch);
+    text = check_message(ds, request, &op->message_epoch);
     if (text != NULL)
         sotto_fail(req, SOTTO_EINVALID, text);
     else

@@ -95,6 +95,12 @@ void
 rig_restart(struct chat_rig *rig)
 {
     harness_stop(rig->h);
+    rig_resume(rig);
+}
+
+void
+rig_resume(struct chat_rig *rig)
+{
     harness_provide(rig->h, "keyx.device.check.v1", check_devices, rig);
     assert_ok(harness_start(rig->h));
     connect_all(rig);

@@ -38,6 +38,8 @@ int rig_start(void **state);
 int rig_stop(void **state);
 /* Stops the module and starts it on the same database; everybody connects again. */
 void rig_restart(struct chat_rig *);
+/* The second half of it, after harness_stop. */
+void rig_resume(struct chat_rig *);
 
 static inline struct mls_bytes
 to_mls(ProtobufCBinaryData bytes)

@@ -543,6 +543,20 @@ absent_and_forbidden_chats_answer_alike(void **state)
 }
 
 static void
+a_chat_with_all_its_seats_taken_takes_nobody_else(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    harness_stop(rig->h);
+    harness_set(rig->h, "devices_per_chat", "3");
+    rig_resume(rig);
+    rig_group(rig, 'X');
+    assert_fails(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status, SOTTO_EEXHAUSTED);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status);
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+}
+
+static void
 a_bundle_whose_parts_do_not_fit_is_refused(void **state)
 {
     struct chat_rig *rig = *state;
@@ -589,6 +603,7 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(roles_decide_who_removes),
     CHAT_TEST(nobody_else_joins_or_leaves_a_direct_chat),
     CHAT_TEST(absent_and_forbidden_chats_answer_alike),
+    CHAT_TEST(a_chat_with_all_its_seats_taken_takes_nobody_else),
     CHAT_TEST(a_bundle_whose_parts_do_not_fit_is_refused),
 };
 

@@ -43,12 +43,14 @@ CREATE INDEX keyx_packages_pick
     ON keyx_packages (user_id, device_id, suite, last_resort, expires_ms);
 CREATE UNIQUE INDEX keyx_packages_last
     ON keyx_packages (user_id, device_id, suite) WHERE last_resort = 1;
+CREATE INDEX keyx_packages_expiry ON keyx_packages (expires_ms);
 
 -- What was handed out, until it would have expired: a repeated upload must not offer it again.
 CREATE TABLE keyx_spent (
     ref        BLOB NOT NULL PRIMARY KEY,
     expires_ms BIGINT NOT NULL
 );
+CREATE INDEX keyx_spent_expiry ON keyx_spent (expires_ms);
 
 CREATE TABLE keyx_backups (
     user_id   BLOB NOT NULL REFERENCES keyx_identities (user_id),
