@@ -149,7 +149,7 @@ call_on_home(struct queue_item *item)
     struct call *call = MAP_OF(item, struct call, item);
     struct conn *conn = call->conn;
 
-    if (call->reply)
+    if (call->reply || !call->answered) /* no memory for the answer: the connection ends */
         conn_send(conn, call->reply);
     call_release(call);
     conn_call_done(conn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of the orderly end, driven by one timer; see drain.h. */
+/* The steps of the orderly end, driven by one timer; see drain.h. Together they stay within 10 s. */
 #include "core/drain.h"
 
 #include <assert.h>
@@ -14,9 +14,9 @@
 #include "sotto/session.h"
 
 #define POLL_MS 20
-#define REQUESTS_MS 4000 /* for open requests, at most */
-#define MODULES_MS 2500  /* for modules to stop */
-#define GOODBYE_MS 3000  /* for send queues and peers */
+#define REQUESTS_MS 5000 /* for open requests, at most; limits.drain_timeout may ask for less */
+#define MODULES_MS 2000  /* for modules to stop */
+#define GOODBYE_MS 2500  /* for send queues and peers */
 
 enum step {
     STEP_REQUESTS,
@@ -74,7 +74,7 @@ advance(struct drain *drain)
         if (rpc_open(core->rpc))
             log_warn(core->log, "drain: %zu requests are still open and will be cut off",
                      rpc_open(core->rpc));
-        begin_step(drain, STEP_MODULES, MODULES_MS + 500);
+        begin_step(drain, STEP_MODULES, MODULES_MS);
         host_stop(core->host, MODULES_MS, on_modules_stopped, drain);
         return;
     case STEP_MODULES:
@@ -110,6 +110,7 @@ drain_start(struct core *core, sotto_done_fn *done, void *arg)
     drain->arg = arg;
     io_stop_accepting(core->io);
     rpc_drain(core->rpc);
+    host_quiesce(core->host);
     begin_step(drain, STEP_REQUESTS, requests_ms < REQUESTS_MS ? requests_ms : REQUESTS_MS);
     uv_timer_init(loop_uv(core->logic), &drain->timer);
     drain->timer.data = drain;

@@ -92,6 +92,8 @@ int host_check_migrations(struct host *, const char *path, struct conf_errors *)
 int host_init(struct host *, struct conf_errors *);
 /* Calls start. */
 int host_start(struct host *, struct conf_errors *);
+/* Their methods answer unavailable from here, and quiesce is called, in reverse order. Again: nothing. */
+void host_quiesce(struct host *);
 /* quiesce, then stop, in reverse order; done(arg) when the last module said that it is done or after
  * timeout_ms. */
 void host_stop(struct host *, uint32_t timeout_ms, sotto_done_fn *done, void *arg);

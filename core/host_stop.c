@@ -39,8 +39,8 @@ on_module_done(void *arg)
     module->stop_done = true;
 }
 
-static void
-quiesce_all(struct host *host)
+void
+host_quiesce(struct host *host)
 {
     for (size_t i = host->count; i > 0; i--) {
         struct host_module *module = host->modules[i - 1];
@@ -142,7 +142,7 @@ host_stop(struct host *host, uint32_t timeout_ms, sotto_done_fn *done, void *arg
     stopping->left = host->count;
     stopping->done = done;
     stopping->arg = arg;
-    quiesce_all(host);
+    host_quiesce(host);
     uv_timer_init(loop, &stopping->timer);
     stopping->timer.data = stopping;
     uv_update_time(loop);

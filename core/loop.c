@@ -13,7 +13,9 @@
 #define BUDGET_MS 5
 #define STUCK_MS 2000
 #define ABORT_MS 30000
-#define WATCH_EVERY_NS (500 * 1000000ull)
+#define WATCH_EVERY_MS 500
+/* Slow callbacks are logged one by one up to this many in a second; a loaded machine makes all of them slow. */
+#define SLOW_LINES_PER_SECOND 5
 /* rpc -> hook -> hook …: more than the broker ever nests */
 #define DEPTH_MAX 32
 /* Deferred items of one go; what they defer themselves waits for the next turn beyond that. */
@@ -36,8 +38,11 @@ struct loop {
     bool running_deferred;
     int depth;
     struct frame frames[DEPTH_MAX];
-    uint64_t budget_ns, stuck_ns, abort_ns;
+    uint64_t budget_ns;
+    unsigned stuck_looks, abort_looks; /* of the watchdog at one and the same callback */
     uint64_t slow;
+    uint64_t slow_since_ns; /* of this second's lines */
+    unsigned slow_lines;
     struct log *log;
     struct metric *slow_metric, *depth_metric;
 
@@ -52,40 +57,44 @@ struct loop {
 
 /* ---- the watchdog's thread ---- */
 
+/* What it has seen, by its own looks: a process that was stopped as a whole has no stuck callback. */
+struct watched {
+    uint64_t since_ns;
+    unsigned looks;
+};
+
 static void
-watch_once(struct loop *loop, uint64_t *reported)
+watch_once(struct loop *loop, struct watched *watched)
 {
     uint64_t since = atomic_load(&loop->since_ns);
-    uint64_t now = uv_hrtime();
     const char *module = atomic_load(&loop->now_module);
     const char *entry = atomic_load(&loop->now_entry);
 
-    if (!since || now < since || now - since < loop->stuck_ns)
+    if (since != watched->since_ns)
+        *watched = (struct watched){.since_ns = since};
+    if (!since)
         return;
-    if (*reported != since) {
-        *reported = since;
+    if (++watched->looks == loop->stuck_looks)
         log_write(loop->log, SOTTO_LOG_ERROR, module, NULL,
-                  "stuck: %s has kept the logic loop for %llu ms", entry,
-                  (unsigned long long)((now - since) / 1000000));
-    }
-    if (now - since > loop->abort_ns) {
-        log_write(loop->log, SOTTO_LOG_ERROR, module, NULL,
-                  "%s does not come back; the server ends so that its supervisor restarts it",
-                  entry);
-        abort();
-    }
+                  "stuck: %s has kept the logic loop for %u ms", entry,
+                  watched->looks * WATCH_EVERY_MS);
+    if (watched->looks < loop->abort_looks)
+        return;
+    log_write(loop->log, SOTTO_LOG_ERROR, module, NULL,
+              "%s does not come back; the server ends so that its supervisor restarts it", entry);
+    abort();
 }
 
 static void
 watch(void *arg)
 {
     struct loop *loop = arg;
-    uint64_t reported = 0;
+    struct watched watched = {.looks = 0};
 
     uv_mutex_lock(&loop->watch_lock);
     while (!loop->watch_end) {
-        uv_cond_timedwait(&loop->watch_cond, &loop->watch_lock, WATCH_EVERY_NS);
-        watch_once(loop, &reported);
+        uv_cond_timedwait(&loop->watch_cond, &loop->watch_lock, WATCH_EVERY_MS * 1000000ull);
+        watch_once(loop, &watched);
     }
     uv_mutex_unlock(&loop->watch_lock);
 }
@@ -154,10 +163,10 @@ stop_watchdog(struct loop *loop)
     uv_mutex_destroy(&loop->watch_lock);
 }
 
-static uint64_t
-ms_or(uint32_t ms, uint32_t preset)
+static unsigned
+looks_in(uint32_t ms, uint32_t preset)
 {
-    return (ms ? ms : preset) * 1000000ull;
+    return (ms ? ms : preset) / WATCH_EVERY_MS + 1;
 }
 
 int
@@ -170,9 +179,9 @@ loop_create(uv_loop_t *uv, const struct loop_options *options, struct loop **loo
     loop->uv = uv;
     loop->thread = uv_thread_self();
     loop->log = options->log;
-    loop->budget_ns = ms_or(options->budget_ms, BUDGET_MS);
-    loop->stuck_ns = ms_or(options->stuck_ms, STUCK_MS);
-    loop->abort_ns = ms_or(options->abort_ms, ABORT_MS);
+    loop->budget_ns = (options->budget_ms ? options->budget_ms : BUDGET_MS) * 1000000ull;
+    loop->stuck_looks = looks_in(options->stuck_ms, STUCK_MS);
+    loop->abort_looks = looks_in(options->abort_ms, ABORT_MS);
     if (start_watchdog(loop)) {
         free(loop);
         return SOTTO_ENOMEM;
@@ -381,8 +390,16 @@ loop_enter(struct loop *loop, const char *module, const char *entry)
 static void
 report_slow(struct loop *loop, const struct frame *frame, uint64_t own_ns)
 {
+    uint64_t now = uv_hrtime();
+
     loop->slow++;
     metric_add(loop->slow_metric, 0, 1);
+    if (now - loop->slow_since_ns > 1000000000ull) {
+        loop->slow_since_ns = now;
+        loop->slow_lines = 0;
+    }
+    if (loop->slow_lines++ >= SLOW_LINES_PER_SECOND)
+        return;
     log_write(loop->log, SOTTO_LOG_WARN, frame->module, NULL,
               "slow callback: %s took %llu.%03llu ms", frame->entry,
               (unsigned long long)(own_ns / 1000000), (unsigned long long)(own_ns / 1000 % 1000));

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""What strangers cannot do to a server: hold connections, claim memory, flood, exhaust descriptors."""
+import os
+import re
+import resource
+import socket
+import struct
+import time
+
+from door import RpcError, split_address
+from tap import main, test
+
+UNAUTHENTICATED, TOO_BIG, PROTOCOL, LIMIT, SHUTDOWN = 4401, 1009, 1002, 4429, 1001
+WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
+LOGIN_START = 'sotto.auth.v1.AuthService/LoginStart'
+
+
+def metric(server, series):
+    """The value of one series on /metrics."""
+    text = server.http('/metrics')[2].decode('utf-8')
+    found = re.search(rf'^{re.escape(series)} (\S+)$', text, re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
+
+
+def wait_metric(server, series, enough):
+    end = time.monotonic() + 30
+    while not enough(metric(server, series)):
+        assert time.monotonic() < end, f'{series} is {metric(server, series)}'
+
+
+def resident_kib(server):
+    with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
+        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
+
+
+def goodbye_code(door):
+    goodbye = door.wait_closed()
+    return goodbye.code if goodbye else None
+
+
+@test
+def who_does_not_attach_is_sent_away(stage):
+    server = stage.server(conf='limits { attach_timeout = 500ms }')
+
+    silent = stage.door(server)
+    half_a_frame = stage.door(server)
+    half_a_frame.send_bytes(b'\0\0\1\0abc')
+
+    assert goodbye_code(silent) == UNAUTHENTICATED
+    assert goodbye_code(half_a_frame) == UNAUTHENTICATED
+
+
+@test
+def nonsense_ends_with_the_code_that_says_so(stage):
+    server = stage.server()
+
+    for data, code in ((b'\0\0\x10\x01', TOO_BIG), (b'\x80\0\0\0', TOO_BIG), (b'\xff\xff\xff\xff', TOO_BIG),
+                       (b'\0\0\0\0', PROTOCOL), (b'\0\0\0\2\xff\xff', PROTOCOL), (b'GET ', TOO_BIG)):
+        door = stage.door(server)
+        door.send_bytes(data)
+        assert goodbye_code(door) == code, data
+    assert server.http('/healthz')[0] == 200
+
+
+@test
+def a_claimed_length_costs_no_memory(stage):
+    server = stage.server(conf='limits { unattached_per_address = 1000 }')
+    before = resident_kib(server)
+
+    for _ in range(500):
+        stage.door(server).send_bytes(struct.pack('>I', 4096) + b'\x12')
+    wait_metric(server, 'sotto_connections', lambda value: value >= 500)
+
+    grown = resident_kib(server) - before
+    assert grown <= 500 * 16, f'{grown} KiB for 500 connections'
+
+
+@test
+def one_address_gets_only_so_many_connections_before_attach(stage):
+    server = stage.server()
+    doors = [stage.door(server) for _ in range(64)]
+
+    refused = stage.door(server, hello=False)
+    assert goodbye_code(refused) == LIMIT
+
+    doors[0].close()
+    wait_metric(server, 'sotto_connections', lambda value: value <= 63)
+    assert stage.door(server).hello.version == 1
+    assert metric(server, 'sotto_connections_refused_total{reason="address"}') == 1
+
+
+@test
+def running_out_of_descriptors_is_survived(stage):
+    server = stage.server(conf='limits { unattached_per_address = 1000 }')
+    used = len(os.listdir(f'/proc/{server.pid}/fd'))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
+    raw = [socket.create_connection(split_address(server.tcp)) for _ in range(60)]
+    turned_away = 0
+
+    for connection in raw:  # each is answered: with Hello, or turned away
+        connection.settimeout(30)
+        data = connection.recv(4096)
+        turned_away += b'too many connections' in data or not data
+
+    assert turned_away >= 40, turned_away
+    for connection in raw:
+        connection.close()
+    wait_metric(server, 'sotto_connections', lambda value: value == 0)
+    assert stage.door(server).hello.version == 1
+    assert metric(server, 'sotto_connections_refused_total{reason="descriptors"}') >= 40
+
+
+@test
+def a_flood_of_logins_is_held_to_its_rate(stage):
+    server = stage.server(conf='limits { rate "login" { per_second = 5  burst = 5 } }')
+    door = stage.door(server)
+    started = time.monotonic()
+    numbers = [door.start_call(LOGIN_START, {'name': 'nobody', 'ke1': bytes(96)}) for _ in range(100)]
+    refused = 0
+
+    for number in numbers:
+        try:
+            door.wait_reply(number, LOGIN_START)
+        except RpcError as error:
+            refused += error.code == 'resource_exhausted'
+    allowed = 5 + 5 * (time.monotonic() - started)
+
+    assert refused >= 100 - 1.1 * allowed - 1, (refused, allowed)
+    assert refused < 100
+
+
+@test
+def before_attach_only_open_methods_answer(stage):
+    server = stage.server()
+    door = stage.door(server)
+
+    for method in sorted(door.schema.methods):
+        if not method.startswith('sotto.') or method.startswith(('sotto.echo', 'sotto.rig')):
+            continue
+        try:
+            door.call(method, raw=b'')
+            code = 'ok'
+        except RpcError as error:
+            code = error.code
+        open_method = re.search(r'AuthService/(Register|Login|Refresh|Attach|Recover)', method)
+        assert open_method or code in ('unauthenticated', 'unimplemented'), (method, code)
+
+
+@test
+def a_flood_of_pings_without_reading_is_bounded(stage):
+    server = stage.server()
+    door = stage.door(server)
+    before = resident_kib(server)
+    ping = b'\0\0\0\x44\x2a\x42\x0a\x40' + b'p' * 64
+
+    door.socket.settimeout(1)
+    try:
+        for _ in range(200):
+            door.socket.sendall(ping * 500)
+    except (TimeoutError, socket.timeout, ConnectionError):
+        pass
+
+    assert resident_kib(server) - before < 2048
+    assert server.http('/healthz')[0] == 200
+
+
+@test
+def sigterm_answers_what_is_open_and_ends_within_ten_seconds(stage):
+    server = stage.server()
+    doors = [stage.door(server) for _ in range(20)]
+    started = time.monotonic()
+
+    server.process.signal(15)
+
+    for door in doors:
+        assert goodbye_code(door) == SHUTDOWN
+    assert server.process.wait() == 0
+    assert time.monotonic() - started < 10
+
+
+@test
+def a_peer_that_never_reads_or_closes_does_not_keep_the_server(stage):
+    server = stage.server()
+    door = stage.door(server)
+    door.socket.settimeout(30)
+
+    server.process.signal(15)  # we neither read nor close
+
+    assert server.process.wait() == 0
+
+
+@test
+def four_io_threads_serve_alike(stage):
+    server = stage.server(conf='io_threads = 4')
+    doors = [stage.door(server) for _ in range(40)]
+
+    for door in doors:
+        door.start_call(WHOAMI)
+    for door in doors:
+        try:
+            door.wait_reply(1, WHOAMI)
+            raise AssertionError('answered without Attach')
+        except RpcError as error:
+            assert error.code == 'unauthenticated'
+
+
+if __name__ == '__main__':
+    main()
