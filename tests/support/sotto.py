@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import urllib.error
 import urllib.request
@@ -139,11 +140,18 @@ class Client:
         return [program('sotto'), '--profile', self.profile, '--server', f'tcp://{self.server.tcp}',
                 '--json', '--password-file', self.password_file, *words]
 
-    def spawn(self, *words):
+    def spawn(self, *words, **options):
         """Starts a command and leaves it running (`listen`); read it with wait_object()."""
         self.runs += 1
         return self.stage.process(self.command(words),
-                                  self.stage.folder / f'{self.profile.name}-{self.runs}.stderr')
+                                  self.stage.folder / f'{self.profile.name}-{self.runs}.stderr', **options)
+
+    def spawn_with(self, text, *words):
+        """The same with this text on stdin."""
+        process = self.spawn(*words, stdin=subprocess.PIPE)
+        process.child.stdin.write(text.encode())
+        process.child.stdin.close()
+        return process
 
     def attempt(self, *words, seconds=DEADLINE_SECONDS):
         """Runs a command; returns (exit code, objects printed, text on stderr)."""

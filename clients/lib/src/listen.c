@@ -41,38 +41,63 @@ struct listener {
 
 /* ---- showing --------------------------------------------------------------------------------- */
 
-/* What is handed out is read. */
+/* What is handed out is read, and its events need not be told again by the next listener. */
 static int
-mark_shown(struct sotto_client *client, const struct listener *listener, int64_t from, int64_t to)
+mark_shown(struct sotto_client *client, const struct listener *listener, int64_t from)
 {
-    (void)listener;
-    return query_run(&client->profile, &client->error,
-                     "UPDATE chats SET read_seq = MAX(read_seq, COALESCE((SELECT MAX(seq) FROM"
-                     " messages m WHERE m.chat_id = chats.chat_id AND m.local_id > ?1"
-                     " AND m.local_id <= ?2), 0)) WHERE chat_id IN (SELECT chat_id FROM messages"
-                     " WHERE local_id > ?1 AND local_id <= ?2 AND (?3 IS NULL OR chat_id = ?3))",
-                     BINDS(bind_int(from), bind_int(to),
-                           bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES)));
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = query_run(&client->profile, &client->error,
+                       "UPDATE chats SET read_seq = MAX(read_seq, COALESCE((SELECT MAX(seq) FROM"
+                       " messages m WHERE m.chat_id = chats.chat_id AND m.local_id > ?1"
+                       " AND m.local_id <= ?2), 0)) WHERE chat_id IN (SELECT chat_id FROM messages"
+                       " WHERE local_id > ?1 AND local_id <= ?2 AND (?3 IS NULL OR chat_id = ?3))",
+                       BINDS(bind_int(from), bind_int(listener->shown),
+                             bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK && !listener->chat)
+        status = meta_set(&client->profile, "listened", &listener->shown, sizeof(listener->shown),
+                          &client->error);
+    return profile_end(&client->profile, status, &client->error);
 }
 
-/* Hands out what was archived since the last time, the unread ones at first. */
+/* Where the listener before this one was with its events. */
+static int
+load_listened(struct sotto_client *client, int64_t *listened_out)
+{
+    struct buf value = {0};
+    int status = meta_get(&client->profile, "listened", &value, &client->error);
+    *listened_out = 0;
+    if (status == SOTTO_CLIENT_OK && value.len == sizeof(*listened_out))
+        memcpy(listened_out, value.data, sizeof(*listened_out));
+    buf_fini(&value);
+    return status;
+}
+
+/* Hands out what was archived since the last time. At first: messages that nobody read, events that no listener
+ * told. */
 static int
 show_new(struct sotto_client *client, struct listener *listener, bool first)
 {
     int64_t before = listener->shown;
+    int64_t listened = 0;
     if (listener->chat && !listener->chat_known)
         return SOTTO_CLIENT_OK;
-    int status = message_each(
-        client,
-        "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1 AND from_device <> ?2"
-        " AND (?3 IS NULL OR chat_id = ?3)"
-        " AND (?4 = 0 OR seq > (SELECT read_seq FROM chats c WHERE c.chat_id = m.chat_id))"
-        " ORDER BY local_id",
-        BINDS(bind_int(listener->shown), bind_blob(client->account.device_id, ID_BYTES),
-              bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES), bind_int(first)),
-        listener->each, listener->arg, &listener->shown, &listener->stopped);
+    int status = first ? load_listened(client, &listened) : SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK)
+        status = message_each(
+            client,
+            "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1 AND from_device <> ?2"
+            " AND (?3 IS NULL OR chat_id = ?3)"
+            " AND (?4 = 0 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
+            " WHERE c.chat_id = m.chat_id)) OR (kind <> 1 AND local_id > ?5))"
+            " ORDER BY local_id",
+            BINDS(bind_int(listener->shown), bind_blob(client->account.device_id, ID_BYTES),
+                  bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES), bind_int(first),
+                  bind_int(listened)),
+            listener->each, listener->arg, &listener->shown, &listener->stopped);
     if (status == SOTTO_CLIENT_OK && listener->shown > before)
-        status = mark_shown(client, listener, before, listener->shown);
+        status = mark_shown(client, listener, before);
     return status;
 }
 

@@ -55,25 +55,6 @@ keep_text(const struct sotto_client_message *message, void *arg)
     return 1;
 }
 
-/* Names of the members, ourselves included, in one block of memory. */
-static int
-member_names(struct sotto_client *client, const struct chat *chat,
-             char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out)
-{
-    uint8_t(*ids)[ID_BYTES] = NULL;
-    size_t count = 0;
-    int status = chat_members(client, chat->id, &ids, &count);
-    if (status)
-        return status;
-    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, SOTTO_CLIENT_NAME_BYTES);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = contact_show_name(client, ids[i], names[i]);
-    free(ids);
-    *names_out = names;
-    *count_out = count;
-    return status;
-}
-
 static int
 count_unread(struct sotto_client *client, const struct chat *chat, uint64_t *unread_out)
 {
@@ -110,7 +91,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     if (status == SOTTO_CLIENT_OK)
         status = count_unread(client, chat, &shown.unread);
     if (status == SOTTO_CLIENT_OK)
-        status = member_names(client, chat, &names, &shown.member_count);
+        status = chat_member_names(client, chat->id, &names, &shown.member_count);
     if (status == SOTTO_CLIENT_OK)
         status = message_each(client,
                               "SELECT " MESSAGE_COLUMNS " FROM messages WHERE chat_id = ?"

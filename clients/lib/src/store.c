@@ -254,31 +254,59 @@ chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
     return SOTTO_CLIENT_OK;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcasecmp(a, b);
+}
+
+int
+chat_member_names(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                  char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out)
+{
+    uint8_t(*ids)[ID_BYTES] = NULL;
+    size_t count = 0;
+    int status = chat_members(client, id, &ids, &count);
+    if (status)
+        return status;
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, SOTTO_CLIENT_NAME_BYTES);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = contact_show_name(client, ids[i], names[i]);
+    free(ids);
+    if (status) {
+        free(names);
+        return status;
+    }
+    qsort(names, count, SOTTO_CLIENT_NAME_BYTES, compare_names);
+    *names_out = names;
+    *count_out = count;
+    return SOTTO_CLIENT_OK;
+}
+
 int
 chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out)
 {
-    uint8_t(*ids)[ID_BYTES] = NULL;
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     size_t count = 0;
     struct buf text = {0};
     if (chat->title[0]) {
         buf_set(text_out, chat->title, strlen(chat->title) + 1);
         return SOTTO_CLIENT_OK;
     }
-    int status = chat_members(client, chat->id, &ids, &count);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
-        char name[SOTTO_CLIENT_NAME_BYTES];
-        if (id_equal(ids[i], client->account.user_id))
+    int status = chat_member_names(client, chat->id, &names, &count);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(names[i], client->account.name))
             continue;
-        status = contact_show_name(client, ids[i], name);
-        if (text.len)
-            buf_append(&text, ", ", 2);
-        buf_append(&text, name, strlen(name));
+        buf_append(&text, ", ", text.len ? 2 : 0);
+        buf_append(&text, names[i], strlen(names[i]));
     }
     buf_append(&text, "", 1);
-    free(ids);
+    free(names);
     buf_fini(text_out);
     *text_out = text;
-    return status;
+    return SOTTO_CLIENT_OK;
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */

@@ -50,6 +50,10 @@ int chat_find_direct(struct sotto_client *client, const uint8_t user_id[ID_BYTES
 /* Finds a chat by id, beginning of an id, title or user name. Error when none or several fit. */
 int chat_find(struct sotto_client *client, const char *text, struct chat *chat_out);
 
+/* Names of the members in alphabetical order, in one block of memory (free). */
+int chat_member_names(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                      char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out);
+
 /* The title to show: its own, the other's name in a chat of two, else the names of the members. */
 int chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out);
 
