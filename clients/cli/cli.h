@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the terminal client share. The program is a table of commands (main.c); each command reads its own
- * words and options, calls the library, and prints a line of JSON or a line for people a result.
+ * What the files of the terminal client share. The program is a table of commands (main.c); each
+ * command reads its own words and options, calls the library, and prints a line of JSON or a line
+ * for people a result.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -68,8 +69,8 @@ const char *cli_word(const struct cli *cli, size_t number);
 void help_all(FILE *out);
 void help_command(const struct command *command, FILE *out);
 
-/* secret.c: a password from --password-file, else from the terminal without echo (twice if `confirm`). The
- * caller wipes the buffer. */
+/* secret.c: a password from --password-file, else from the terminal without echo (twice if
+ * `confirm`). The caller wipes the buffer. */
 #define SECRET_BYTES 512
 int secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
                 char out[SECRET_BYTES]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON to a stream, one object a line. Commas are kept by the writer; strings are escaped, and bytes that are not
- * UTF-8 become U+FFFD, so that every line is valid JSON whatever a server sent.
+ * Writes JSON to a stream, one object a line. Commas are kept by the writer; strings are escaped,
+ * and bytes that are not UTF-8 become U+FFFD, so that every line is valid JSON whatever a server
+ * sent.
  */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
@@ -15,7 +16,8 @@ struct json {
     bool comma; /* the next value needs one in front */
 };
 
-/* key NULL: a value in an array or at the top. json_end closes '}' or ']'; json_line ends the line and flushes. */
+/* key NULL: a value in an array or at the top. json_end closes '}' or ']'; json_line ends the
+ * line and flushes. */
 void json_begin(struct json *json, const char *key, char bracket);
 void json_end(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *text); /* NULL: null */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sotto: the terminal client. The table of commands, and what happens before and after one: the profile is opened,
- * the command runs, its status becomes the exit code.
+ * sotto: the terminal client. The table of commands, and what happens before and after one: the
+ * profile is opened, the command runs, its status becomes the exit code.
  */
 #include "cli.h"
 
@@ -11,11 +11,11 @@
 
 const struct command commands[] = {
     {"register", "NAME [--device LABEL]", "Make an account and log in",
-     "The password (8 to 72 characters, a letter and a digit) never leaves this machine; the server\n"
-     "cannot reset it. LABEL names this device in your list of logins.\n",
+     "The password (8 to 72 characters, a letter and a digit) never leaves this machine; nobody\n"
+     "can reset it. LABEL names this device in your list of logins.\n",
      "device", 1, 1, cmd_register},
     {"login", "NAME [--device LABEL]", "Log in, on this device or a new one",
-     "A profile that has the account keeps its device, chats and history. An empty profile becomes\n"
+     "A profile that has the account keeps device, chats and history. An empty profile becomes\n"
      "a new device; another device of yours that is online adds it to your chats.\n",
      "device", 1, 1, cmd_login},
     {"logout", "[--all]", "End this login, or all of the account",
@@ -28,8 +28,8 @@ const struct command commands[] = {
     {"revoke", "ID", "End one login", "Its connections are closed within a second.\n", "", 1, 1,
      cmd_revoke},
     {"new", "NAME... [--title T] [--mode archive]", "Start a chat",
-     "One NAME without a title is a chat of two: the existing one if there is one. Several names, or\n"
-     "a title, make a group.\n",
+     "One NAME without a title is a chat of two: the existing one if there is one. Several names,\n"
+     "or a title, make a group.\n",
      "title mode", 1, 199, cmd_new},
     {"chats", "[--unread] [--type direct|group]", "List your chats, the latest first",
      "A chat that waits needs another device of yours to come online and add this one.\n",
@@ -46,13 +46,13 @@ const struct command commands[] = {
      "The last 50, or N; with --since those after that number. They count as read afterwards.\n",
      "limit since", 1, 1, cmd_read},
     {"listen", "[CHAT] [--count N] [--timeout S]", "Show messages as they come",
-     "Begins with the unread ones, and reconnects by itself. Ends after N messages (exit code 0) or\n"
+     "Begins with the unread ones, reconnects by itself. Ends after N messages (exit code 0) or\n"
      "S seconds (exit code 1 if fewer than N came).\n",
      "count", 0, 1, cmd_listen},
     {"verify", "NAME [--mark] [--accept]", "Compare somebody's identity key",
-     "Shows SHA-256, safety number and emoji of the key you know; compare them over another channel,\n"
-     "then --mark. When the key changed, nothing is sent to chats with NAME (exit code 5) until you\n"
-     "--accept the new one.\n",
+     "Shows SHA-256, safety number and emoji of the key you know; compare over another channel,\n"
+     "then --mark. When the key changed, nothing is sent to chats with NAME (exit code 5) until\n"
+     "you --accept the new one.\n",
      "mark accept", 1, 1, cmd_verify},
 };
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line. Options are written --name VALUE or --name=VALUE, anywhere; `--` ends them, and a lone `-` is a word.
+ * The command line. Options are written --name VALUE or --name=VALUE, anywhere; `--` ends them, and
+ * a lone `-` is a word.
  */
 #include "cli.h"
 

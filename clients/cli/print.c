@@ -59,7 +59,8 @@ print_time(int64_t seconds, char out[32])
     strftime(out, 32, today ? "%H:%M" : "%Y-%m-%d %H:%M", &then_tm);
 }
 
-/* Escape sequences in a message could rewrite the screen of whoever reads it. C1 controls are two bytes in UTF-8. */
+/* Escape sequences in a message could rewrite the screen of whoever reads it. C1 controls are
+ * two bytes in UTF-8. */
 void
 print_text(FILE *out, const char *text)
 {

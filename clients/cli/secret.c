@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Passwords and passphrases: from a file, or typed without echo. Never from an argument, which others can see.
+ * Passwords and passphrases: from a file, or typed without echo. Never from an argument, which
+ * others can see.
  */
 #include "cli.h"
 

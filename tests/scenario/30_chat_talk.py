@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from clients import database, people, person, start, texts, wait_text
-
+from sotto import BUILD
 from tap import main, test
 
 
@@ -266,6 +266,20 @@ def a_listener_of_one_chat_shows_only_that(stage):
     assert alice.run('chats', '--unread')[0]['title'] == 'carol'
     assert alice.fails(1, 'listen', 'bob', '--count', '1', '--timeout', '1')['code'] == 'deadline_exceeded'
 
+
+
+@test
+def the_sample_program_of_the_library_works(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+
+    hello = stage.process([BUILD / 'tests' / 'sotto-hello', alice.profile, f'tcp://{server.tcp}', 'alice',
+                           alice.password_file, 'bob'], stage.folder / 'hello.stderr')
+
+    assert hello.wait() == 0, hello.error_text()
+    assert hello.lines == ['alice: hello', 'alice: hello']
+    assert texts(bob.run('read', 'alice')) == ['hello']
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection against a server that is played by the test: the other end of a socket pair, filled before the client
- * looks, so that nothing runs beside the test.
+ * The connection against a server that is played by the test: the other end of a socket pair,
+ * filled before the client looks, so that nothing runs beside the test.
  */
 #include "conn.h"
 #include "sotto_test.h"

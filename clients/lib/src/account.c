@@ -2,9 +2,10 @@
 /*
  * Registration and login by OPAQUE, and what a user does with logins.
  *
- * A profile belongs to one account for good: a second name is refused, because its device key and chats are the
- * first one's. Registration stores the account before it brings the keys to the server, so whatever breaks after
- * RegisterFinish is mended by the next call (keys.c), and what breaks before it left nothing behind.
+ * A profile belongs to one account for good: a second name is refused, because its device key and
+ * chats are the first one's. Registration stores the account before it brings the keys to the
+ * server, so whatever breaks after RegisterFinish is mended by the next call (keys.c), and what
+ * breaks before it left nothing behind.
  */
 #include "chat.h"
 #include "keys.h"

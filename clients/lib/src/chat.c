@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * New chats. The group is made here, with everybody's devices added in its first commit, and stored with the encoded
- * call before the server hears of it. Until the server has answered the chat is CHAT_CREATING; the call is repeated,
- * byte for byte, and the server answers a repeat like the first. The lock is held meanwhile, so nobody
- * else takes a chat in the making for one that was left behind.
+ * New chats. The group is made here, with everybody's devices added in its first commit, and stored
+ * with the encoded call before the server hears of it. Until the server has answered the chat is
+ * CHAT_CREATING; the call is repeated, byte for byte, and the server answers a repeat like the
+ * first. The lock is held meanwhile, so nobody else takes a chat in the making for one that was
+ * left behind.
  */
 #include "chat.h"
 
@@ -52,8 +53,9 @@ finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* Sends the stored Create. Whatever the server says for good, the chat is no longer in the making. existing_out
- * (may be NULL) gets the id of the direct chat that the pair has already; the status is EFAILED all the same. */
+/* Sends the stored Create. Whatever the server says for good, the chat is no longer in the
+ * making. existing_out (may be NULL) gets the id of the direct chat that the pair has already;
+ * the status is EFAILED all the same. */
 static int
 finish_creation(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                 uint8_t existing_out[ID_BYTES])

@@ -12,7 +12,8 @@
 /* Repeats the Create of chats whose answer was lost. Attached. */
 int chat_finish_creations(struct sotto_client *client);
 
-/* Finds the chat a person named, catching up with the server once when the profile does not know it. */
+/* Finds the chat a person named, catching up with the server once when the profile does not know
+ * it. */
 int chat_resolve(struct sotto_client *client, const char *text, struct chat *chat_out);
 
 /* Tells the members a title, as a message. */
@@ -23,8 +24,8 @@ int chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BY
 int chat_show(struct sotto_client *client, const struct chat *chat,
               const Sotto__Chat__V1__Chat *server, sotto_client_chat_fn each, void *arg);
 
-/* Adds our own other devices to chats they are not in. first_only: only where this device has the lowest leaf of
- * ours, so that of several devices one does it. missing_out counts chats that
+/* Adds our own other devices to chats they are not in. first_only: only where this device has
+ * the lowest leaf of ours, so that of several devices one does it. missing_out counts chats that
  * still lack a device because it has no KeyPackage yet. */
 int chat_add_own_devices(struct sotto_client *client, bool first_only, size_t *missing_out);
 

@@ -13,7 +13,7 @@
 #define DEFAULT_TIMEOUT_MS 15000
 #define TIMEOUT_MS_MAX 600000
 
-/* The server that was given, which is then remembered; else the remembered one; else the default. */
+/* The server that was given, which is then remembered; else the remembered one, or the default. */
 static int
 choose_server(struct sotto_client *client, const char *given)
 {

@@ -114,7 +114,7 @@ die(struct conn *conn, struct sotto_client_error *error, const char *why)
                 "the connection to the server failed (%s); try again", why);
 }
 
-/* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or an error. */
+/* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or error. */
 static int
 wait_ready(struct conn *conn, short events, int64_t deadline_ms, struct sotto_client_error *error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection to a server: a TCP socket that carries frames of core/frame.proto, each behind its
- * length in four bytes. Calls may be pipelined: conn_call sends and returns a ticket, conn_wait takes
- * the answer whenever it comes; events that arrive in between wait in a bounded queue.
+ * length in four bytes. Calls may be pipelined: conn_call sends and returns a ticket, conn_wait
+ * takes the answer whenever it comes; events that arrive in between wait in a bounded queue.
  *
  * The socket does not block; every wait is a poll with a deadline. A connection that failed stays
  * failed: each later call returns SOTTO_CLIENT_ENETWORK (or EAUTH after a Goodbye that says so).
@@ -62,8 +62,9 @@ int conn_wait(struct conn *conn, uint64_t ticket, int timeout_ms, struct conn_re
               struct sotto_client_error *error);
 void conn_reply_fini(struct conn_reply *reply);
 
-/* Waits for an event until deadline_ms of conn_now_ms (negative: as long as it takes), answering and
- * sending Pings. 1: event_out is the caller's, end it with conn_event_fini; 0: the deadline passed. */
+/* Waits for an event until deadline_ms of conn_now_ms (negative: as long as it takes), answering
+ * and sending Pings. 1: event_out is the caller's, end it with conn_event_fini; 0: the deadline
+ * passed. */
 int conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event_out,
                     struct sotto_client_error *error);
 void conn_event_fini(struct conn_event *event);
@@ -74,7 +75,8 @@ int conn_queued_event(struct conn *conn, struct conn_event *event_out);
 /* True once, after events had to be dropped: what they said must be asked for. */
 bool conn_take_events_lost(struct conn *conn);
 
-/* Splits tcp://host:port, tcp://[v6]:port; the port defaults to 7500. SOTTO_CLIENT_EUSAGE says what is wrong. */
+/* Splits tcp://host:port, tcp://[v6]:port; the port defaults to 7500. SOTTO_CLIENT_EUSAGE says
+ * what is wrong. */
 struct conn_address {
     char host[256];
     char port[6];

@@ -2,8 +2,8 @@
 /*
  * Contacts: the record of each user we met, the name it goes by, and the history of its keys.
  *
- * Names are the server's word. One that was learned stays with its id, so that a server cannot quietly put
- * another user behind a name in use.
+ * Names are the server's word. One that was learned stays with its id, so that a server cannot
+ * quietly put another user behind a name in use.
  */
 #include "trust.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How every function of the library reports: it returns the status and leaves code and sentence in the
- * error it was given. The edge (the program) prints it once.
+ * How every function of the library reports: it returns the status and leaves code and sentence in
+ * the error it was given. The edge (the program) prints it once.
  */
 #ifndef CLIENT_FAIL_H
 #define CLIENT_FAIL_H

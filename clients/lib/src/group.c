@@ -324,7 +324,8 @@ store_pending(struct sotto_client *client, struct chat *chat, const struct mls_g
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* The server said yes: enter the new epoch. When entries before it are still unread, the log does it later. */
+/* The server said yes: enter the new epoch. When entries before it are still unread, the log
+ * does it later. */
 static int
 merge_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
               const Sotto__Chat__V1__CommitReply *reply)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MLS group of a chat: from the profile and back, its roster in terms of users and devices, and the commits
- * that add devices.
+ * The MLS group of a chat: from the profile and back, its roster in terms of users and devices, and
+ * the commits that add devices.
  *
- * A commit of ours goes through three states, each durable: made (MLS state with the pending commit and the encoded
- * call, one transaction), sent, merged. A commit is merged when the server said yes, or when it is found
- * in the chat's log; it is dropped when another commit won. In between nothing else is committed: the same call is
- * repeated, byte for byte, so that it cannot be made twice.
+ * A commit of ours goes through three states, each durable: made (MLS state with the pending commit
+ * and the encoded call, one transaction), sent, merged. A commit is merged when the server said
+ * yes, or when it is found in the chat's log; it is dropped when another commit won. In between
+ * nothing else is committed: the same call is repeated, byte for byte, so that it cannot be made
+ * twice.
  */
 #ifndef CLIENT_GROUP_H
 #define CLIENT_GROUP_H
@@ -44,15 +45,16 @@ int group_trouble(struct sotto_client *client, const char *what, int problem);
 
 /* ---- KeyPackages of others ------------------------------------------------------------------- */
 
-/* Claims one KeyPackage of every device of the users and checks all of it: identities against what is pinned
- * (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with pb_free. */
+/* Claims one KeyPackage of every device of the users and checks all of it: identities against
+ * what is pinned (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with
+ * pb_free. */
 int group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
                 uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out);
 
 /* ---- commits --------------------------------------------------------------------------------- */
 
-/* Makes a commit that adds the packages, and the bundle for the server in three buffers. Changes the group in
- * memory only. */
+/* Makes a commit that adds the packages, and the bundle for the server in three buffers. Changes
+ * the group in memory only. */
 struct group_bundle {
     struct mls_buf commit;
     struct mls_buf welcome;
@@ -66,12 +68,13 @@ void group_bundle_fini(struct group_bundle *bundle);
 /* Fills a request's Bundle with views of the buffers. */
 void group_bundle_view(const struct group_bundle *bundle, Sotto__Chat__V1__Bundle *out);
 
-/* Adds devices to an existing chat, in as many commits as it takes; retries lost races. Takes the profile's
- * lock for the time of each commit. */
+/* Adds devices to an existing chat, in as many commits as it takes; retries lost races. Takes
+ * the profile's lock for the time of each commit. */
 int group_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
               const ProtobufCBinaryData *packages, size_t count);
 
-/* Sends a pending commit again whose answer was lost, and merges it if the server says yes. The lock is held. */
+/* Sends a pending commit again whose answer was lost, and merges it if the server says yes. The
+ * lock is held. */
 int group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
 #endif

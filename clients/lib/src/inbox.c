@@ -2,9 +2,10 @@
 /*
  * Entries of a chat's log: application messages, proposals, commits.
  *
- * Who wrote a message is what MLS proves, never what the server says. An entry that MLS refuses changes nothing in
- * the group; a refused application message is skipped with a mark in the archive, a refused commit leaves this
- * device behind for good, because the others went on without us.
+ * Who wrote a message is what MLS proves, never what the server says. An entry that MLS refuses
+ * changes nothing in the group; a refused application message is skipped with a mark in the
+ * archive, a refused commit leaves this device behind for good, because the others went on without
+ * us.
  */
 #include "inbox.h"
 
@@ -149,8 +150,9 @@ take_application(struct sotto_client *client, struct inbox *inbox,
 
 /* ---- commits --------------------------------------------------------------------------------- */
 
-/* "bob, carol (2 devices) added" for the archive. Names may not be known yet, so ids are resolved when there
- * is a contact; devices of users who are members already are not worth a line. */
+/* "bob, carol (2 devices) added" for the archive. Names may not be known yet, so ids are
+ * resolved when there is a contact; devices of users who are members already are not worth a
+ * line. */
 static int
 note_members(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
              const struct mls_received *received)
@@ -182,7 +184,8 @@ note_members(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat
     return status;
 }
 
-/* The epoch advanced: a commit of ours that was still pending has lost, or is the one that was merged. */
+/* The epoch advanced: a commit of ours that was still pending has lost, or is the one that was
+ * merged. */
 static int
 enter_epoch(struct sotto_client *client, struct inbox *inbox)
 {
@@ -266,8 +269,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
     return status;
 }
 
-/* Own messages that were recorded when their answer came are steps the cursor may take without an event: the server
- * does not push them back. */
+/* Own messages that were recorded when their answer came are steps the cursor may take without
+ * an event: the server does not push them back. */
 static int
 step_over_own(struct sotto_client *client, struct chat *chat, uint64_t seq)
 {
@@ -316,7 +319,8 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
 
 /* ---- invitations ----------------------------------------------------------------------------- */
 
-/* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we have none of them. */
+/* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we
+ * have none of them. */
 static int
 find_package(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
              struct buf *bundle, uint8_t ref_out[MLS_REF_BYTES], bool *last_resort_out)
@@ -377,7 +381,7 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     return status;
 }
 
-/* Joins if we can; a Welcome that is of no use is acknowledged as well, or it would come for ever. */
+/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. */
 static int
 join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome)
 {

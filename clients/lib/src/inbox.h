@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One batch of log entries and invitations on its way into the profile: one transaction, and the group of the
- * chat at hand kept open between two entries of the same chat.
+ * One batch of log entries and invitations on its way into the profile: one transaction, and the
+ * group of the chat at hand kept open between two entries of the same chat.
  */
 #ifndef CLIENT_INBOX_H
 #define CLIENT_INBOX_H
@@ -28,8 +28,9 @@ int inbox_begin(struct sotto_client *client, struct inbox *inbox);
 /* Commits, or rolls back when status is not 0; returns the first status that is not 0. */
 int inbox_end(struct sotto_client *client, struct inbox *inbox, int status);
 
-/* Processes one entry. live: it must follow directly on the cursor, or inbox->gap is set and it is left. What
- * cannot be decrypted becomes an event in the archive; an error is only what concerns the profile. */
+/* Processes one entry. live: it must follow directly on the cursor, or inbox->gap is set and it
+ * is left. What cannot be decrypted becomes an event in the archive; an error is only what
+ * concerns the profile. */
 int inbox_entry(struct sotto_client *client, struct inbox *inbox,
                 const Sotto__Chat__V1__Entry *entry, bool live);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Identity, device, backup, KeyPackages. Each step may be repeated without harm: the server answers a second
- * PublishIdentity or AddDevice like the first, the backup has a counter, and KeyPackages are counted before more
- * are made. The private half of a KeyPackage is stored before its public half leaves the machine.
+ * Identity, device, backup, KeyPackages. Each step may be repeated without harm: the server answers
+ * a second PublishIdentity or AddDevice like the first, the backup has a counter, and KeyPackages
+ * are counted before more are made. The private half of a KeyPackage is stored before its public
+ * half leaves the machine.
  *
  * Body of the backup: u8 version = 1 | identity seed[32].
  */

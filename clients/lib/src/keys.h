@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of the account: what a new account or device must bring to the server, one repeatable step after the
- * other, and the stock of one-time KeyPackages.
+ * The keys of the account: what a new account or device must bring to the server, one repeatable
+ * step after the other, and the stock of one-time KeyPackages.
  */
 #ifndef CLIENT_KEYS_H
 #define CLIENT_KEYS_H
@@ -11,12 +11,13 @@
 /* Takes the steps of account.steps_done that are missing, storing each when the server has it. */
 int keys_finish(struct sotto_client *client);
 
-/* Makes an identity key for a new account and seals the backup that waits to be uploaded. export_key: 64 bytes
- * of OPAQUE. client->account is changed, not stored. */
+/* Makes an identity key for a new account and seals the backup that waits to be uploaded.
+ * export_key: 64 bytes of OPAQUE. client->account is changed, not stored. */
 int keys_make_identity(struct sotto_client *client, const uint8_t *export_key);
 
-/* On a new device: fetches the backup, opens it with the export key and certifies this device. When the account has
- * no keys at all it becomes keys_make_identity. Attached; client->account is changed, not stored. */
+/* On a new device: fetches the backup, opens it with the export key and certifies this device.
+ * When the account has no keys at all it becomes keys_make_identity. Attached; client->account
+ * is changed, not stored. */
 int keys_restore_identity(struct sotto_client *client, const uint8_t *export_key);
 
 /* Fills the server's stock of our KeyPackages. force: whatever the time since the last look. */

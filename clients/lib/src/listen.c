@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening: catch up, subscribe, and hand out what arrives. Messages are handed out from the archive, never
- * from the wire, so whatever another process of this profile fetched is shown here as well, once.
+ * Listening: catch up, subscribe, and hand out what arrives. Messages are handed out from the
+ * archive, never from the wire, so whatever another process of this profile fetched is shown here
+ * as well, once.
  *
- * While it listens this client also does the chores of a device that is online: it acknowledges, keeps the login fresh,
- * refills KeyPackages, sends what waits in the outbox, and adds new devices of its user to their chats.
+ * While it listens this client also does the chores of a device that is online: it acknowledges,
+ * keeps the login fresh, refills KeyPackages, sends what waits in the outbox, and adds new devices
+ * of its user to their chats.
  */
 #include "chat.h"
 #include "keys.h"
@@ -74,8 +76,8 @@ load_listened(struct sotto_client *client, int64_t *listened_out)
     return status;
 }
 
-/* Hands out what was archived since the last time. At first: messages that nobody read, events that no listener
- * told. */
+/* Hands out what was archived since the last time. At first: messages that nobody read, events
+ * that no listener told. */
 static int
 show_new(struct sotto_client *client, struct listener *listener, bool first)
 {
@@ -268,7 +270,8 @@ sotto_client_listen(struct sotto_client *client, const char *chat, unsigned dura
     for (;;) {
         int status = listen_connected(client, &listener);
         if (is_over(&listener)) {
-            /* What was shown is acknowledged if there still is a connection; if not, it is repeated. */
+            /* What was shown is acknowledged if there still is a connection; if not, it is
+             * repeated. */
             if (status == SOTTO_CLIENT_OK && listener.ack_ms)
                 sync_ack(client);
             return SOTTO_CLIENT_OK;

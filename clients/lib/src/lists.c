@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user looks at: the list of chats and the members of one. The profile knows most of it; the server adds
- * roles, and the chats in which another device of ours has to add this one.
+ * What a user looks at: the list of chats and the members of one. The profile knows most of it; the
+ * server adds roles, and the chats in which another device of ours has to add this one.
  */
 #include "chat.h"
 
@@ -238,7 +238,7 @@ sotto_client_members(struct sotto_client *client, const char *chat, sotto_client
     int status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)
         status = chat_resolve(client, chat, &found);
-    /* A whole id may be asked about even if the profile does not know the chat: the server decides. */
+    /* A whole id may be asked about, known to the profile or not: the server decides. */
     if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
         id_from_hex(chat, found.id))
         status = SOTTO_CLIENT_OK;

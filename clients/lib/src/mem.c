@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owned bytes and the capped decoder. Everything here may have held a secret (a token, a key, a text),
- * so everything is wiped on its way out.
+ * Owned bytes and the capped decoder. Everything here may have held a secret (a token, a key, a
+ * text), so everything is wiped on its way out.
  */
 #include "mem.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of the client library: an owned byte string that is wiped when it goes, and an arena with a
- * ceiling for what protobuf-c decodes. A client cannot do anything sensible without memory, so the
- * allocating functions end the program when there is none and their callers need no error path.
+ * Memory of the client library: an owned byte string that is wiped when it goes, and an arena with
+ * a ceiling for what protobuf-c decodes. A client cannot do anything sensible without memory, so
+ * the allocating functions end the program when there is none and their callers need no error path.
  */
 #ifndef CLIENT_MEM_H
 #define CLIENT_MEM_H
@@ -40,8 +40,8 @@ void buf_pack(struct buf *buf, const ProtobufCMessage *message);
 
 /*
  * Decodes a message into memory of its own with a ceiling: protobuf-c turns two bytes of an empty
- * sub-message into a hundred, which a hostile server could use. NULL when the bytes do not decode or
- * the ceiling (64 KiB and 16 times the input) is reached. Free with pb_free.
+ * sub-message into a hundred, which a hostile server could use. NULL when the bytes do not decode
+ * or the ceiling (64 KiB and 16 times the input) is reached. Free with pb_free.
  */
 void *pb_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The archive of messages. Content stays as the sender encoded it, sealed; it is decoded when it is shown.
+ * The archive of messages. Content stays as the sender encoded it, sealed; it is decoded when it is
+ * shown.
  */
 #include "store.h"
 

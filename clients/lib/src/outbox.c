@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The send queue. The lock is never held while the server is asked: each step reads the queue afresh, and two
- * processes that flush at once do no harm, because the server knows each number.
+ * The send queue. The lock is never held while the server is asked: each step reads the queue
+ * afresh, and two processes that flush at once do no harm, because the server knows each number.
  */
 #include "outbox.h"
 
@@ -290,7 +290,8 @@ encrypt_again(struct sotto_client *client, sqlite3_stmt *row)
     return status;
 }
 
-/* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is taken out. */
+/* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is taken
+ * out. */
 static int
 renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
 {
@@ -332,8 +333,8 @@ note_rest(const struct parcel *parcels, size_t count, struct rest *rest)
     }
 }
 
-/* One pass over the queue, `window` messages at a time. Stops where something is left to be done, so that later
- * messages do not overtake earlier ones. */
+/* One pass over the queue, `window` messages at a time. Stops where something is left to be
+ * done, so that later messages do not overtake earlier ones. */
 static int
 flush_once(struct sotto_client *client, size_t window, struct rest *rest,
            struct sotto_client_error *refusal)

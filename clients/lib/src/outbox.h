@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The send queue of a profile. A message gets its number (client_msg_id), is encrypted and stored before it
- * is sent, and is sent again under the same number until the server has answered; the server answers a repeat
- * like the first. When the chat's epoch went on meanwhile, the same content is encrypted anew for the new one.
+ * The send queue of a profile. A message gets its number (client_msg_id), is encrypted and stored
+ * before it is sent, and is sent again under the same number until the server has answered; the
+ * server answers a repeat like the first. When the chat's epoch went on meanwhile, the same content
+ * is encrypted anew for the new one.
  */
 #ifndef CLIENT_OUTBOX_H
 #define CLIENT_OUTBOX_H
@@ -13,14 +14,14 @@
 
 #define OUTBOX_BATCH 64 /* sent at a time; no more than CONN_CALLS_MAX */
 
-/* Puts contents into the queue, in one transaction. numbers_out gets their client_msg_ids. Each content must have
- * its id and time. */
+/* Puts contents into the queue, in one transaction. numbers_out gets their client_msg_ids. Each
+ * content must have its id and time. */
 int outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                const struct buf *contents, size_t count, uint64_t *numbers_out);
 
-/* Sends what is in the queue, reconnecting up to three times. SOTTO_CLIENT_ENETWORK: the rest stays and goes out with
- * the next call. A message that the server refuses for good is taken out, and that refusal is returned. Chats with
- * a blocked member are left alone. */
+/* Sends what is in the queue, reconnecting up to three times. SOTTO_CLIENT_ENETWORK: the rest
+ * stays and goes out with the next call. A message that the server refuses for good is taken
+ * out, and that refusal is returned. Chats with a blocked member are left alone. */
 int outbox_flush(struct sotto_client *client);
 
 /* Fills in a content with a fresh id and the time. */

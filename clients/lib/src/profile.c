@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The profile's folder, lock and database. The schema grows by appending to `migrations`; the database's
- * user_version says how many of them it has.
+ * The profile's folder, lock and database. The schema grows by appending to `migrations`; the
+ * database's user_version says how many of them it has.
  */
 #include "profile.h"
 

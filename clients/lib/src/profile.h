@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile: a folder of mode 0700 with the key file, a lock file and a SQLite database whose values are
- * sealed (vault.h). What must be searched or counted (ids, sequence numbers, times) stands beside them in
- * the clear.
+ * A profile: a folder of mode 0700 with the key file, a lock file and a SQLite database whose
+ * values are sealed (vault.h). What must be searched or counted (ids, sequence numbers, times)
+ * stands beside them in the clear.
  *
- * Several processes use a profile at a time, each taking the lock for one operation: profile_begin takes the
- * lock and opens a transaction, profile_commit or profile_rollback ends both. Between two operations everything in
- * memory may be out of date, so nothing is kept there.
+ * Several processes use a profile at a time, each taking the lock for one operation: profile_begin
+ * takes the lock and opens a transaction, profile_commit or profile_rollback ends both. Between two
+ * operations everything in memory may be out of date, so nothing is kept there.
  */
 #ifndef CLIENT_PROFILE_H
 #define CLIENT_PROFILE_H
@@ -35,8 +35,8 @@ void profile_fini(struct profile *profile);
 int profile_lock(struct profile *profile, struct sotto_client_error *error);
 void profile_unlock(struct profile *profile);
 
-/* Lock and transaction. Not nested. profile_commit is durable when it returns 0; when it fails nothing of the
- * transaction happened. Both end the lock that begin took. */
+/* Lock and transaction. Not nested. profile_commit is durable when it returns 0; when it fails
+ * nothing of the transaction happened. Both end the lock that begin took. */
 int profile_begin(struct profile *profile, struct sotto_client_error *error);
 int profile_commit(struct profile *profile, struct sotto_client_error *error);
 void profile_rollback(struct profile *profile);
@@ -88,8 +88,8 @@ int query_run(struct profile *profile, struct sotto_client_error *error, const c
 int query_number(struct profile *profile, int64_t *value_out, struct sotto_client_error *error,
                  const char *sql, const struct bind *binds, size_t count);
 
-/* Opens the sealed blob in a column of the present row. A value that does not open is an error: somebody
- * changed the file. NULL gives an empty buffer. */
+/* Opens the sealed blob in a column of the present row. A value that does not open is an error:
+ * somebody changed the file. NULL gives an empty buffer. */
 int query_unseal(struct profile *profile, sqlite3_stmt *statement, int column,
                  struct vault_place place, struct buf *out, struct sotto_client_error *error);
 

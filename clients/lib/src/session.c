@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Login tokens and the connection they attach. A refresh token is good for one use, so the renewal runs under the
- * profile's lock and its successor is stored before anything is done with it: a second process then finds
- * the new one, and a crash in between is covered by the server, which gives the same successor again
- * for a short time.
+ * Login tokens and the connection they attach. A refresh token is good for one use, so the renewal
+ * runs under the profile's lock and its successor is stored before anything is done with it: a
+ * second process then finds the new one, and a crash in between is covered by the server, which
+ * gives the same successor again for a short time.
  */
 #include "session.h"
 
@@ -146,8 +146,8 @@ refresh(struct sotto_client *client, const Sotto__Profile__V1__Tokens *tokens)
     return status;
 }
 
-/* A token with some life left, renewed under the lock if need be. refused: an access token that the server did not
- * take, or NULL. */
+/* A token with some life left, renewed under the lock if need be. refused: an access token that
+ * the server did not take, or NULL. */
 static Sotto__Profile__V1__Tokens *
 fresh_tokens(struct sotto_client *client, const char *refused, int *status_out)
 {

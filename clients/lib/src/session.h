@@ -16,8 +16,9 @@
 /* Connects if there is no living connection; does not log in. */
 int session_connect(struct sotto_client *client);
 
-/* Connects and attaches with the profile's login, renewing its token when it is due or refused. Then brings the
- * keys to the server if a step is missing, and repeats the creation of chats whose answer was lost. */
+/* Connects and attaches with the profile's login, renewing its token when it is due or refused.
+ * Then brings the keys to the server if a step is missing, and repeats the creation of chats
+ * whose answer was lost. */
 int session_ready(struct sotto_client *client);
 
 /* Renews the token of an attached connection that will expire within a minute. */
@@ -25,8 +26,8 @@ int session_extend(struct sotto_client *client);
 
 void session_drop(struct sotto_client *client);
 
-/* One call. reply_out gets the decoded answer (end it with pb_free), details_out (may be NULL) the details of
- * an error. After an error client->error.code is the server's. */
+/* One call. reply_out gets the decoded answer (end it with pb_free), details_out (may be NULL)
+ * the details of an error. After an error client->error.code is the server's. */
 int rpc(struct sotto_client *client, const char *method, const ProtobufCMessage *request,
         const ProtobufCMessageDescriptor *reply_type, void *reply_out, struct buf *details_out);
 

@@ -80,7 +80,8 @@ int account_load(struct sotto_client *client);
 int account_store(struct sotto_client *client);
 void account_fini(struct account *account);
 
-/* Name, title and password as the server and the conventions want them; SOTTO_CLIENT_EUSAGE says why not. */
+/* Name, title and password as the server and the conventions want them; SOTTO_CLIENT_EUSAGE says
+ * why not. */
 int check_name(const char *name, struct sotto_client_error *error);
 int check_password(const char *password, struct sotto_client_error *error);
 int check_text(const char *what, const char *text, size_t chars_max,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables chats and chat_members: reading, writing, and finding a chat by what a person calls it.
+ * The tables chats and chat_members: reading, writing, and finding a chat by what a person calls
+ * it.
  */
 #include "store.h"
 

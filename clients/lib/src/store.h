@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chats and messages as the profile keeps them. Every function here is one or a few statements; whoever changes
- * several things that belong together wraps them in a transaction.
+ * Chats and messages as the profile keeps them. Every function here is one or a few statements;
+ * whoever changes several things that belong together wraps them in a transaction.
  */
 #ifndef CLIENT_STORE_H
 #define CLIENT_STORE_H
@@ -94,13 +94,14 @@ struct message {
     uint64_t client_msg_id; /* of our own; else 0 */
 };
 
-/* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second one with the same
- * chat, seq and kind is ignored. */
+/* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second
+ * one with the same chat, seq and kind is ignored. */
 int message_store(struct sotto_client *client, const struct message *message,
                   const struct buf *content, const char *note);
 
-/* Runs a SELECT of MESSAGE_COLUMNS and hands each row out; `first` gets local_id of the last row that was
- * handed out (may be NULL). A callback's non-zero return ends it and is given in stopped_out. */
+/* Runs a SELECT of MESSAGE_COLUMNS and hands each row out; `first` gets local_id of the last row
+ * that was handed out (may be NULL). A callback's non-zero return ends it and is given in
+ * stopped_out. */
 #define MESSAGE_COLUMNS \
     "local_id, chat_id, seq, kind, epoch, from_user, from_device, ts_ms, client_msg_id, body"
 int message_each(struct sotto_client *client, const char *sql, const struct bind *binds,

@@ -18,7 +18,8 @@
 
 /* ---- acknowledgement ------------------------------------------------------------------------- */
 
-/* Cursors for a request: of chats this device follows; unacked_only: those the server does not know. */
+/* Cursors for a request: of chats this device follows; unacked_only: those the server does not
+ * know. */
 struct cursors {
     size_t count;
     Sotto__Chat__V1__Cursor *rows;
@@ -179,7 +180,7 @@ sync_run(struct sotto_client *client, bool live)
             break;
         more = page->more;
         status = take_page(client, &inbox, page);
-        /* An invitation that is not acknowledged comes again with the next page, and would fill it. */
+        /* An invitation that is not acknowledged would come again and fill the next page. */
         if (status == SOTTO_CLIENT_OK && more && inbox.welcome_count) {
             status = ack(client, &inbox);
             inbox.welcome_count = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the logs of our chats. What comes as the answer of Sync and what comes as an event goes through the
- * same two functions, one for an entry and one for an invitation; a batch of them is one transaction of
- * the profile. An entry at or below the chat's cursor is skipped, which makes at-least-once delivery exactly once.
+ * Reading the logs of our chats. What comes as the answer of Sync and what comes as an event goes
+ * through the same two functions, one for an entry and one for an invitation; a batch of them is
+ * one transaction of the profile. An entry at or below the chat's cursor is skipped, which makes
+ * at-least-once delivery exactly once.
  */
 #ifndef CLIENT_SYNC_H
 #define CLIENT_SYNC_H
@@ -11,12 +12,12 @@
 
 #include "chat.pb-c.h"
 
-/* Catches up with every chat, then acknowledges, learns names and refills KeyPackages if a chat was joined. live:
- * subscribes the connection as well. */
+/* Catches up with every chat, then acknowledges, learns names and refills KeyPackages if a chat
+ * was joined. live: subscribes the connection as well. */
 int sync_run(struct sotto_client *client, bool live);
 
-/* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one batch. A gap makes it
- * catch up by itself. */
+/* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one
+ * batch. A gap makes it catch up by itself. */
 struct sync_news {
     bool any;          /* something was processed */
     bool device_added; /* our user has a new device */

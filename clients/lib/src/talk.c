@@ -27,7 +27,8 @@ encode_text(const char *text, struct buf *out)
     buf_pack(out, &content.base);
 }
 
-/* Hands out what was sent, in order; a message that is not in the archive was refused or still waits. */
+/* Hands out what was sent, in order; a message that is not in the archive was refused or still
+ * waits. */
 static int
 show_sent(struct sotto_client *client, const struct buf *contents, const uint64_t *numbers,
           size_t count, sotto_client_message_fn each, void *arg, bool *all_out)

@@ -2,8 +2,8 @@
 /*
  * Trust on first use, the comparison with what the server says, and the gate before sending.
  *
- * A contradiction never stops us from following a group: a client that refuses a commit falls out of it. It
- * stops us from sending, which is what the other side could profit from.
+ * A contradiction never stops us from following a group: a client that refuses a commit falls out
+ * of it. It stops us from sending, which is what the other side could profit from.
  */
 #include "trust.h"
 

@@ -2,13 +2,14 @@
 /*
  * What we believe of other users: trust on first use.
  *
- * The first identity key seen for a user is pinned. Any other key that the server shows, or that a member's
- * certificate carries, marks the contact as changed: nothing is encrypted to a chat with that user until a person
- * accepts the new key. Keys are looked at wherever they come by: with every claimed KeyPackage, every certificate in
- * a Welcome or commit, every identity that is fetched, and before sending.
+ * The first identity key seen for a user is pinned. Any other key that the server shows, or that a
+ * member's certificate carries, marks the contact as changed: nothing is encrypted to a chat with
+ * that user until a person accepts the new key. Keys are looked at wherever they come by: with
+ * every claimed KeyPackage, every certificate in a Welcome or commit, every identity that is
+ * fetched, and before sending.
  *
- * The server keeps a hash chain of each user's key changes. Its last known head is pinned as well, so that a
- * server cannot show a past that differs from the one it showed before.
+ * The server keeps a hash chain of each user's key changes. Its last known head is pinned as well,
+ * so that a server cannot show a past that differs from the one it showed before.
  */
 #ifndef CLIENT_TRUST_H
 #define CLIENT_TRUST_H
@@ -41,19 +42,21 @@ int contact_store(struct sotto_client *client, const struct contact *contact);
 int contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                       char name_out[SOTTO_CLIENT_NAME_BYTES]);
 
-/* Finds a user by name: ourselves, a contact, else the server is asked. A name once learned stays with its id. */
+/* Finds a user by name: ourselves, a contact, else the server is asked. A name once learned
+ * stays with its id. */
 int contact_find(struct sotto_client *client, const char *name, struct contact *contact_out);
 
 /* Asks the server for the names of members that have none here. */
 int contact_fill_names(struct sotto_client *client);
 
-/* Compares a key of a user with the pinned one: pins it at first contact; marks the contact as changed when it is
- * neither the pinned one nor one that was accepted earlier and is shown by an old certificate. */
+/* Compares a key of a user with the pinned one: pins it at first contact; marks the contact as
+ * changed when it is neither the pinned one nor one that was accepted earlier and is shown by an
+ * old certificate. */
 int trust_observe(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                   const uint8_t identity_key[KEY_BYTES]);
 
-/* Compares what the server says of a user. reply's key must be the pinned one and continue the known key log; a
- * contradiction marks the contact as changed and is no error here. */
+/* Compares what the server says of a user. reply's key must be the pinned one and continue the
+ * known key log; a contradiction marks the contact as changed and is no error here. */
 int trust_observe_identity(struct sotto_client *client,
                            const Sotto__Keyx__V1__GetIdentityReply *reply);
 
@@ -64,15 +67,17 @@ int trust_fetch(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES]
 int trust_gate_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 int trust_gate_user(struct sotto_client *client, const uint8_t user_id[ID_BYTES]);
 
-/* Before sending: fetches the members that were not looked at for the longest time (at most 16), then gates. */
+/* Before sending: fetches the members that were not looked at for the longest time (at most 16),
+ * then gates. */
 int trust_check_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
-/* Checks a member's credential for MLS: the certificate's chain, then trust_observe. 0 or MLS_ECREDENTIAL. */
+/* Checks a member's credential for MLS: the certificate's chain, then trust_observe. 0 or
+ * MLS_ECREDENTIAL. */
 int trust_check_credential(struct sotto_client *client, const uint8_t *identity,
                            size_t identity_len, const uint8_t *signature_key,
                            const uint8_t *replaced, size_t replaced_len);
 
-/* ---- history of a user's keys; lines are only ever added --------------------------------------- */
+/* ---- history of a user's keys; lines are only ever added ------------------------------------ */
 
 struct key_change {
     uint8_t identity_key[KEY_BYTES];

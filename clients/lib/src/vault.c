@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Key file and sealing. A new key file is written under another name, made durable and then linked into place:
- * a crash never leaves half a key, and of two processes that start at once only one makes the key.
+ * Key file and sealing. A new key file is written under another name, made durable and then linked
+ * into place: a crash never leaves half a key, and of two processes that start at once only one
+ * makes the key.
  */
 #include "vault.h"
 

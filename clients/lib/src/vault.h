@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The key of a profile. It seals each value of the profile's database on its own: a random nonce, and the
- * value's place (table, column, row) as associated data, so that no value can be moved to another place.
+ * The key of a profile. It seals each value of the profile's database on its own: a random nonce,
+ * and the value's place (table, column, row) as associated data, so that no value can be moved to
+ * another place.
  *
  *     u8 version = 1 | nonce[24] | XChaCha20-Poly1305 ciphertext | tag[16]
  *
- * The file `key` of the profile (mode 0600) holds the 32 bytes of the key, or, with a passphrase, what
- * is needed to get them from it: salt[16] | nonce[24] | the key sealed under Argon2id(passphrase)[48].
+ * The file `key` of the profile (mode 0600) holds the 32 bytes of the key, or, with a passphrase,
+ * what is needed to get them from it: salt[16] | nonce[24] | the key sealed under
+ * Argon2id(passphrase)[48].
  */
 #ifndef CLIENT_VAULT_H
 #define CLIENT_VAULT_H
@@ -20,8 +22,9 @@ struct vault {
     uint8_t key[VAULT_KEY_BYTES];
 };
 
-/* Reads the file `key` in the folder dir_fd, or makes it. passphrase NULL: a plain key file. Refuses a file
- * that others may read, and a wrong, missing or needless passphrase. End with vault_fini. */
+/* Reads the file `key` in the folder dir_fd, or makes it. passphrase NULL: a plain key file.
+ * Refuses a file that others may read, and a wrong, missing or needless passphrase. End with
+ * vault_fini. */
 int vault_open(struct vault *vault_out, int dir_fd, const char *passphrase,
                struct sotto_client_error *error);
 void vault_fini(struct vault *vault);

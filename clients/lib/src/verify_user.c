@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `verify`: what is pinned for a user beside what the server says now, and the decisions of a person about it.
+ * `verify`: what is pinned for a user beside what the server says now, and the decisions of a
+ * person about it.
  */
 #include "session.h"
 #include "trust.h"
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The person says that the numbers are equal: that is about the pinned key, so a changed one must be accepted first. */
+/* The person says that the numbers are equal: that is about the pinned key, so a changed one
+ * must be accepted first. */
 static int
 mark_verified(struct sotto_client *client, struct contact *contact)
 {
@@ -22,7 +24,7 @@ mark_verified(struct sotto_client *client, struct contact *contact)
                   : trust_note(client, contact->user_id, contact->identity_key, "verified");
 }
 
-/* The changed key becomes the pinned one. The key log starts anew with what the server shows next. */
+/* The changed key becomes the pinned one; the key log starts anew with what the server shows. */
 static int
 accept_change(struct sotto_client *client, struct contact *contact)
 {

@@ -195,9 +195,9 @@ int sotto_client_send(struct sotto_client *client, const char *chat, const char 
 int sotto_client_send_many(struct sotto_client *client, const char *chat, const char *const *texts,
                            size_t count, sotto_client_message_fn each, void *arg);
 
-/* Messages after `since` (0: from the start), oldest first; with limit > 0 at most so many: the first
- * after `since` when that is given, else the last ones. Marks them read. Shows what the profile has
- * when there is no connection, and returns SOTTO_CLIENT_ENETWORK after it. */
+/* Messages after `since` (0: from the start), oldest first; with limit > 0 at most so many: the
+ * first after `since` when that is given, else the last ones. Marks them read. Shows what the
+ * profile has when there is no connection, and returns SOTTO_CLIENT_ENETWORK after it. */
 int sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since, size_t limit,
                       sotto_client_message_fn each, void *arg);
 
