@@ -47,59 +47,104 @@ collide(const struct mls_provider *p, const struct mls_commit_item *a,
         return true;
     if (leaf_a != NULL && leaf_b != NULL && share_a_key(p, leaf_a, leaf_b))
         return true;
-    return a->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS && b->body.type == a->body.type;
+    if (a->body.type != b->body.type)
+        return false;
+    if (a->body.type == MLS_PROPOSAL_PSK)
+        return mls_psk_id_same(p, &a->body.u.psk, &b->body.u.psk);
+    return a->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
 }
 
-/* A key that an Add or Update brings stands in the tree already, at another node. */
+/* What stands at a leaf now goes away with what was chosen so far. */
 static bool
-stands_elsewhere(const struct mls_transition *t, const struct mls_commit_item *item)
+is_target(const struct mls_transition *t, uint32_t leaf)
 {
-    const struct mls_tree *tree = &t->group->epoch->tree;
-    const struct mls_provider *p = t->group->c.p;
-    const struct mls_leaf *leaf = leaf_of(item);
-    uint32_t own = item->body.type == MLS_PROPOSAL_UPDATE ? mls_leaf_to_node(item->sender.index)
-                                                          : MLS_NODE_NONE;
-
-    for (uint32_t node = 0; leaf != NULL && node < mls_node_width(tree->n_leaves); node++) {
-        if (node == own || mls_tree_is_blank(tree, node))
-            continue;
-        if (mls_mem_equal(p, mls_tree_public_key(tree, node), leaf->encryption_key))
-            return true;
-        if (mls_node_is_leaf(node) &&
-            mls_mem_equal(p, mls_tree_leaf(tree, mls_node_to_leaf(node))->signature_key,
-                          leaf->signature_key))
+    for (size_t i = 0; i < t->count; i++) {
+        if (target_of(&t->items[i]) == leaf)
             return true;
     }
     return false;
 }
 
-/* What only we can say: whether we know the key, whether everybody understands the extensions. */
-static int
-check_for_us(const struct mls_transition *t, const struct mls_commit_item *item)
+/* A key of the item's leaf stands at a node that stays. Nobody can draw the key of a parent node by
+ * chance, so there it does not matter whether the node stays. */
+static bool
+key_is_taken(const struct mls_transition *t, const struct mls_commit_item *item)
 {
-    const struct mls_group *group = t->group;
-    struct mls_psk_set psks;
-    int error = mls_check_proposal(group, &item->body, &item->sender, t->committer,
-                                   mls_buf_bytes(&group->epoch->extensions));
+    const struct mls_provider *p = t->group->c.p;
+    const struct mls_tree *tree = &t->group->epoch->tree;
+    const struct mls_leaf *made = leaf_of(item);
 
-    if (error == 0 && item->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
-        error = mls_check_tree_fits(&group->epoch->tree, item->body.u.extensions);
-    if (error == 0 && item->body.type == MLS_PROPOSAL_PSK) {
-        mls_psk_set_init(&psks, group->c.p);
-        error = mls_psk_set_add(&psks, &group->config, group, &item->body.u.psk);
-        mls_psk_set_fini(&psks);
+    for (uint32_t node = 0; node < mls_node_width(tree->n_leaves); node++) {
+        uint32_t leaf = mls_node_to_leaf(node);
+
+        if (mls_tree_is_blank(tree, node))
+            continue;
+        if (!mls_node_is_leaf(node)) {
+            if (mls_mem_equal(p, mls_tree_public_key(tree, node), made->encryption_key))
+                return true;
+        } else if (share_a_key(p, mls_tree_leaf(tree, leaf), made) && target_of(item) != leaf &&
+                   !is_target(t, leaf)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* We have the key, and there is room for one more. */
+static int
+check_psk(const struct mls_transition *t, const struct mls_psk_id *id)
+{
+    struct mls_psk_set set;
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->count; i++)
+        count += t->items[i].body.type == MLS_PROPOSAL_PSK;
+    if (count >= MLS_COMMIT_PSKS_MAX)
+        return MLS_ESIZE;
+    mls_psk_set_init(&set, t->group->c.p);
+    int error = mls_psk_set_add(&set, &t->group->config, t->group, id);
+    mls_psk_set_fini(&set);
+    return error;
+}
+
+/* Everybody who stays and everybody chosen so far can live with these extensions. */
+static int
+check_everybody_fits(const struct mls_transition *t, struct mls_bytes extensions)
+{
+    const struct mls_tree *tree = &t->group->epoch->tree;
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        if (leaf_of(&t->items[i]) != NULL)
+            error = mls_check_leaf_fits(leaf_of(&t->items[i]), extensions);
+    }
+    for (uint32_t i = 0; error == 0 && i < tree->n_leaves; i++) {
+        const struct mls_leaf *leaf = mls_tree_leaf(tree, i);
+
+        if (leaf != NULL && !is_target(t, i))
+            error = mls_check_leaf_fits(leaf, extensions);
     }
     return error;
 }
 
-static bool
-fits(const struct mls_transition *t, const struct mls_commit_item *item)
+/* Whether a proposal that is valid by itself is valid with what was chosen so far. What a commit
+ * would be refused for must be found here: a single bad proposal could otherwise keep everybody
+ * from committing anything. */
+static int
+check_together(const struct mls_transition *t, const struct mls_commit_item *item)
 {
     for (size_t i = 0; i < t->count; i++) {
         if (collide(t->group->c.p, &t->items[i], item))
-            return false;
+            return MLS_EPROPOSAL;
     }
-    return !stands_elsewhere(t, item);
+    switch (item->body.type) {
+    case MLS_PROPOSAL_ADD:
+    case MLS_PROPOSAL_UPDATE: return key_is_taken(t, item) ? MLS_EPROPOSAL : 0;
+    case MLS_PROPOSAL_PSK: return check_psk(t, &item->body.u.psk);
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+        return check_everybody_fits(t, item->body.u.extensions);
+    default: return 0;
+    }
 }
 
 /* Appends a kept proposal and takes it off again when it does not fit what is there. What is not
@@ -107,19 +152,20 @@ fits(const struct mls_transition *t, const struct mls_commit_item *item)
 static int
 try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
 {
-    if (t->count == MLS_PROPOSALS_MAX)
+    if (t->count >= MLS_PROPOSALS_MAX)
         return 0;
+
     int error = mls_transition_add_kept(t, kept);
     if (error != 0)
         return error;
-
     struct mls_commit_item item = t->items[--t->count];
-    error = check_for_us(t, &item);
-    if (error == MLS_ENOMEM)
-        return error;
-    if (error == 0 && fits(t, &item))
+    error = mls_check_proposal(t->group, &item.body, &item.sender, t->committer,
+                               mls_transition_extensions(t));
+    if (error == 0)
+        error = check_together(t, &item);
+    if (error == 0)
         t->count++;
-    return 0;
+    return error == MLS_ENOMEM ? error : 0;
 }
 
 static uint16_t

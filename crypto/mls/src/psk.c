@@ -49,6 +49,15 @@ mls_psk_id_write(struct mls_writer *w, const struct mls_psk_id *id)
     mls_write_opaque(w, id->nonce);
 }
 
+bool
+mls_psk_id_same(const struct mls_provider *p, const struct mls_psk_id *a,
+                const struct mls_psk_id *b)
+{
+    return a->type == b->type && a->usage == b->usage && a->epoch == b->epoch &&
+           mls_mem_equal(p, a->psk_id, b->psk_id) && mls_mem_equal(p, a->group_id, b->group_id) &&
+           mls_mem_equal(p, a->nonce, b->nonce);
+}
+
 /* psk_input of one key: Extract(0, psk), then expanded with its label, position and count. */
 static int
 psk_input(const struct mls_crypto *c, const struct mls_psk *psk, uint16_t index, uint16_t count,

@@ -35,6 +35,10 @@ void mls_psk_id_read(struct mls_reader *r, struct mls_psk_id *out);
 
 void mls_psk_id_write(struct mls_writer *w, const struct mls_psk_id *id);
 
+/* True when both name one key in one way, the nonce included. */
+bool mls_psk_id_same(const struct mls_provider *p, const struct mls_psk_id *a,
+                     const struct mls_psk_id *b);
+
 struct mls_psk {
     struct mls_psk_id id;
     struct mls_bytes secret; /* the key itself, any length */

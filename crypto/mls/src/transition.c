@@ -197,12 +197,20 @@ find_context_extensions(const struct mls_transition *t)
     return NULL;
 }
 
+struct mls_bytes
+mls_transition_extensions(const struct mls_transition *t)
+{
+    const struct mls_commit_item *context = find_context_extensions(t);
+
+    return context != NULL ? context->body.u.extensions
+                           : mls_buf_bytes(&t->group->epoch->extensions);
+}
+
 int
 mls_transition_apply(struct mls_transition *t)
 {
     const struct mls_commit_item *context = find_context_extensions(t);
-    struct mls_bytes extensions =
-        context != NULL ? context->body.u.extensions : mls_buf_bytes(&t->group->epoch->extensions);
+    struct mls_bytes extensions = mls_transition_extensions(t);
     int error = mls_transition_check_list(t, extensions);
 
     if (error == 0)

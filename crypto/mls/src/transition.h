@@ -12,6 +12,11 @@
 
 #include "group.h"
 
+enum {
+    /* PSKs of one commit. A handful is the rule; the bound keeps the comparison of pairs cheap. */
+    MLS_COMMIT_PSKS_MAX = 64,
+};
+
 struct mls_commit_item {
     struct mls_proposal_body body; /* borrowed from the commit or from the kept proposal */
     struct mls_sender sender;
@@ -45,6 +50,9 @@ int mls_transition_add_kept(struct mls_transition *t, const struct mls_kept_prop
 
 /* Appends what the body of a received commit names. MLS_EPROPOSAL for an unknown reference. */
 int mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body *commit);
+
+/* The GroupContext extensions of the next epoch, by the proposals collected so far. */
+struct mls_bytes mls_transition_extensions(const struct mls_transition *t);
 
 /* First part of apply, in transition_check.c: each proposal and the list under the extensions of
  * the next epoch (section 12.2); sets path_required. */

@@ -95,30 +95,19 @@ check_targets(const struct mls_transition *t)
     return error;
 }
 
-static bool
-same_psk(const struct mls_provider *p, const struct mls_psk_id *a, const struct mls_psk_id *b)
-{
-    return a->type == b->type && a->usage == b->usage && a->epoch == b->epoch &&
-           mls_mem_equal(p, a->psk_id, b->psk_id) && mls_mem_equal(p, a->group_id, b->group_id) &&
-           mls_mem_equal(p, a->nonce, b->nonce);
-}
-
-/* PSKs of one commit. A handful is the rule; the bound keeps the comparison of pairs cheap. */
-enum { PSKS_MAX = 64 };
-
 static int
 check_psks(const struct mls_transition *t)
 {
-    const struct mls_psk_id *seen[PSKS_MAX];
+    const struct mls_psk_id *seen[MLS_COMMIT_PSKS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < t->count; i++) {
         if (t->items[i].body.type != MLS_PROPOSAL_PSK)
             continue;
-        if (count == PSKS_MAX)
+        if (count == MLS_COMMIT_PSKS_MAX)
             return MLS_ESIZE;
         for (size_t k = 0; k < count; k++) {
-            if (same_psk(t->group->c.p, seen[k], &t->items[i].body.u.psk))
+            if (mls_psk_id_same(t->group->c.p, seen[k], &t->items[i].body.u.psk))
                 return MLS_EPROPOSAL;
         }
         seen[count++] = &t->items[i].body.u.psk;

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random damage below the seals. Flipping bytes of a finished message meets a signature or a hash
+ * first; here the damage is done before: a commit body that is then signed by its sender, the
+ * contents of a Welcome that are then sealed by the inviter, a stored state whose hash is then made
+ * to fit. Whatever comes of it, nothing may crash, and what is refused leaves no trace. The run is
+ * short and always the same; SOTTO_MUTANTS=n makes n mutants of each kind, SOTTO_SEED another set.
+ */
+#include "sotto_test.h"
+
+#include "buf.h"
+#include "group.h"
+#include "mls_kit.h"
+
+enum { ADA, BEN, CLEO, DORA, MEMBERS };
+
+/* ---- Mutants ------------------------------------------------------------------------------ */
+
+static uint64_t
+number_from(const char *variable, uint64_t otherwise)
+{
+    const char *text = getenv(variable);
+
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* xorshift64*: the same damage on every run. */
+struct dice {
+    uint64_t state;
+};
+
+static struct dice
+dice_new(void)
+{
+    return (struct dice){number_from("SOTTO_SEED", 1) * 0x9e3779b97f4a7c15u | 1};
+}
+
+static uint32_t
+roll(struct dice *dice, size_t sides)
+{
+    dice->state ^= dice->state >> 12;
+    dice->state ^= dice->state << 25;
+    dice->state ^= dice->state >> 27;
+    return (uint32_t)((dice->state * 0x2545f4914f6cdd1du) >> 33) % (uint32_t)sides;
+}
+
+/* A copy with one to three places damaged: a bit, a byte, a piece left out, a piece doubled. */
+static void
+mutate(struct dice *dice, struct mls_bytes from, struct mls_buf *out)
+{
+    uint8_t *bytes = malloc(2 * from.len + 1);
+    size_t len = from.len;
+
+    assert_non_null(bytes);
+    memcpy(bytes, from.data, len);
+    for (uint32_t i = roll(dice, 3) + 1; i > 0 && len > 0; i--) {
+        static const uint8_t telling[] = {0x00, 0x01, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xff};
+        size_t at = roll(dice, len), piece = roll(dice, 40) + 1u;
+
+        if (piece > len - at)
+            piece = len - at;
+        switch (roll(dice, 8)) {
+        case 0: memmove(bytes + at, bytes + at + piece, len - at - piece), len -= piece; break;
+        case 1:
+            if (len + piece > 2 * from.len)
+                break;
+            memmove(bytes + at + piece, bytes + at, len - at);
+            len += piece;
+            break;
+        case 2: len = at; break;
+        case 3:
+        case 4: bytes[at] = telling[roll(dice, sizeof(telling))]; break;
+        default: bytes[at] ^= (uint8_t)(1u << roll(dice, 8)); break;
+        }
+    }
+    assert_ok(mls_buf_set(out, mls_provider_default(), mls_bytes(bytes, len)));
+    free(bytes);
+}
+
+/* ---- Stored states ------------------------------------------------------------------------ */
+
+/* Uses a group in every way; only the process must survive. */
+static void
+exercise(struct kit_person *person, const struct mls_buf *commit)
+{
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
+    const struct mls_commit_options renew = {.force_path = true};
+    struct mls_buf out = {0}, welcome = {0}, info = {0};
+    struct mls_received received = {0};
+    struct mls_group *group = person->group;
+
+    mls_group_encrypt(group, kit_text("text"), kit_text(""), 0, &out);
+    mls_group_propose(group, &update, kit_text(""), &out);
+    if (mls_group_process(group, mls_buf_bytes(commit), &received) == 0)
+        mls_received_fini(&received);
+    mls_group_drop_staged(group);
+    mls_group_ratchet_tree(group, &out);
+    mls_group_merge_pending(group);
+    mls_group_commit(group, &renew, &out, &welcome, &info);
+    mls_group_merge_pending(group);
+    mls_group_encrypt(group, kit_text("text"), kit_text(""), 0, &out);
+    mls_group_commit(group, &renew, &out, &welcome, &info);
+    mls_group_save(group, &out);
+    mls_buf_fini(&out);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&info);
+}
+
+static void
+try_state(struct kit_person *person, struct mls_buf *state, const struct mls_buf *commit)
+{
+    const struct mls_provider *p = mls_provider_default();
+
+    if (state->len < MLS_HASH_BYTES)
+        return;
+    struct mls_bytes body = mls_bytes(state->data, state->len - MLS_HASH_BYTES);
+    assert_ok(p->sha256(p->ctx, &body, 1, state->data + body.len));
+    mls_group_destroy(&person->group);
+    if (mls_group_load(&person->config, mls_buf_bytes(state), &person->group) == 0)
+        exercise(person, commit);
+}
+
+static void
+a_damaged_state_with_a_fitting_hash_does_not_crash(void **state)
+{
+    (void)state;
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
+    const struct mls_commit_options renew = {.force_path = true};
+    struct kit_person people[MEMBERS];
+    struct mls_buf proposal = {0}, commit = {0}, good = {0}, mutant = {0};
+    struct dice dice = dice_new();
+
+    kit_group(people, MEMBERS, 3);
+    kit_say(&people[ADA], &people[BEN], "a ratchet");
+    kit_commit_to_all(&people[CLEO], &renew, people, MEMBERS);
+    kit_say(&people[CLEO], &people[BEN], "another");
+    assert_ok(mls_group_propose(people[BEN].group, &update, kit_text(""), &proposal));
+    kit_take_proposal(&people[ADA], &proposal);
+    kit_commit(&people[ADA], &renew, &commit, NULL);
+    kit_commit(&people[BEN], &renew, NULL, NULL);
+    kit_state(&people[BEN], &good);
+    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--) {
+        mutate(&dice, mls_buf_bytes(&good), &mutant);
+        try_state(&people[BEN], &mutant, &commit);
+    }
+    mls_buf_fini(&mutant);
+    mls_buf_fini(&good);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&proposal);
+    for (size_t i = 0; i < MEMBERS; i++)
+        kit_person_fini(&people[i]);
+}
+
+/* ---- Commits ------------------------------------------------------------------------------ */
+
+/* Frames a body as a commit of a member with a confirmation tag of zeros. */
+static void
+frame(struct mls_group *group, struct mls_bytes body, struct mls_writer *out)
+{
+    static const uint8_t tag[MLS_HASH_BYTES];
+    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
+    struct mls_buf context = {0};
+    struct mls_authenticated message = {
+        .wire_format = MLS_WIRE_PUBLIC_MESSAGE,
+        .content =
+            {
+                .group_id = mls_buf_bytes(&group->id),
+                .epoch = group->epoch->number,
+                .sender = {.type = MLS_SENDER_MEMBER, .index = group->epoch->own_leaf},
+                .type = MLS_CONTENT_COMMIT,
+                .body = body,
+            },
+        .auth = {.signature = mls_bytes(signature, sizeof signature),
+                 .confirmation_tag = mls_bytes(tag, sizeof tag)},
+    };
+
+    assert_ok(mls_epoch_context(group->epoch, mls_buf_bytes(&group->id), &context));
+    assert_ok(mls_content_sign(&group->c, MLS_WIRE_PUBLIC_MESSAGE, &message.content,
+                               mls_buf_bytes(&context), group->seed, signature));
+    const struct mls_frame_keys keys = mls_epoch_frame_keys(group->epoch, &context);
+    assert_ok(mls_public_seal(&keys, &message, out));
+    mls_buf_fini(&context);
+}
+
+static void
+try_commit(struct kit_person *from, struct kit_person *to, struct mls_bytes body)
+{
+    struct mls_received received = {0};
+    struct mls_buf before = {0};
+    struct mls_writer message;
+
+    kit_state(to, &before);
+    mls_writer_init(&message, mls_provider_default(), 0);
+    frame(from->group, body, &message);
+    /* Only a commit that removes the receiver has nothing it could compare with the zero tag. */
+    if (mls_group_process(to->group, mls_writer_bytes(&message), &received) == 0) {
+        assert_true(received.removes_self);
+        mls_received_fini(&received);
+        mls_group_drop_staged(to->group);
+    }
+    assert_true(kit_state_is(to, &before));
+    mls_writer_fini(&message);
+    mls_buf_fini(&before);
+}
+
+static void
+a_damaged_commit_of_a_member_is_refused_without_a_trace(void **state)
+{
+    (void)state;
+    struct kit_person people[MEMBERS], emil;
+    struct mls_buf package = {0}, commit = {0}, proposal = {0}, mutant = {0};
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("x")};
+    struct mls_public_message message;
+    struct dice dice = dice_new();
+
+    kit_group(people, MEMBERS, 3);
+    kit_person_init(&emil, "emil", 3);
+    kit_key_package(&emil, &package);
+    assert_ok(mls_group_propose(people[CLEO].group, &update, kit_text(""), &proposal));
+    kit_take_proposal(&people[ADA], &proposal);
+    kit_take_proposal(&people[BEN], &proposal);
+    const struct mls_proposal values[] = {
+        {.type = MLS_PROPOSAL_REMOVE, .leaf = DORA},
+        {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)},
+        {.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
+         .extensions = &extension,
+         .extension_count = 1},
+    };
+    const struct mls_commit_options options = {.proposals = values, .proposal_count = 3};
+    kit_commit(&people[ADA], &options, &commit, NULL);
+    assert_ok(mls_public_message_message_read(mls_buf_bytes(&commit), &message));
+    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--) {
+        mutate(&dice, message.content.body, &mutant);
+        try_commit(&people[ADA], &people[BEN], mls_buf_bytes(&mutant));
+    }
+    kit_take_commit(&people[BEN], &commit);
+    mls_buf_fini(&mutant);
+    mls_buf_fini(&proposal);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&package);
+    kit_person_fini(&emil);
+    for (size_t i = 0; i < MEMBERS; i++)
+        kit_person_fini(&people[i]);
+}
+
+/* ---- Welcomes ----------------------------------------------------------------------------- */
+
+/* A Welcome taken apart by the one it is for, and what it takes to put it together again. */
+struct opened {
+    struct mls_crypto c;
+    struct mls_key_package_secrets bundle;
+    struct mls_key_package package;
+    struct mls_welcome welcome;
+    uint8_t ref[MLS_REF_BYTES];
+    uint8_t key[MLS_AEAD_KEY_BYTES_MAX], nonce[MLS_AEAD_NONCE_BYTES];
+    struct mls_buf secrets, info;
+    const uint8_t *signer_seed;
+};
+
+static void
+open_welcome(struct opened *o, const struct kit_person *person, const struct mls_buf *welcome)
+{
+    static const uint8_t no_psk[MLS_HASH_BYTES];
+    uint8_t plain[256], welcome_secret[MLS_HASH_BYTES];
+    struct mls_encrypted_secrets entry;
+    struct mls_group_secrets secrets;
+    struct mls_reader r;
+
+    assert_ok(mls_crypto_init(&o->c, mls_provider_default(), person->suite));
+    assert_ok(mls_key_package_secrets_read(mls_buf_bytes(&person->bundle), &o->bundle));
+    mls_reader_init(&r, o->bundle.package);
+    mls_key_package_read(&r, &o->package);
+    assert_ok(mls_reader_finish(&r));
+    assert_ok(mls_key_package_ref(&o->c, &o->package, o->ref));
+    assert_ok(mls_welcome_message_read(mls_buf_bytes(welcome), &o->welcome));
+    mls_reader_init(&r, o->welcome.secrets);
+    mls_encrypted_secrets_read(&r, &entry);
+    assert_ok(mls_decrypt_with_label(&o->c, o->bundle.init_secret, MLS_LABEL_WELCOME,
+                                     o->welcome.encrypted_group_info, entry.secrets.kem_output,
+                                     entry.secrets.ciphertext, plain));
+    assert_ok(mls_buf_set(&o->secrets, o->c.p,
+                          mls_bytes(plain, entry.secrets.ciphertext.len - MLS_AEAD_TAG_BYTES)));
+    mls_reader_init(&r, mls_buf_bytes(&o->secrets));
+    mls_group_secrets_read(&r, &secrets);
+    assert_ok(mls_reader_finish(&r));
+    assert_ok(mls_schedule_welcome(&o->c, secrets.joiner_secret.data, no_psk, welcome_secret));
+    assert_ok(mls_schedule_welcome_key(&o->c, welcome_secret, o->key, o->nonce));
+    assert_ok(mls_welcome_open_info(&o->c, &o->welcome, welcome_secret, &o->info));
+}
+
+/* Makes the tree hash fit the tree and the signature fit all, where that is possible. */
+static void
+repair_info(const struct opened *o, struct mls_bytes broken, struct mls_writer *out)
+{
+    uint8_t hash[MLS_HASH_BYTES];
+    struct mls_group_info info;
+    struct mls_bytes list;
+    struct mls_tree tree;
+    struct mls_reader r;
+
+    mls_reader_init(&r, broken);
+    mls_group_info_read(&r, &info);
+    if (mls_reader_finish(&r) != 0) {
+        mls_write_raw(out, broken);
+        return;
+    }
+    if (mls_extensions_find(info.extensions, MLS_EXTENSION_RATCHET_TREE, &list)) {
+        mls_reader_init(&r, list);
+        if (mls_tree_read(&tree, &o->c, &r) == 0) {
+            assert_ok(mls_tree_root_hash(&tree, hash));
+            info.context.tree_hash = mls_bytes(hash, sizeof(hash));
+            mls_tree_fini(&tree);
+        }
+    }
+    mls_group_info_write_signed(out, &o->c, o->signer_seed, &info);
+}
+
+static void
+seal_welcome(const struct opened *o, struct mls_bytes info, struct mls_bytes secrets,
+             struct mls_writer *out)
+{
+    uint8_t kem_output[MLS_KEM_OUTPUT_BYTES];
+    uint8_t *sealed = malloc(info.len + MLS_AEAD_TAG_BYTES);
+    uint8_t *cipher = malloc(secrets.len + MLS_AEAD_TAG_BYTES);
+
+    assert_true(sealed != NULL && cipher != NULL);
+    assert_ok(mls_aead_seal(&o->c, o->key, o->nonce, mls_bytes_empty(), info, sealed));
+    const struct mls_bytes sealed_info = mls_bytes(sealed, info.len + MLS_AEAD_TAG_BYTES);
+    assert_ok(mls_encrypt_with_label(&o->c, o->package.init_key, MLS_LABEL_WELCOME, sealed_info,
+                                     secrets, kem_output, cipher));
+    const struct mls_encrypted_secrets entry = {
+        .new_member = mls_bytes(o->ref, sizeof(o->ref)),
+        .secrets = {mls_bytes(kem_output, sizeof(kem_output)),
+                    mls_bytes(cipher, secrets.len + MLS_AEAD_TAG_BYTES)},
+    };
+    mls_message_header_write(out, MLS_WIRE_WELCOME);
+    mls_write_u16(out, o->c.suite->id);
+    size_t mark = mls_write_vector(out);
+    mls_encrypted_secrets_write(out, &entry);
+    mls_write_vector_end(out, mark);
+    mls_write_opaque(out, sealed_info);
+    assert_ok(mls_writer_error(out));
+    free(cipher);
+    free(sealed);
+}
+
+/* Damages the GroupInfo, or one time in four the secrets, and lets the person join with it. */
+static void
+try_welcome(struct dice *dice, const struct opened *o, struct kit_person *person)
+{
+    const bool of_secrets = roll(dice, 4) == 0;
+    struct mls_buf mutant = {0};
+    struct mls_writer info, welcome;
+
+    mls_writer_init(&info, o->c.p, 0);
+    mls_writer_init(&welcome, o->c.p, 0);
+    mutate(dice, mls_buf_bytes(of_secrets ? &o->secrets : &o->info), &mutant);
+    repair_info(o, mls_buf_bytes(of_secrets ? &o->info : &mutant), &info);
+    seal_welcome(o, mls_writer_bytes(&info), mls_buf_bytes(of_secrets ? &mutant : &o->secrets),
+                 &welcome);
+    const struct mls_join_params params = {
+        .welcome = mls_writer_bytes(&welcome),
+        .key_package_private = mls_buf_bytes(&person->bundle),
+        .signature_seed = person->seed,
+    };
+    mls_group_destroy(&person->group);
+    if (mls_group_join(&person->config, &params, &person->group) == 0)
+        exercise(person, &mutant);
+    mls_writer_fini(&welcome);
+    mls_writer_fini(&info);
+    mls_buf_fini(&mutant);
+}
+
+static void
+a_damaged_welcome_of_a_member_does_not_crash(void **state)
+{
+    (void)state;
+    const struct mls_commit_options renew = {.force_path = true};
+    struct kit_person people[MEMBERS], emil;
+    struct mls_buf package = {0}, commit = {0}, welcome = {0};
+    struct dice dice = dice_new();
+    struct opened o = {0};
+
+    kit_group(people, MEMBERS, 3);
+    kit_commit_to_all(&people[DORA], &renew, people, MEMBERS);
+    kit_commit_to_all(&people[BEN], &renew, people, MEMBERS);
+    kit_person_init(&emil, "emil", 3);
+    kit_key_package(&emil, &package);
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
+                                     .key_package = mls_buf_bytes(&package)};
+    const struct mls_commit_options options = {
+        .proposals = &add, .proposal_count = 1, .force_path = true};
+    kit_commit(&people[ADA], &options, &commit, &welcome);
+    o.signer_seed = people[ADA].seed;
+    open_welcome(&o, &emil, &welcome);
+    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--)
+        try_welcome(&dice, &o, &emil);
+    kit_join(&emil, &welcome);
+    mls_buf_fini(&o.info);
+    mls_buf_fini(&o.secrets);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&package);
+    kit_person_fini(&emil);
+    for (size_t i = 0; i < MEMBERS; i++)
+        kit_person_fini(&people[i]);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_damaged_state_with_a_fitting_hash_does_not_crash),
+    cmocka_unit_test(a_damaged_commit_of_a_member_is_refused_without_a_trace),
+    cmocka_unit_test(a_damaged_welcome_of_a_member_does_not_crash),
+};
+
+SOTTO_TEST_MAIN(tests)
