@@ -24,14 +24,15 @@ now(void *arg)
 }
 
 void
-mls_peer_init(struct mls_peer *peer, char user, char device, uint16_t suite, uint64_t now_s)
+mls_peer_init_ids(struct mls_peer *peer, const uint8_t user[16], const uint8_t device[16],
+                  uint16_t suite, uint64_t now_s)
 {
     memset(peer, 0, sizeof(*peer));
-    memset(peer->user, user, 16);
-    memset(peer->device, device, 16);
-    memset(peer->identity_seed, user, 32);
-    memset(peer->device_seed, user, 32);
-    peer->device_seed[31] = (uint8_t)device;
+    memcpy(peer->user, user, 16);
+    memcpy(peer->device, device, 16);
+    memcpy(peer->identity_seed, user, 16);
+    memcpy(peer->device_seed, user, 16);
+    memcpy(peer->device_seed + 16, device, 16);
     verify_public_key(peer->identity_seed, peer->identity_key);
     verify_public_key(peer->device_seed, peer->device_key);
     verify_cert_make(peer->identity_seed, peer->user, peer->device, peer->device_key, 1000,
@@ -45,6 +46,16 @@ mls_peer_init(struct mls_peer *peer, char user, char device, uint16_t suite, uin
         .arg = peer,
     };
     assert_non_null(peer->config.provider);
+}
+
+void
+mls_peer_init(struct mls_peer *peer, char user, char device, uint16_t suite, uint64_t now_s)
+{
+    uint8_t user_id[16], device_id[16];
+
+    memset(user_id, user, 16);
+    memset(device_id, device, 16);
+    mls_peer_init_ids(peer, user_id, device_id, suite, now_s);
 }
 
 void

@@ -11,7 +11,7 @@
 #include "mls/mls.h"
 #include "verify/verify.h"
 
-#define PEER_PACKAGES_MAX 8
+#define PEER_PACKAGES_MAX 64
 
 struct peer_package {
     struct mls_buf message;
@@ -36,6 +36,9 @@ struct mls_peer {
 
 /* user 'a', device '1': always the same ids and keys. */
 void mls_peer_init(struct mls_peer *, char user, char device, uint16_t suite, uint64_t now);
+/* Ids given by a server instead: keys follow from them, the identity key from the user's alone. */
+void mls_peer_init_ids(struct mls_peer *, const uint8_t user[16], const uint8_t device[16],
+                       uint16_t suite, uint64_t now);
 void mls_peer_fini(struct mls_peer *);
 
 /* A KeyPackage that lives lifetime_s from now on; borrowed, kept for joining. */

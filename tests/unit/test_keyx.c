@@ -100,7 +100,7 @@ upload(struct rig *rig, uint64_t session, const struct mls_bytes *packages, size
 {
     Sotto__Keyx__V1__UploadKeyPackagesRequest request =
         SOTTO__KEYX__V1__UPLOAD_KEY_PACKAGES_REQUEST__INIT;
-    ProtobufCBinaryData items[PEER_PACKAGES_MAX];
+    ProtobufCBinaryData items[PEER_PACKAGES_MAX] = {0};
 
     for (size_t i = 0; i < count; i++)
         items[i] = bytes(packages[i].data, packages[i].len);

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""People in chats, seen from below the client library: real keys and MLS groups by the program group_peer, and the
+server's methods in plain sight.
+
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        chat = alice.create([bob])                  alice is the owner, bob has joined
+        alice.send(chat, 'hello')                   -> reply with seq
+        bob.sync({chat: 1})                         -> SyncReply
+        alice.commit(chat, remove=[bob])
+"""
+import secrets
+import subprocess
+
+from logins import Accounts
+from sotto import BUILD
+from tap import skip
+
+CHAT = 'sotto.chat.v1.ChatService/'
+KEYX = 'sotto.keyx.v1.KeyService/'
+DIRECT, GROUP, ARCHIVE, SUITE = 1, 2, 1, 3
+
+
+class Person:
+    """One device of a user, attached."""
+
+    def __init__(self, groups, login):
+        self.groups = groups
+        self.login = login
+        self.user = login.reply.user_id
+        self.door = login.attached()
+        self.messages = 0
+        path = BUILD / 'tests' / 'group_peer'
+        if not path.exists():
+            skip('group_peer is not built')
+        self.child = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.identity_key, self.signature, self.certificate, self.device_key = \
+            self.ask('device', self.user + login.device)
+
+    def ask(self, command, value=b''):
+        """Returns the values of the answer; None when it was "no"."""
+        self.child.stdin.write(f'{command} {value.hex()}\n')
+        self.child.stdin.flush()
+        verdict, *answer = self.child.stdout.readline().split()
+        return [bytes.fromhex(part) if part != '-' else b'' for part in answer] if verdict == 'ok' else None
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait(10)
+        self.child.stdout.close()
+
+    def keyx(self, method, body=None):
+        return self.door.call(KEYX + method, body or {})
+
+    def chat(self, method, body=None):
+        return self.door.call(CHAT + method, body or {})
+
+    def enrol(self, packages=3):
+        self.keyx('PublishIdentity', {'identity_key': self.identity_key, 'signature': self.signature})
+        self.keyx('AddDevice', {'certificate': self.certificate, 'signature_key': self.device_key})
+        made = [self.ask('package')[0] for _ in range(packages + 1)]
+        self.keyx('UploadKeyPackages', {'key_packages': made[1:], 'last_resort': made[0]})
+        return self
+
+    def queue(self, add, remove):
+        for package in self.packages(add):
+            self.ask('add', package)
+        for other in remove:
+            self.ask('remove', other.user)
+
+    def packages(self, others):
+        if not others:
+            return []
+        reply = self.keyx('ClaimKeyPackages', {'user_ids': [other.user for other in others], 'suite': SUITE})
+        assert not reply.no_keys, reply.no_keys
+        return [claimed.key_package for claimed in reply.key_packages]
+
+    def bundle(self):
+        commit, welcome, group_info = self.ask('commit')
+        return {'commit': commit, 'welcome': welcome, 'group_info': group_info}
+
+    def create(self, others, kind=GROUP):
+        """A chat in which the others have joined; returns its id."""
+        chat = secrets.token_bytes(16)
+        self.ask('create', chat)
+        self.queue(others, [])
+        bundle = self.bundle()
+        self.chat('Create', {'chat_id': chat, 'type': kind, 'mode': ARCHIVE, 'suite': SUITE, 'first': bundle})
+        self.ask('merge')
+        for other in others:
+            other.ask('join', bundle['welcome'])
+        return chat
+
+    def commit(self, chat, add=(), remove=()):
+        """A commit that is accepted; those who were added have joined. Returns the reply."""
+        self.queue(add, remove)
+        bundle = self.bundle()
+        reply = self.chat('Commit', {'chat_id': chat, 'bundle': bundle})
+        self.ask('merge')
+        for other in add:
+            other.ask('join', bundle['welcome'])
+        return reply
+
+    def encrypt(self, text):
+        return self.ask('encrypt', text.encode())[0]
+
+    def send(self, chat, text):
+        self.messages += 1
+        return self.chat('Send', {'chat_id': chat, 'client_msg_id': self.messages, 'message': self.encrypt(text)})
+
+    def sync(self, cursors=None, live=False):
+        cursors = [{'chat_id': chat, 'seq': seq} for chat, seq in (cursors or {}).items()]
+        return self.chat('Sync', {'cursors': cursors, 'live': live})
+
+    def open(self, entry):
+        """The text of an entry, '' for a commit; None when it cannot be opened."""
+        answer = self.ask('process', entry.message)
+        return answer[0].decode() if answer else None
+
+
+class Groups:
+    """Registers people at one server. close() ends their programs."""
+
+    def __init__(self, stage, server):
+        self.accounts = Accounts(stage, server)
+        self.people = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for person in self.people:
+            person.close()
+        self.accounts.__exit__()
+
+    def add(self, login):
+        person = Person(self, login)
+        self.people.append(person)
+        return person
+
+    def person(self, name):
+        """A new user with keys."""
+        return self.add(self.accounts.register(name)).enrol()
+
+    def device(self, name):
+        """Another device of a user, without keys."""
+        return self.add(self.accounts.login(name))
