@@ -218,6 +218,40 @@ LEFT_OUT(an_update_to_the_key_of_another_member_is_left_out,
 LEFT_OUT(an_update_to_the_key_of_an_inner_node_is_left_out,
          put_update(&w, &room.people[BEN], key_at(&room, 5)))
 
+/* Nothing can be sealed to such a key, so whoever let it in could not commit any more. */
+static void
+keys_of_low_order_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t keys[][MLS_KEM_PUBLIC_BYTES] = {
+        {0},
+        {1},
+        {[31] = 0x80},
+        {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    };
+    struct mls_writer w;
+    struct room room;
+
+    room_init(&room);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (size_t kind = 0; kind < 3; kind++) {
+            mls_writer_init(&w, mls_provider_default(), 0);
+            if (kind == 0)
+                put_add_with_keys(&w, &room, keys[i], NULL);
+            else if (kind == 1)
+                put_add_with_keys(&w, &room, NULL, keys[i]);
+            else
+                put_update(&w, &room.people[BEN], keys[i]);
+            kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), MLS_ETREE, "low order");
+            mls_writer_fini(&w);
+        }
+    }
+    ada_commits(&room, 0);
+    room_fini(&room);
+}
+
 static void
 know_psk(struct room *room)
 {
@@ -348,6 +382,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_add_with_the_key_of_an_inner_node_is_left_out),
     cmocka_unit_test(an_update_to_the_key_of_another_member_is_left_out),
     cmocka_unit_test(an_update_to_the_key_of_an_inner_node_is_left_out),
+    cmocka_unit_test(keys_of_low_order_are_refused),
     cmocka_unit_test(the_same_psk_of_two_members_goes_in_once),
     cmocka_unit_test(more_psks_than_a_commit_takes_are_left_out),
     cmocka_unit_test(a_member_comes_back_with_its_old_signature_key_in_one_commit),

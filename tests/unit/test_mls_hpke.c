@@ -208,9 +208,42 @@ a_generator_that_fails_stops_every_key(void **state)
                  MLS_ECRYPTO);
 }
 
+/* What counts as a usable key is what the provider can really agree on a secret with. */
+static void
+keys_of_low_order_are_the_ones_the_provider_refuses(void **state)
+{
+    (void)state;
+    static const char *const low[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    };
+    const struct mls_provider *p = mls_provider_default();
+    uint8_t secret[32], public_key[32], shared[32];
+    struct mls_crypto c;
+
+    assert_ok(mls_crypto_init(&c, p, 3));
+    assert_ok(mls_kem_keygen(&c, secret, public_key));
+    assert_true(mls_kem_public_key_valid(&c, mls_bytes(public_key, 32)));
+    assert_false(mls_kem_public_key_valid(&c, mls_bytes(public_key, 31)));
+    for (size_t i = 0; i < 2 * sizeof low / sizeof *low; i++) {
+        struct vec_bytes key = vec_hex(low[i / 2]);
+
+        key.data[31] |= (uint8_t)(i % 2 << 7); /* a bit that X25519 ignores */
+        assert_int_not_equal(p->x25519(p->ctx, secret, key.data, shared), 0);
+        assert_false(mls_kem_public_key_valid(&c, mls_bytes(key.data, 32)));
+        vec_free(&key);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(appendix_a_1_1_holds),
     cmocka_unit_test(appendix_a_2_1_holds),
+    cmocka_unit_test(keys_of_low_order_are_the_ones_the_provider_refuses),
     cmocka_unit_test(a_generator_that_fails_stops_every_key),
 };
 

@@ -9,6 +9,8 @@
 #ifndef MLS_HPKE_H
 #define MLS_HPKE_H
 
+#include <stdbool.h>
+
 #include "crypto.h"
 
 enum {
@@ -20,6 +22,8 @@ enum {
 
 struct mls_kem {
     uint16_t id;
+    /* Says whether anything can be sealed to this public key: its length, and no low order. */
+    bool (*public_key_valid)(struct mls_bytes public_key);
     /* DeriveKeyPair: deterministic from `ikm` of at least 32 bytes. */
     int (*derive_keypair)(const struct mls_crypto *c, struct mls_bytes ikm,
                           uint8_t secret_out[MLS_KEM_SECRET_BYTES],
@@ -49,6 +53,12 @@ int mls_kem_keygen(const struct mls_crypto *c, uint8_t secret_out[MLS_KEM_SECRET
 /* Public key that belongs to a private key: to check a stored or received pair. */
 int mls_kem_public(const struct mls_crypto *c, const uint8_t secret[MLS_KEM_SECRET_BYTES],
                    uint8_t public_out[MLS_KEM_PUBLIC_BYTES]);
+
+/*
+ * Says whether a public key from the wire can be sealed to. Whoever lets a key into a tree or takes
+ * one to seal a Welcome asks first: a key of low order would make every later commit fail.
+ */
+bool mls_kem_public_key_valid(const struct mls_crypto *c, struct mls_bytes public_key);
 
 /* SealBase. `cipher_out` takes plain.len + MLS_AEAD_TAG_BYTES bytes. `info` is a list of at most
  * MLS_HPKE_INFO_PARTS_MAX parts. A public key of wrong length or of low order is MLS_ECRYPTO. */

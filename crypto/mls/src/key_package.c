@@ -60,7 +60,7 @@ mls_key_package_check(const struct mls_crypto *c, const struct mls_key_package *
     if (package->suite != c->suite->id)
         return MLS_ESUITE;
     if (package->leaf.source != MLS_LEAF_KEY_PACKAGE ||
-        package->init_key.len != MLS_KEM_PUBLIC_BYTES)
+        !mls_kem_public_key_valid(c, package->init_key))
         return MLS_ETREE;
 
     int error = mls_leaf_check(c, &package->leaf);

@@ -298,7 +298,7 @@ mls_leaf_check(const struct mls_crypto *c, const struct mls_leaf *leaf)
     const struct mls_capabilities *can = &leaf->capabilities;
     struct mls_extension extension;
 
-    if (leaf->encryption_key.len != MLS_KEM_PUBLIC_BYTES ||
+    if (!mls_kem_public_key_valid(c, leaf->encryption_key) ||
         leaf->signature_key.len != MLS_ED25519_PUBLIC_BYTES)
         return MLS_ETREE;
     if (leaf->credential.type != MLS_CREDENTIAL_BASIC || leaf->credential.body.len == 0 ||

@@ -275,7 +275,7 @@ mls_tree_set_parent(struct mls_tree *tree, uint32_t node, struct mls_bytes encry
                     struct mls_bytes parent_hash, const uint32_t *unmerged, size_t count)
 {
     assert(!mls_node_is_leaf(node) && node < mls_node_width(tree->n_leaves));
-    if (encryption_key.len != MLS_KEM_PUBLIC_BYTES ||
+    if (!mls_kem_public_key_valid(&tree->c, encryption_key) ||
         (parent_hash.len != 0 && parent_hash.len != MLS_HASH_BYTES) || count > tree->n_leaves)
         return MLS_ETREE;
 

@@ -233,7 +233,7 @@ mls_treekem_merge(struct mls_tree *tree, uint32_t sender, const struct mls_updat
     mls_reader_init(&r, path->nodes);
     for (size_t i = 0; error == 0 && i < filtered_out->count; i++) {
         mls_path_node_read(&r, &node);
-        if (node.encryption_key.len != MLS_KEM_PUBLIC_BYTES)
+        if (!mls_kem_public_key_valid(&tree->c, node.encryption_key))
             return MLS_EPATH;
         error = mls_tree_set_parent(tree, filtered_out->nodes[i], node.encryption_key,
                                     mls_bytes_empty(), NULL, 0);
