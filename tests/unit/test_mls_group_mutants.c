@@ -151,6 +151,85 @@ a_damaged_state_with_a_fitting_hash_does_not_crash(void **state)
         kit_person_fini(&people[i]);
 }
 
+/* Saves a group that was tampered with in memory, which must not load again. */
+static void
+expect_unloadable(struct kit_person *person)
+{
+    struct mls_group *loaded = NULL;
+    struct mls_buf state = {0};
+
+    kit_state(person, &state);
+    kit_expect(mls_group_load(&person->config, mls_buf_bytes(&state), &loaded), MLS_EDECODE,
+               "tampered state");
+    assert_null(loaded);
+    mls_buf_fini(&state);
+}
+
+/* What each test below does to the group of Ben after Cleo's commit: node 1 is blank, node 3 set. */
+#define TAMPERED(name, ...)                                               \
+    static void name(void **state)                                        \
+    {                                                                     \
+        const struct mls_commit_options renew = {.force_path = true};     \
+        struct kit_person people[MEMBERS];                                \
+                                                                          \
+        (void)state;                                                      \
+        kit_group(people, MEMBERS, 3);                                    \
+        kit_commit_to_all(&people[CLEO], &renew, people, MEMBERS);        \
+        kit_reload(&people[BEN]);                                         \
+        struct mls_epoch *epoch = people[BEN].group->epoch;               \
+        __VA_ARGS__;                                                      \
+        expect_unloadable(&people[BEN]);                                  \
+        for (size_t i = 0; i < MEMBERS; i++)                              \
+            kit_person_fini(&people[i]);                                  \
+    }
+
+static void
+set_unmerged(struct mls_epoch *epoch, uint32_t leaf)
+{
+    uint8_t key[MLS_KEM_PUBLIC_BYTES] = {9};
+
+    assert_ok(mls_tree_set_parent(&epoch->tree, 3, mls_bytes(key, sizeof key), mls_bytes_empty(),
+                                  &leaf, 1));
+}
+
+static void
+fill_keys(struct mls_epoch *epoch)
+{
+    const uint8_t secret[MLS_KEM_SECRET_BYTES] = {1};
+
+    for (uint32_t node = 100; epoch->keys.count < MLS_PATH_MAX + 1; node++)
+        mls_node_keys_set(&epoch->keys, node, secret);
+}
+
+static void
+change_secret_tree(struct mls_epoch *epoch)
+{
+    const uint8_t secret[MLS_HASH_BYTES] = {1};
+
+    mls_secret_tree_fini(&epoch->secret_tree);
+    assert_ok(mls_secret_tree_init(&epoch->secret_tree, &epoch->tree.c, 1, secret));
+}
+
+/* A leaf of the least form: no keys, no signature. */
+static void
+set_empty_leaf(struct mls_epoch *epoch)
+{
+    const struct mls_leaf leaf = {.source = MLS_LEAF_UPDATE,
+                                  .credential.type = MLS_CREDENTIAL_BASIC};
+    struct mls_writer w;
+
+    mls_writer_init(&w, mls_provider_default(), 0);
+    mls_leaf_write(&w, &leaf);
+    assert_ok(mls_tree_set_leaf(&epoch->tree, DORA, mls_writer_bytes(&w)));
+    mls_writer_fini(&w);
+}
+
+TAMPERED(a_state_with_an_unmerged_leaf_outside_the_tree_is_refused, set_unmerged(epoch, 4))
+TAMPERED(a_state_with_keys_of_foreign_nodes_is_refused, fill_keys(epoch))
+TAMPERED(a_state_without_our_key_is_refused, epoch->keys.count = 0)
+TAMPERED(a_state_with_a_leaf_without_keys_is_refused, set_empty_leaf(epoch))
+TAMPERED(a_state_with_the_secrets_of_another_tree_is_refused, change_secret_tree(epoch))
+
 /* ---- Commits ------------------------------------------------------------------------------ */
 
 /* Frames a body as a commit of a member with a confirmation tag of zeros. */
@@ -409,6 +488,11 @@ a_damaged_welcome_of_a_member_does_not_crash(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_damaged_state_with_a_fitting_hash_does_not_crash),
+    cmocka_unit_test(a_state_with_an_unmerged_leaf_outside_the_tree_is_refused),
+    cmocka_unit_test(a_state_with_keys_of_foreign_nodes_is_refused),
+    cmocka_unit_test(a_state_without_our_key_is_refused),
+    cmocka_unit_test(a_state_with_a_leaf_without_keys_is_refused),
+    cmocka_unit_test(a_state_with_the_secrets_of_another_tree_is_refused),
     cmocka_unit_test(a_damaged_commit_of_a_member_is_refused_without_a_trace),
     cmocka_unit_test(a_damaged_welcome_of_a_member_does_not_crash),
 };

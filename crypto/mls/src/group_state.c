@@ -99,6 +99,36 @@ read_hashes(struct mls_reader *r, struct mls_epoch *epoch)
     mls_read_array(r, epoch->confirmation_tag, MLS_HASH_BYTES);
 }
 
+/* Private keys stand on our own path, at nodes that have a key, and our leaf is one of them. */
+static bool
+keys_have_places(const struct mls_epoch *epoch)
+{
+    uint32_t own = mls_leaf_to_node(epoch->own_leaf);
+
+    for (size_t i = 0; i < epoch->keys.count; i++) {
+        uint32_t node = epoch->keys.items[i].node;
+
+        if (mls_tree_is_blank(&epoch->tree, node) || !mls_node_in_subtree(own, node))
+            return false;
+    }
+    return mls_node_keys_find(&epoch->keys, own) != NULL;
+}
+
+/* What the rest of the library takes for granted: a state whose hash is right can still come from
+ * somebody else's hands. */
+static int
+check_epoch(const struct mls_epoch *epoch, bool active)
+{
+    if (mls_tree_leaf(&epoch->tree, epoch->own_leaf) == NULL ||
+        mls_tree_check_form(&epoch->tree) != 0)
+        return MLS_EDECODE;
+    if (!active)
+        return epoch->keys.count == 0 ? 0 : MLS_EDECODE;
+    if (!keys_have_places(epoch) || epoch->secret_tree.n_leaves != epoch->tree.n_leaves)
+        return MLS_EDECODE;
+    return 0;
+}
+
 /* Reads into a new epoch; on failure the caller destroys it. */
 static int
 read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct mls_epoch *epoch)
@@ -119,11 +149,9 @@ read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct
     error = mls_reader_error(r);
     if (error == 0)
         error = mls_buf_set(&epoch->extensions, c->p, extensions);
-    if (error == 0 && mls_tree_leaf(&epoch->tree, epoch->own_leaf) == NULL)
-        error = MLS_EDECODE;
     if (error == 0 && active)
         error = mls_secret_tree_read(&epoch->secret_tree, c, r);
-    return error;
+    return error != 0 ? error : check_epoch(epoch, active);
 }
 
 static int
@@ -274,7 +302,13 @@ read_body(struct mls_reader *r, struct mls_group *group)
         mls_read_array(r, group->pending_hash, MLS_HASH_BYTES);
         error = read_new_epoch(r, &group->c, true, &group->pending);
     }
-    return error != 0 ? error : mls_reader_finish(r);
+    if (error == 0)
+        error = mls_reader_finish(r);
+    if (error == 0 && !group->active && (group->pending != NULL || group->kept_count > 0))
+        error = MLS_EDECODE;
+    if (error == 0 && group->pending != NULL && group->pending->number != group->epoch->number + 1)
+        error = MLS_EDECODE;
+    return error;
 }
 
 /* Cuts the hash off the end and compares it. */

@@ -179,6 +179,13 @@ void mls_tree_write(const struct mls_tree *tree, struct mls_writer *w);
  */
 int mls_tree_check(struct mls_tree *tree, struct mls_bytes group_id);
 
+/*
+ * What the functions here rely on, without cryptography: well-formed leaves, unmerged leaves that
+ * are members. For a tree that was checked once and then stored. MLS_ETREE and the errors of
+ * mls_leaf_check().
+ */
+int mls_tree_check_form(const struct mls_tree *tree);
+
 /* Its parts, for the vectors: parent hashes alone, leaf signatures alone. */
 int mls_tree_check_parent_hashes(struct mls_tree *tree);
 int mls_tree_check_leaves(const struct mls_tree *tree, struct mls_bytes group_id);

@@ -63,6 +63,20 @@ check_unmerged(const struct mls_tree *tree)
     return 0;
 }
 
+int
+mls_tree_check_form(const struct mls_tree *tree)
+{
+    int error = check_unmerged(tree);
+
+    for (uint32_t i = 0; error == 0 && i < tree->n_leaves; i++) {
+        const struct mls_leaf *leaf = mls_tree_leaf(tree, i);
+
+        if (leaf != NULL)
+            error = mls_leaf_check(&tree->c, leaf);
+    }
+    return error;
+}
+
 /* ---- Parent hashes ------------------------------------------------------------------------ */
 
 static struct mls_bytes
