@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <sodium.h>
+
 #include "core/io_loop.h"
 #include "core/session.h"
 
@@ -23,6 +25,8 @@ void
 conn_drop_rest(struct conn *conn)
 {
     conn->loop->rest_bytes -= conn->rest_capacity;
+    if (conn->rest)
+        sodium_memzero(conn->rest, conn->rest_size);
     free(conn->rest);
     conn->rest = NULL;
     conn->rest_size = conn->rest_capacity = conn->rest_need = 0;
@@ -142,6 +146,7 @@ read_shared(struct conn *conn)
     size += (size_t)n;
     used = feed(conn, data, size);
     keep(conn, data + used, size - used);
+    sodium_memzero(data, size); /* requests carry tokens, and the next read may be shorter */
 }
 
 /* A frame of more than IO_SMALL_REST: read behind what is there, look at it when it may be whole. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "core/wire.h"
 
 #define UNKNOWN_MAX 16
@@ -363,6 +365,8 @@ frame_ref(struct frame_buf *buf, unsigned n)
 void
 frame_unref(struct frame_buf *buf, unsigned n)
 {
-    if (buf && n && atomic_fetch_sub_explicit(&buf->refs, n, memory_order_acq_rel) == n)
+    if (buf && n && atomic_fetch_sub_explicit(&buf->refs, n, memory_order_acq_rel) == n) {
+        sodium_memzero(buf->data, buf->size); /* answers carry tokens */
         free(buf);
+    }
 }

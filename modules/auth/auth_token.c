@@ -269,11 +269,12 @@ times_are_good(const struct auth_claims *claims, int64_t lifetime_s, int64_t now
            claims->issued <= now + AUTH_CLOCK_SKEW_S && claims->expires > now;
 }
 
-int
-auth_token_check(const struct auth_token_keys *keys, const char *token, size_t size,
-                 enum auth_token_use use, int64_t now, struct auth_claims *claims_out)
+/* copy: room for the token, wiped by the caller. */
+static int
+check_copy(const struct auth_token_keys *keys, const char *token, size_t size,
+           enum auth_token_use use, int64_t now, char copy[AUTH_TOKEN_BYTES_MAX + 1],
+           struct auth_claims *claims_out)
 {
-    char copy[AUTH_TOKEN_BYTES_MAX + 1];
     struct sotto_view payload;
     struct auth_claims claims;
 
@@ -285,4 +286,15 @@ auth_token_check(const struct auth_token_keys *keys, const char *token, size_t s
         return SOTTO_EAUTH;
     *claims_out = claims;
     return 0;
+}
+
+int
+auth_token_check(const struct auth_token_keys *keys, const char *token, size_t size,
+                 enum auth_token_use use, int64_t now, struct auth_claims *claims_out)
+{
+    char copy[AUTH_TOKEN_BYTES_MAX + 1];
+    const int rc = check_copy(keys, token, size, use, now, copy, claims_out);
+
+    sodium_memzero(copy, sizeof(copy));
+    return rc;
 }
