@@ -12,6 +12,10 @@
 
 #include <assert.h>
 
+#ifdef SOTTO_FAULTS
+#define ACK_EARLY_MS 20
+#endif
+
 /* What a job that was refused or rolled back on its own leaves behind. */
 static void
 undo_job(struct store_tx *tx)
@@ -127,8 +131,10 @@ run_batch(struct store *store, struct store_list *batch)
         code = flush_caches(store, now_ms);
     }
 #ifdef SOTTO_FAULTS
-    if (store->ack_early && code == SQLITE_OK)
+    if (store->ack_early && code == SQLITE_OK) {
         store_deliver(store, batch);
+        uv_sleep(ACK_EARLY_MS); /* as a database does that flushes later */
+    }
 #endif
     if (code == SQLITE_OK) {
         what = "commit";

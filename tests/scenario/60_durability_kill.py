@@ -20,10 +20,10 @@ IN_FLIGHT_AT_LEAST = 100
 SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
 
 
-def kill_under_load(server, load, kills, chance):
+def kill_under_load(server, load, kills, chance, env):
     """Waits each time until enough is in flight, lets a random number of reports pass, kills, starts again."""
-    place = 0
-    place, _ = wait_object(load, lambda found: 'ready' in found, place, seconds=120)
+    place, _ = wait_object(load, lambda found: 'ready' in found, seconds=120)
+    server.env = {**os.environ, **env}
     for _ in range(kills):
         for _ in range(chance.randrange(1, 3)):
             place, _ = wait_object(
@@ -33,13 +33,13 @@ def kill_under_load(server, load, kills, chance):
     return place
 
 
-def ledger_after_kills(stage, kills, messages, env=None):
+def ledger_after_kills(stage, kills, messages, seconds, env=None):
+    """The ledger of sotto-load; env is what the server gets when it is started again."""
     chance = random.Random(SEED)
-    server = stage.new_server(conf=FAST_LIMITS, env=env)
-    server.start()
+    server = stage.server(conf=FAST_LIMITS)
     load = start_load(stage, server, 'ledger', '--pairs', PAIRS, '--window', WINDOW, '--messages',
-                      messages, '--seconds', 120)
-    place = kill_under_load(server, load, kills, chance)
+                      messages, '--seconds', seconds)
+    place = kill_under_load(server, load, kills, chance, env or {})
     _, ledger = wait_object(load, lambda found: found.get('job') == 'ledger', place, seconds=150)
     code = load.wait()
     comment(f'seed {SEED}, {kills} kills: {json.dumps(ledger)}')
@@ -48,7 +48,7 @@ def ledger_after_kills(stage, kills, messages, env=None):
 
 @test
 def twenty_kills_lose_nothing_and_repeat_nothing(stage):
-    code, ledger = ledger_after_kills(stage, KILLS, 4000)
+    code, ledger = ledger_after_kills(stage, KILLS, 4000, 120)
     assert ledger['lost'] == 0 and ledger['twice'] == 0, ledger
     assert ledger['out_of_order'] == 0, ledger
     assert ledger['unacknowledged'] == 0, ledger
@@ -58,7 +58,7 @@ def twenty_kills_lose_nothing_and_repeat_nothing(stage):
 
 @test
 def acknowledging_before_the_commit_is_caught(stage):
-    code, ledger = ledger_after_kills(stage, 3, 4000, env={'SOTTO_FAULT': 'ack_early'})
+    code, ledger = ledger_after_kills(stage, 3, 2000, 15, env={'SOTTO_FAULT': 'ack_early'})
     assert ledger['lost'] > 0, ledger
     assert code == 1, code
 
