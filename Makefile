@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all run test bench asan tsan coverage format clean
+.PHONY: help all run test bench asan tsan coverage format conf clean
 
 help:
 	@echo 'make            build everything into build/'
@@ -16,6 +16,7 @@ help:
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
 	@echo 'make format     lay out the C files as .clang-format says'
+	@echo 'make conf       write conf/ anew from the tables of the server and its modules'
 	@echo 'make clean      remove all build folders (not ./data)'
 	@echo 'tests/run WORD  run only the test programs whose name contains WORD'
 
@@ -64,6 +65,9 @@ coverage:
 format:
 	@scripts/bootstrap check
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+conf: all
+	@build/bin/sottod -c conf/sotto.conf --config-doc conf
 
 clean:
 	@rm -rf build build-release build-asan build-tsan build-coverage

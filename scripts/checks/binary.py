@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Checks of what was built: schemas, compiler flags, hardening of the binaries, exported symbols, globals."""
+import filecmp
 import json
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 # Every object of ours is compiled with these (the probes in cmake/SottoFlags.cmake may drop those for x86 only).
 REQUIRED_FLAGS = ('-fstack-protector-strong', '-ftrivial-auto-var-init=zero', '-D_FORTIFY_SOURCE=3', '-Wall',
@@ -29,6 +32,18 @@ def schemas(root, build):
         result = subprocess.run([sys.executable, root / 'sdk/tools/sotto-rpc-gen', '--lint', path],
                                 capture_output=True, text=True, check=False)
         yield from result.stderr.splitlines()
+
+
+def conf(root, build):
+    """conf/ is what the server makes of its own and its modules' tables (make conf)."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([build / 'bin/sottod', '-c', root / 'conf/sotto.conf', '--data', f'{folder}/data',
+                        '--config-doc', f'{folder}/conf'], check=True, capture_output=True)
+        made = pathlib.Path(folder) / 'conf'
+        names = sorted(str(path.relative_to(made)) for path in made.rglob('*.conf'))
+        _, different, missing = filecmp.cmpfiles(made, root / 'conf', names, shallow=False)
+        for name in different + missing:
+            yield f'conf/{name}: not what the tables say (make conf)'
 
 
 def compile_commands(build):
