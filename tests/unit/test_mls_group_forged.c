@@ -245,6 +245,20 @@ a_key_package_outside_its_lifetime_is_refused(void **state)
 }
 
 static void
+a_key_package_that_lives_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct room room;
+
+    room_init(&room);
+    room.people[BEN].config.lifetime_max = 3600 + 86400 - 1;
+    kit_reload(&room.people[BEN]);
+    put_add(&room, &room.dora_package);
+    expect_refusal(&room, MLS_ELIFETIME);
+    room_fini(&room);
+}
+
+static void
 an_external_init_of_a_member_is_refused(void **state)
 {
     (void)state;
@@ -299,6 +313,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_add_of_the_same_client_twice_is_refused),
     cmocka_unit_test(an_add_of_a_member_is_refused),
     cmocka_unit_test(a_key_package_outside_its_lifetime_is_refused),
+    cmocka_unit_test(a_key_package_that_lives_too_long_is_refused),
     cmocka_unit_test(an_external_init_of_a_member_is_refused),
     cmocka_unit_test(an_update_by_value_of_the_committer_is_refused),
 };

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define COMMIT_TRIES 8
+/* A key package may live this long; a server can be set to 366 days at most. */
+#define KEY_PACKAGE_LIFETIME_SECONDS_MAX (400 * 86400)
 #define JITTER_LEAST_MS 50
 #define JITTER_MOST_MS 500
 
@@ -49,6 +51,7 @@ group_config(struct sotto_client *client, struct mls_config *config_out)
         .provider = mls_provider_default(),
         .check_credential = on_credential,
         .now = on_now,
+        .lifetime_max = KEY_PACKAGE_LIFETIME_SECONDS_MAX,
         .arg = client,
     };
 }

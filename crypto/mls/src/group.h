@@ -121,7 +121,7 @@ int mls_check_tree_fits(const struct mls_tree *tree, struct mls_bytes extensions
 int mls_check_credential(const struct mls_config *config, const struct mls_leaf *leaf,
                          const struct mls_leaf *replaced);
 
-/* ELIFETIME outside the lifetime of a leaf of source key_package. */
+/* MLS_ELIFETIME outside the lifetime of a leaf of source key_package, or when it is too long. */
 int mls_check_lifetime(const struct mls_config *config, const struct mls_leaf *leaf);
 
 /* Everything about a leaf that replaces the one at `index` with the given source. */

@@ -119,11 +119,17 @@ mls_check_credential(const struct mls_config *config, const struct mls_leaf *lea
 int
 mls_check_lifetime(const struct mls_config *config, const struct mls_leaf *leaf)
 {
+    const struct mls_lifetime *lifetime = &leaf->lifetime;
     uint64_t now = config->now(config->arg);
 
     if (leaf->source != MLS_LEAF_KEY_PACKAGE)
         return 0;
-    return now < leaf->lifetime.not_before || now > leaf->lifetime.not_after ? MLS_ELIFETIME : 0;
+    if (now < lifetime->not_before || now > lifetime->not_after)
+        return MLS_ELIFETIME;
+    if (config->lifetime_max != 0 &&
+        lifetime->not_after - lifetime->not_before > config->lifetime_max)
+        return MLS_ELIFETIME;
+    return 0;
 }
 
 int

@@ -111,6 +111,8 @@ find_psks(struct join *j)
     mls_reader_init(&r, j->secrets.psks);
     while (error == 0 && mls_reader_more(&r)) {
         mls_psk_id_read(&r, &id);
+        if (id.nonce.len != MLS_HASH_BYTES)
+            return MLS_EPSK;
         error = mls_psk_set_add(&j->psks, j->config, NULL, &id);
     }
     if (error == 0)

@@ -128,6 +128,13 @@ finish(struct mls_received *made, struct storage *take_s, struct mls_received *o
 
 /* ---- What there is to say ----------------------------------------------------------------- */
 
+/* The index of an external sender counts in another list and must not pass for a leaf. */
+static uint32_t
+leaf_of_sender(const struct mls_sender *sender)
+{
+    return sender->type == MLS_SENDER_MEMBER ? sender->index : MLS_LEAF_NONE;
+}
+
 static struct mls_received
 describe(const struct mls_group *group, const struct mls_authenticated *message,
          enum mls_received_kind kind)
@@ -135,7 +142,7 @@ describe(const struct mls_group *group, const struct mls_authenticated *message,
     struct mls_received made = {
         .kind = kind,
         .epoch = message->content.epoch,
-        .sender_leaf = message->content.sender.index,
+        .sender_leaf = leaf_of_sender(&message->content.sender),
         .authenticated_data = message->content.authenticated_data,
     };
     const struct mls_leaf *sender = NULL;
@@ -153,12 +160,12 @@ static struct mls_change
 describe_change(const struct mls_group *group, const struct mls_proposal_body *body,
                 const struct mls_sender *sender)
 {
-    struct mls_change change = {.type = body->type, .proposer = sender->index};
+    struct mls_change change = {.type = body->type, .proposer = leaf_of_sender(sender)};
     const struct mls_leaf *leaf;
 
     switch (body->type) {
     case MLS_PROPOSAL_ADD:
-        change.leaf = MLS_NODE_NONE;
+        change.leaf = MLS_LEAF_NONE;
         change.credential = mls_leaf_view(&body->u.add.leaf);
         break;
     case MLS_PROPOSAL_UPDATE:

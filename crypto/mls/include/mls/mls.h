@@ -149,6 +149,13 @@ struct mls_config {
      */
     int (*find_psk)(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out);
 
+    /*
+     * Longest lifetime in seconds, from not_before to not_after, of a leaf in an Add; a longer one
+     * is MLS_ELIFETIME. RFC 9420 section 7.2 wants every application to have such a bound, the same
+     * for all its clients. 0: none.
+     */
+    uint64_t lifetime_max;
+
     void *arg;
 };
 
@@ -378,12 +385,15 @@ enum mls_received_kind {
     MLS_RECEIVED_OWN_COMMIT /* our pending commit came back: mls_group_merge_pending() */
 };
 
+/* Stands for a leaf where there is none. */
+#define MLS_LEAF_NONE UINT32_MAX
+
 /* One thing a commit or proposal does. The views are borrowed from the struct mls_received. */
 struct mls_change {
     enum mls_proposal_type type;
     bool by_reference;
-    uint32_t proposer; /* leaf of who proposed it */
-    /* ADD: the new leaf (in a commit); UPDATE: whose; REMOVE: who goes */
+    uint32_t proposer; /* leaf of who proposed it; MLS_LEAF_NONE: one of the external_senders */
+    /* ADD: the new leaf (MLS_LEAF_NONE until committed); UPDATE: whose; REMOVE: who goes */
     uint32_t leaf;
     struct mls_credential_view credential; /* ADD, UPDATE: the new one; REMOVE: the one that goes */
 };
@@ -391,8 +401,8 @@ struct mls_change {
 struct mls_received {
     enum mls_received_kind kind;
     uint64_t epoch;                    /* of the message; a commit leads to epoch + 1 */
-    uint32_t sender_leaf;              /* in the epoch of the message */
-    struct mls_credential_view sender; /* before the commit, of whoever signed */
+    uint32_t sender_leaf; /* in the epoch of the message; MLS_LEAF_NONE: an external sender */
+    struct mls_credential_view sender; /* before the commit, of the member who signed; else empty */
     struct mls_bytes plaintext;        /* APPLICATION, padding removed */
     struct mls_bytes authenticated_data;
     const struct mls_change *changes; /* PROPOSAL: one; COMMIT: all, in the order of the commit */
