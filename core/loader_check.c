@@ -187,7 +187,7 @@ check_rows(const struct sotto_module *module, const char *file, struct sotto_err
 
     if ((bad = bad_dep(module)))
         return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "%s: \"%.60s\" in deps is no capability such as \"keyx/1\"", file,
+                             "%s: \"%.60s\" in deps is no capability such as \"name/1\"", file,
                              bad);
     if ((bad = bad_conf_row(module)))
         return sotto_err_set(err, SOTTO_EPRECONDITION,

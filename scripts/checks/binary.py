@@ -27,11 +27,11 @@ def modules(build):
 
 
 def schemas(root, build):
-    """Every .proto keeps the rules that sotto-rpc-gen knows."""
+    """Every .proto but the broken ones made for tests keeps the rules that sotto-rpc-gen knows."""
     for path in sorted(build.glob('proto/*/*.desc')):
         result = subprocess.run([sys.executable, root / 'sdk/tools/sotto-rpc-gen', '--lint', path],
                                 capture_output=True, text=True, check=False)
-        yield from result.stderr.splitlines()
+        yield from (line for line in result.stderr.splitlines() if not line.startswith('tests/'))
 
 
 def conf(root, build):

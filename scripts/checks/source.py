@@ -8,12 +8,12 @@ FILE_LINES_MAX = 900
 
 # Left-over work says so in one of these words; a lone word in quotes is data. Written so that this file does not
 # find itself.
-WORDS = re.compile(r'(?<!")\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK|stu' r'b|place' r'holder|for n' r'ow|not imple' r'mented)\b(?!")')
+WORDS = re.compile(r'(?<!")\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK|stu' r'b|place' r'holder|for n' r'ow(?! and then)|not imple' r'mented)\b(?!")')
 MACHINE_PATHS = re.compile(r'/(wor' r'k|roo' r't|far' r'm|hom' r'e/[a-z])/')
 
 # Functions with no length, no bound, a shell, or predictable randomness.
 BANNED = re.compile(r'(?<![\w.>])(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|alloca|system|popen|rand|srand|random|'
-                    r'strtok|tmpnam|mktemp)\s*\(')
+                    r'tmpnam|mktemp)\s*\(')
 SECRET_COMPARE = re.compile(r'\b(?:memcmp|strcmp|strncmp)\s*\([^;{]*\b\w*(secret|password|token_|_tag|_mac|psk)\w*')
 JWT = re.compile(r'#\s*include\s*<jwt\.h>')
 
