@@ -133,9 +133,8 @@ open_private(struct fixture *f, struct mls_bytes bytes, const char *key)
 
 /* Signs the content of the file anew. */
 static void
-make_message(struct fixture *f, uint8_t type, uint16_t wire_format,
-             const struct vec_bytes *body, uint8_t signature[MLS_ED25519_SIGNATURE_BYTES],
-             struct mls_authenticated *out)
+make_message(struct fixture *f, uint8_t type, uint16_t wire_format, const struct vec_bytes *body,
+             uint8_t signature[MLS_ED25519_SIGNATURE_BYTES], struct mls_authenticated *out)
 {
     static const uint8_t tag[MLS_HASH_BYTES] = {1};
 

@@ -73,9 +73,9 @@ check_case(const json_t *test_case, uint16_t suite)
     uint8_t plain[4096];
 
     assert_int_equal(mls_crypto_init(&c, mls_provider_default(), suite), 0);
-    assert_int_equal(mls_key_package_message_read(
-                         mls_bytes(package_bytes.data, package_bytes.len), &package),
-                     0);
+    assert_int_equal(
+        mls_key_package_message_read(mls_bytes(package_bytes.data, package_bytes.len), &package),
+        0);
     assert_int_equal(
         mls_welcome_message_read(mls_bytes(welcome_bytes.data, welcome_bytes.len), &welcome), 0);
     assert_int_equal(mls_key_package_check(&c, &package), 0);
