@@ -202,33 +202,51 @@ void
 store_succeeded(struct store *store)
 {
     metric_add(store->metrics.commits, 0, 1);
-    if (atomic_load(&store->open_until) != 0)
-        log_info(store->log, "store: writes work again");
+    if (atomic_load_explicit(&store->failures, memory_order_relaxed) == 0)
+        return;
+    log_info(store->log, "store: writes work again");
     atomic_store(&store->failures, 0);
     atomic_store(&store->open_until, 0);
     atomic_store(&store->probing, false);
 }
 
+/* Whether the next failure may be told: a full disk fails a thousand times a second and has no room for the log. */
+static bool
+may_complain(struct store *store)
+{
+    const int64_t now = store_mono_ms();
+
+    if (atomic_load(&store->failures) > 0 &&
+        now - atomic_load(&store->complained_ms) < STORE_COMPLAINT_MS)
+        return false;
+    atomic_store(&store->complained_ms, now);
+    return true;
+}
+
 void
 store_failed(struct store *store, int code, const char *what)
 {
+    const bool complain = may_complain(store);
     const unsigned failures = atomic_fetch_add(&store->failures, 1) + 1;
 
     metric_add(store->metrics.failures, 0, 1);
-    log_error(store->log, "store: %s failed: %s (%d); nothing of this transaction was acknowledged",
-              what, sqlite3_errstr(code), code);
-    if (failures < STORE_BREAKER_FAILURES)
-        return;
-    log_error(store->log, "store: %u failures in a row, writes are refused for %d s", failures,
-              STORE_BREAKER_RESET_MS / 1000);
-    atomic_store(&store->open_until, store_mono_ms() + STORE_BREAKER_RESET_MS);
+    if (complain)
+        log_error(store->log,
+                  "store: %s failed: %s (%d); nothing of this transaction was acknowledged", what,
+                  sqlite3_errstr(code), code);
     atomic_store(&store->probing, false);
+    /* A full disk answers at once and comes back at once when there is room: no need to wait for it. */
+    if (failures < STORE_BREAKER_FAILURES || (code & 0xff) == SQLITE_FULL)
+        return;
+    log_error(store->log, "store: %u failures in a row, writes are refused for %lld ms", failures,
+              (long long)store->settings.breaker_reset_ms);
+    atomic_store(&store->open_until, store_mono_ms() + store->settings.breaker_reset_ms);
 }
 
 int
 store_health(const struct store *store, struct sotto_err *err)
 {
-    if (atomic_load(&store->open_until) == 0)
+    if (atomic_load(&store->failures) < STORE_BREAKER_FAILURES)
         return 0;
     return sotto_err_set(err, SOTTO_EUNAVAILABLE,
                          "the disk or the database fails; writes are refused until it works again");

@@ -4,7 +4,9 @@
 
 #include "core/store.h"
 
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { INSERT, COUNT, GET, UPDATE_ALL, SPOIL, SELECT_HEAD, WRITE_HEAD };
@@ -45,7 +47,8 @@ store_settings(void)
                                    .queue_jobs = 100000,
                                    .queue_bytes = 128 << 20,
                                    .cache_bytes = 1 << 20,
-                                   .busy_ms = 1};
+                                   .busy_ms = 1,
+                                   .breaker_reset_ms = 30000};
 }
 
 static int
@@ -606,6 +609,68 @@ after_five_lost_transactions_writes_are_refused_at_once(void **state)
 }
 
 static void
+when_the_breaker_may_close_one_write_tries_for_all(void **state)
+{
+    struct fixture *f = *state;
+    struct seen *seen = calloc(1, sizeof(*seen));
+    struct sotto_err why;
+    sqlite3 *other;
+    size_t ended = 0;
+
+    f->settings.breaker_reset_ms = 0; /* at once */
+    f->settings.busy_ms = 200;        /* how long the one that tries is under way */
+    open_store(f, NULL);
+    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    while (ended < 7) {
+        assert_ok(write_one(f, seen, (int64_t)ended, 0));
+        if (ended >= 5) /* half open: the one that tries is alone */
+            assert_fails(write_one(f, seen, 100, 0), SOTTO_EUNAVAILABLE);
+        wait_for(f, seen, ++ended);
+    }
+    sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(other);
+    assert_ok(write_one(f, seen, 7, 0));
+    wait_for(f, seen, 8);
+
+    assert_int_equal(seen->status[7], 0);
+    assert_ok(store_health(f->store, &why));
+    assert_ok(write_one(f, seen, 8, 0));
+    assert_ok(write_one(f, seen, 9, 0));
+    wait_for(f, seen, 10);
+    free(seen);
+}
+
+static void
+a_write_that_the_disk_refuses_is_never_acknowledged_and_later_ones_work(void **state)
+{
+    struct fixture *f = *state;
+    struct seen *seen = calloc(1, sizeof(*seen));
+    struct rlimit files, none;
+
+    open_store(f, NULL);
+    assert_ok(write_one(f, seen, 1, 0));
+    wait_for(f, seen, 1);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &files), 0);
+    none = files;
+    none.rlim_cur = 1024; /* no file grows any more: every write of the log fails */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_ok(write_one(f, seen, 2, 0));
+    wait_for(f, seen, 2);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &files), 0);
+    assert_int_equal(seen->status[1], SOTTO_EIO);
+
+    assert_ok(write_one(f, seen, 3, 0));
+    wait_for(f, seen, 3);
+    assert_int_equal(seen->status[2], 0);
+    close_store(f);
+    open_store(f, NULL);
+    assert_int_equal(rows_now(f), 2);
+    free(seen);
+}
+
+static void
 a_file_of_another_program_is_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -669,6 +734,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_module_reaches_its_own_tables_only),
     TEST(a_migration_defines_tables_of_its_module_only),
     TEST(after_five_lost_transactions_writes_are_refused_at_once),
+    TEST(when_the_breaker_may_close_one_write_tries_for_all),
+    TEST(a_write_that_the_disk_refuses_is_never_acknowledged_and_later_ones_work),
     TEST(a_file_of_another_program_is_left_alone),
     TEST(damage_is_found_by_the_check_at_start),
 };

@@ -7,7 +7,8 @@
  * transaction, in a savepoint of its own, and done runs on the logic thread after the COMMIT reached the
  * disk, in commit order. tx_fn touches only its transaction, its argument and the module's writer cache,
  * calls no other host function, does no public-key cryptography, and may run again. A negative result of tx_fn
- * rolls the savepoint back and is handed to done as status.
+ * rolls the savepoint back and is handed to done as status; the writer cache has no savepoint, so a tx_fn
+ * changes it last, after its statements have succeeded.
  *
  * SQL is the subset that SQLite and PostgreSQL share: `?` parameters, ON CONFLICT, RETURNING, no SQLite-only
  * functions, no rowid. Table names start with <module>_; an authorizer refuses those of others.
