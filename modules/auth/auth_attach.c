@@ -2,7 +2,7 @@
 /*
  * Attach: binds a connection to the user, device and login of an access token, until the token
  * expires. A repeated Attach of the same user and device extends; one of another closes the
- * connection.
+ * connection, and so does a token that will not do on a connection that has no other.
  *
  * The token is checked first, then whether its login has ended. That is a look-up in memory, except
  * in the moments after start in which the ended logins have not been read yet (and when they have
@@ -48,8 +48,14 @@ attach(struct auth *auth, struct sotto_req *req, const struct auth_claims *claim
 static void
 refuse(struct auth *auth, struct sotto_req *req)
 {
+    const uint64_t session = req->caller->session;
+    const bool attached = req->caller->attached;
+
     auth_count(auth, AUTH_M_TOKENS_CHECKED, AUTH_REFUSED, 1);
     sotto_fail(req, SOTTO_EAUTH, AUTH_TEXT_TOKEN_REFUSED);
+    if (!attached)
+        auth->host->session->close(auth->host, session, SOTTO_GOODBYE_UNAUTHENTICATED,
+                                   AUTH_TEXT_TOKEN_REFUSED);
 }
 
 static void

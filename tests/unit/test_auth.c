@@ -297,8 +297,13 @@ an_expired_or_forged_token_does_not_attach(void **state)
     memcpy(forged, alice.access, sizeof(forged));
     forged[60] ^= 1;
     assert_fails(peer_attach(&alice, forged), SOTTO_EAUTH);
+    assert_int_equal(harness_closed(h, alice.session), SOTTO_GOODBYE_UNAUTHENTICATED);
+    peer_reconnect(&alice);
     assert_fails(peer_attach(&alice, ""), SOTTO_EAUTH);
+    peer_reconnect(&alice);
     assert_ok(peer_attach(&alice, alice.access));
+    assert_fails(peer_attach(&alice, forged), SOTTO_EAUTH);
+    assert_int_equal(harness_closed(h, alice.session), 0);
 
     harness_advance_ms(h, 15 * MINUTE_MS);
     peer_reconnect(&alice);

@@ -196,8 +196,10 @@ attach(struct sotto_client *client)
         return status;
     status = attach_once(client, tokens);
     if (status == SOTTO_CLIENT_EAUTH) {
-        /* Revoked, or the server's clock is ahead of ours: a renewal tells which. */
+        /* Revoked, or the server's clock is ahead of ours: a renewal tells which. The server closes the
+         * connection after a refused token, so that is done on a new one. */
         Sotto__Profile__V1__Tokens *other = NULL;
+        session_drop(client);
         status = session_connect(client);
         if (status == SOTTO_CLIENT_OK)
             other = fresh_tokens(client, tokens->access_token, &status);
