@@ -103,6 +103,36 @@ a_bundle_of_another_chat_suite_or_device_is_refused(void **state)
     assert_non_null(rig->plan.text);
 }
 
+/* Welcomes of other commits of the same group: one for bob alone, one for somebody else. */
+static void
+a_welcome_for_fewer_or_for_others_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    const ProtobufCBinaryData whole = rig->message.welcome;
+    struct peer_bundle fewer, other;
+    struct mls_peer dora;
+    struct mls_bytes add = mls_buf_bytes(&rig->bob.packages[0].message), foreign;
+
+    mls_peer_init(&dora, 'd', '1', 3, NOW);
+    foreign = mls_peer_package(&dora, 86400);
+    mls_peer_drop(&rig->alice);
+    mls_peer_commit(&rig->alice, &add, 1, NULL, 0, &fewer);
+    mls_peer_drop(&rig->alice);
+    mls_peer_commit(&rig->alice, &foreign, 1, NULL, 0, &other);
+
+    rig->message.welcome = (ProtobufCBinaryData){fewer.welcome.len, fewer.welcome.data};
+    assert_fails(read_plan(rig, 3), SOTTO_EINVALID);
+    assert_string_equal(rig->plan.text, "the Welcome does not name every added KeyPackage");
+    rig->message.welcome = (ProtobufCBinaryData){other.welcome.len, other.welcome.data};
+    assert_fails(read_plan(rig, 3), SOTTO_EINVALID);
+    assert_string_equal(rig->plan.text, "the Welcome names a KeyPackage that is not added");
+
+    rig->message.welcome = whole;
+    peer_bundle_fini(&fewer);
+    peer_bundle_fini(&other);
+    mls_peer_fini(&dora);
+}
+
 static void
 every_shorter_message_is_refused(void **state)
 {
@@ -151,6 +181,7 @@ a_flipped_byte_never_breaks_the_reader(void **state)
 static const struct CMUnitTest tests[] = {
     PLAN_TEST(a_bundle_says_who_comes_and_who_sent_it),
     PLAN_TEST(a_bundle_of_another_chat_suite_or_device_is_refused),
+    PLAN_TEST(a_welcome_for_fewer_or_for_others_is_refused),
     PLAN_TEST(every_shorter_message_is_refused),
     PLAN_TEST(a_flipped_byte_never_breaks_the_reader),
 };
