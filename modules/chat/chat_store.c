@@ -51,7 +51,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                        " ORDER BY id DESC LIMIT 1"},
     [CHAT_LOG_GET] = {"SELECT ts_ms, device, message FROM chat_log WHERE id = ?"},
     [CHAT_LOG_PAGE] = {"SELECT l.id, l.kind, l.epoch, l.device, l.ts_ms, l.client_msg_id,"
-                       " d.user_id, d.device_id, l.message"
+                       " d.user_id, d.device_id,"
+                       " CASE WHEN l.device = ? AND l.kind = 1 THEN NULL ELSE l.message END"
                        " FROM chat_log l JOIN chat_devices d ON d.num = l.device"
                        " WHERE l.id > ? AND l.id <= ? ORDER BY l.id"},
 

@@ -163,9 +163,6 @@ add_entry(struct sotto_tx *tx, struct sync_op *op, const struct range *range,
           struct sotto_stmt *row)
 {
     Sotto__Chat__V1__Entry *entry = sotto_tx_alloc(tx, sizeof(*entry));
-    const bool is_own =
-        sotto_col_int(row, 3) == op->num &&
-        sotto_col_int(row, 1) == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
 
     if (entry == NULL)
         return SOTTO_ENOMEM;
@@ -178,9 +175,8 @@ add_entry(struct sotto_tx *tx, struct sync_op *op, const struct range *range,
     entry->client_msg_id = (uint64_t)sotto_col_int(row, 5);
     entry->sender_user = chat_copy(tx, sotto_col_blob(row, 6));
     entry->sender_device = chat_copy(tx, sotto_col_blob(row, 7));
-    if (!is_own)
-        entry->message = chat_copy(tx, sotto_col_blob(row, 8));
-    if (entry->sender_device.data == NULL || (!is_own && entry->message.data == NULL))
+    entry->message = chat_copy(tx, sotto_col_blob(row, 8));
+    if (entry->sender_device.data == NULL || entry->message.data == NULL)
         return SOTTO_ENOMEM;
     op->bytes += entry->message.len + ENTRY_OVERHEAD;
     op->reply.entries[op->reply.n_entries++] = entry;
@@ -193,8 +189,9 @@ read_range(struct sotto_tx *tx, struct sync_op *op, const struct range *range)
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_PAGE);
     int rc;
 
-    sotto_bind_int(stmt, 1, chat_log_id(range->chat, range->after));
-    sotto_bind_int(stmt, 2, chat_log_id(range->chat, range->upto));
+    sotto_bind_int(stmt, 1, op->num); /* its own messages come without their bytes */
+    sotto_bind_int(stmt, 2, chat_log_id(range->chat, range->after));
+    sotto_bind_int(stmt, 3, chat_log_id(range->chat, range->upto));
     while ((rc = sotto_step(stmt)) == SOTTO_ROW) {
         const size_t size = sotto_col_blob(stmt, 8).size + ENTRY_OVERHEAD;
 
