@@ -169,10 +169,7 @@ rig_start(struct rig *rig, uint32_t io_threads)
     assert_ok(sessions_create(&rig->core, &rig->core.sessions));
     assert_ok(broker_create(&rig->core, &rig->core.broker));
     rig->module = (struct host_module){
-        .base = {.api = &api,
-                 .rpc = &rpc_api,
-                 .session = &session_api,
-                 .broker = &broker_api},
+        .base = {.api = &api, .rpc = &rpc_api, .session = &session_api, .broker = &broker_api},
         .core = &rig->core,
         .descriptor = &rig->descriptor,
         .name = "rig",

@@ -14,8 +14,8 @@ struct module {
     struct sotto_module descriptor;
     struct host_module host;
     struct fixture *fixture;
-    int verdict;     /* of its hook */
-    uint64_t token;  /* of a deferred one */
+    int verdict;    /* of its hook */
+    uint64_t token; /* of a deferred one */
     struct sotto_call *question;
 };
 
@@ -223,11 +223,9 @@ names_that_are_not_ones_own_are_refused_at_the_start(void **state)
     f->modules[0].descriptor.topics = (struct sotto_table)SOTTO_TABLE(foreign);
     f->modules[1].descriptor.subs = (struct sotto_table)SOTTO_TABLE(bad);
 
-    assert_fails(broker_add_module(f->core.broker, &f->modules[0].host, &err),
-                 SOTTO_EPRECONDITION);
+    assert_fails(broker_add_module(f->core.broker, &f->modules[0].host, &err), SOTTO_EPRECONDITION);
     assert_non_null(strstr(err.text, "bee.wax.made.v1"));
-    assert_fails(broker_add_module(f->core.broker, &f->modules[1].host, &err),
-                 SOTTO_EPRECONDITION);
+    assert_fails(broker_add_module(f->core.broker, &f->modules[1].host, &err), SOTTO_EPRECONDITION);
 }
 
 /* ---- call ---- */

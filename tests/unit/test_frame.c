@@ -109,7 +109,8 @@ hello_goodbye_ping_and_pong_are_as_the_schema_says(void **state)
     assert_int_equal(frame->kind_case, SOTTO__FRAME__V1__FRAME__KIND_PING);
     drop(frame, buf);
 
-    buf = frame_pong(FRAME_WIRE_TCP, (struct sotto_view){.data = (const uint8_t *)"abc", .size = 3});
+    buf =
+        frame_pong(FRAME_WIRE_TCP, (struct sotto_view){.data = (const uint8_t *)"abc", .size = 3});
     frame = decode(buf);
     assert_memory_equal(frame->pong->data.data, "abc", 3);
     drop(frame, buf);
@@ -147,15 +148,16 @@ a_call_is_read_as_protobuf_c_wrote_it(void **state)
 static void
 every_mutation_is_refused_or_read_within_its_bytes(void **state)
 {
-    static const uint8_t sample[] = {8,    7,   0x12, 16,  0x0a, 3,   'a', '/', 'b',
-                                     0x12, 2,   'x',  'y', 0x18, 5,   0x22, 1,  't', 0x50, 1};
+    static const uint8_t sample[] = {8, 7,   0x12, 16,   0x0a, 3,    'a', '/', 'b',  0x12,
+                                     2, 'x', 'y',  0x18, 5,    0x22, 1,   't', 0x50, 1};
     struct frame_in in;
     const char *why;
 
     (void)state;
     assert_ok(frame_read(sample, sizeof(sample), &in, &why));
     for (size_t size = 0; size <= sizeof(sample); size++) {
-        uint8_t *bytes = malloc(size + 1); /* a block of its own, so that a sanitizer sees its end */
+        uint8_t *bytes =
+            malloc(size + 1); /* a block of its own, so that a sanitizer sees its end */
 
         for (size_t i = 0; i < size; i++) {
             for (unsigned value = 0; value < 256; value++) {
@@ -175,8 +177,8 @@ frames_out_of_order_are_refused(void **state)
 {
     static const uint8_t no_kind[] = {8, 1};
     static const uint8_t group[] = {0x13, 0x14};
-    static const uint8_t long_varint[] = {8,    0xff, 0xff, 0xff, 0xff, 0xff,
-                                          0xff, 0xff, 0xff, 0xff, 0x7f, 0x12, 0};
+    static const uint8_t long_varint[] = {8,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                          0xff, 0xff, 0xff, 0x7f, 0x12, 0};
     static const uint8_t past_the_end[] = {0x12, 5, 1};
     static const uint8_t id_as_bytes[] = {0x0a, 1, 1, 0x12, 0};
     uint8_t many_unknown[2 * 40 + 2];

@@ -54,8 +54,8 @@ address(const char *text)
 
 /* How many of `each` tries a millisecond pass in ms milliseconds. */
 static unsigned
-passes(struct ratelimit *limit, enum sotto_rate rate, const struct ratelimit_key *key, uint64_t from,
-       uint64_t ms, unsigned each)
+passes(struct ratelimit *limit, enum sotto_rate rate, const struct ratelimit_key *key,
+       uint64_t from, uint64_t ms, unsigned each)
 {
     unsigned passed = 0;
     uint32_t retry;

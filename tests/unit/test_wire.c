@@ -52,10 +52,10 @@ lengths_and_numbers_stay_inside_the_message(void **state)
     assert_fails(CHECK("\x0a"), SOTTO_EINVALID);
     assert_fails(CHECK("\x0a\x05xx"), SOTTO_EINVALID);
     assert_fails(CHECK("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), SOTTO_EINVALID);
-    assert_fails(CHECK("\x00\x01"), SOTTO_EINVALID);     /* field 0 */
-    assert_fails(CHECK("\x0b\x0c"), SOTTO_EINVALID);     /* groups */
+    assert_fails(CHECK("\x00\x01"), SOTTO_EINVALID); /* field 0 */
+    assert_fails(CHECK("\x0b\x0c"), SOTTO_EINVALID); /* groups */
     assert_fails(CHECK("\x1a\x03\x0a\x05n"), SOTTO_EINVALID);
-    assert_fails(CHECK("\x79\x01"), SOTTO_EINVALID);     /* 8 bytes announced, 1 there */
+    assert_fails(CHECK("\x79\x01"), SOTTO_EINVALID); /* 8 bytes announced, 1 there */
 }
 
 static void
