@@ -165,7 +165,7 @@ expect_unloadable(struct kit_person *person)
     mls_buf_fini(&state);
 }
 
-/* What each test below does to the group of Ben after Cleo's commit: node 1 is blank, node 3 set. */
+/* What a test does to the group of Ben after Cleo's commit: node 1 is blank, node 3 is set. */
 #define TAMPERED(name, ...)                                               \
     static void name(void **state)                                        \
     {                                                                     \
@@ -486,6 +486,29 @@ a_damaged_welcome_of_a_member_does_not_crash(void **state)
         kit_person_fini(&people[i]);
 }
 
+/* A blank node is one byte on the wire and a slot of some 50 bytes in memory. */
+static void
+a_tree_of_blank_nodes_cannot_take_much_memory(void **state)
+{
+    (void)state;
+    const size_t len = 2 * (size_t)MLS_LEAVES_MAX;
+    uint8_t *blanks = calloc(1, len);
+    struct mls_crypto c;
+    struct mls_tree tree;
+    struct mls_writer w;
+    struct mls_reader r;
+
+    assert_non_null(blanks);
+    assert_true(len * sizeof(struct mls_tree_slot) < (size_t)16 << 20);
+    assert_ok(mls_crypto_init(&c, mls_provider_default(), 3));
+    mls_writer_init(&w, c.p, 0);
+    mls_write_opaque(&w, mls_bytes(blanks, len));
+    mls_reader_init(&r, mls_writer_bytes(&w));
+    assert_int_equal(mls_tree_read(&tree, &c, &r), MLS_ESIZE);
+    mls_writer_fini(&w);
+    free(blanks);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_damaged_state_with_a_fitting_hash_does_not_crash),
     cmocka_unit_test(a_state_with_an_unmerged_leaf_outside_the_tree_is_refused),
@@ -494,6 +517,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_state_with_a_leaf_without_keys_is_refused),
     cmocka_unit_test(a_state_with_the_secrets_of_another_tree_is_refused),
     cmocka_unit_test(a_damaged_commit_of_a_member_is_refused_without_a_trace),
+    cmocka_unit_test(a_tree_of_blank_nodes_cannot_take_much_memory),
     cmocka_unit_test(a_damaged_welcome_of_a_member_does_not_crash),
 };
 

@@ -57,9 +57,6 @@ void mls_read_array(struct mls_reader *r, uint8_t *out, size_t len);
 /* Reads opaque<V>: a length and that many bytes. */
 struct mls_bytes mls_read_opaque(struct mls_reader *r);
 
-/* Reads opaque<V> that must hold exactly `len` bytes, into `out`, which is zeroed on error. */
-void mls_read_opaque_array(struct mls_reader *r, uint8_t *out, size_t len);
-
 /* Opens a vector T<V>: `sub_out` reads its bytes. On error `sub_out` is empty and carries the same
  * error. Close it with mls_read_vector_end. */
 void mls_read_vector(struct mls_reader *r, struct mls_reader *sub_out);

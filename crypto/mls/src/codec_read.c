@@ -171,14 +171,6 @@ mls_read_opaque(struct mls_reader *r)
 }
 
 void
-mls_read_opaque_array(struct mls_reader *r, uint8_t *out, size_t len)
-{
-    if (mls_read_varint(r) != len)
-        mls_reader_fail(r, MLS_EDECODE);
-    mls_read_array(r, out, len);
-}
-
-void
 mls_read_vector(struct mls_reader *r, struct mls_reader *sub_out)
 {
     mls_reader_init(sub_out, mls_read_opaque(r));

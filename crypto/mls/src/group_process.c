@@ -144,27 +144,40 @@ take_proposal(struct mls_opening *o, struct mls_received *out)
 
 /* ---- Commits ----------------------------------------------------------------------------- */
 
+/* A key that a member's leaf or path has now. */
+static bool
+is_old_key(const struct mls_tree *tree, uint32_t leaf, struct mls_bytes key)
+{
+    uint32_t nodes[MLS_PATH_MAX + 1];
+    size_t count = mls_direct_path(mls_leaf_to_node(leaf), tree->n_leaves, nodes);
+
+    nodes[count++] = mls_leaf_to_node(leaf);
+    for (size_t i = 0; i < count; i++) {
+        if (!mls_tree_is_blank(tree, nodes[i]) &&
+            mls_mem_equal(tree->c.p, key, mls_tree_public_key(tree, nodes[i])))
+            return true;
+    }
+    return false;
+}
+
 /*
- * No key of a path is one that the sender's own path had (section 12.4.2). Keys at other nodes are
- * found after the merge, with all keys that stand twice.
+ * No key of a path is one that the sender's own leaf or path had (section 12.4.2). Keys at other
+ * nodes are found after the merge, with all keys that stand twice.
  */
 static int
 check_path_is_new(const struct mls_transition *t, const struct mls_update_path *path)
 {
     const struct mls_tree *tree = &t->next->tree;
-    uint32_t nodes[MLS_PATH_MAX];
-    size_t count = mls_direct_path(mls_leaf_to_node(t->committer), tree->n_leaves, nodes);
     struct mls_path_node node;
     struct mls_reader r;
 
+    if (is_old_key(tree, t->committer, path->leaf.encryption_key))
+        return MLS_ETREE;
     mls_reader_init(&r, path->nodes);
     while (mls_reader_more(&r)) {
         mls_path_node_read(&r, &node);
-        for (size_t i = 0; i < count; i++) {
-            if (!mls_tree_is_blank(tree, nodes[i]) &&
-                mls_mem_equal(tree->c.p, node.encryption_key, mls_tree_public_key(tree, nodes[i])))
-                return MLS_ETREE;
-        }
+        if (is_old_key(tree, t->committer, node.encryption_key))
+            return MLS_ETREE;
     }
     return mls_reader_finish(&r);
 }

@@ -100,9 +100,9 @@ int mls_leaf_verify(const struct mls_crypto *c, const struct mls_leaf *leaf,
                     const struct mls_leaf_place *place);
 
 /*
- * Checks what section 7.3 asks of a leaf by itself: keys that can be used, a basic credential within bounds,
- * capabilities that list our version, the suite, the credential and its own extensions. Signature,
- * lifetime, group and application come elsewhere.
+ * Checks what section 7.3 asks of a leaf by itself: keys that can be used, a basic credential
+ * within bounds, capabilities that list our version, the suite, the credential and its own
+ * extensions. Signature, lifetime, group and application come elsewhere.
  */
 int mls_leaf_check(const struct mls_crypto *c, const struct mls_leaf *leaf);
 

@@ -118,13 +118,6 @@ mls_path_node_read(struct mls_reader *r, struct mls_path_node *out)
 }
 
 void
-mls_path_node_write(struct mls_writer *w, const struct mls_path_node *node)
-{
-    mls_write_opaque(w, node->encryption_key);
-    mls_write_opaque(w, node->ciphertexts);
-}
-
-void
 mls_update_path_read(struct mls_reader *r, struct mls_update_path *out)
 {
     struct mls_reader sub;

@@ -76,7 +76,6 @@ void mls_hpke_ciphertext_write(struct mls_writer *w, const struct mls_hpke_ciphe
 
 /* Reads one UpdatePathNode. */
 void mls_path_node_read(struct mls_reader *r, struct mls_path_node *out);
-void mls_path_node_write(struct mls_writer *w, const struct mls_path_node *node);
 
 void mls_update_path_read(struct mls_reader *r, struct mls_update_path *out);
 

@@ -17,10 +17,11 @@
 #define MLS_NODE_NONE UINT32_MAX
 
 enum {
-    /* Bound on leaves of one group. The wire format allows more; memory and the decoder do not. */
-    MLS_LEAVES_MAX = 1 << 20,
+    /* Bound on leaves of one group. More members than this do not fit into one message anyway, but
+     * blank nodes take one byte on the wire and some 50 in memory: 13 MB at the most. */
+    MLS_LEAVES_MAX = 1 << 17,
     /* Longest direct path: one parent per level of the largest tree. */
-    MLS_PATH_MAX = 20,
+    MLS_PATH_MAX = 17,
 };
 
 /* True for a power of two from 1 to MLS_LEAVES_MAX. */

@@ -27,7 +27,8 @@
  *   - A refused call changes nothing: mls_group_save() gives the same bytes before and after.
  *   - Outputs (`..._out`, struct mls_buf) belong to the caller and are untouched on failure.
  *     struct mls_bytes is borrowed; where a view points is said at each function.
- *   - Memory taken while parsing is bounded by a small multiple of the input's size.
+ *   - Memory taken while parsing is bounded by a small multiple of the input's size; a tree of blank
+ *     nodes takes 13 MB at the most.
  *   - Cipher suites: 3 (X25519, ChaCha20-Poly1305, SHA-256, Ed25519) and 1 (AES-128-GCM instead).
  *     Credentials: basic. Commits and proposals are sent as PublicMessage and accepted in both
  *     framings.
