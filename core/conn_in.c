@@ -76,7 +76,7 @@ keep(struct conn *conn, const uint8_t *data, size_t size)
 
 /* Hands data to the door. Returns what was used. */
 static size_t
-feed(struct conn *conn, const uint8_t *data, size_t size)
+feed(struct conn *conn, uint8_t *data, size_t size)
 {
     const struct settings_limits *limits = conn_limits(conn);
     int64_t most = conn->attached ? conn->loop->io->max_frame : limits->unattached_frame_bytes;
@@ -182,6 +182,16 @@ discard(struct conn *conn)
 
 static void starve(struct conn *conn);
 
+/* What the logic loop has made and we have not yet written: its makers stop reading, too. */
+static bool
+is_any_inbox_over(const struct io *io, size_t items)
+{
+    for (uint32_t i = 0; i < io->loop_count; i++)
+        if (queue_depth(&io->loops[i].inbox) > items)
+            return true;
+    return false;
+}
+
 static bool
 is_starving(const struct conn *conn)
 {
@@ -192,7 +202,8 @@ is_starving(const struct conn *conn)
 
     if (conn->calls && (depth >= queue->capacity || loop->call_bytes >= bytes))
         return true;
-    return depth >= 2 * queue->capacity || loop->call_bytes >= 2 * bytes;
+    return depth >= 2 * queue->capacity || loop->call_bytes >= 2 * bytes ||
+           is_any_inbox_over(loop->io, IO_INBOX_ITEMS);
 }
 
 void
@@ -243,7 +254,7 @@ conn_resume_starved(struct io_loop *loop)
     size_t bytes = (size_t)loop->io->limits->logic_queue_bytes / loop->io->loop_count;
 
     if (!loop->starved.first || queue_depth(queue) > queue->capacity / 2 ||
-        loop->call_bytes > bytes / 2)
+        loop->call_bytes > bytes / 2 || is_any_inbox_over(loop->io, IO_INBOX_ITEMS / 2))
         return;
     atomic_store(&loop->is_starved, false);
     while (loop->starved.first) {

@@ -18,6 +18,8 @@
 #define IO_SMALL_REST 4096u
 /* Started frames of all connections of a loop together. */
 #define IO_REST_BYTES_MAX (64u * 1024 * 1024)
+/* Replies, events and notes that wait for one loop before nothing is read that could make more. */
+#define IO_INBOX_ITEMS 32768
 #define IO_TICK_MS 250
 #define IO_POOLED_CALLS 256
 #define IO_PONGS_MAX 16

@@ -23,7 +23,7 @@
 /* ---- the door ---- */
 
 static int64_t
-tcp_feed(struct conn *conn, const uint8_t *data, size_t size, uint32_t max_frame, size_t *need_out)
+tcp_feed(struct conn *conn, uint8_t *data, size_t size, uint32_t max_frame, size_t *need_out)
 {
     size_t at = 0;
 

@@ -2,6 +2,8 @@
 /* The logic loop: run to completion, turns, deadlines, slow callbacks. */
 #include "sotto_test.h"
 
+#include <unistd.h>
+
 #include "core/loop.h"
 
 struct fixture {
@@ -153,6 +155,48 @@ a_callback_over_budget_is_counted_once_and_for_its_own_time(void **state)
     assert_int_equal(loop_slow_count(f->loop), 1);
 }
 
+static bool
+file_says(const char *path, const char *text)
+{
+    char content[4096];
+    FILE *file = fopen(path, "r");
+    size_t size = file ? fread(content, 1, sizeof(content) - 1, file) : 0;
+
+    if (file)
+        fclose(file);
+    content[size] = '\0';
+    return strstr(content, text) != NULL;
+}
+
+static void
+a_callback_that_does_not_come_back_is_named_while_it_runs(void **state)
+{
+    char path[] = "/tmp/sotto-loop-XXXXXX";
+    struct log_options log_options = {.level = SOTTO_LOG_ERROR, .file = path};
+    struct loop_options options = {.stuck_ms = 1};
+    uint64_t end = uv_hrtime() + 20 * 1000000000ull;
+    bool named = false;
+    struct sotto_err err;
+    struct loop *loop;
+    uv_loop_t uv;
+
+    (void)state;
+    close(mkstemp(path));
+    assert_ok(log_create(&log_options, &options.log, &err));
+    assert_ok(uv_loop_init(&uv));
+    assert_ok(loop_create(&uv, &options, &loop));
+    loop_enter(loop, "snail", "crawl");
+    while (!named && uv_hrtime() < end)
+        named = file_says(path, "crawl");
+    loop_leave(loop);
+
+    assert_true(named);
+    loop_destroy(&loop);
+    assert_ok(uv_loop_close(&uv));
+    log_destroy(&options.log);
+    unlink(path);
+}
+
 struct deadline {
     struct wheel_entry entry;
     struct fixture *fixture;
@@ -231,6 +275,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_turn_ends_after_what_it_ran),
     CASE(posts_are_bounded),
     CASE(a_callback_over_budget_is_counted_once_and_for_its_own_time),
+    cmocka_unit_test(a_callback_that_does_not_come_back_is_named_while_it_runs),
     CASE(deadlines_fire_not_early_and_in_any_number),
     CASE(a_deadline_may_be_set_anew_and_cleared_by_another_one),
 };
