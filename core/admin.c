@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See admin.h. One request a connection: read the head (8 KiB, 10 s), answer, close. There is no body in any
- * request, so nothing else is ever read.
+ * See admin.h. One request a connection: read the head (8 KiB, 10 s), answer, close. No request has a body, so
+ * whatever else comes is dropped.
  */
 #include "core/admin.h"
 
@@ -18,13 +18,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LINGER_MS 1000
+
 struct connection {
     struct admin *admin;
     struct connection *next, *previous;
     uv_tcp_t socket;
     uv_timer_t timer;
     uv_write_t write;
+    uv_shutdown_t shutdown;
     struct buf answer;
+    bool answered;
     size_t size;
     unsigned open_handles;
     bool closing;
@@ -80,10 +84,25 @@ on_timeout(uv_timer_t *timer)
 }
 
 static void
+on_shut(uv_shutdown_t *shutdown, int status)
+{
+    if (status < 0)
+        connection_close(shutdown->data);
+}
+
+/* Closing with unread bytes would reset the connection and take the answer away from a peer that is still
+ * sending, so what comes now is read and dropped until it ends or LINGER_MS are over. */
+static void
 on_written(uv_write_t *write, int status)
 {
-    (void)status;
-    connection_close(write->data);
+    struct connection *connection = write->data;
+
+    if (connection->closing)
+        return;
+    connection->shutdown.data = connection;
+    if (status < 0 || uv_timer_start(&connection->timer, on_timeout, LINGER_MS, 0) != 0 ||
+        uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->socket, on_shut) != 0)
+        connection_close(connection);
 }
 
 /* Takes the body; the answer ends the connection. */
@@ -104,7 +123,7 @@ answer(struct connection *connection, int status, const char *type, struct buf *
         status, reason, type, take_body->size);
     buf_add(&connection->answer, buf_text(take_body), take_body->size);
     buf_fini(take_body);
-    uv_read_stop((uv_stream_t *)&connection->socket);
+    connection->answered = true;
     out = uv_buf_init(connection->answer.data, (unsigned)connection->answer.size);
     connection->write.data = connection;
     if (connection->answer.failed ||
@@ -185,6 +204,8 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct connection *connection = handle->data;
 
     (void)suggested;
+    if (connection->answered)
+        connection->size = 0;
     *buf = uv_buf_init((char *)connection->head + connection->size,
                        (unsigned)(sizeof(connection->head) - connection->size));
 }
@@ -201,6 +222,8 @@ on_read(uv_stream_t *socket, ssize_t size, const uv_buf_t *buf)
         connection_close(connection);
         return;
     }
+    if (connection->answered)
+        return;
     connection->size += (size_t)size;
     result = http_head_read(&head, connection->head, connection->size);
     if (result == HTTP_HEAD_MORE)

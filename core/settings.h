@@ -63,11 +63,11 @@ struct settings_store {
     int64_t batch_jobs; /* largest number of jobs in one transaction */
     int64_t queue_jobs;
     int64_t queue_bytes;
-    int64_t cache_bytes; /* SQLite's page cache of each connection */
-    int64_t busy_ms;     /* how long a locked file is waited for */
+    int64_t cache_bytes;      /* SQLite's page cache of each connection */
+    int64_t busy_ms;          /* how long a locked file is waited for */
     int64_t breaker_reset_ms; /* how long writes are refused after five failures in a row */
-    bool check_at_start; /* PRAGMA quick_check */
-    const char *vfs;     /* only in builds with fault switches: name of an SQLite VFS */
+    bool check_at_start;      /* PRAGMA quick_check */
+    const char *vfs;          /* only in builds with fault switches: name of an SQLite VFS */
 };
 
 struct settings_jobs {

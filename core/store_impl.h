@@ -23,9 +23,9 @@
 #define STORE_NAME_MAX 32
 #define STORE_BREAKER_FAILURES 5
 #define STORE_COMPLAINT_MS 1000 /* between two lines of the log about failures */
-#define STORE_WAL_PAGES 4000   /* of the log file before it is copied back: 16 MiB */
-#define STORE_READ_BATCH 32    /* reads that share one snapshot */
-#define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
+#define STORE_WAL_PAGES 4000    /* of the log file before it is copied back: 16 MiB */
+#define STORE_READ_BATCH 32     /* reads that share one snapshot */
+#define STORE_DONES_A_TURN 256  /* done functions between two looks at other work of the loop */
 #define STORE_APPLICATION_ID 0x534f5454 /* "SOTT": the file is ours */
 
 struct store_conn;
@@ -155,11 +155,11 @@ struct store {
     struct store_list ready; /* under ready_lock */
     bool stopped;            /* loop thread: no more jobs are taken */
 
-    atomic_uint failures;           /* transactions that failed in a row */
-    atomic_int_fast64_t open_until; /* monotonic ms; 0: the breaker is closed */
+    atomic_uint failures;              /* transactions that failed in a row */
+    atomic_int_fast64_t open_until;    /* monotonic ms; 0: the breaker is closed */
     atomic_int_fast64_t complained_ms; /* when a failure was last logged */
-    atomic_bool probing;            /* half open: one job is on its way */
-    bool ack_early;                 /* fault switch */
+    atomic_bool probing;               /* half open: one job is on its way */
+    bool ack_early;                    /* fault switch */
 };
 
 /* ---- store.c ---- */
