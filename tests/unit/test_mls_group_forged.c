@@ -106,6 +106,23 @@ put_context_extensions(struct room *room)
     mls_write_varint(&room->body, 0);
 }
 
+/* required_capabilities with that many entries, each a type that all have without saying so. */
+static void
+put_requirements(struct room *room, size_t count)
+{
+    put_type(room, MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS);
+    size_t list = mls_write_vector(&room->body);
+    mls_write_u16(&room->body, MLS_EXTENSION_REQUIRED_CAPABILITIES);
+    size_t data = mls_write_vector(&room->body);
+    mls_write_varint(&room->body, 2 * count);
+    for (size_t i = 0; i < count; i++)
+        mls_write_u16(&room->body, MLS_EXTENSION_APPLICATION_ID);
+    mls_write_varint(&room->body, 0);
+    mls_write_varint(&room->body, 0);
+    mls_write_vector_end(&room->body, data);
+    mls_write_vector_end(&room->body, list);
+}
+
 /* ---- Signing it --------------------------------------------------------------------------- */
 
 /* Frames the body as a commit of Ada in her epoch with a confirmation tag of zeros. */
@@ -191,6 +208,8 @@ FORGED(a_leaf_outside_the_tree_cannot_be_removed, MLS_EPROPOSAL, put_remove(&roo
 FORGED(a_leaf_cannot_be_removed_twice, MLS_EPROPOSAL, put_remove(&room, 2), put_remove(&room, 2))
 FORGED(context_extensions_come_once, MLS_EPROPOSAL, put_context_extensions(&room),
        put_context_extensions(&room))
+FORGED(as_much_may_be_required_as_anybody_needs, MLS_EPATH, put_requirements(&room, 256))
+FORGED(what_is_required_has_a_bound, MLS_ESIZE, put_requirements(&room, 257))
 FORGED(a_psk_comes_once, MLS_EPROPOSAL, put_psk(&room, "psk", MLS_HASH_BYTES),
        put_psk(&room, "psk", MLS_HASH_BYTES))
 FORGED(a_psk_nonce_has_the_length_of_the_hash, MLS_EPROPOSAL, put_psk(&room, "psk", 31))
@@ -303,6 +322,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_leaf_outside_the_tree_cannot_be_removed),
     cmocka_unit_test(a_leaf_cannot_be_removed_twice),
     cmocka_unit_test(context_extensions_come_once),
+    cmocka_unit_test(as_much_may_be_required_as_anybody_needs),
+    cmocka_unit_test(what_is_required_has_a_bound),
     cmocka_unit_test(a_psk_comes_once),
     cmocka_unit_test(a_psk_nonce_has_the_length_of_the_hash),
     cmocka_unit_test(a_psk_must_be_known),

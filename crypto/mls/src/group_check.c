@@ -5,11 +5,21 @@
  */
 #include "group.h"
 
+/* Entries of one list of RequiredCapabilities. Each is looked for in each leaf, so the bound keeps a
+ * member from making everybody count for seconds. */
+enum { REQUIRED_MAX = 256 };
+
 struct required {
     struct mls_bytes extensions;
     struct mls_bytes proposals;
     struct mls_bytes credentials;
 };
+
+static bool
+too_long(struct mls_bytes list)
+{
+    return list.len > REQUIRED_MAX * sizeof(uint16_t);
+}
 
 /* RequiredCapabilities; all empty when the extension is absent. */
 static int
@@ -28,6 +38,8 @@ read_required(struct mls_bytes extensions, struct required *out)
     if (out->extensions.len % 2 != 0 || out->proposals.len % 2 != 0 ||
         out->credentials.len % 2 != 0)
         mls_reader_fail(&r, MLS_EDECODE);
+    if (too_long(out->extensions) || too_long(out->proposals) || too_long(out->credentials))
+        mls_reader_fail(&r, MLS_ESIZE);
     return mls_reader_finish(&r);
 }
 
