@@ -396,7 +396,8 @@ host_init(struct host *host, struct conf_errors *errors)
             fail_module(module, errors, "%s", err.text);
         else
             module->phase = HOST_INITED;
-        module->inited = true; /* fini copes with a half-built state */
+        /* fini copes with a half-built state, but there has to be one. */
+        module->inited = module->phase == HOST_INITED || module->state != NULL;
     }
     if (errors->count == errors_before && broker_seal(host->core->broker, &err) != 0)
         conf_error(errors, "modules", 0, NULL, "%s", err.text);
