@@ -486,6 +486,55 @@ a_damaged_welcome_of_a_member_does_not_crash(void **state)
         kit_person_fini(&people[i]);
 }
 
+/* An inviter who keeps the path secret back would have a member who can follow nobody. */
+static void
+a_welcome_without_the_path_secret_it_needs_is_refused(void **state)
+{
+    (void)state;
+    const struct mls_commit_options renew = {.force_path = true};
+    struct kit_person people[MEMBERS], emil;
+    struct mls_buf package = {0}, commit = {0}, welcome = {0};
+    struct mls_group_secrets secrets;
+    struct mls_writer shorter, forged;
+    struct opened o = {0};
+    struct mls_reader r;
+
+    kit_group(people, MEMBERS, 3);
+    kit_commit_to_all(&people[BEN], &renew, people, MEMBERS);
+    kit_person_init(&emil, "emil", 3);
+    kit_key_package(&emil, &package);
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
+                                     .key_package = mls_buf_bytes(&package)};
+    const struct mls_commit_options options = {
+        .proposals = &add, .proposal_count = 1, .force_path = true};
+    kit_commit(&people[ADA], &options, &commit, &welcome);
+    open_welcome(&o, &emil, &welcome);
+    mls_reader_init(&r, mls_buf_bytes(&o.secrets));
+    mls_group_secrets_read(&r, &secrets);
+    assert_true(secrets.has_path_secret);
+    secrets.has_path_secret = false;
+    mls_writer_init(&shorter, o.c.p, 0);
+    mls_writer_init(&forged, o.c.p, 0);
+    mls_group_secrets_write(&shorter, &secrets);
+    seal_welcome(&o, mls_buf_bytes(&o.info), mls_writer_bytes(&shorter), &forged);
+    const struct mls_join_params params = {
+        .welcome = mls_writer_bytes(&forged),
+        .key_package_private = mls_buf_bytes(&emil.bundle),
+        .signature_seed = emil.seed,
+    };
+    kit_expect(mls_group_join(&emil.config, &params, &emil.group), MLS_EPATH, "no path secret");
+    mls_writer_fini(&forged);
+    mls_writer_fini(&shorter);
+    mls_buf_fini(&o.info);
+    mls_buf_fini(&o.secrets);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&package);
+    kit_person_fini(&emil);
+    for (size_t i = 0; i < MEMBERS; i++)
+        kit_person_fini(&people[i]);
+}
+
 /* A blank node is one byte on the wire and a slot of some 50 bytes in memory. */
 static void
 a_tree_of_blank_nodes_cannot_take_much_memory(void **state)
@@ -517,6 +566,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_state_with_a_leaf_without_keys_is_refused),
     cmocka_unit_test(a_state_with_the_secrets_of_another_tree_is_refused),
     cmocka_unit_test(a_damaged_commit_of_a_member_is_refused_without_a_trace),
+    cmocka_unit_test(a_welcome_without_the_path_secret_it_needs_is_refused),
     cmocka_unit_test(a_tree_of_blank_nodes_cannot_take_much_memory),
     cmocka_unit_test(a_damaged_welcome_of_a_member_does_not_crash),
 };

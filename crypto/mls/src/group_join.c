@@ -237,24 +237,52 @@ check_own_keys(const struct join *j)
     return error;
 }
 
+/* Each key above us is ours, or its node says that it is not. Otherwise others would seal to nodes
+ * that we cannot open, and the first commit would lose us. */
+static bool
+holds_its_keys(const struct mls_epoch *epoch)
+{
+    uint32_t nodes[MLS_PATH_MAX];
+    size_t count = mls_direct_path(mls_leaf_to_node(epoch->own_leaf), epoch->tree.n_leaves, nodes);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct mls_parent_node *parent = mls_tree_parent(&epoch->tree, nodes[i]);
+
+        if (parent != NULL && mls_node_keys_find(&epoch->keys, nodes[i]) == NULL &&
+            !mls_index_has(parent->unmerged, parent->unmerged_count, epoch->own_leaf))
+            return false;
+    }
+    return true;
+}
+
+/* Takes the path secret, which the committer shares with us, up to the root. */
 static int
-set_keys(const struct join *j, struct mls_epoch *epoch)
+implant_path(const struct join *j, struct mls_epoch *epoch)
 {
     uint8_t commit_secret[MLS_HASH_BYTES];
-    uint32_t own = mls_leaf_to_node(epoch->own_leaf);
 
-    mls_node_keys_set(&epoch->keys, own, j->bundle.leaf_secret);
-    if (!j->secrets.has_path_secret)
-        return 0;
     if (j->info.signer == epoch->own_leaf)
         return MLS_ETREE;
-
-    uint32_t start = mls_common_ancestor(own, mls_leaf_to_node(j->info.signer));
+    uint32_t start = mls_common_ancestor(mls_leaf_to_node(epoch->own_leaf),
+                                         mls_leaf_to_node(j->info.signer));
     if (mls_tree_is_blank(&epoch->tree, start))
         return MLS_EPATH;
     int error = mls_treekem_implant(&epoch->tree, start, j->secrets.path_secret.data, &epoch->keys,
                                     commit_secret);
     mls_mem_wipe(j->c.p, commit_secret, sizeof(commit_secret));
+    return error;
+}
+
+static int
+set_keys(const struct join *j, struct mls_epoch *epoch)
+{
+    int error = 0;
+
+    mls_node_keys_set(&epoch->keys, mls_leaf_to_node(epoch->own_leaf), j->bundle.leaf_secret);
+    if (j->secrets.has_path_secret)
+        error = implant_path(j, epoch);
+    if (error == 0 && !holds_its_keys(epoch))
+        error = MLS_EPATH;
     return error;
 }
 
