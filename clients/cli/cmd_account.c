@@ -108,7 +108,9 @@ show_login(const struct sotto_client_login *login, void *arg)
         print_time(login->last_used, used);
         printf("%s  %s  ", login->id, used);
         print_text(stdout, login->label);
-        printf("  %s%s\n", login->address, login->current ? "  (this one)" : "");
+        fputs("  ", stdout);
+        print_text(stdout, login->address);
+        puts(login->current ? "  (this one)" : "");
     }
     return 0;
 }

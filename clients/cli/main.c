@@ -91,16 +91,14 @@ run(struct cli *cli, const struct command *command)
     char passphrase[SECRET_BYTES] = "";
     struct sotto_client_error error;
     int status = SOTTO_CLIENT_OK;
-    if (!cli->profile) {
+    if (!cli->profile)
         status = default_profile(cli, profile, sizeof(profile));
-        cli->profile = profile;
-    }
     if (status == SOTTO_CLIENT_OK && cli->passphrase_file)
         status = secret_read(cli, cli->passphrase_file, "", false, passphrase);
     if (status)
         return status;
     struct sotto_client_options options = {
-        .profile = cli->profile,
+        .profile = cli->profile ? cli->profile : profile,
         .server = cli->server,
         .passphrase = *passphrase ? passphrase : NULL,
         .user_agent = "sotto/" SOTTO_VERSION,

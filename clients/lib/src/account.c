@@ -345,7 +345,8 @@ sotto_client_whoami(struct sotto_client *client, struct sotto_client_account *ac
     if (status)
         return status;
     uint8_t user_id[ID_BYTES], device_id[ID_BYTES], login_id[ID_BYTES], stored[ID_BYTES];
-    if (take_bytes(reply->user_id, user_id, ID_BYTES) &&
+    if (check_name(reply->name, &client->error) == SOTTO_CLIENT_OK &&
+        take_bytes(reply->user_id, user_id, ID_BYTES) &&
         take_bytes(reply->device_id, device_id, ID_BYTES) &&
         take_bytes(reply->login_id, login_id, ID_BYTES)) {
         struct sotto_client_account account = {
