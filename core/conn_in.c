@@ -40,9 +40,14 @@ size_rest(struct conn *conn, size_t capacity)
 
     if (loop->rest_bytes - conn->rest_capacity + capacity > IO_REST_BYTES_MAX)
         return false;
-    rest = realloc(conn->rest, capacity);
+    rest = malloc(capacity);
     if (!rest)
         return false;
+    if (conn->rest) { /* no realloc: it would leave a copy of what may be a token behind */
+        memcpy(rest, conn->rest, conn->rest_size);
+        sodium_memzero(conn->rest, conn->rest_size);
+        free(conn->rest);
+    }
     loop->rest_bytes += capacity - conn->rest_capacity;
     conn->rest = rest;
     conn->rest_capacity = capacity;
@@ -61,6 +66,7 @@ keep(struct conn *conn, const uint8_t *data, size_t size)
     }
     if (conn->rest && data >= conn->rest && data < conn->rest + conn->rest_size) {
         memmove(conn->rest, data, size);
+        sodium_memzero(conn->rest + size, conn->rest_size - size);
         conn->rest_size = size;
         if (conn->rest_capacity > 4 * size + IO_SMALL_REST)
             size_rest(conn, size);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,10 @@ static void
 run_thread(void *arg)
 {
     struct io_loop *loop = arg;
+    char name[16]; /* what the kernel keeps */
 
+    snprintf(name, sizeof(name), "io-%u", loop->index % 1000);
+    pthread_setname_np(pthread_self(), name);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 

@@ -6,6 +6,7 @@
 #include "core/loop.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ watch(void *arg)
     struct loop *loop = arg;
     struct watched watched = {.looks = 0};
 
+    pthread_setname_np(pthread_self(), "watchdog");
     uv_mutex_lock(&loop->watch_lock);
     while (!loop->watch_end) {
         uv_cond_timedwait(&loop->watch_cond, &loop->watch_lock, WATCH_EVERY_MS * 1000000ull);
