@@ -106,10 +106,10 @@ void
 mls_peer_commit(struct mls_peer *peer, const struct mls_bytes *adds, size_t add_count,
                 const uint32_t *removes, size_t remove_count, struct peer_bundle *bundle_out)
 {
-    struct mls_proposal proposals[16];
+    struct mls_proposal *proposals = calloc(add_count + remove_count + 1, sizeof(*proposals));
     struct mls_commit_options options = {.proposals = proposals};
 
-    assert_true(add_count + remove_count <= 16);
+    assert_non_null(proposals);
     for (size_t i = 0; i < add_count; i++)
         proposals[options.proposal_count++] =
             (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = adds[i]};
@@ -119,6 +119,7 @@ mls_peer_commit(struct mls_peer *peer, const struct mls_bytes *adds, size_t add_
     *bundle_out = (struct peer_bundle){0};
     assert_ok(mls_group_commit(peer->group, &options, &bundle_out->commit, &bundle_out->welcome,
                                &bundle_out->group_info));
+    free(proposals);
 }
 
 void

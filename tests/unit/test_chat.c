@@ -542,6 +542,46 @@ absent_and_forbidden_chats_answer_alike(void **state)
     assert_int_equal(rig_sync(rig, &rig->dora, 0, false)->n_left, 1);
 }
 
+/* alice opens the group X with this many others at once. */
+static int
+create_with(struct chat_rig *rig, size_t count)
+{
+    struct mls_peer *others = calloc(count, sizeof(*others));
+    struct mls_bytes *adds = calloc(count, sizeof(*adds));
+    int status;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t id[16] = {(uint8_t)(i >> 8), (uint8_t)i, 'x'};
+
+        mls_peer_init_ids(&others[i], id, id, 3, rig->alice.mls.now);
+        adds[i] = mls_peer_package(&others[i], 86400);
+    }
+    rig->chat = 'X';
+    rig->type = GROUP;
+    mls_peer_create(&rig->alice.mls, (const uint8_t *)"XXXXXXXXXXXXXXXX");
+    peer_bundle_fini(&rig->alice.bundle);
+    mls_peer_commit(&rig->alice.mls, adds, count, NULL, 0, &rig->alice.bundle);
+    status = rig_create_again(rig, &rig->alice)->status;
+    for (size_t i = 0; i < count; i++)
+        mls_peer_fini(&others[i]);
+    free(others);
+    free(adds);
+    return status;
+}
+
+static void
+a_commit_adds_at_most_200_devices(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    assert_fails(create_with(rig, 201), SOTTO_EINVALID);
+    assert_ok(create_with(rig, 200));
+    assert_int_equal(rig_members(rig, &rig->alice)->n_members, 201);
+    rig_restart(rig);
+    assert_int_equal(rig_members(rig, &rig->alice)->n_members, 201);
+    assert_int_equal(harness_sql(rig->h, "SELECT MAX(leaf) FROM chat_seats"), 200);
+}
+
 static void
 a_chat_with_all_its_seats_taken_takes_nobody_else(void **state)
 {
@@ -603,6 +643,7 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(roles_decide_who_removes),
     CHAT_TEST(nobody_else_joins_or_leaves_a_direct_chat),
     CHAT_TEST(absent_and_forbidden_chats_answer_alike),
+    CHAT_TEST(a_commit_adds_at_most_200_devices),
     CHAT_TEST(a_chat_with_all_its_seats_taken_takes_nobody_else),
     CHAT_TEST(a_bundle_whose_parts_do_not_fit_is_refused),
 };
