@@ -110,8 +110,7 @@ no_content_can_forge_a_line_or_reach_the_terminal(void **state)
                                        "a\r\nb",
                                        "\x1b[31mred",
                                        "\x7f",
-                                       "\xc2\x9b"
-                                       "1m",
+                                       "\302\2331m",
                                        "bad \xff\xfe utf",
                                        "back\\x0aslash",
                                        "\t"};
