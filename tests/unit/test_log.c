@@ -106,14 +106,8 @@ lines_under_the_level_are_left_out(void **state)
 static void
 no_content_can_forge_a_line_or_reach_the_terminal(void **state)
 {
-    static const char *const evil[] = {"a\nb",
-                                       "a\r\nb",
-                                       "\x1b[31mred",
-                                       "\x7f",
-                                       "\302\2331m",
-                                       "bad \xff\xfe utf",
-                                       "back\\x0aslash",
-                                       "\t"};
+    static const char *const evil[] = {"a\nb",       "a\r\nb",           "\x1b[31mred",    "\x7f",
+                                       "\302\2331m", "bad \xff\xfe utf", "back\\x0aslash", "\t"};
     struct fixture *f = *state;
 
     open_log(f, SOTTO_LOG_INFO, false, 0);

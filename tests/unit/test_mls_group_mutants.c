@@ -166,21 +166,21 @@ expect_unloadable(struct kit_person *person)
 }
 
 /* What a test does to the group of Ben after Cleo's commit: node 1 is blank, node 3 is set. */
-#define TAMPERED(name, ...)                                               \
-    static void name(void **state)                                        \
-    {                                                                     \
-        const struct mls_commit_options renew = {.force_path = true};     \
-        struct kit_person people[MEMBERS];                                \
-                                                                          \
-        (void)state;                                                      \
-        kit_group(people, MEMBERS, 3);                                    \
-        kit_commit_to_all(&people[CLEO], &renew, people, MEMBERS);        \
-        kit_reload(&people[BEN]);                                         \
-        struct mls_epoch *epoch = people[BEN].group->epoch;               \
-        __VA_ARGS__;                                                      \
-        expect_unloadable(&people[BEN]);                                  \
-        for (size_t i = 0; i < MEMBERS; i++)                              \
-            kit_person_fini(&people[i]);                                  \
+#define TAMPERED(name, ...)                                           \
+    static void name(void **state)                                    \
+    {                                                                 \
+        const struct mls_commit_options renew = {.force_path = true}; \
+        struct kit_person people[MEMBERS];                            \
+                                                                      \
+        (void)state;                                                  \
+        kit_group(people, MEMBERS, 3);                                \
+        kit_commit_to_all(&people[CLEO], &renew, people, MEMBERS);    \
+        kit_reload(&people[BEN]);                                     \
+        struct mls_epoch *epoch = people[BEN].group->epoch;           \
+        __VA_ARGS__;                                                  \
+        expect_unloadable(&people[BEN]);                              \
+        for (size_t i = 0; i < MEMBERS; i++)                          \
+            kit_person_fini(&people[i]);                              \
     }
 
 static void

@@ -186,21 +186,21 @@ ada_commits(struct room *room, size_t expected)
 }
 
 /* One test: Ben proposes it, Ada keeps it and leaves it out. */
-#define LEFT_OUT(name, ...)                                                              \
-    static void name(void **state)                                                       \
-    {                                                                                    \
-        struct room room;                                                                \
-        struct mls_writer w;                                                             \
-                                                                                         \
-        (void)state;                                                                     \
-        room_init(&room);                                                                \
-        mls_writer_init(&w, mls_provider_default(), 0);                                  \
-        __VA_ARGS__;                                                                     \
-        kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), 0, "bad proposal");  \
-        ada_commits(&room, 0);                                                           \
-        kit_say(&room.people[ADA], &room.people[CLEO], "the group goes on");             \
-        mls_writer_fini(&w);                                                             \
-        room_fini(&room);                                                                \
+#define LEFT_OUT(name, ...)                                                             \
+    static void name(void **state)                                                      \
+    {                                                                                   \
+        struct room room;                                                               \
+        struct mls_writer w;                                                            \
+                                                                                        \
+        (void)state;                                                                    \
+        room_init(&room);                                                               \
+        mls_writer_init(&w, mls_provider_default(), 0);                                 \
+        __VA_ARGS__;                                                                    \
+        kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), 0, "bad proposal"); \
+        ada_commits(&room, 0);                                                          \
+        kit_say(&room.people[ADA], &room.people[CLEO], "the group goes on");            \
+        mls_writer_fini(&w);                                                            \
+        room_fini(&room);                                                               \
     }
 
 static const uint8_t *

@@ -263,8 +263,8 @@ implant_path(const struct join *j, struct mls_epoch *epoch)
 
     if (j->info.signer == epoch->own_leaf)
         return MLS_ETREE;
-    uint32_t start = mls_common_ancestor(mls_leaf_to_node(epoch->own_leaf),
-                                         mls_leaf_to_node(j->info.signer));
+    uint32_t start =
+        mls_common_ancestor(mls_leaf_to_node(epoch->own_leaf), mls_leaf_to_node(j->info.signer));
     if (mls_tree_is_blank(&epoch->tree, start))
         return MLS_EPATH;
     int error = mls_treekem_implant(&epoch->tree, start, j->secrets.path_secret.data, &epoch->keys,

@@ -401,7 +401,7 @@ struct mls_change {
 
 struct mls_received {
     enum mls_received_kind kind;
-    uint64_t epoch;                    /* of the message; a commit leads to epoch + 1 */
+    uint64_t epoch;       /* of the message; a commit leads to epoch + 1 */
     uint32_t sender_leaf; /* in the epoch of the message; MLS_LEAF_NONE: an external sender */
     struct mls_credential_view sender; /* before the commit, of the member who signed; else empty */
     struct mls_bytes plaintext;        /* APPLICATION, padding removed */
