@@ -103,6 +103,27 @@ print_message_json(const struct sotto_client_message *message)
     json_line(&json);
 }
 
+/* What an event says about the one it comes from. */
+static const char *
+event_phrase(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        const char *phrase;
+    } phrases[] = {
+        {"joined", "added you to this chat"},
+        {"title", "called this chat"},
+        {"members", "changed the members"},
+        {"removed", "removed you from this chat"},
+        {"key_changed", "has another identity key; nothing is sent before `sotto verify`"},
+        {"undecryptable", "sent something that cannot be read"},
+    };
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+        if (!strcmp(phrases[i].kind, kind))
+            return phrases[i].phrase;
+    return kind;
+}
+
 void
 print_message(const struct cli *cli, const struct sotto_client_message *message)
 {
@@ -119,8 +140,9 @@ print_message(const struct cli *cli, const struct sotto_client_message *message)
         print_text(stdout, message->text ? message->text : "");
         fputs(message->seq ? "\n" : "  (pending)\n", stdout);
     } else {
-        printf("%s  %.6s  * %s %s", when, message->chat, message->from, message->kind);
-        if (message->text) {
+        printf("%s  %.6s  * %s %s", when, message->chat, message->from,
+               event_phrase(message->kind));
+        if (message->text && strcmp(message->kind, "key_changed")) {
             fputs(": ", stdout);
             print_text(stdout, message->text);
         }

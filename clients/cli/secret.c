@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <termios.h>
@@ -41,25 +42,45 @@ read_file(const struct cli *cli, const char *file, char out[SECRET_BYTES])
     return keep_line(cli, out, len, "password in the file");
 }
 
+static void
+on_interrupt(int number)
+{
+    (void)number; /* being called is enough: read() returns, and the terminal is put in order */
+}
+
+/* Reads a line without echo. Ctrl-C is let through once the terminal echoes again. */
+static ssize_t
+read_silently(int tty, const char *prompt, char *out, size_t size)
+{
+    struct termios kept;
+    struct sigaction catching = {.sa_handler = on_interrupt};
+    struct sigaction before;
+    bool is_terminal = tcgetattr(tty, &kept) == 0;
+    sigaction(SIGINT, &catching, &before);
+    if (is_terminal) {
+        struct termios silent = kept;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(tty, TCSAFLUSH, &silent);
+    }
+    ssize_t len = write(tty, prompt, strlen(prompt));
+    if (len >= 0)
+        len = read(tty, out, size);
+    bool interrupted = len < 0 && errno == EINTR;
+    if (is_terminal)
+        tcsetattr(tty, TCSAFLUSH, &kept);
+    if (write(tty, "\n", 1) < 0)
+        len = -1;
+    sigaction(SIGINT, &before, NULL);
+    if (interrupted)
+        raise(SIGINT);
+    return len;
+}
+
 static int
 ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
 {
-    struct termios kept;
-    struct termios silent;
-    bool quiet = tcgetattr(tty, &kept) == 0;
-    if (write(tty, prompt, strlen(prompt)) < 0)
-        quiet = false;
-    if (quiet) {
-        silent = kept;
-        silent.c_lflag &= ~(tcflag_t)(ECHO);
-        tcsetattr(tty, TCSAFLUSH, &silent);
-    }
-    ssize_t len = read(tty, out, SECRET_BYTES - 1);
-    if (quiet)
-        tcsetattr(tty, TCSAFLUSH, &kept);
-    if (write(tty, "\n", 1) < 0 || len < 0)
-        len = 0;
-    return keep_line(cli, out, (size_t)len, "password");
+    ssize_t len = read_silently(tty, prompt, out, SECRET_BYTES - 1);
+    return keep_line(cli, out, len > 0 ? (size_t)len : 0, "password");
 }
 
 int

@@ -206,7 +206,7 @@ take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     if (received->removes_self) {
         struct message message = row_of(inbox, entry, KIND_REMOVED);
         inbox->chat.state = CHAT_LEFT;
-        status = message_store(client, &message, NULL, "you were removed from the chat");
+        status = message_store(client, &message, NULL, NULL);
     }
     return status ? status : enter_epoch(client, inbox);
 }
