@@ -9,7 +9,7 @@
  */
 #include "inbox.h"
 
-#include "sync.h"
+#include "outbox.h"
 #include "trust.h"
 
 #include "content.pb-c.h"
@@ -254,8 +254,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
 {
     bool application = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
-        return sync_record_sent(client, entry->client_msg_id, entry->seq, entry->epoch,
-                                entry->ts_ms);
+        return outbox_record_sent(client, entry->client_msg_id, entry->seq, entry->epoch,
+                                  entry->ts_ms);
     if (!inbox->group || inbox->chat.state != CHAT_READY)
         return SOTTO_CLIENT_OK;
     struct mls_received received = {0};

@@ -27,8 +27,15 @@ int outbox_flush(struct sotto_client *client);
 /* Fills in a content with a fresh id and the time. */
 void outbox_content(Sotto__Content__V1__Content *content, uint8_t id[ID_BYTES]);
 
+/* Where the sealed content of a queued message is bound to. */
+struct vault_place outbox_content_place(const uint64_t *number);
+
 /* Hands out the messages that wait for one chat, with seq 0. */
 int outbox_show(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                 sotto_client_message_fn each, void *arg);
+
+/* Records that our message was accepted: from the outbox into the archive. Inside a transaction. */
+int outbox_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,
+                       uint64_t epoch, int64_t ts_ms);
 
 #endif

@@ -27,8 +27,4 @@ int sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_ne
 /* Tells the server how far this device has read; does nothing when it knows. */
 int sync_ack(struct sotto_client *client);
 
-/* Records that our message was accepted: from the outbox into the archive. Inside a transaction. */
-int sync_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,
-                     uint64_t epoch, int64_t ts_ms);
-
 #endif

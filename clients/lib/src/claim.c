@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * KeyPackages of others: claimed from the server, and believed only as far as they prove themselves.
+ *
+ * A package must be whole (RFC 9420 section 10.1), in its lifetime, of the user and device that the
+ * server names, and certified by the identity key that is pinned for that user. What the server says
+ * of the users' identities is compared first, and stays noted even when the claim is refused.
+ */
+#include "group.h"
+
+#include "session.h"
+#include "trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+refuse_package(struct sotto_client *client, const uint8_t *user_id, const char *why)
+{
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    int status = contact_show_name(client, user_id, name);
+    return status ? status
+                  : fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
+                         "the server handed out a key package of %s that %s; try again, and ask "
+                         "the operator if it stays",
+                         name, why);
+}
+
+static int
+check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPackage *claimed,
+              uint16_t suite)
+{
+    struct mls_key_package_info info;
+    struct verify_cert cert;
+    struct contact contact;
+    uint64_t now = (uint64_t)wall_seconds();
+    if (claimed->user_id.len != ID_BYTES || claimed->device_id.len != ID_BYTES)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
+                    "the server's answer is malformed; update the older of the two");
+    const uint8_t *user_id = claimed->user_id.data;
+    if (mls_key_package_info(
+            mls_provider_default(),
+            (struct mls_bytes){claimed->key_package.data, claimed->key_package.len}, &info) ||
+        info.suite != suite)
+        return refuse_package(client, user_id, "is not valid");
+    if (now < info.lifetime.not_before || now > info.lifetime.not_after)
+        return refuse_package(client, user_id, "has expired");
+    if (!group_certificate(&info.credential, &cert) ||
+        verify_cert_check(&cert, info.credential.signature_key.data) ||
+        !id_equal(cert.user_id, user_id) || !id_equal(cert.device_id, claimed->device_id.data))
+        return refuse_package(client, user_id, "has no valid certificate");
+    if (id_equal(user_id, client->account.user_id))
+        return memcmp(cert.identity_key, client->account.identity_key, KEY_BYTES)
+                   ? refuse_package(client, user_id, "we did not certify")
+                   : SOTTO_CLIENT_OK;
+    int status = contact_load(client, user_id, &contact);
+    if (status == SOTTO_CLIENT_OK &&
+        (!contact.pinned || memcmp(contact.identity_key, cert.identity_key, KEY_BYTES)))
+        status = refuse_package(client, user_id, "another identity key certified");
+    return status;
+}
+
+static bool
+was_asked_for(const uint8_t (*user_ids)[ID_BYTES], size_t count, ProtobufCBinaryData id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (id.len == ID_BYTES && id_equal(user_ids[i], id.data))
+            return true;
+    return false;
+}
+
+/* Compares identities with what is pinned; durable even when the claim is refused afterwards. */
+static int
+observe_claim(struct sotto_client *client, const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_identities; i++)
+        status = trust_observe_identity(client, reply->identities[i]);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+static int
+check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+            uint16_t suite, const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = trust_gate_user(client, user_ids[i]);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_no_keys; i++) {
+        char name[SOTTO_CLIENT_NAME_BYTES];
+        if (!was_asked_for(user_ids, count, reply->no_keys[i]) ||
+            id_equal(reply->no_keys[i].data, client->account.user_id))
+            continue;
+        status = contact_show_name(client, reply->no_keys[i].data, name);
+        if (status == SOTTO_CLIENT_OK)
+            status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                          "%s has no keys yet; they must start sotto once", name);
+    }
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_key_packages; i++) {
+        status = was_asked_for(user_ids, count, reply->key_packages[i]->user_id)
+                     ? check_package(client, reply->key_packages[i], suite)
+                     : fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
+                            "the server answered with another user's key package");
+    }
+    return status;
+}
+
+int
+group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+            uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
+        SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
+    Sotto__Keyx__V1__ClaimKeyPackagesReply *reply = NULL;
+    ProtobufCBinaryData *views = mem_alloc(count, sizeof(*views));
+    for (size_t i = 0; i < count; i++)
+        views[i] = view(user_ids[i], ID_BYTES);
+    request.n_user_ids = count;
+    request.user_ids = views;
+    request.suite = suite;
+    request.skip_own_device = true;
+    int status = rpc(client, KEYX_METHOD("ClaimKeyPackages"), &request.base,
+                     &sotto__keyx__v1__claim_key_packages_reply__descriptor, &reply, NULL);
+    free(views);
+    if (status == SOTTO_CLIENT_OK)
+        status = observe_claim(client, reply);
+    if (status == SOTTO_CLIENT_OK)
+        status = check_claim(client, user_ids, count, suite, reply);
+    if (status) {
+        pb_free(reply);
+        return status;
+    }
+    *reply_out = reply;
+    return SOTTO_CLIENT_OK;
+}
