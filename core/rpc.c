@@ -306,6 +306,13 @@ render_seconds(const struct rpc_method *method, struct buf *out)
                method->name, (unsigned long long)method->ended);
 }
 
+static const char *const rate_names[SETTINGS_RATES] = {
+    [SOTTO_RATE_GENERAL] = "general",
+    [SOTTO_RATE_LOGIN] = "login",
+    [SOTTO_RATE_REGISTER] = "register",
+    [SOTTO_RATE_SEND] = "send",
+};
+
 void
 rpc_render_metrics(void *arg, struct buf *out)
 {
@@ -326,6 +333,10 @@ rpc_render_metrics(void *arg, struct buf *out)
     for (size_t i = 0; i < rpc->count; i++)
         buf_printf(out, "sotto_rpc_late_total{method=\"%s\"} %llu\n", rpc->methods[i]->name,
                    (unsigned long long)rpc->methods[i]->late);
+    head(out, "ratelimit_refused_total", "counter", "Calls over a rate, by the class of the rate");
+    for (size_t i = 0; i < SETTINGS_RATES; i++)
+        buf_printf(out, "sotto_ratelimit_refused_total{rate=\"%s\"} %llu\n", rate_names[i],
+                   (unsigned long long)rpc->over_rate[i]);
     head(out, "ratelimit_entries", "gauge", "Accounts and addresses that have a bucket");
     buf_printf(out, "sotto_ratelimit_entries %zu\n", ratelimit_count(rpc->limit));
 }

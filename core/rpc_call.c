@@ -12,6 +12,7 @@
 #include "core/conn.h"
 #include "core/host.h"
 #include "core/io.h"
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/rpc_table.h"
 #include "core/session.h"
@@ -72,6 +73,22 @@ unlink_call(struct call *call)
     method_of(call)->open--;
 }
 
+/* Counts the answer, and tells it in the log under the trace id that the client was given or gave. */
+static void
+note_end(const struct call *call, int error)
+{
+    const struct core *core = rpc_of(call)->core;
+    const uint64_t took_ns = uv_hrtime() - call->start_ns;
+    const bool ours = error == SOTTO_EINTERNAL || error == SOTTO_EDATALOSS;
+    const int level = ours ? SOTTO_LOG_ERROR : SOTTO_LOG_DEBUG;
+
+    rpc_count_end(method_of(call), error, took_ns);
+    if (log_enabled(core->log, level))
+        log_write(core->log, level, "core", call->trace, "%s: %s after %llu us",
+                  method_of(call)->name, sotto_error_code(error),
+                  (unsigned long long)(took_ns / 1000));
+}
+
 /* take_reply: NULL when there is no memory for one; the connection then ends. */
 static void
 end_call(struct call *call, struct frame_buf *take_reply, int error)
@@ -80,7 +97,7 @@ end_call(struct call *call, struct frame_buf *take_reply, int error)
     struct wheel *wheel = loop_wheel(rpc_of(call)->core->logic);
 
     if (!call->answered)
-        rpc_count_end(method_of(call), error, uv_hrtime() - call->start_ns);
+        note_end(call, error);
     wheel_clear(wheel, &call->deadline);
     unlink_call(call);
     call->magic = 0;
@@ -122,7 +139,7 @@ answer_early(struct call *call, int error, const char *text)
 {
     struct early *early = malloc(sizeof(*early));
 
-    rpc_count_end(method_of(call), error, uv_hrtime() - call->start_ns);
+    note_end(call, error);
     call->answered = true;
     wheel_clear(loop_wheel(rpc_of(call)->core->logic), &call->deadline);
     if (!early)
@@ -158,7 +175,7 @@ rpc_session_gone(struct session *session)
     for (struct call *call = session->calls; call; call = call->next) {
         call->gone = true;
         if (!call->answered)
-            rpc_count_end(method_of(call), SOTTO_ECANCELED, uv_hrtime() - call->start_ns);
+            note_end(call, SOTTO_ECANCELED);
         call->answered = true;
         wheel_clear(loop_wheel(rpc_of(call)->core->logic), &call->deadline);
     }
@@ -184,6 +201,7 @@ within_rate(struct call *call)
     if (ratelimit_take(rpc->limit, rate, &call->session->payer, loop_now(rpc->core->logic),
                        &retry_ms))
         return true;
+    rpc->over_rate[rate]++;
     snprintf(text, sizeof(text), "Too many requests: try again in %u ms.", retry_ms);
     fail_call(call, SOTTO_EEXHAUSTED, NULL, text);
     return false;

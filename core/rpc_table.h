@@ -28,7 +28,8 @@ struct rpc {
     size_t count;
     struct rpc_method unknown; /* counts calls of methods that are not there */
     struct ratelimit *limit;
-    struct call *calls; /* open ones */
+    uint64_t over_rate[SETTINGS_RATES]; /* calls refused, by enum sotto_rate */
+    struct call *calls;                 /* open ones */
     size_t open;
     const char *trace; /* of the handler that runs; NULL: none */
     bool sealed, draining;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The least that a server must do: come up, say so, be healthy, go away."""
 import json
+import re
 
+from door import RpcError
 from tap import main, test
 
 
@@ -18,8 +20,12 @@ def a_server_says_ready_with_its_doors_and_modules(stage):
 
 
 @test
-def it_says_nothing_else_on_stdout(stage):
+def one_line_on_stdout_and_to_the_letter(stage):
     server = stage.server()
+    address = r'127\.0\.0\.1:[0-9]+'
+
+    assert re.fullmatch(rf'ready name=server tcp={address} http=- admin={address} pid={server.process.pid} '
+                        r'modules=auth,keyx,chat', server.process.lines[0]), server.process.lines
 
     assert server.stop() == 0
 
@@ -35,6 +41,28 @@ def healthz_answers_with_a_line_per_module(stage):
     assert status == 200
     lines = [json.loads(line) for line in body.decode('utf-8').splitlines() if line.strip()]
     assert len(lines) >= 3, lines
+
+
+@test
+def metrics_tell_of_every_part_of_the_server(stage):
+    server = stage.server()
+    try:
+        stage.door(server).call('sotto.auth.v1.AuthService/WhoAmI')
+    except RpcError:
+        pass
+
+    text = server.http('/metrics')[2].decode()
+
+    assert 'sotto_rpc_requests_total{method="sotto.auth.v1.AuthService/WhoAmI",code="unauthenticated"} 1\n' in text
+    for series in ('sotto_connections', 'sotto_connections_accepted_total', 'sotto_rpc_seconds_bucket',
+                   'sotto_ratelimit_refused_total', 'sotto_ratelimit_entries', 'sotto_broker_published_total',
+                   'sotto_broker_hooks_total', 'sotto_store_batch_size_bucket', 'sotto_store_batch_size_median',
+                   'sotto_store_commits_total', 'sotto_store_breaker_open', 'sotto_jobs_total',
+                   'sotto_loop_slow_callbacks_total', 'sotto_auth_logins_total', 'sotto_auth_cleaned_rows_total',
+                   'sotto_keyx_claimed_total', 'sotto_chat_messages_total', 'sotto_chat_repeats_total'):
+        assert f'\n{series}{{' in text or f'\n{series} ' in text, series
+    helped = re.findall(r'^# TYPE (\S+) ', text, re.MULTILINE)
+    assert len(helped) == len(set(helped)), 'a series is described twice'
 
 
 @test

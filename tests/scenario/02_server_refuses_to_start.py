@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A server that cannot do its job says why, all of it, and does not start: conf files, flags, modules, doors."""
 import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -52,6 +53,20 @@ def a_module_that_cannot_be_loaded_is_named_with_the_cure(stage):
     assert 'build it or set enabled = no' in err, err
     assert 'sotto.conf:3: module "wrongabi": ' in err and 'built for ABI 2.3' in err, err
     assert 'sotto.conf:4: module "crash": ' in err and 'crashed' in err, err
+
+
+@test
+def without_chat_so_the_server_does_not_start_and_names_it(stage):
+    modules = stage.folder / 'installed'
+    modules.mkdir()
+    for name in ('auth', 'keyx'):
+        shutil.copy(BUILD / f'modules/{name}.so', modules)
+    conf = 'module "auth" { }\nmodule "keyx" { }\nmodule "chat" { }\n'
+
+    for options in ((), ('--check-config',)):
+        code, out, err = run(stage, conf, *options, modules=modules)
+        assert code == CONF and out == '', (code, out)
+        assert f'sotto.conf:3: module "chat": {modules}/chat.so: cannot open' in err, err
 
 
 @test
@@ -154,6 +169,37 @@ def a_dump_is_a_conf_file_that_says_the_same(stage):
 
     assert code == 0, err
     assert first == second
+
+
+@test
+def a_dump_shows_where_a_secret_is_and_not_the_secret(stage):
+    secret = 'k3Vq9mZt1xLr7wBn5cYh2sDf8gJp4aQe'
+    file = stage.folder / 'token'
+    file.touch(mode=0o600)
+    file.write_text(secret, encoding='utf-8')
+    conf = 'module "auth" { }\nmodule "keyx" { }\nmodule "chat" { }\n'
+
+    for action in ('--dump-config', '--check-config'):
+        code, out, err = run(stage, conf, action, modules=BUILD / 'modules',
+                             files={'auth': f'token_secret = "file:{file}"\n'})
+        assert code == 0, err
+        assert secret not in out + err
+        assert action == '--check-config' or f'token_secret = "file:{file}"' in out, out
+
+
+@test
+def the_hard_limits_can_be_lowered_and_not_raised(stage):
+    limits = {'attach_timeout': '11s', 'unattached_frame': '5KiB', 'send_queue': '257KiB', 'frame': '18MiB'}
+    conf = 'limits {\n' + ''.join(f'{key} = {value}\n' for key, value in limits.items()) + '}\n'
+    conf += 'module "auth" { }\nmodule "keyx" { }\nmodule "chat" { }\n'
+    files = {'auth': 'logins_per_user = 11\n', 'keyx': 'devices_max = 11\n',
+             'chat': 'devices_per_chat = 5001\nmessage_size_max = 65KiB\n'}
+
+    code, _, err = run(stage, conf, '--check-config', modules=BUILD / 'modules', files=files)
+
+    assert code == CONF, err
+    for key in (*limits, 'logins_per_user', 'devices_max', 'devices_per_chat', 'message_size_max'):
+        assert f': {key}: ' in err, (key, err)
 
 
 @test

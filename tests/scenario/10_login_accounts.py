@@ -120,6 +120,23 @@ limits {
     # The bucket lets five through at once; what comes back while the test runs is one or two.
     assert 5 <= codes.count('invalid_argument') <= 10, codes
     assert codes.count('resource_exhausted') >= 10, codes
+    counted = server.http('/metrics')[2].decode()
+    assert f'sotto_ratelimit_refused_total{{rate="login"}} {codes.count("resource_exhausted")}\n' in counted, counted
+    assert 'sotto_ratelimit_refused_total{rate="register"} 0\n' in counted, counted
+
+
+@test
+def registrations_have_a_rate_of_their_own(stage):
+    server = stage.server()
+    door = stage.door(server)
+    method = 'sotto.auth.v1.AuthService/RegisterFinish'
+    numbers = [door.start_call(method, {'name': 'alice'}) for _ in range(30)]
+    codes = [refusal(door.wait_reply, number, method)[0] for number in numbers]
+
+    assert 4 <= codes.count('invalid_argument') <= 10, codes
+    counted = server.http('/metrics')[2].decode()
+    refused = codes.count('resource_exhausted')
+    assert f'sotto_ratelimit_refused_total{{rate="register"}} {refused}\n' in counted, counted
 
 
 if __name__ == '__main__':
