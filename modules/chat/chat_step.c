@@ -104,6 +104,7 @@ push_welcome(const struct chat_step *step, const struct chat *chat, const uint64
     welcome.inviter_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
     welcome.type = chat->type;
     welcome.mode = chat->mode;
+    welcome.ts_ms = step->ts_ms;
     event.welcome = &welcome;
     if (count > 0)
         step->ds->host->session->push(step->ds->host, sessions, count, &event.base);

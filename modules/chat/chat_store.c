@@ -73,8 +73,9 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
     [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
-                              " w.welcome FROM chat_invitations i"
+                              " w.welcome, l.ts_ms FROM chat_invitations i"
                               " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
+                              " LEFT JOIN chat_log l ON l.id = i.chat * 4294967296 + i.seq"
                               " JOIN chat_chats c ON c.num = i.chat"
                               " JOIN chat_devices d ON d.num = w.inviter"
                               " WHERE i.device = ? ORDER BY i.chat"},

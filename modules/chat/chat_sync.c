@@ -81,6 +81,7 @@ add_welcome(struct sotto_tx *tx, struct sync_op *op, struct sotto_stmt *row)
     welcome->type = (Sotto__Chat__V1__ChatType)sotto_col_int(row, 4);
     welcome->mode = (Sotto__Chat__V1__Mode)sotto_col_int(row, 5);
     welcome->welcome = chat_copy(tx, sotto_col_blob(row, 6));
+    welcome->ts_ms = sotto_col_int(row, 7);
     if (welcome->welcome.data == NULL)
         return SOTTO_ENOMEM;
     op->bytes += welcome->welcome.len + ENTRY_OVERHEAD;

@@ -299,6 +299,8 @@ get_done(void *state, int status, void *arg)
     (void)state;
     if (status != SOTTO_OK)
         keyx_fail(op->req, status, NULL);
+    else if (op->reply.identity_key.len == 0)
+        sotto_fail(op->req, SOTTO_ENOTFOUND, "this user has no keys yet");
     else
         sotto_reply(op->req, &op->reply.base);
 }

@@ -2,6 +2,7 @@
 """Two people talk, and five: live, after having been away, from two terminals, through restarts."""
 import hashlib
 import json
+import signal
 
 from clients import database, people, person, start, texts, wait_text
 from sotto import BUILD
@@ -197,6 +198,45 @@ def unread_messages_are_counted_until_they_are_read(stage):
     bob.run('read', 'alice')
     assert bob.run('chats', '--unread') == []
     assert alice.run('chats')[0]['unread'] == 0
+
+
+@test
+def a_list_of_chats_shows_who_what_and_when(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    direct = alice.run('new', 'bob')[0]['chat']
+    group = alice.run('new', 'bob', 'carol', '--title', 'Picnic')[0]['chat']
+    sent = alice.run('send', direct, 'to bob')[0]
+    later = carol.run('send', 'Picnic', 'to all')[0]
+
+    rows = bob.run('chats')
+
+    assert direct != group and [row['chat'] for row in rows] == [group, direct]
+    assert rows[1] == {'chat': direct, 'title': 'alice', 'type': 'direct', 'mode': 'archive',
+                       'members': ['alice', 'bob'], 'state': 'ready', 'role': rows[1]['role'], 'epoch': 1,
+                       'last_seq': sent['seq'], 'last_ts': sent['ts'], 'last_text': 'to bob', 'unread': 1}
+    assert (rows[0]['title'], rows[0]['type'], rows[0]['last_text']) == ('Picnic', 'group', 'to all')
+    assert (rows[0]['last_seq'], rows[0]['last_ts'], rows[0]['role']) == (later['seq'], later['ts'], 'member')
+    assert [row['chat'] for row in bob.run('chats', '--type', 'direct')] == [direct]
+    assert [row['chat'] for row in bob.run('chats', '--type', 'group')] == [group]
+
+
+@test
+def ctrl_c_and_a_timeout_end_listening_in_order(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    ear = bob.spawn('listen')
+    alice.run('send', 'bob', 'one')
+    wait_text(ear, 'one')
+
+    ear.signal(signal.SIGINT)
+
+    assert ear.wait() in (0, -signal.SIGINT), ear.error_text()
+    alice.run('send', 'bob', 'two')
+    assert texts(bob.run('listen', '--count', '1', '--timeout', '20')) == ['two']
+    assert texts(bob.run('listen', '--timeout', '1')) == []
+    assert bob.fails(1, 'listen', '--count', '1', '--timeout', '1')['code'] == 'deadline_exceeded'
 
 
 @test

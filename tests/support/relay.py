@@ -5,6 +5,7 @@
     relay.lose_reply_to('ChatService/Send')     the call passes, nothing comes back after it
     client.server_address = relay.address       (see clients.py)
     relay.lost.wait(30)                         the server has answered, and the answer is gone
+    relay.sent                                  all that clients have sent through it
 
 It looks for the method's name in the bytes from the client; it knows nothing else of the protocol.
 """
@@ -21,6 +22,7 @@ class Relay:
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
         self.lost = threading.Event()
+        self.sent = bytearray()
         self.lose_reply = None
         self.lose_call = None
         self.sockets = [self.listener]
@@ -48,6 +50,7 @@ class Relay:
         deaf = False
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
+                self.sent += data
                 if self.lose_call and self.lose_call in data:
                     self.lose_call = None
                     deaf = True

@@ -123,14 +123,20 @@ claim(struct rig *rig, uint64_t session, const struct mls_peer *peer)
     return harness_rpc(rig->h, session, "ClaimKeyPackages", &request.base);
 }
 
+static const struct harness_answer *
+ask_identity(struct rig *rig, uint64_t session, const struct mls_peer *peer)
+{
+    Sotto__Keyx__V1__GetIdentityRequest request = SOTTO__KEYX__V1__GET_IDENTITY_REQUEST__INIT;
+
+    request.user_id = bytes(peer->user, 16);
+    return harness_rpc(rig->h, session, "GetIdentity", &request.base);
+}
+
 static const Sotto__Keyx__V1__GetIdentityReply *
 identity_of(struct rig *rig, uint64_t session, const struct mls_peer *peer)
 {
-    Sotto__Keyx__V1__GetIdentityRequest request = SOTTO__KEYX__V1__GET_IDENTITY_REQUEST__INIT;
-    const struct harness_answer *answer;
+    const struct harness_answer *answer = ask_identity(rig, session, peer);
 
-    request.user_id = bytes(peer->user, 16);
-    answer = harness_rpc(rig->h, session, "GetIdentity", &request.base);
     assert_ok(answer->status);
     return (const void *)answer->message;
 }
@@ -138,14 +144,13 @@ identity_of(struct rig *rig, uint64_t session, const struct mls_peer *peer)
 /* ---- identity and devices ---------------------------------------------------------------------------- */
 
 static void
-a_user_without_keys_has_an_empty_identity(void **state)
+a_user_without_keys_is_not_found_like_one_who_is_not_there(void **state)
 {
     struct rig *rig = *state;
-    const Sotto__Keyx__V1__GetIdentityReply *reply =
-        identity_of(rig, rig->bob_session, &rig->alice);
+    struct mls_peer nobody = {.user = {99}};
 
-    assert_int_equal(reply->identity_key.len, 0);
-    assert_int_equal(reply->n_devices, 0);
+    assert_fails(ask_identity(rig, rig->bob_session, &rig->alice)->status, SOTTO_ENOTFOUND);
+    assert_fails(ask_identity(rig, rig->bob_session, &nobody)->status, SOTTO_ENOTFOUND);
 }
 
 static void
@@ -448,7 +453,7 @@ a_store_that_fails_is_reported_and_nothing_is_kept(void **state)
 
     harness_fail_commits(rig->h, 1);
     assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EIO);
-    assert_int_equal(identity_of(rig, rig->alice_session, &rig->alice)->identity_key.len, 0);
+    assert_fails(ask_identity(rig, rig->alice_session, &rig->alice)->status, SOTTO_ENOTFOUND);
     harness_refuse_store(rig->h, true);
     assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EUNAVAILABLE);
     harness_refuse_store(rig->h, false);
@@ -457,7 +462,7 @@ a_store_that_fails_is_reported_and_nothing_is_kept(void **state)
 
 #define KEYX_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 static const struct CMUnitTest tests[] = {
-    KEYX_TEST(a_user_without_keys_has_an_empty_identity),
+    KEYX_TEST(a_user_without_keys_is_not_found_like_one_who_is_not_there),
     KEYX_TEST(a_published_identity_comes_with_a_log_that_verifies),
     KEYX_TEST(publishing_again_is_answered_alike_and_another_key_is_refused),
     KEYX_TEST(a_signature_for_another_account_is_refused),

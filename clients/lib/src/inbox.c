@@ -361,7 +361,7 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
         .state = CHAT_READY,
         .cursor = welcome->seq,
         .read_seq = welcome->seq,
-        .last_ts = wall_ms(),
+        .last_ts = welcome->ts_ms,
     };
     struct message message = {
         .seq = welcome->seq,

@@ -187,6 +187,8 @@ collect(struct sotto_client *client, const uint64_t *tickets, const uint8_t (*us
     for (size_t i = 0; i < count; i++) {
         int status = rpc_wait(client, tickets[i], &sotto__keyx__v1__get_identity_reply__descriptor,
                               &replies[i], NULL);
+        if (status && !strcmp(client->error.code, "not_found"))
+            continue; /* no keys yet: there is nothing to compare */
         if (status == SOTTO_CLIENT_OK && (replies[i]->user_id.len != ID_BYTES ||
                                           memcmp(replies[i]->user_id.data, user_ids[i], ID_BYTES)))
             status = fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
@@ -206,7 +208,8 @@ compare(struct sotto_client *client, Sotto__Keyx__V1__GetIdentityReply **replies
     if (status)
         return status;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
-        status = trust_observe_identity(client, replies[i]);
+        if (replies[i])
+            status = trust_observe_identity(client, replies[i]);
         if (status == SOTTO_CLIENT_OK)
             status = note_checked(client, user_ids[i]);
     }
