@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Accounts with the terminal client: what a person types, what comes back, and which exit code."""
+import json
 import os
+import re
 
 from clients import at, people, person, start, texts, wait_text
 from relay import Relay
@@ -235,6 +237,39 @@ def a_profile_with_a_passphrase_opens_with_it_only(stage):
     assert 'passphrase' in alice.fails(1, 'whoami')['message']
     secret.write_text('open barley\n', encoding='utf-8')
     assert 'passphrase' in alice.fails(1, 'whoami', '--passphrase-file', str(secret))['message']
+
+
+@test
+def an_error_is_one_sentence_and_with_json_one_object(stage):
+    class Nowhere:
+        tcp = '127.0.0.1:1'
+    client = stage.client('alice', Nowhere)
+    words = client.command(['whoami'])
+
+    plain = stage.process([word for word in words if word != '--json'], stage.folder / 'plain')
+    as_json = stage.process(words, stage.folder / 'json')
+
+    assert plain.wait() == as_json.wait() == 3
+    assert plain.lines == as_json.lines == []
+    assert re.fullmatch(r'sotto: [^\n]+\n', plain.error_text()), plain.error_text()
+    error = json.loads(as_json.error_text())
+    assert set(error) == {'error'} and set(error['error']) == {'code', 'message'}, error
+    assert error['error']['code'] == 'unauthenticated' and error['error']['message'] in plain.error_text()
+
+
+@test
+def a_profile_remembers_its_server_and_a_password_is_no_argument(stage):
+    server = start(stage)
+    alice = person(stage, server, 'alice')
+    words = [str(word) for word in alice.command(['whoami'])]
+    place = words.index('--server')
+
+    remembered = stage.process(words[:place] + words[place + 2:], stage.folder / 'remembered')
+    quiet = stage.process([word for word in words if word != '--json'] + ['--quiet'], stage.folder / 'quiet')
+
+    assert remembered.wait() == quiet.wait() == 0, remembered.error_text()
+    assert json.loads(remembered.lines[0])['user'] == 'alice' and quiet.lines == []
+    assert alice.fails(2, 'login', 'alice', '--password', 'correct horse battery 7')['message']
 
 
 @test

@@ -47,6 +47,7 @@ def an_answer_lost_on_the_way_is_asked_for_again(stage):
 
     assert sent['seq'] == 2
     assert texts(bob.run('read', 'alice')) == ['patience']
+    assert b'\nsotto_chat_repeats_total 1\n' in server.http('/metrics')[2]
 
 
 @test

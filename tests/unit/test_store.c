@@ -2,14 +2,14 @@
 /* The store: group commit, savepoints, order, caches, rights, the breaker, and what happens to damaged files. */
 #include "sotto_test.h"
 
-#include "core/store.h"
+#include "core/store_impl.h"
 
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { INSERT, COUNT, GET, UPDATE_ALL, SPOIL, SELECT_HEAD, WRITE_HEAD };
+enum { INSERT, COUNT, GET, UPDATE_ALL, SPOIL, SELECT_HEAD, WRITE_HEAD, ADOPT };
 static const struct sotto_stmt_row demo_statements[] = {
     [INSERT] = {"INSERT INTO demo_rows (id, body) VALUES (?, ?)"},
     [COUNT] = {"SELECT count(*) FROM demo_rows"},
@@ -19,12 +19,15 @@ static const struct sotto_stmt_row demo_statements[] = {
     [SELECT_HEAD] = {"SELECT value FROM demo_head"},
     [WRITE_HEAD] = {"INSERT INTO demo_head (id, value) VALUES (1, ?) "
                     "ON CONFLICT (id) DO UPDATE SET value = excluded.value"},
+    [ADOPT] = {"INSERT INTO demo_children (parent) VALUES (?)"},
 };
 static const struct sotto_migration_row demo_migrations[] = {
     {.number = 1,
      .name = "rows",
-     .sql = "CREATE TABLE demo_rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
-            "CREATE TABLE demo_head (id INTEGER PRIMARY KEY, value INTEGER NOT NULL) STRICT;"},
+     .sql =
+         "CREATE TABLE demo_rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
+         "CREATE TABLE demo_head (id INTEGER PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
+         "CREATE TABLE demo_children (parent INTEGER NOT NULL REFERENCES demo_rows (id)) STRICT;"},
 };
 static const struct sotto_table demo_statement_table = SOTTO_TABLE(demo_statements);
 static const struct sotto_table demo_migration_table = SOTTO_TABLE(demo_migrations);
@@ -279,6 +282,73 @@ an_sql_error_undoes_its_job_and_no_other(void **state)
     assert_int_equal(seen->status[2], 0);
     assert_int_equal(rows_now(f), 2);
     free(seen);
+}
+
+static int
+adopt(struct sotto_tx *tx, void *arg)
+{
+    const struct job *job = arg;
+    struct sotto_stmt *stmt = sotto_stmt(tx, ADOPT);
+    int step;
+
+    sotto_bind_int(stmt, 1, job->id);
+    step = sotto_step(stmt);
+    return step == SOTTO_DONE ? 0 : step;
+}
+
+static void
+a_row_whose_parent_is_not_there_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct seen *seen = calloc(1, sizeof(*seen));
+    const struct job orphan = {.seen = seen, .id = 2}, child = {.seen = seen, .id = 1};
+
+    open_store(f, NULL);
+    assert_ok(write_one(f, seen, 1, 0));
+    assert_ok(store_write(f->store, f->module, adopt, &orphan, sizeof(orphan), note));
+    assert_ok(store_write(f->store, f->module, adopt, &child, sizeof(child), note));
+    wait_for(f, seen, 3);
+
+    assert_int_equal(seen->status[1], SOTTO_ECONSTRAINT);
+    assert_int_equal(seen->status[2], 0);
+    free(seen);
+}
+
+static int
+pragma_of(struct store_conn *conn, const char *name)
+{
+    sqlite3_stmt *stmt;
+    char sql[64];
+    int value;
+
+    snprintf(sql, sizeof(sql), "PRAGMA %s", name);
+    assert_int_equal(sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    value = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static void
+every_connection_has_the_pragmas_of_the_bar(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        int value;
+    } wanted[] = {{"synchronous", 2},     {"foreign_keys", 1}, {"trusted_schema", 0},
+                  {"cell_size_check", 1}, {"temp_store", 2},   {"mmap_size", 0}};
+    struct store_conn conn[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(store_conn_open(&conn[i], f->path, &f->settings, i == 0, &f->err));
+        sqlite3_set_authorizer(conn[i].db, NULL, NULL);
+        for (size_t j = 0; j < sizeof(wanted) / sizeof(wanted[0]); j++)
+            assert_int_equal(pragma_of(&conn[i], wanted[j].name), wanted[j].value);
+        assert_int_equal(pragma_of(&conn[i], "query_only"), i);
+    }
+    for (size_t i = 0; i < 2; i++)
+        store_conn_close(&conn[i]);
 }
 
 static int
@@ -726,6 +796,8 @@ static const struct CMUnitTest tests[] = {
     TEST(writes_are_batched_and_done_in_the_order_they_were_queued),
     TEST(a_refused_job_is_rolled_back_alone),
     TEST(an_sql_error_undoes_its_job_and_no_other),
+    TEST(a_row_whose_parent_is_not_there_is_refused),
+    TEST(every_connection_has_the_pragmas_of_the_bar),
     TEST(memory_of_a_job_is_zeroed_and_bounded),
     TEST(a_read_sees_every_write_whose_done_ran_before),
     TEST(a_full_queue_refuses_and_stopping_commits_what_was_taken),
