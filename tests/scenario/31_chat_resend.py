@@ -162,6 +162,29 @@ def messages_under_way_while_devices_join_arrive_once(stage):
 
 
 @test
+def a_server_killed_under_a_sender_and_a_listener_costs_neither_a_message(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    ear = bob.spawn('listen')
+    wanted = [f'message {number}' for number in range(600)]
+    sender = alice.spawn_with('\n'.join(wanted) + '\n', 'send', 'bob', '-')
+    place = 0
+    for number in (50, 200, 400):
+        place, _ = wait_object(sender, lambda found, least=number: found['seq'] >= least, place)
+        server.kill()
+        server.start()
+
+    assert sender.wait(90) == 0, sender.error_text()
+    wait_text(ear, wanted[-1])
+
+    assert texts(map(json.loads, ear.lines)) == wanted
+    assert texts(bob.run('read', 'alice', '--limit', '1000')) == wanted
+    assert texts(alice.run('read', 'bob', '--limit', '1000')) == wanted
+    assert len(sender.lines) == 600
+
+
+@test
 def a_killed_listener_shows_nothing_twice_and_loses_nothing(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
