@@ -2,7 +2,7 @@
 """Starting sotto-load (tests/load) against a server of a scenario or a bench."""
 import subprocess
 
-from sotto import program
+from sotto import BUILD, program
 
 # A load generator is one address with many accounts: the limits that keep strangers at bay are raised.
 FAST_LIMITS = '''
@@ -15,6 +15,12 @@ limits {
     rate "send"     { per_second = 1000000  burst = 1000000 }
 }
 '''
+
+
+def is_sanitized():
+    """Whether the build carries a sanitizer, which makes everything several times slower."""
+    cache = (BUILD / 'CMakeCache.txt').read_text(encoding='utf-8').splitlines()
+    return any(line.startswith('SOTTO_SANITIZE:') and not line.endswith('=') for line in cache)
 
 
 def start_load(stage, server, job, *options):
