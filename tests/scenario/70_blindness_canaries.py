@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
-"""The server is blind: canaries sent through real clients stand nowhere in its database, WAL, logs or memory.
+"""The server is blind: canaries sent through real clients stand nowhere in its database, WAL, logs, metrics or memory.
 
 A search that finds nothing proves nothing until it is seen to find, so each place is also searched for something that
 must be there: the server's own name in its memory, a user's name in the database, and canaries planted in copies of
@@ -39,8 +39,9 @@ def core_dump(stage, server):
 
 
 def places(stage, server):
-    """Every file of the data folder, the log on stderr, and the memory: {name: bytes}."""
-    found = {'memory': core_dump(stage, server), 'stderr': server.log_file.read_bytes()}
+    """Every file of the data folder, the log on stderr, what the metrics say, and the memory: {name: bytes}."""
+    found = {'memory': core_dump(stage, server), 'stderr': server.log_file.read_bytes(),
+             'metrics': server.http('/metrics')[2]}
     for path in server.data.rglob('*'):
         if path.is_file():
             found[str(path.relative_to(server.data))] = path.read_bytes()
@@ -110,7 +111,7 @@ def a_planted_canary_is_found_in_every_place_and_dress(stage):
         'zlib': zlib.compress(b'{"text":"' + planted + b'"}'),
         'base64 in zlib': zlib.compress(base64.b64encode(planted)),
     }
-    kinds = {'memory', 'stderr'} | {name for name in found if '.db' in name or name.endswith('.log')}
+    kinds = {'memory', 'stderr', 'metrics'} | {name for name in found if '.db' in name or name.endswith('.log')}
     assert any(name.endswith('-wal') for name in kinds), json.dumps(sorted(kinds))
     for name in kinds:
         blob = found[name]

@@ -504,6 +504,23 @@ rows_whose_time_has_passed_are_removed_and_counted(void **state)
     assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_users"), 1);
 }
 
+static void
+a_used_refresh_token_is_forgotten_when_its_time_has_passed(void **state)
+{
+    struct harness *h = *state;
+    struct peer alice;
+
+    peer_join(&alice, h, "alice", 1);
+    harness_advance_ms(h, 5 * 24 * HOUR_MS);
+    assert_ok(peer_refresh(&alice, alice.refresh));
+    assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_refresh"), 2);
+
+    harness_advance_ms(h, 3 * 24 * HOUR_MS);
+    assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_refresh"), 1);
+    assert_int_equal(harness_metric(h, "cleaned_rows_total", 1), 1);
+    assert_ok(peer_refresh(&alice, alice.refresh));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define TWICE(name)                                                                \
     {                                                                              \
@@ -532,6 +549,7 @@ static const struct CMUnitTest tests[] = {
     CASE(users_are_found_by_name_and_by_id),
     CASE(a_stranger_may_only_knock),
     CASE(rows_whose_time_has_passed_are_removed_and_counted),
+    CASE(a_used_refresh_token_is_forgotten_when_its_time_has_passed),
     TWICE(a_used_refresh_token_that_comes_back_ends_the_login),
     TWICE(a_race_of_one_device_gets_one_and_the_same_successor),
     TWICE(the_sixth_login_ends_the_one_that_was_unused_for_longest),
