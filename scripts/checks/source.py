@@ -166,3 +166,24 @@ def links(root, _build):
         for match in re.finditer(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text_of(path)):
             if not (path.parent / match.group(1)).exists():
                 yield f'{path.relative_to(root)}: broken link {match.group(1)}'
+
+
+TEST_FILES = {'scenario': '.py', 'unit': '.c', 'interop': '.mjs'}
+
+
+def acceptance(root, _build):
+    """Every program and test that docs/acceptance.md names is there."""
+    path = root / 'docs' / 'acceptance.md'
+    lines = text_of(path).splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        cell = line.rsplit('|', 2)[1] if line.startswith('| ') else ''
+        program = None
+        for word in re.findall(r'`([^`]+)`', cell):
+            kind, slash, name = word.partition('/')
+            if slash and kind in TEST_FILES:
+                program = root / 'tests' / kind / (name + TEST_FILES[kind])
+                if not program.exists():
+                    yield f'docs/acceptance.md:{number}: there is no {word}'
+            elif program and program.exists() and re.fullmatch(r'[a-z0-9_]+', word):
+                if not re.search(rf'\b{word}\b', text_of(program)):
+                    yield f'docs/acceptance.md:{number}: {program.name} has no test {word}'

@@ -90,6 +90,19 @@ def all_of_a_group_of_five_see_a_message(stage):
 
 
 @test
+def several_names_make_a_group_without_a_title(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+
+    made = alice.run('new', 'bob', 'carol')[0]
+
+    assert (made['type'], made['members']) == ('group', ['alice', 'bob', 'carol'])
+    assert [(row['chat'], row['title']) for row in carol.run('chats')] == [(made['chat'], 'alice, bob')]
+    alice.run('send', made['chat'][:6], 'by a beginning of the id')
+    assert texts(bob.run('read', made['chat'])) == ['by a beginning of the id']
+
+
+@test
 def a_second_new_finds_the_same_chat(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')

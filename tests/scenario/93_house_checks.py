@@ -90,6 +90,15 @@ def a_broken_link_is_named(stage):
 
 
 @test
+def a_promise_without_its_test_is_named(stage):
+    root = tree(stage, {'tests/unit/test_a.c': 'it_holds(void)\n', 'docs/acceptance.md':
+                        '| what | by |\n| X | `unit/test_a` `it_holds`, `it_flies` |\n| Y | `scenario/b`; `make x` |\n'})
+
+    assert list(source.acceptance(root, None)) == ['docs/acceptance.md:2: test_a.c has no test it_flies',
+                                                   'docs/acceptance.md:3: there is no scenario/b']
+
+
+@test
 def a_binary_without_hardening_is_named(stage):
     (stage.folder / 'bin').mkdir()
     (stage.folder / 'modules').mkdir()
