@@ -189,6 +189,8 @@ broker_drop_calls(struct broker *broker, const struct host_module *owner)
 void
 broker_free_calls(struct broker *broker)
 {
-    while (broker->calls)
+    while (broker->calls) {
+        assert(broker->calls->broker == broker);
         free_call(broker->calls);
+    }
 }
