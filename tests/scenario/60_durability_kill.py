@@ -60,7 +60,7 @@ def twenty_kills_lose_nothing_and_repeat_nothing(stage):
 def acknowledging_before_the_commit_is_caught(stage):
     if is_sanitized():
         skip('the control needs the speed of a plain build')
-    code, ledger = ledger_after_kills(stage, 3, 2000, 15, env={'SOTTO_FAULT': 'ack_early'})
+    code, ledger = ledger_after_kills(stage, 8, 4000, 25, env={'SOTTO_FAULT': 'ack_early'})
     assert ledger['lost'] > 0, ledger
     assert code == 1, code
 

@@ -62,7 +62,7 @@ snapshot_path(const struct cut *cut, unsigned number, char path_out[PATH_BYTES +
     snprintf(path_out, PATH_BYTES + 32, "%s/cut-%u", cut->folder, number);
 }
 
-/* Before an operation of the VFS: takes a snapshot every 20 to 60 operations, so that checkpoints are among them. */
+/* Before an operation of the VFS: takes a snapshot every 10 to 30 operations, so that checkpoints are among them. */
 static void
 on_operation(void *arg)
 {
@@ -78,7 +78,7 @@ on_operation(void *arg)
     snapshot_path(cut, number, path);
     if (mkdir(path, 0700) == 0)
         cut->pending_at[number] = crash_vfs_snapshot(path, cut->seed + number);
-    atomic_store(&cut->next_at, crash_vfs_operations() + 20 + (cut->seed + number * 7) % 41);
+    atomic_store(&cut->next_at, crash_vfs_operations() + 10 + (cut->seed + number * 7) % 21);
     atomic_store(&cut->taken, number + 1);
 }
 
