@@ -190,7 +190,9 @@ void
 broker_free_calls(struct broker *broker)
 {
     while (broker->calls) {
-        assert(broker->calls->broker == broker);
-        free_call(broker->calls);
+        struct sotto_call *call = broker->calls;
+
+        assert(call->broker == broker && !call->prev);
+        free_call(call);
     }
 }
