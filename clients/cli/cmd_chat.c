@@ -21,7 +21,7 @@ show_chat_json(const struct sotto_client_chat *chat)
         json_string(&json, NULL, chat->members[i]);
     json_end(&json, ']');
     json_string(&json, "state", chat->state);
-    json_string(&json, "role", chat->role);
+    json_string(&json, "role", *chat->role ? chat->role : NULL);
     json_uint(&json, "epoch", chat->epoch);
     json_uint(&json, "last_seq", chat->last_seq);
     json_int(&json, "last_ts", chat->last_ts);

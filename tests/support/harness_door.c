@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define BODY_BYTES_MAX 65536
-#define NAME_BYTES_MAX 64
 
 const struct sotto_module *sotto_module_entry(void);
 
@@ -86,18 +85,23 @@ call(struct harness *h, uint64_t session, const char *name, const char *hex)
 static int
 answer_line(struct harness *h, char *line)
 {
-    unsigned long long session = 0;
-    char name[NAME_BYTES_MAX];
-    int place = 0;
+    static const char verb[] = "call ";
+    uint64_t session;
+    char *method, *hex;
 
     line[strcspn(line, "\n")] = '\0';
     if (strcmp(line, "connect") == 0) {
         printf("session %llu\n", (unsigned long long)harness_connect(h));
         return 0;
     }
-    if (sscanf(line, "call %llu %63s %n", &session, name, &place) != 2 || place == 0)
+    if (strncmp(line, verb, sizeof(verb) - 1) != 0)
         return -1;
-    return call(h, session, name, line + place);
+    session = strtoull(line + sizeof(verb) - 1, &method, 10);
+    hex = *method == ' ' ? strchr(method + 1, ' ') : NULL;
+    if (!hex)
+        return -1;
+    *hex = '\0';
+    return call(h, session, method + 1, hex + 1);
 }
 
 int
