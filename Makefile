@@ -16,7 +16,7 @@ help:
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
 	@echo 'make format     lay out the C files as .clang-format says'
-	@echo 'make conf       write conf/ anew from the tables of the server and its modules'
+	@echo 'make conf       write conf/ and docs/sdk/ anew from the tables and headers they come from'
 	@echo 'make clean      remove all build folders (not ./data)'
 	@echo 'tests/run WORD  run only the test programs whose name contains WORD'
 
@@ -68,6 +68,7 @@ format:
 
 conf: all
 	@build/bin/sottod -c conf/sotto.conf --config-doc conf
+	@scripts/sdk-docs
 
 clean:
 	@rm -rf build build-release build-asan build-tsan build-coverage

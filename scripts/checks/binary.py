@@ -46,6 +46,16 @@ def conf(root, build):
             yield f'conf/{name}: not what the tables say (make conf)'
 
 
+def sdk_docs(root, _build):
+    """docs/sdk/ is what the comments of the SDK's headers make (make conf)."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([root / 'scripts/sdk-docs', folder], check=True)
+        names = sorted(path.name for path in pathlib.Path(folder).glob('*.md'))
+        _, different, missing = filecmp.cmpfiles(folder, root / 'docs/sdk', names, shallow=False)
+        for name in different + missing:
+            yield f'docs/sdk/{name}: not what the headers say (make conf)'
+
+
 def compile_commands(build):
     """(source file, command words) of our own sources: generated code has flags of its own."""
     commands = json.loads((build / 'compile_commands.json').read_text(encoding='utf-8'))
