@@ -57,7 +57,10 @@ free_call(struct sotto_call *call)
     struct broker *broker = call->broker;
 
     wheel_clear(loop_wheel(broker->core->logic), &call->deadline);
-    *(call->prev ? &call->prev->next : &broker->calls) = call->next;
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        broker->calls = call->next;
     if (call->next)
         call->next->prev = call->prev;
     broker->call_count--;
@@ -190,9 +193,7 @@ void
 broker_free_calls(struct broker *broker)
 {
     while (broker->calls) {
-        struct sotto_call *call = broker->calls;
-
-        assert(call->broker == broker && !call->prev);
-        free_call(call);
+        assert(broker->calls->broker == broker && !broker->calls->prev);
+        free_call(broker->calls);
     }
 }
