@@ -192,8 +192,7 @@ broker_drop_calls(struct broker *broker, const struct host_module *owner)
 void
 broker_free_calls(struct broker *broker)
 {
-    while (broker->calls) {
-        assert(broker->calls->broker == broker && !broker->calls->prev);
-        free_call(broker->calls);
-    }
+    /* The analyzer cannot know that a list has no rings. */
+    while (broker->calls)
+        free_call(broker->calls); /* NOLINT(clang-analyzer-unix.Malloc) */
 }
