@@ -43,6 +43,8 @@ write_string(FILE *out, const char *text)
             fputs("\\n", out);
         else if (*p < 0x20 || *p == 0x7f)
             fprintf(out, "\\u%04x", *p);
+        else if (*p == 0xc2 && p[1] < 0xa0) /* C1 controls, which a terminal obeys */
+            fprintf(out, "\\u%04x", p[1]);
         else
             fwrite(p, 1, len, out);
         p += len;

@@ -53,10 +53,13 @@ print_time(int64_t seconds, char out[32])
     time_t now = time(NULL);
     struct tm then_tm;
     struct tm now_tm;
-    localtime_r(&then, &then_tm);
-    localtime_r(&now, &now_tm);
+    if (!localtime_r(&then, &then_tm) || !localtime_r(&now, &now_tm)) {
+        snprintf(out, 32, "?"); /* a year that no calendar has */
+        return;
+    }
     bool today = then_tm.tm_yday == now_tm.tm_yday && then_tm.tm_year == now_tm.tm_year;
-    strftime(out, 32, today ? "%H:%M" : "%Y-%m-%d %H:%M", &then_tm);
+    if (!strftime(out, 32, today ? "%H:%M" : "%Y-%m-%d %H:%M", &then_tm))
+        snprintf(out, 32, "?");
 }
 
 /* Escape sequences in a message could rewrite the screen of whoever reads it. C1 controls are

@@ -5,6 +5,7 @@
     relay.lose_reply_to('ChatService/Send')     the call passes, nothing comes back after it
     client.server_address = relay.address       (see clients.py)
     relay.lost.wait(30)                         the server has answered, and the answer is gone
+    relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.sent                                  all that clients have sent through it
 
 It looks for the method's name in the bytes from the client; it knows nothing else of the protocol.
@@ -25,6 +26,7 @@ class Relay:
         self.sent = bytearray()
         self.lose_reply = None
         self.lose_call = None
+        self.lies = {}
         self.sockets = [self.listener]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -35,6 +37,11 @@ class Relay:
     def lose_call_of(self, method):
         """The next call of the method, and all that follows it on that connection, does not reach the server."""
         self.lose_call = method.encode()
+
+    def lie(self, true, false):
+        """Replaces bytes on their way to the client. The lengths are equal, so that the frames stay whole."""
+        assert len(true) == len(false)
+        self.lies[true] = false
 
     def accept(self):
         with contextlib.suppress(OSError):
@@ -69,6 +76,8 @@ class Relay:
                 if muted.is_set():
                     self.lost.set()
                 else:
+                    for true, false in self.lies.items():
+                        data = data.replace(true, false)
                     client.sendall(data)
         if not muted.is_set():
             with contextlib.suppress(OSError):

@@ -194,6 +194,44 @@ no_answer_in_time_ends_the_connection(void **state)
     assert_true(conn_is_dead(stage->conn));
 }
 
+/* More than is read at once, and nothing that anybody waits for. */
+static void
+put_chatter(int fd)
+{
+    static const uint8_t data[8000];
+    Sotto__Frame__V1__Pong pong = SOTTO__FRAME__V1__PONG__INIT;
+    Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
+    pong.data = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)data, .len = sizeof(data)};
+    frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_PONG;
+    frame.pong = &pong;
+    for (int i = 0; i < 12; i++)
+        put(fd, &frame);
+}
+
+static void
+a_server_that_talks_without_answering_does_not_push_the_deadline_out(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_reply reply = {0};
+    uint64_t ticket = call(stage);
+    put_chatter(stage->server);
+    put_reply(stage->server, ticket, "late");
+
+    assert_fails(conn_wait(stage->conn, ticket, 0, &reply, &stage->error), SOTTO_CLIENT_ENETWORK);
+    assert_string_equal(stage->error.code, "deadline_exceeded");
+}
+
+static void
+a_server_that_talks_without_news_does_not_push_the_end_of_listening_out(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_event event = {{0}, {0}};
+    put_chatter(stage->server);
+    put_event(stage->server, "late");
+
+    assert_int_equal(conn_next_event(stage->conn, conn_now_ms(), &event, &stage->error), 0);
+}
+
 static void
 events_wait_while_an_answer_is_awaited(void **state)
 {
@@ -409,6 +447,8 @@ static const struct CMUnitTest tests[] = {
     ON_STAGE(a_refusal_carries_code_and_sentence),
     ON_STAGE(an_answer_to_no_call_is_ignored),
     ON_STAGE(no_answer_in_time_ends_the_connection),
+    ON_STAGE(a_server_that_talks_without_answering_does_not_push_the_deadline_out),
+    ON_STAGE(a_server_that_talks_without_news_does_not_push_the_end_of_listening_out),
     ON_STAGE(events_wait_while_an_answer_is_awaited),
     ON_STAGE(too_many_events_are_dropped_and_it_is_said),
     ON_STAGE(a_ping_is_answered),

@@ -73,6 +73,43 @@ a_chat_is_found_by_id_prefix_title_and_name(void **state)
 }
 
 static void
+a_name_leads_to_its_user_only_whatever_others_call_their_chats(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct chat chat;
+    make_contact(client, 'b', "bob");
+    make_contact(client, 'd', "cafe");
+    make_contact(client, 'm', "mallory");
+    make_chat(client, 0x01, 0x01, CHAT_GROUP, "bob", "m");
+    make_chat(client, 0x01, 0x02, CHAT_DIRECT, "bob", "m");
+    make_chat(client, 0xca, 0xfe, CHAT_GROUP, "x", "m");
+
+    assert_fails(chat_find(client, "bob", &chat), SOTTO_CLIENT_EFAILED);
+    assert_string_equal(client->error.code, "not_found");
+    assert_fails(chat_find(client, "cafe", &chat), SOTTO_CLIENT_EFAILED);
+    expect(client, "mallory", 0x01, 0x02);
+    make_chat(client, 0x01, 0x03, CHAT_DIRECT, "", "b");
+    expect(client, "bob", 0x01, 0x03);
+    sotto_client_close(&client);
+}
+
+static void
+a_chat_of_two_with_a_third_is_not_the_one_with_that_user(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct chat chat;
+    uint8_t bob[ID_BYTES];
+    memset(bob, 'b', ID_BYTES);
+    make_contact(client, 'b', "bob");
+    make_chat(client, 0x01, 0x01, CHAT_DIRECT, "", "bm");
+
+    assert_ok(chat_find_direct(client, bob, &chat));
+    assert_false(chat.exists);
+    assert_fails(chat_find(client, "bob", &chat), SOTTO_CLIENT_EFAILED);
+    sotto_client_close(&client);
+}
+
+static void
 what_fits_no_chat_or_several_is_refused(void **state)
 {
     struct sotto_client *client = make_world(state);
@@ -202,6 +239,8 @@ a_message_moved_to_another_chat_in_the_file_does_not_open(void **state)
 
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_chat_is_found_by_id_prefix_title_and_name),
+    WITH_KIT(a_name_leads_to_its_user_only_whatever_others_call_their_chats),
+    WITH_KIT(a_chat_of_two_with_a_third_is_not_the_one_with_that_user),
     WITH_KIT(what_fits_no_chat_or_several_is_refused),
     WITH_KIT(a_prefix_of_two_chats_is_ambiguous),
     WITH_KIT(the_chat_of_two_is_found_by_the_other_user),

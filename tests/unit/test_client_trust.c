@@ -244,6 +244,41 @@ a_member_with_another_key_is_followed_but_blocks(void **state)
     sotto_client_close(&client);
 }
 
+/* The server names a user. */
+static void
+learn(struct sotto_client *client, uint8_t id, const char *name)
+{
+    Sotto__Auth__V1__User user = SOTTO__AUTH__V1__USER__INIT;
+    uint8_t user_id[ID_BYTES];
+    memset(user_id, id, ID_BYTES);
+    user.user_id = view(user_id, ID_BYTES);
+    user.name = (char *)(uintptr_t)name;
+    assert_ok(contact_learn_name(client, &user));
+}
+
+static void
+a_name_in_use_is_not_given_to_a_second_user(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct contact contact;
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    uint8_t mallory[ID_BYTES];
+    memset(mallory, 0x11, ID_BYTES); /* sorts before bob */
+    learn(client, 0xbb, "bob");
+
+    learn(client, 0x11, "Bob");
+    learn(client, 0x11, "ann"); /* our own */
+
+    assert_ok(contact_show_name(client, mallory, name));
+    assert_string_equal(name, "11111111111111111111111111111111");
+    assert_ok(contact_find(client, "BOB", &contact));
+    assert_int_equal(contact.user_id[0], 0xbb);
+    learn(client, 0xbb, "carol"); /* and a name stays */
+    assert_ok(contact_find(client, "bob", &contact));
+    assert_int_equal(contact.user_id[0], 0xbb);
+    sotto_client_close(&client);
+}
+
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -256,6 +291,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_credential_must_be_certified_for_its_key_and_stay_its_device),
     WITH_KIT(nobody_else_certifies_a_device_of_ours),
     WITH_KIT(a_member_with_another_key_is_followed_but_blocks),
+    WITH_KIT(a_name_in_use_is_not_given_to_a_second_user),
 };
 
 SOTTO_TEST_MAIN(tests)

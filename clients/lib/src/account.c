@@ -59,15 +59,19 @@ describe_device(struct sotto_client *client, Sotto__Auth__V1__Device *device)
     device->user_agent = client->user_agent;
 }
 
-/* Takes user id and name from the answer; the profile's account must be the same. */
+/* Takes user id and name from the answer; it must be the name that was asked for, in whatever case,
+ * and the profile's account must be the same. */
 static int
-take_user(struct sotto_client *client, const Sotto__Auth__V1__LoginReply *reply)
+take_user(struct sotto_client *client, const char *name, const Sotto__Auth__V1__LoginReply *reply)
 {
     struct account *account = &client->account;
     uint8_t user_id[ID_BYTES];
     if (!take_bytes(reply->user_id, user_id, ID_BYTES) || check_name(reply->name, &client->error))
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
                     "the server's answer names no user");
+    if (strcasecmp(reply->name, name))
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
+                    "the server's answer names another user (%s)", reply->name);
     if (account->exists && !id_equal(user_id, account->user_id))
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                     "the account %s was made anew at the server; use another --profile",
@@ -197,7 +201,7 @@ sotto_client_register(struct sotto_client *client, const char *name, const char 
     choose_label(client, label);
     status = register_exchange(client, name, password, export_key, &reply);
     if (status == SOTTO_CLIENT_OK)
-        status = take_user(client, reply);
+        status = take_user(client, name, reply);
     if (status == SOTTO_CLIENT_OK)
         status = keys_make_identity(client, export_key);
     if (status == SOTTO_CLIENT_OK)
@@ -300,7 +304,7 @@ sotto_client_login(struct sotto_client *client, const char *name, const char *pa
         choose_label(client, label);
     status = login_exchange(client, name, password, export_key, &reply);
     if (status == SOTTO_CLIENT_OK)
-        status = take_user(client, reply);
+        status = take_user(client, name, reply);
     if (status == SOTTO_CLIENT_OK && !client->account.has_identity)
         status = equip_new_device(client, reply, export_key);
     if (status == SOTTO_CLIENT_OK)

@@ -313,7 +313,8 @@ create(struct sotto_client *client, const struct plan *plan, struct chat *chat_o
     return status;
 }
 
-/* The pair has a chat already: find it, or describe it when this device is not in it yet. */
+/* The pair has a chat already: find it, or describe it when this device is not in it yet. The id is
+ * the server's word, so it must be that of a chat with this user and nobody else. */
 static int
 use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t existing[ID_BYTES],
              struct chat *chat_out)
@@ -321,7 +322,13 @@ use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t
     int status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
         status = chat_load(client, existing, chat_out);
-    if (status == SOTTO_CLIENT_OK && !chat_out->exists) {
+    if (status == SOTTO_CLIENT_OK && chat_out->exists) {
+        struct chat direct;
+        status = chat_find_direct(client, plan->users[0], &direct);
+        if (status == SOTTO_CLIENT_OK && (!direct.exists || !id_equal(direct.id, existing)))
+            status = fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
+                          "the server named a chat that is not the one with this user");
+    } else if (status == SOTTO_CLIENT_OK) {
         *chat_out = (struct chat){.type = plan->type, .mode = plan->mode};
         memcpy(chat_out->id, existing, ID_BYTES);
         struct contact contact;

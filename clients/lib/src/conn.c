@@ -351,8 +351,9 @@ conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_e
     conn->heard_ms = conn_now_ms();
     int64_t deadline_ms = conn->heard_ms + timeout_ms;
     while (!conn->greeted) {
+        bool last = conn_now_ms() >= deadline_ms;
         int status = pump(conn, deadline_ms, error);
-        if (status == 0)
+        if (status == 0 || (status == 1 && last && !conn->greeted))
             status = die(conn, error, "the server does not greet");
         if (status < 0) {
             conn_close(&conn);
@@ -408,8 +409,10 @@ conn_wait(struct conn *conn, uint64_t ticket, int timeout_ms, struct conn_reply 
         return fail(error, SOTTO_CLIENT_EFAILED, "internal", "no such call is open");
     int64_t deadline_ms = conn_now_ms() + timeout_ms;
     while (!call->answered) {
+        /* A server that talks without answering does not push the deadline out. */
+        bool last = conn_now_ms() >= deadline_ms;
         int status = pump(conn, deadline_ms, error);
-        if (status == 0) {
+        if (status == 0 || (status == 1 && last && !call->answered)) {
             conn->dead = true;
             status = fail(error, SOTTO_CLIENT_ENETWORK, "deadline_exceeded",
                           "the server did not answer within %d s; try again", timeout_ms / 1000);
@@ -461,12 +464,14 @@ conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event
         int status = conn->dead ? die(conn, error, "it is closed") : keep_alive(conn, error);
         if (status)
             return status;
-        int64_t tick = conn_now_ms() + TICK_MS;
+        int64_t now = conn_now_ms();
+        int64_t tick = now + TICK_MS;
         bool last = deadline_ms >= 0 && deadline_ms <= tick;
+        bool over = deadline_ms >= 0 && deadline_ms <= now;
         status = pump(conn, last ? deadline_ms : tick, error);
         if (status < 0 && conn->event_count == 0)
             return status;
-        if (status == 0 && last)
+        if ((status == 0 && last) || (status == 1 && over && conn->event_count == 0))
             return 0;
     }
     return conn_queued_event(conn, event_out);

@@ -2,8 +2,8 @@
 /*
  * Contacts: the record of each user we met, the name it goes by, and the history of its keys.
  *
- * Names are the server's word. One that was learned stays with its id, so that a server cannot
- * quietly put another user behind a name in use.
+ * Names are the server's word. One that was learned stays with its id, and no second user gets it,
+ * so that a server cannot quietly put another user behind a name in use.
  */
 #include "trust.h"
 
@@ -126,40 +126,6 @@ contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     return SOTTO_CLIENT_OK;
 }
 
-/* Stores the name of an answer with its contact, unless the contact has one. */
-static int
-learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *user)
-{
-    uint8_t user_id[ID_BYTES];
-    struct contact contact;
-    struct sotto_client_error ignored;
-    if (!take_bytes(user->user_id, user_id, ID_BYTES) || check_name(user->name, &ignored))
-        return SOTTO_CLIENT_OK;
-    int status = contact_load(client, user_id, &contact);
-    if (status || contact.name[0])
-        return status;
-    snprintf(contact.name, sizeof(contact.name), "%s", user->name);
-    return contact_store(client, &contact);
-}
-
-static int
-lookup(struct sotto_client *client, const Sotto__Auth__V1__LookupUsersRequest *request)
-{
-    Sotto__Auth__V1__LookupUsersReply *reply = NULL;
-    int status = rpc(client, AUTH_METHOD("LookupUsers"), &request->base,
-                     &sotto__auth__v1__lookup_users_reply__descriptor, &reply, NULL);
-    if (status)
-        return status;
-    status = profile_begin(&client->profile, &client->error);
-    if (status == SOTTO_CLIENT_OK) {
-        for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_users; i++)
-            status = learn_name(client, reply->users[i]);
-        status = profile_end(&client->profile, status, &client->error);
-    }
-    pb_free(reply);
-    return status;
-}
-
 /* Looks through the contacts for a name, without case. */
 static int
 find_known(struct sotto_client *client, const char *name, struct contact *contact_out)
@@ -181,6 +147,55 @@ find_known(struct sotto_client *client, const char *name, struct contact *contac
     sqlite3_finalize(statement);
     if (status == SOTTO_CLIENT_OK)
         *contact_out = contact;
+    return status;
+}
+
+int
+contact_has_name(struct sotto_client *client, const char *name, bool *has_out)
+{
+    struct contact contact = {0};
+    int status = SOTTO_CLIENT_OK;
+    bool own = !strcasecmp(name, client->account.name);
+    if (!own)
+        status = find_known(client, name, &contact);
+    if (status == SOTTO_CLIENT_OK)
+        *has_out = own || contact.exists;
+    return status;
+}
+
+int
+contact_learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *user)
+{
+    uint8_t user_id[ID_BYTES];
+    struct contact contact;
+    struct sotto_client_error ignored;
+    bool taken = false;
+    if (!take_bytes(user->user_id, user_id, ID_BYTES) || check_name(user->name, &ignored))
+        return SOTTO_CLIENT_OK;
+    int status = contact_load(client, user_id, &contact);
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_has_name(client, user->name, &taken);
+    if (status || contact.name[0] || taken)
+        return status;
+    snprintf(contact.name, sizeof(contact.name), "%s", user->name);
+    return contact_store(client, &contact);
+}
+
+static int
+lookup(struct sotto_client *client, const Sotto__Auth__V1__LookupUsersRequest *request)
+{
+    Sotto__Auth__V1__LookupUsersReply *reply = NULL;
+    int status = rpc(client, AUTH_METHOD("LookupUsers"), &request->base,
+                     &sotto__auth__v1__lookup_users_reply__descriptor, &reply, NULL);
+    if (status)
+        return status;
+    status = profile_begin(&client->profile, &client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_users; i++)
+            status = contact_learn_name(client, reply->users[i]);
+        status = profile_end(&client->profile, status, &client->error);
+    }
+    pb_free(reply);
     return status;
 }
 

@@ -94,12 +94,14 @@ note_undecryptable(struct sotto_client *client, struct inbox *inbox,
     return message_store(client, &message, NULL, why);
 }
 
-/* A title counts from whoever made the chat or added us, and from our own devices. */
+/* A title counts from whoever made the chat or added us, and from our own devices. A chat of two
+ * goes by the other's name. */
 static bool
 may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES])
 {
-    return id_equal(user, client->account.user_id) ||
-           (chat->has_inviter && id_equal(user, chat->inviter));
+    return chat->type != CHAT_DIRECT &&
+           (id_equal(user, client->account.user_id) ||
+            (chat->has_inviter && id_equal(user, chat->inviter)));
 }
 
 static int
@@ -381,9 +383,12 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     return status;
 }
 
-/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. */
+/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
+ * the chat as the profile has it. A chat that we were in is only entered again at a later epoch:
+ * an old Welcome for a last-resort package would lead back to members who are gone. */
 static int
-join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome)
+join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome,
+     const struct chat *known)
 {
     struct buf bundle = {0};
     uint8_t ref[MLS_REF_BYTES];
@@ -404,7 +409,8 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     if (problem)
         return SOTTO_CLIENT_OK;
     struct mls_bytes id = mls_group_id(group);
-    if (id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data)) {
+    bool again = known->exists && mls_group_epoch(group) <= known->epoch;
+    if (!again && id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data)) {
         status = store_joined(client, inbox, welcome, group);
         if (status == SOTTO_CLIENT_OK && !last_resort)
             status = query_run(&client->profile, &client->error,
@@ -430,7 +436,7 @@ inbox_welcome(struct sotto_client *client, struct inbox *inbox,
         return status;
     bool member = known.exists && (known.state == CHAT_READY || known.state == CHAT_CREATING);
     if (!member)
-        status = join(client, inbox, welcome);
+        status = join(client, inbox, welcome, &known);
     memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
     return status;
 }

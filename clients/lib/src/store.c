@@ -87,6 +87,8 @@ chat_find_direct(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     return chat_query(client, chat_out,
                       "SELECT " CHAT_COLUMNS " FROM chats WHERE type = 1 AND state IN (1, 2, 3)"
                       " AND chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = ?)"
+                      " AND (SELECT COUNT(*) FROM chat_members m"
+                      " WHERE m.chat_id = chats.chat_id) = 2"
                       " ORDER BY state, last_ts DESC",
                       BINDS(bind_blob(user_id, ID_BYTES)));
 }
@@ -290,7 +292,7 @@ chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     size_t count = 0;
     struct buf text = {0};
-    if (chat->title[0]) {
+    if (chat->title[0] && chat->type != CHAT_DIRECT) {
         buf_set(text_out, chat->title, strlen(chat->title) + 1);
         return SOTTO_CLIENT_OK;
     }
@@ -312,9 +314,12 @@ chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* How well a chat fits what was typed: 0 not at all, else the smaller the better. */
+/* How well a chat fits what was typed: 0 not at all, else the smaller the better. Others choose
+ * titles and ids, so what is a user's name means that user only: nobody gets a message for bob by
+ * calling a group "bob". */
 static int
-fits(struct sotto_client *client, const struct chat *chat, const char *text, int *rank_out)
+fits(struct sotto_client *client, const struct chat *chat, const char *text, bool is_name,
+     int *rank_out)
 {
     char hex[SOTTO_CLIENT_HEX_BYTES];
     struct buf title = {0};
@@ -327,6 +332,8 @@ fits(struct sotto_client *client, const struct chat *chat, const char *text, int
             *rank_out = 1;
         else if (chat->type == CHAT_DIRECT && !strcasecmp(text, shown))
             *rank_out = 2;
+        else if (is_name)
+            *rank_out = 0;
         else if (!strcmp(text, shown))
             *rank_out = 3;
         else if (strlen(text) >= PREFIX_CHARS_MIN && !strncasecmp(text, hex, strlen(text)))
@@ -344,10 +351,13 @@ chat_find(struct sotto_client *client, const char *text, struct chat *chat_out)
     struct chat best = {0};
     int best_rank = 99;
     bool several = false;
-    int status = chat_list(client, &chats, &count);
+    bool is_name = false;
+    int status = contact_has_name(client, text, &is_name);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         int rank;
-        status = fits(client, &chats[i], text, &rank);
+        status = fits(client, &chats[i], text, is_name, &rank);
         if (status || rank == 0 || rank > best_rank || chats[i].state == CHAT_CREATING)
             continue;
         several = rank == best_rank;

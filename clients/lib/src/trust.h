@@ -46,6 +46,13 @@ int contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTE
  * stays with its id. */
 int contact_find(struct sotto_client *client, const char *name, struct contact *contact_out);
 
+/* Whether a name is our own or a contact's, without case. */
+int contact_has_name(struct sotto_client *client, const char *name, bool *has_out);
+
+/* Keeps a name that the server says, unless the contact has one or the name is somebody else's.
+ * Inside a transaction. */
+int contact_learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *user);
+
 /* Asks the server for the names of members that have none here. */
 int contact_fill_names(struct sotto_client *client);
 

@@ -121,7 +121,7 @@ int sotto_client_revoke(struct sotto_client *client, const char *login_id);
 /* ---- Chats ----------------------------------------------------------------------------------- */
 
 /* A chat is named by its id in hex, a unique beginning of it (4 digits or more), its title, or, for
- * a chat of two, the other one's user name. */
+ * a chat of two, the other one's user name. The name of a known user means the chat of two only. */
 
 struct sotto_client_chat {
     char id[SOTTO_CLIENT_HEX_BYTES];

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a server may do with invitations and titles, without a server: Welcomes of a real MLS group
+ * are handed to the inbox as a page would bring them.
+ */
+#include "client_kit.h"
+#include "inbox.h"
+#include "mls_peer.h"
+#include "sotto_test.h"
+
+#include "content.pb-c.h"
+
+#define SUITE 3
+#define YEAR_SECONDS (365 * 86400)
+
+struct world {
+    struct sotto_client *client;
+    struct mls_peer bob;
+    uint8_t chat_id[ID_BYTES];
+    struct peer_bundle bundle;
+    Sotto__Chat__V1__Welcome welcome;
+};
+
+/* A last-resort KeyPackage of the client, its private half in the profile. */
+static struct mls_buf
+make_last_resort(struct sotto_client *client)
+{
+    uint64_t now = (uint64_t)wall_seconds();
+    struct mls_key_package_params params = {
+        .suite = SUITE,
+        .signature_seed = client->account.device_seed,
+        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
+        .lifetime = {now - 3600, now + YEAR_SECONDS},
+    };
+    struct mls_buf message = {0};
+    struct mls_buf secret = {0};
+    struct mls_key_package_info info;
+    struct buf sealed = {0};
+    assert_ok(mls_key_package_create(mls_provider_default(), &params, &message, &secret));
+    assert_ok(mls_key_package_info(mls_provider_default(), mls_buf_bytes(&message), &info));
+    vault_seal(&client->profile.vault,
+               (struct vault_place){"key_packages.bundle", info.ref, MLS_REF_BYTES}, secret.data,
+               secret.len, &sealed);
+    assert_ok(query_run(&client->profile, &client->error,
+                        "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
+                        " VALUES(?, ?, 1, ?, ?)",
+                        BINDS(bind_blob(info.ref, MLS_REF_BYTES), bind_int(SUITE),
+                              bind_int((int64_t)params.lifetime.not_after),
+                              bind_blob(sealed.data, sealed.len))));
+    buf_fini(&sealed);
+    mls_buf_fini(&secret);
+    return message;
+}
+
+/* Bob has invited ann; the Welcome is on its way. */
+static void
+make_world(void **state, struct world *world, int type)
+{
+    *world = (struct world){.client = kit_client(*state)};
+    memset(world->chat_id, 0xc1, ID_BYTES);
+    mls_peer_init(&world->bob, 'b', '1', SUITE, (uint64_t)wall_seconds());
+    mls_peer_create(&world->bob, world->chat_id);
+    struct mls_buf package = make_last_resort(world->client);
+    struct mls_bytes add = mls_buf_bytes(&package);
+    mls_peer_commit(&world->bob, &add, 1, NULL, 0, &world->bundle);
+    mls_peer_merge(&world->bob);
+    mls_buf_fini(&package);
+    sotto__chat__v1__welcome__init(&world->welcome);
+    world->welcome.chat_id = view(world->chat_id, ID_BYTES);
+    world->welcome.seq = 1;
+    world->welcome.epoch = 1;
+    world->welcome.welcome = view(world->bundle.welcome.data, world->bundle.welcome.len);
+    world->welcome.inviter_user = view(world->bob.user, ID_BYTES);
+    world->welcome.type = (Sotto__Chat__V1__ChatType)type;
+    world->welcome.mode = SOTTO__CHAT__V1__MODE__MODE_ARCHIVE;
+}
+
+static void
+end_world(struct world *world)
+{
+    peer_bundle_fini(&world->bundle);
+    mls_peer_fini(&world->bob);
+    sotto_client_close(&world->client);
+}
+
+static struct chat
+take_welcome(struct world *world)
+{
+    struct inbox inbox = {0};
+    struct chat chat;
+    assert_ok(inbox_begin(world->client, &inbox));
+    int status = inbox_welcome(world->client, &inbox, &world->welcome);
+    assert_ok(inbox_end(world->client, &inbox, status));
+    assert_int_equal(inbox.welcome_count, 1); /* to be acknowledged in any case */
+    assert_ok(chat_load(world->client, world->chat_id, &chat));
+    return chat;
+}
+
+static struct chat
+take_entry(struct world *world, uint64_t seq, const struct mls_buf *message)
+{
+    struct inbox inbox = {0};
+    struct chat chat;
+    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
+    entry.chat_id = view(world->chat_id, ID_BYTES);
+    entry.seq = seq;
+    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
+    entry.ts_ms = wall_ms();
+    entry.message = view(message->data, message->len);
+    assert_ok(inbox_begin(world->client, &inbox));
+    int status = inbox_entry(world->client, &inbox, &entry, false);
+    assert_ok(inbox_end(world->client, &inbox, status));
+    assert_ok(chat_load(world->client, world->chat_id, &chat));
+    assert_int_equal(chat.cursor, seq);
+    return chat;
+}
+
+static void
+a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch(void **state)
+{
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    struct chat chat = take_welcome(&world);
+    assert_int_equal(chat.state, CHAT_READY);
+    assert_int_equal(chat.epoch, 1);
+    /* The chat went on, then the server says that we are not in it any more. */
+    chat.epoch = 5;
+    chat.cursor = 9;
+    chat.state = CHAT_LEFT;
+    assert_ok(chat_store(world.client, &chat));
+
+    chat = take_welcome(&world);
+    assert_int_equal(chat.state, CHAT_LEFT);
+    assert_int_equal(chat.epoch, 5);
+    assert_int_equal(chat.cursor, 9);
+
+    chat.epoch = 0; /* a Welcome that is newer than what we left is one to take */
+    assert_ok(chat_store(world.client, &chat));
+    chat = take_welcome(&world);
+    assert_int_equal(chat.state, CHAT_READY);
+    end_world(&world);
+}
+
+/* A title from bob, encrypted in his group. */
+static struct mls_buf
+encrypt_title(struct world *world, const char *title)
+{
+    Sotto__Content__V1__Content content = SOTTO__CONTENT__V1__CONTENT__INIT;
+    Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
+    uint8_t id[ID_BYTES] = {7};
+    struct buf encoded = {0};
+    struct mls_buf message = {0};
+    info.title = (char *)(uintptr_t)title;
+    content.id = view(id, ID_BYTES);
+    content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
+    content.chat_info = &info;
+    buf_pack(&encoded, &content.base);
+    assert_ok(mls_group_encrypt(world->bob.group, (struct mls_bytes){encoded.data, encoded.len},
+                                (struct mls_bytes){NULL, 0}, 256, &message));
+    buf_fini(&encoded);
+    return message;
+}
+
+static void
+whoever_invited_names_a_group_and_not_a_chat_of_two(void **state)
+{
+    for (int type = CHAT_DIRECT; type <= CHAT_GROUP; type++) {
+        struct world world;
+        make_world(state, &world, type);
+        take_welcome(&world);
+        struct mls_buf message = encrypt_title(&world, "carol");
+        struct chat chat = take_entry(&world, 2, &message);
+        assert_string_equal(chat.title, type == CHAT_GROUP ? "carol" : "");
+        mls_buf_fini(&message);
+        end_world(&world);
+        kit_teardown(state);
+        assert_ok(kit_setup(state));
+    }
+}
+
+#define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
+
+static const struct CMUnitTest tests[] = {
+    WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
+    WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
+};
+
+SOTTO_TEST_MAIN(tests)
