@@ -20,11 +20,10 @@ def start(stage):
     return process, [line.strip() for line in process.lines if line.startswith('    build/bin/sotto ')]
 
 
-def type_command(stage, line, *more, chat=''):
+def type_command(stage, line, *more):
     """Runs a printed command as a shell would, with the profiles below the stage's folder."""
-    words = shlex.split(line.split('  (')[0].replace('build/bin/sotto', str(BUILD / 'bin' / 'sotto')))
-    words = [word.replace('/tmp/', f'{stage.folder}/') for word in words]
-    words = [chat if word == 'CHAT' else word for word in words]
+    words = shlex.split(line.replace('build/bin/sotto', str(BUILD / 'bin' / 'sotto')))
+    words = [word.replace('people/', f'{stage.folder}/people/') for word in words]
     password = stage.folder / 'password'
     if not password.exists():
         password.touch(mode=0o600)
@@ -39,18 +38,17 @@ def type_command(stage, line, *more, chat=''):
 @test
 def the_printed_commands_take_two_people_to_their_first_message(stage):
     _, commands = start(stage)
-    alice, bob, new, chats, send, listen = commands
+    alice, bob, new, send, listen = commands
     server = shlex.split(alice)[4]
     assert server.startswith('tcp://127.0.0.1:')
 
     type_command(stage, alice)
     type_command(stage, bob)
     type_command(stage, new)
-    chat = type_command(stage, chats)[0].split()[0]
-    type_command(stage, send, chat=chat)
+    type_command(stage, send)
     heard = type_command(stage, listen, '--count', '1')
 
-    assert heard[-1].endswith('alice: hello'), heard
+    assert heard[-1].endswith('alice: hello bob'), heard
 
 
 @test

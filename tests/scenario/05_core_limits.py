@@ -8,6 +8,7 @@ import struct
 import time
 
 from door import RpcError, split_address
+from load import is_sanitized
 from tap import main, test
 
 UNAUTHENTICATED, TOO_BIG, PROTOCOL, LIMIT, SHUTDOWN = 4401, 1009, 1002, 4429, 1001
@@ -178,7 +179,8 @@ def a_flood_of_pings_without_reading_is_bounded(stage):
     except (TimeoutError, socket.timeout, ConnectionError):
         pass
 
-    assert resident_kib(server) - before < 2048
+    # AddressSanitizer keeps freed memory back for a while.
+    assert resident_kib(server) - before < (16 if is_sanitized() else 2) * 1024
     assert server.http('/healthz')[0] == 200
 
 
