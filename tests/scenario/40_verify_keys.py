@@ -102,6 +102,24 @@ def the_block_holds_when_the_true_key_is_put_back(stage):
 
 
 @test
+def a_key_that_is_swapped_again_before_the_acceptance_is_not_accepted_unseen(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    swap_identity(server, user_id(bob), secrets.token_bytes(32))
+    code, _, _ = alice.attempt('verify', 'bob')
+    assert code == 5
+
+    last_key = secrets.token_bytes(32)
+    swap_identity(server, user_id(bob), last_key)
+    code, shown, _ = alice.attempt('verify', 'bob', '--accept')
+    assert code == 5 and shown[0]['state'] == 'changed'
+    assert shown[0]['new_sha256'] == hashlib.sha256(last_key).hexdigest()
+
+    assert alice.run('verify', 'bob', '--accept')[0]['sha256'] == hashlib.sha256(last_key).hexdigest()
+
+
+@test
 def no_chat_is_started_with_a_swapped_key(stage):
     server = start(stage)
     alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')

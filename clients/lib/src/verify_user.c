@@ -24,12 +24,16 @@ mark_verified(struct sotto_client *client, struct contact *contact)
                   : trust_note(client, contact->user_id, contact->identity_key, "verified");
 }
 
-/* The changed key becomes the pinned one; the key log starts anew with what the server shows. */
+/* The changed key becomes the pinned one; the key log starts anew with what the server shows. Only
+ * the key that this profile knew before is accepted: the person cannot have compared one that the
+ * server shows just now. */
 static int
-accept_change(struct sotto_client *client, struct contact *contact)
+accept_change(struct sotto_client *client, const struct contact *before, struct contact *contact)
 {
     if (!contact->changed)
         return SOTTO_CLIENT_OK;
+    if (!before->changed || memcmp(before->changed_key, contact->changed_key, KEY_BYTES))
+        return trust_gate_user(client, contact->user_id);
     memcpy(contact->identity_key, contact->changed_key, KEY_BYTES);
     contact->changed = false;
     contact->verified = false;
@@ -42,15 +46,15 @@ accept_change(struct sotto_client *client, struct contact *contact)
 }
 
 static int
-apply(struct sotto_client *client, const uint8_t user_id[ID_BYTES], unsigned flags,
+apply(struct sotto_client *client, const struct contact *before, unsigned flags,
       struct contact *contact_out)
 {
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
-    status = contact_load(client, user_id, contact_out);
+    status = contact_load(client, before->user_id, contact_out);
     if (status == SOTTO_CLIENT_OK && (flags & SOTTO_CLIENT_VERIFY_ACCEPT))
-        status = accept_change(client, contact_out);
+        status = accept_change(client, before, contact_out);
     if (status == SOTTO_CLIENT_OK && (flags & SOTTO_CLIENT_VERIFY_MARK))
         status = mark_verified(client, contact_out);
     return profile_end(&client->profile, status, &client->error);
@@ -116,6 +120,7 @@ sotto_client_verify(struct sotto_client *client, const char *name, unsigned flag
                     sotto_client_trust_fn each, void *arg)
 {
     struct contact contact;
+    struct contact before;
     int status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)
         status = contact_find(client, name, &contact);
@@ -126,6 +131,7 @@ sotto_client_verify(struct sotto_client *client, const char *name, unsigned flag
                     "that is you; name somebody else");
     uint8_t ids[1][ID_BYTES];
     memcpy(ids[0], contact.user_id, ID_BYTES);
+    before = contact;
     status = trust_fetch(client, (const uint8_t(*)[ID_BYTES])ids, 1);
     if (status == SOTTO_CLIENT_OK)
         status = contact_load(client, contact.user_id, &contact);
@@ -133,7 +139,7 @@ sotto_client_verify(struct sotto_client *client, const char *name, unsigned flag
         status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                       "%s has no keys yet; they must start sotto once", name);
     if (status == SOTTO_CLIENT_OK)
-        status = apply(client, ids[0], flags, &contact);
+        status = apply(client, &before, flags, &contact);
     if (status == SOTTO_CLIENT_OK || status == SOTTO_CLIENT_EBLOCKED) {
         struct sotto_client_error kept = client->error;
         int shown = show(client, &contact, each, arg);
