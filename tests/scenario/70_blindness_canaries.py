@@ -18,7 +18,7 @@ from load import FAST_LIMITS, is_sanitized, start_load
 from sotto import wait_object
 from tap import comment, main, skip, test
 
-MESSAGES = 20
+MESSAGES = 1000
 WINDOW = 1 << 20
 
 
@@ -71,9 +71,9 @@ def messages_and_passwords_of_two_people_are_nowhere(stage):
     alice.run('register', user_name)
     bob.run('register', 'bob')
     chat = alice.run('new', 'bob')[0]['chat']
-    for number in range(MESSAGES):
-        alice.run('send', chat, f'{text.decode()} {number}')
-    shown = bob.run('read', chat, '--limit', '100')
+    lines = ''.join(f'{text.decode()} {number}\n' for number in range(MESSAGES))
+    assert alice.spawn_with(lines, 'send', chat, '-').wait(120) == 0
+    shown = bob.run('read', chat, '--limit', str(2 * MESSAGES), seconds=120)
     assert sum(text.decode() in message.get('text', '') for message in shown) == MESSAGES, shown
 
     found = places(stage, server)
