@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 const struct command commands[] = {
     {"register", "NAME [--device LABEL]", "Make an account and log in",
@@ -118,6 +119,8 @@ int
 main(int argc, char **argv)
 {
     struct cli cli = {0};
+    /* A core dump would hold keys, tokens and texts. */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
     int status = options_read(&cli, argc, argv);
     if (status)
         return -status;

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import resource
+import time
 
 from clients import at, people, person, start, texts, wait_text
 from relay import Relay
-from tap import main, test
+from tap import main, skip, test
 
 
 @test
@@ -237,6 +239,30 @@ def a_profile_with_a_passphrase_opens_with_it_only(stage):
     assert 'passphrase' in alice.fails(1, 'whoami')['message']
     secret.write_text('open barley\n', encoding='utf-8')
     assert 'passphrase' in alice.fails(1, 'whoami', '--passphrase-file', str(secret))['message']
+
+
+def core_limits(pid):
+    """The soft and the hard one of a process, as the kernel prints them."""
+    with open(f'/proc/{pid}/limits', encoding='ascii') as limits:
+        return next(line for line in limits if line.startswith('Max core file size')).split()[4:6]
+
+
+@test
+def a_client_that_crashes_leaves_no_dump_of_its_keys(stage):
+    server = start(stage)
+    alice = person(stage, server, 'alice')
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard == 0:
+        skip('core dumps are forbidden here anyway')
+    kept = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        process = alice.spawn('listen')
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, kept)
+    end = time.monotonic() + 30
+    while core_limits(process.pid) != ['0', '0']:
+        assert time.monotonic() < end, core_limits(process.pid)
 
 
 @test

@@ -128,8 +128,13 @@ add_devices(struct sotto_client *client, struct listener *listener)
 static int64_t
 chores_interval_ms(const struct sotto_client *client)
 {
-    int64_t half_ms = (client->access_expires - wall_seconds()) * 500;
-    return half_ms < 1000 ? 1000 : half_ms < CHORES_EVERY_MS ? half_ms : CHORES_EVERY_MS;
+    int64_t now = wall_seconds();
+    if (client->access_expires <= now) /* a server may say anything */
+        return 1000;
+    int64_t left = client->access_expires - now;
+    if (left >= CHORES_EVERY_MS / 500)
+        return CHORES_EVERY_MS;
+    return left < 2 ? 1000 : left * 500;
 }
 
 static int
