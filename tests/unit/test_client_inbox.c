@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server may do with invitations and titles, without a server: Welcomes of a real MLS group
- * are handed to the inbox as a page would bring them.
+ * What a server may do with invitations and titles, and others with KeyPackages, without a server:
+ * Welcomes of a real MLS group are handed to the inbox as a page would bring them.
  */
 #include "client_kit.h"
 #include "inbox.h"
+#include "keys.h"
 #include "mls_peer.h"
 #include "sotto_test.h"
 
@@ -178,10 +179,54 @@ whoever_invited_names_a_group_and_not_a_chat_of_two(void **state)
     }
 }
 
+static void
+put_package(struct sotto_client *client, int64_t number, bool last_resort, int64_t not_after)
+{
+    assert_ok(query_run(&client->profile, &client->error,
+                        "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
+                        " VALUES(?, 3, ?, ?, x'00')",
+                        BINDS(bind_blob(&number, sizeof(number)), bind_int(last_resort),
+                              bind_int(not_after))));
+}
+
+static int64_t
+count_packages(struct sotto_client *client, bool last_resort, int64_t from)
+{
+    int64_t count = -1;
+    assert_ok(query_number(&client->profile, &count, &client->error,
+                           "SELECT COUNT(*) FROM key_packages WHERE last_resort = ?"
+                           " AND not_after >= ?",
+                           BINDS(bind_int(last_resort), bind_int(from))));
+    return count;
+}
+
+static void
+whoever_claims_packages_for_nothing_does_not_fill_the_disk(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    int64_t now = wall_seconds();
+    assert_ok(profile_begin(&client->profile, &client->error));
+    for (int64_t i = 0; i < 1200; i++)
+        put_package(client, i, false, now + i);
+    for (int64_t i = 0; i < 30; i++)
+        put_package(client, 2000 + i, true, now + i);
+    put_package(client, 3000, false, now - 2 * 86400);
+    assert_ok(profile_commit(&client->profile, &client->error));
+
+    assert_ok(keys_forget_old(client));
+
+    assert_int_equal(count_packages(client, false, 0), 1000);
+    assert_int_equal(count_packages(client, false, now + 200), 1000); /* the newest */
+    assert_int_equal(count_packages(client, true, 0), 20);
+    assert_int_equal(count_packages(client, true, now + 10), 20);
+    sotto_client_close(&client);
+}
+
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
+    WITH_KIT(whoever_claims_packages_for_nothing_does_not_fill_the_disk),
     WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
 };
 

@@ -23,6 +23,10 @@
 #define CLOCK_SKEW_SECONDS 3600
 #define LOOK_AGAIN_SECONDS 600
 #define STOCK_MAX 100
+/* Private halves kept of a suite. Others can claim packages without using them, and a server can
+ * say that there are none left, as often as they like. */
+#define KEPT_MAX 1000
+#define KEPT_LAST_RESORT_MAX 20
 
 /* How many KeyPackages of a suite should wait at the server. */
 static const struct stock {
@@ -382,6 +386,32 @@ time_to_look(struct sotto_client *client, bool *due_out)
     return status;
 }
 
+/* Forgets what is over `kept` of one kind, the oldest first. */
+static int
+forget_beyond(struct sotto_client *client, uint16_t suite, bool last_resort, int64_t kept)
+{
+    return query_run(&client->profile, &client->error,
+                     "DELETE FROM key_packages WHERE ref IN (SELECT ref FROM key_packages"
+                     " WHERE suite = ? AND last_resort = ? ORDER BY not_after DESC"
+                     " LIMIT -1 OFFSET ?)",
+                     BINDS(bind_int(suite), bind_int(last_resort), bind_int(kept)));
+}
+
+int
+keys_forget_old(struct sotto_client *client)
+{
+    /* A day of grace for a Welcome that is on its way. */
+    int status = query_run(&client->profile, &client->error,
+                           "DELETE FROM key_packages WHERE not_after < ?",
+                           BINDS(bind_int(wall_seconds() - 86400)));
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(stocks) / sizeof(stocks[0]); i++) {
+        status = forget_beyond(client, stocks[i].suite, false, KEPT_MAX);
+        if (status == SOTTO_CLIENT_OK)
+            status = forget_beyond(client, stocks[i].suite, true, KEPT_LAST_RESORT_MAX);
+    }
+    return status;
+}
+
 int
 keys_replenish(struct sotto_client *client, bool force)
 {
@@ -401,8 +431,5 @@ keys_replenish(struct sotto_client *client, bool force)
     pb_free(counted);
     if (status)
         return status;
-    /* Packages that nobody can use any more; a day of grace for a Welcome that is on its way. */
-    return query_run(&client->profile, &client->error,
-                     "DELETE FROM key_packages WHERE not_after < ?",
-                     BINDS(bind_int(wall_seconds() - 86400)));
+    return keys_forget_old(client);
 }

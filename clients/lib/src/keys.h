@@ -20,6 +20,9 @@ int keys_make_identity(struct sotto_client *client, const uint8_t *export_key);
  * is changed, not stored. */
 int keys_restore_identity(struct sotto_client *client, const uint8_t *export_key);
 
+/* Deletes private halves of KeyPackages that expired, and the oldest when they are too many. */
+int keys_forget_old(struct sotto_client *client);
+
 /* Fills the server's stock of our KeyPackages. force: whatever the time since the last look. */
 int keys_replenish(struct sotto_client *client, bool force);
 
