@@ -182,11 +182,11 @@ whoever_invited_names_a_group_and_not_a_chat_of_two(void **state)
 static void
 put_package(struct sotto_client *client, int64_t number, bool last_resort, int64_t not_after)
 {
-    assert_ok(query_run(&client->profile, &client->error,
-                        "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
-                        " VALUES(?, 3, ?, ?, x'00')",
-                        BINDS(bind_blob(&number, sizeof(number)), bind_int(last_resort),
-                              bind_int(not_after))));
+    assert_ok(query_run(
+        &client->profile, &client->error,
+        "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
+        " VALUES(?, 3, ?, ?, x'00')",
+        BINDS(bind_blob(&number, sizeof(number)), bind_int(last_resort), bind_int(not_after))));
 }
 
 static int64_t

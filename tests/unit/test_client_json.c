@@ -20,7 +20,9 @@ strings_are_escaped(void **state)
     char out[128];
     write_one("a\"b\\c\n\x01\x7fä€😀", out, sizeof(out));
     assert_string_equal(out, "\"a\\\"b\\\\c\\n\\u0001\\u007fä€😀\"");
-    write_one("\xc2\x9b" "2J\xc2\xa0", out, sizeof(out)); /* CSI, and a space that is none */
+    write_one("\xc2\x9b"
+              "2J\xc2\xa0",
+              out, sizeof(out)); /* CSI, and a space that is none */
     assert_string_equal(out, "\"\\u009b2J\xc2\xa0\"");
 }
 

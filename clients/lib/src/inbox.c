@@ -99,9 +99,8 @@ note_undecryptable(struct sotto_client *client, struct inbox *inbox,
 static bool
 may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES])
 {
-    return chat->type != CHAT_DIRECT &&
-           (id_equal(user, client->account.user_id) ||
-            (chat->has_inviter && id_equal(user, chat->inviter)));
+    return chat->type != CHAT_DIRECT && (id_equal(user, client->account.user_id) ||
+                                         (chat->has_inviter && id_equal(user, chat->inviter)));
 }
 
 static int

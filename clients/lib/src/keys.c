@@ -401,9 +401,9 @@ int
 keys_forget_old(struct sotto_client *client)
 {
     /* A day of grace for a Welcome that is on its way. */
-    int status = query_run(&client->profile, &client->error,
-                           "DELETE FROM key_packages WHERE not_after < ?",
-                           BINDS(bind_int(wall_seconds() - 86400)));
+    int status =
+        query_run(&client->profile, &client->error, "DELETE FROM key_packages WHERE not_after < ?",
+                  BINDS(bind_int(wall_seconds() - 86400)));
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(stocks) / sizeof(stocks[0]); i++) {
         status = forget_beyond(client, stocks[i].suite, false, KEPT_MAX);
         if (status == SOTTO_CLIENT_OK)
