@@ -47,6 +47,15 @@ store_status(int code)
                                                                                : SOTTO_EIO;
 }
 
+static int
+refuse_readonly(const char *path, struct sotto_err *err)
+{
+    return sotto_err_set(err, SOTTO_EIO,
+                         "%s may not be written; give it, its folder, and the files -wal and -shm "
+                         "beside it to the server's user",
+                         path);
+}
+
 int
 store_conn_error(struct store_conn *conn, const char *path, struct sotto_err *err)
 {
@@ -65,6 +74,8 @@ store_conn_error(struct store_conn *conn, const char *path, struct sotto_err *er
                              path);
     if (kind == SQLITE_FULL)
         return sotto_err_set(err, SOTTO_EIO, "no space left for %s; free some on its disk", path);
+    if (kind == SQLITE_READONLY)
+        return refuse_readonly(path, err);
     return sotto_err_set(err, SOTTO_EIO, "%s: %s (%d)", path,
                          conn->db ? sqlite3_errmsg(conn->db) : "out of memory", code);
 }
@@ -262,6 +273,9 @@ store_conn_open(struct store_conn *conn, const char *path, const struct settings
     err->text[0] = '\0';
     if (sqlite3_open_v2(path, &conn->db, flags, settings->vfs) != SQLITE_OK)
         return store_conn_error(conn, path, err);
+    /* SQLite opens a file that it may not write for reading, and tells only at the first write. */
+    if (sqlite3_db_readonly(conn->db, "main") == 1)
+        return refuse_readonly(path, err);
     sqlite3_busy_timeout(conn->db, (int)settings->busy_ms);
     set_limits(conn->db);
     error = set_pragmas(conn, path, settings, err);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { INSERT, COUNT, GET, UPDATE_ALL, SPOIL, SELECT_HEAD, WRITE_HEAD, ADOPT };
@@ -349,6 +350,28 @@ every_connection_has_the_pragmas_of_the_bar(void **state)
     }
     for (size_t i = 0; i < 2; i++)
         store_conn_close(&conn[i]);
+}
+
+static void
+a_database_that_may_not_be_written_is_refused_with_the_cure(void **state)
+{
+    struct fixture *f = *state;
+    const uid_t self = geteuid(), nobody = 65534;
+    struct store_conn conn;
+
+    assert_ok(store_conn_open(&conn, f->path, &f->settings, true, &f->err));
+    store_conn_close(&conn);
+    assert_ok(chmod(f->path, 0400));
+    if (self == 0) /* root may write everything */
+        assert_ok(chown(f->path, nobody, (gid_t)-1) || chown(f->dir, nobody, (gid_t)-1) ||
+                  seteuid(nobody));
+
+    const int error = store_conn_open(&conn, f->path, &f->settings, true, &f->err);
+    store_conn_close(&conn);
+    if (self == 0)
+        assert_ok(seteuid(self));
+    assert_int_equal(error, SOTTO_EIO);
+    assert_non_null(strstr(f->err.text, "may not be written; give it"));
 }
 
 static int
@@ -798,6 +821,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_sql_error_undoes_its_job_and_no_other),
     TEST(a_row_whose_parent_is_not_there_is_refused),
     TEST(every_connection_has_the_pragmas_of_the_bar),
+    TEST(a_database_that_may_not_be_written_is_refused_with_the_cure),
     TEST(memory_of_a_job_is_zeroed_and_bounded),
     TEST(a_read_sees_every_write_whose_done_ran_before),
     TEST(a_full_queue_refuses_and_stopping_commits_what_was_taken),
