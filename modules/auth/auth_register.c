@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define REPEAT_MS \
-    (60 * 60 * 1000) /* for so long a repeated RegisterFinish is answered like the first */
+    (10 * 60 * 1000) /* for so long a repeated RegisterFinish is answered like the first */
 #define TEXT_TAKEN "this name is taken"
 
 /* ---- RegisterStart --------------------------------------------------------------------------- */
@@ -110,6 +110,22 @@ struct finish_op {
     struct auth_opening opening;
 };
 
+/* The login that the registration opened is still that device's: a repeat is for an answer that was lost, and no
+ * way to open a login again that was ended, or one on another device. */
+static int
+find_first_login(struct sotto_tx *tx, const struct finish_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_LOGIN_OF_DEVICE);
+    int step;
+
+    sotto_bind_blob(stmt, 1, op->opening.grant.user, SOTTO_ID_BYTES);
+    sotto_bind_blob(stmt, 2, op->opening.device.id, SOTTO_ID_BYTES);
+    step = sotto_step(stmt);
+    if (step < 0)
+        return step;
+    return step == SOTTO_ROW ? SOTTO_OK : SOTTO_EEXISTS;
+}
+
 /* The name exists. Is this the same registration once more? */
 static int
 accept_repeat(struct sotto_tx *tx, struct finish_op *op, struct sotto_stmt *stmt)
@@ -128,7 +144,7 @@ accept_repeat(struct sotto_tx *tx, struct finish_op *op, struct sotto_stmt *stmt
         return SOTTO_EEXISTS;
     snprintf(op->opening.grant.name, sizeof(op->opening.grant.name), "%s", name);
     op->repeated = true;
-    return 0;
+    return find_first_login(tx, op);
 }
 
 static int

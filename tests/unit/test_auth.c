@@ -136,7 +136,26 @@ a_repeated_registration_is_answered_like_the_first(void **state)
     assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
 
     alice.record[100] ^= 1;
-    harness_advance_ms(h, 61 * MINUTE_MS);
+    alice.device[0] ^= 1;
+    assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
+    alice.device[0] ^= 1;
+    assert_ok(peer_register_again(&alice));
+    harness_advance_ms(h, 11 * MINUTE_MS);
+    assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
+}
+
+static void
+a_repeated_registration_does_not_bring_an_ended_login_back(void **state)
+{
+    struct harness *h = *state;
+    struct peer alice;
+
+    peer_init(&alice, h, "alice", "correct horse 1", 1);
+    assert_ok(peer_register(&alice));
+    assert_ok(peer_attach(&alice, alice.access));
+    assert_ok(peer_logout(&alice, true));
+
+    peer_reconnect(&alice);
     assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
 }
 
@@ -460,6 +479,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_taken_name_is_refused_in_any_case_of_letters),
     CASE(a_name_outside_the_rules_is_refused_and_the_field_is_named),
     CASE(a_repeated_registration_is_answered_like_the_first),
+    CASE(a_repeated_registration_does_not_bring_an_ended_login_back),
     CASE(a_record_or_a_device_that_cannot_be_is_refused),
     CASE(a_wrong_password_and_an_unknown_user_are_told_the_same),
     CASE(a_login_start_serves_one_try_within_a_minute),
