@@ -73,6 +73,25 @@ vectors_report(const char *name, unsigned suite, size_t count, size_t least)
         fail_msg("%s: %zu cases, expected at least %zu", name, count, least);
 }
 
+void
+vectors_run_suite(const char *name, unsigned suite, size_t least,
+                  void (*check)(const json_t *test_case, void *arg), void *arg)
+{
+    json_t *root = vectors_load(name);
+    const json_t *test_case;
+    size_t i, count = 0;
+
+    json_array_foreach(root, i, test_case)
+    {
+        if (vec_need_uint(test_case, "cipher_suite") != suite)
+            continue;
+        check(test_case, arg);
+        count++;
+    }
+    vectors_report(name, suite, count, least);
+    json_decref(root);
+}
+
 json_t *
 vec_need(const json_t *object, const char *key)
 {

@@ -30,6 +30,11 @@ json_t *vectors_load(const char *name);
  * left out of the line. */
 void vectors_report(const char *name, unsigned suite, size_t count, size_t least);
 
+/* Loads a file that is an array of cases with a "cipher_suite", calls check for those of one suite, and reports
+ * as vectors_report does. arg is handed through. */
+void vectors_run_suite(const char *name, unsigned suite, size_t least,
+                       void (*check)(const json_t *test_case, void *arg), void *arg);
+
 /* Value of a key; fails the test when it is missing. */
 json_t *vec_need(const json_t *object, const char *key);
 const char *vec_need_string(const json_t *object, const char *key);

@@ -200,8 +200,9 @@ check_file_message(struct fixture *f, const char *key, const char *message_key, 
 }
 
 static void
-check_case(const json_t *test_case)
+check_case(const json_t *test_case, void *arg)
 {
+    (void)arg;
     struct fixture f;
 
     setup(&f, test_case);
@@ -221,19 +222,7 @@ check_case(const json_t *test_case)
 static void
 run_suite(uint16_t suite, size_t least)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
-
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(test_case);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, least);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
 }
 
 static void

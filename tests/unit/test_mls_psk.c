@@ -25,8 +25,9 @@ slice(struct vec_bytes bytes)
 }
 
 static void
-check_case(const struct mls_crypto *c, const json_t *test_case)
+check_case(const json_t *test_case, void *arg)
 {
+    const struct mls_crypto *c = arg;
     struct psk_source sources[PSKS_MAX];
     struct mls_psk psks[PSKS_MAX];
     uint8_t want[MLS_HASH_BYTES], got[MLS_HASH_BYTES];
@@ -59,21 +60,10 @@ check_case(const struct mls_crypto *c, const json_t *test_case)
 static void
 official_vectors_of_suite(uint16_t suite)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
     struct mls_crypto c;
 
     assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(&c, test_case);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, 11);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, 11, check_case, &c);
 }
 
 static void

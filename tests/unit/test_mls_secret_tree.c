@@ -45,8 +45,9 @@ check_key(struct mls_secret_tree *tree, uint32_t leaf, enum mls_ratchet_type typ
 }
 
 static void
-check_case(const struct mls_crypto *c, const json_t *test_case)
+check_case(const json_t *test_case, void *arg)
 {
+    const struct mls_crypto *c = arg;
     const json_t *leaves = vec_need(test_case, "leaves");
     struct mls_secret_tree tree;
     uint8_t secret[MLS_HASH_BYTES];
@@ -70,21 +71,10 @@ check_case(const struct mls_crypto *c, const json_t *test_case)
 static void
 official_vectors_of_suite(uint16_t suite)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
     struct mls_crypto c;
 
     assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(&c, test_case);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, 3);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, 3, check_case, &c);
 }
 
 static void

@@ -13,8 +13,9 @@
 static const char FILE_NAME[] = "mls/transcript-hashes.json";
 
 static void
-check_case(const struct mls_crypto *c, const json_t *test_case)
+check_case(const json_t *test_case, void *arg)
 {
+    const struct mls_crypto *c = arg;
     struct vec_bytes content = vec_need_hex(test_case, "authenticated_content");
     struct vec_bytes interim_before = vec_need_hex(test_case, "interim_transcript_hash_before");
     struct vec_bytes want_confirmed = vec_need_hex(test_case, "confirmed_transcript_hash_after");
@@ -50,21 +51,10 @@ check_case(const struct mls_crypto *c, const json_t *test_case)
 static void
 official_vectors_of_suite(uint16_t suite)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
     struct mls_crypto c;
 
     assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(&c, test_case);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, 1);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, 1, check_case, &c);
 }
 
 static void

@@ -217,8 +217,9 @@ check_update(const struct fixture *f, const json_t *update)
 }
 
 static void
-check_case(const json_t *test_case, uint16_t suite)
+check_case(const json_t *test_case, void *arg)
 {
+    const uint16_t suite = *(const uint16_t *)arg;
     struct fixture f = {.json = test_case};
     const json_t *update;
     size_t i;
@@ -239,19 +240,7 @@ check_case(const json_t *test_case, uint16_t suite)
 static void
 run_suite(uint16_t suite, size_t least)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
-
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(test_case, suite);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, least);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
 }
 
 static void

@@ -58,8 +58,9 @@ check_info(const json_t *test_case, const struct mls_crypto *c, const struct mls
 }
 
 static void
-check_case(const json_t *test_case, uint16_t suite)
+check_case(const json_t *test_case, void *arg)
 {
+    const uint16_t suite = *(const uint16_t *)arg;
     struct vec_bytes package_bytes = vec_need_hex(test_case, "key_package");
     struct vec_bytes welcome_bytes = vec_need_hex(test_case, "welcome");
     struct mls_crypto c;
@@ -102,19 +103,7 @@ check_case(const json_t *test_case, uint16_t suite)
 static void
 run_suite(uint16_t suite, size_t least)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    size_t i, count = 0;
-
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(test_case, suite);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, least);
-    json_decref(root);
+    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
 }
 
 static void
