@@ -141,8 +141,6 @@ bool chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES]);
 void chat_fail_absent(struct sotto_req *);
 /* aborted, with the chat's epoch. */
 void chat_fail_stale(struct delivery *, struct sotto_req *, uint64_t epoch);
-/* A failed store operation: text if there is one, else a sentence for the error. */
-void chat_fail(struct sotto_req *, int status, const char *text);
 
 static inline ProtobufCBinaryData
 chat_bytes(const void *data, size_t size)

@@ -151,7 +151,7 @@ joined_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK)
-        chat_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
     else
         reply_empty(op->req);
 }
@@ -177,7 +177,7 @@ forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_de
     if (rc == SOTTO_OK)
         rc = ds->host->db->write(ds->host, joined_tx, &op, sizeof(op), joined_done);
     if (rc != SOTTO_OK)
-        chat_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
     return true;
 }
 

@@ -76,7 +76,7 @@ chat_on_list_chats(void *state, struct sotto_req *req, const ProtobufCMessage *i
     chats = calloc(room + 1, sizeof(*chats));
     reply.chats = calloc(room + 1, sizeof(*reply.chats));
     if (chats == NULL || reply.chats == NULL) {
-        chat_fail(req, SOTTO_ENOMEM, NULL);
+        sotto_fail_status(req, SOTTO_ENOMEM, NULL);
     } else {
         if (room > 0)
             reply.n_chats =
@@ -149,7 +149,7 @@ chat_on_list_members(void *state, struct sotto_req *req, const ProtobufCMessage 
     reply.members = calloc(chat->user_count, sizeof(*reply.members));
     devices = calloc(chat->seat_count, sizeof(*devices));
     if (members == NULL || reply.members == NULL || devices == NULL) {
-        chat_fail(req, SOTTO_ENOMEM, NULL);
+        sotto_fail_status(req, SOTTO_ENOMEM, NULL);
     } else {
         fill_members(chat, members, reply.members, devices);
         reply.n_members = chat->user_count;
@@ -188,7 +188,7 @@ role_done(void *state, int status, void *arg)
     struct chat_user *user;
 
     if (status != SOTTO_OK) {
-        chat_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
         return;
     }
     user = roster_user(roster_chat(state, op->in->chat_id), op->in->user_id.data);
@@ -256,5 +256,5 @@ chat_on_set_role(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     op.chat = chat->num;
     rc = ds->host->db->write(ds->host, role_tx, &op, sizeof(op), role_done);
     if (rc != SOTTO_OK)
-        chat_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
 }

@@ -180,7 +180,7 @@ send_done(void *state, int status, void *arg)
         return;
     }
     if (status != SOTTO_OK) {
-        chat_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
         return;
     }
     ds->host->metric->add(ds->host, op->is_repeat ? CHAT_METRIC_REPEATS : CHAT_METRIC_MESSAGES, 0,
@@ -217,7 +217,7 @@ send_decided(void *state, int status, const char *text, void *arg)
     op->roster_epoch = seat->chat->epoch;
     rc = ds->host->db->write(ds->host, send_tx, op, sizeof(*op), send_done);
     if (rc != SOTTO_OK)
-        chat_fail(op->req, rc, NULL);
+        sotto_fail_status(op->req, rc, NULL);
 }
 
 /* NULL, or why the message is refused. */
@@ -259,7 +259,7 @@ chat_on_send(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     op = req->api->alloc(req, sizeof(*op));
     if (op == NULL) {
-        chat_fail(req, SOTTO_ENOMEM, NULL);
+        sotto_fail_status(req, SOTTO_ENOMEM, NULL);
         return;
     }
     *op = (struct send_op){.ds = ds, .req = req, .in = request};

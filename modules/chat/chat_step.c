@@ -33,7 +33,7 @@ end(struct chat_step *step, int status)
     else if (step->has_conflict)
         fail_conflict(step);
     else if (status != SOTTO_OK)
-        chat_fail(step->req, status, text);
+        sotto_fail_status(step->req, status, text);
     free(step);
 }
 
@@ -311,7 +311,7 @@ step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
     int rc;
 
     if (step == NULL) {
-        chat_fail(model->req, SOTTO_ENOMEM, NULL);
+        sotto_fail_status(model->req, SOTTO_ENOMEM, NULL);
         return;
     }
     *step = *model;

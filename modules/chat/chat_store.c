@@ -118,17 +118,3 @@ chat_fail_stale(struct delivery *ds, struct sotto_req *req, uint64_t epoch)
     sotto_fail_details(req, SOTTO_EABORTED, &stale.base,
                        "the chat is in another epoch: catch up and try again");
 }
-
-void
-chat_fail(struct sotto_req *req, int status, const char *text)
-{
-    if (text == NULL && (status == SOTTO_EIO || status == SOTTO_EUNAVAILABLE))
-        text = "the store does not answer; try again later";
-    if (text == NULL && (status == SOTTO_ENOMEM || status == SOTTO_EEXHAUSTED))
-        text = "the server is busy; try again later";
-    if (text == NULL) {
-        status = SOTTO_EINTERNAL;
-        text = "the server failed to do this";
-    }
-    sotto_fail(req, status, text);
-}

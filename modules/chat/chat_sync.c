@@ -254,7 +254,7 @@ sync_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK) {
-        chat_fail(req, status, NULL);
+        sotto_fail_status(req, status, NULL);
     } else {
         const bool is_fresh = op->device == NULL || op->device->events == op->events;
 
@@ -364,7 +364,7 @@ chat_on_sync(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     if (rc == SOTTO_OK)
         rc = ds->host->db->read(ds->host, sync_tx, &op, sizeof(op), sync_done);
     if (rc != SOTTO_OK) {
-        chat_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
         free_op(&op);
     }
 }

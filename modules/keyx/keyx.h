@@ -90,9 +90,6 @@ int keyx_identity_reply(struct sotto_tx *, const uint8_t *user, bool with_labels
 /* Copies a column into the transaction's memory; data NULL when that is used up. */
 ProtobufCBinaryData keyx_copy(struct sotto_tx *, struct sotto_view view);
 
-/* Answers a failed store operation: text if there is one, else a sentence for the error. */
-void keyx_fail(struct sotto_req *, int status, const char *text);
-
 /* Queues a write or read whose argument begins with the request; fails the request when the store is closed. */
 void keyx_write(struct keyx *, struct sotto_req *, sotto_tx_fn *, const void *arg, size_t size,
                 sotto_db_done_fn *);

@@ -85,7 +85,7 @@ put_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
         return;
     }
     reply.counter = op->in->counter;
@@ -140,7 +140,7 @@ fetch_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK)
-        keyx_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
     else
         sotto_reply(op->req, &op->reply.base);
 }

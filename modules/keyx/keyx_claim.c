@@ -225,7 +225,7 @@ claim_done(void *state, int status, void *arg)
     const size_t claimed = op->reply.n_key_packages;
 
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
         return;
     }
     for (size_t i = 0; i < op->low_count; i++)

@@ -75,7 +75,7 @@ publish_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
         return;
     }
     reply.key_log_head = keyx_bytes(op->head, sizeof(op->head));
@@ -234,7 +234,7 @@ add_done(void *state, int status, void *arg)
     Sotto__Keyx__V1__AddDeviceReply reply = SOTTO__KEYX__V1__ADD_DEVICE_REPLY__INIT;
 
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
         return;
     }
     if (op->added)
@@ -298,7 +298,7 @@ get_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK)
-        keyx_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
     else if (op->reply.identity_key.len == 0)
         sotto_fail(op->req, SOTTO_ENOTFOUND, "this user has no keys yet");
     else

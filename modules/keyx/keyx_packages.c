@@ -251,7 +251,7 @@ upload_done(void *state, int status, void *arg)
         SOTTO__KEYX__V1__UPLOAD_KEY_PACKAGES_REPLY__INIT;
 
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
         return;
     }
     keyx->host->metric->add(keyx->host, KEYX_METRIC_UPLOADED, 0, (double)op->count);
@@ -267,7 +267,7 @@ upload_checked(void *state, int status, void *arg)
     struct upload_op *op = arg;
 
     if (status != SOTTO_OK)
-        keyx_fail(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text);
     else
         keyx_write(state, op->req, upload_tx, op, sizeof(*op), upload_done);
 }
@@ -291,7 +291,7 @@ keyx_on_upload(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     op.packages = req->api->alloc(req, PACKAGES_A_CALL_MAX * sizeof(*op.packages));
     if (op.packages == NULL) {
-        keyx_fail(req, SOTTO_ENOMEM, NULL);
+        sotto_fail_status(req, SOTTO_ENOMEM, NULL);
         return;
     }
     for (size_t i = 0; i < request->n_key_packages; i++)
@@ -326,7 +326,7 @@ count_done(void *state, int status, void *arg)
 
     (void)state;
     if (status != SOTTO_OK) {
-        keyx_fail(op->req, status, NULL);
+        sotto_fail_status(op->req, status, NULL);
         return;
     }
     point_at_counts(&op->counts);

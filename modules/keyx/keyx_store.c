@@ -232,27 +232,13 @@ keyx_identity_reply(struct sotto_tx *tx, const uint8_t *user, bool with_labels,
 /* ---- from and to the logic thread ---------------------------------------------------------------- */
 
 void
-keyx_fail(struct sotto_req *req, int status, const char *text)
-{
-    if (text == NULL && (status == SOTTO_EIO || status == SOTTO_EUNAVAILABLE))
-        text = "the store does not answer; try again later";
-    if (text == NULL && (status == SOTTO_ENOMEM || status == SOTTO_EEXHAUSTED))
-        text = "the server is busy; try again later";
-    if (text == NULL) {
-        status = SOTTO_EINTERNAL;
-        text = "the server failed to do this";
-    }
-    sotto_fail(req, status, text);
-}
-
-void
 keyx_write(struct keyx *keyx, struct sotto_req *req, sotto_tx_fn *fn, const void *arg, size_t size,
            sotto_db_done_fn *done)
 {
     const int rc = keyx->host->db->write(keyx->host, fn, arg, size, done);
 
     if (rc != SOTTO_OK)
-        keyx_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
 }
 
 void
@@ -262,7 +248,7 @@ keyx_read(struct keyx *keyx, struct sotto_req *req, sotto_tx_fn *fn, const void 
     const int rc = keyx->host->db->read(keyx->host, fn, arg, size, done);
 
     if (rc != SOTTO_OK)
-        keyx_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
 }
 
 void
@@ -272,5 +258,5 @@ keyx_job(struct keyx *keyx, struct sotto_req *req, sotto_work_fn *fn, const void
     const int rc = keyx->host->job->run(keyx->host, fn, arg, size, done);
 
     if (rc != SOTTO_OK)
-        keyx_fail(req, rc, NULL);
+        sotto_fail_status(req, rc, NULL);
 }

@@ -96,6 +96,22 @@ sotto_fail(struct sotto_req *req, int error, const char *text)
     (req->api->fail)(req, error, NULL, text); /* in parentheses: cmocka has a macro of this name */
 }
 
+/* Refuses with what a write, a read or a job came back with. text NULL: a sentence that fits the status; what a
+ * client can do nothing about becomes SOTTO_EINTERNAL. */
+static inline void
+sotto_fail_status(struct sotto_req *req, int status, const char *text)
+{
+    if (text == NULL && (status == SOTTO_EIO || status == SOTTO_EUNAVAILABLE))
+        text = "the store does not answer; try again later";
+    if (text == NULL && (status == SOTTO_ENOMEM || status == SOTTO_EEXHAUSTED))
+        text = "the server is busy; try again later";
+    if (text == NULL) {
+        status = SOTTO_EINTERNAL;
+        text = "the server failed to do this";
+    }
+    sotto_fail(req, status, text);
+}
+
 static inline void
 sotto_fail_details(struct sotto_req *req, int error, const ProtobufCMessage *details,
                    const char *text)
