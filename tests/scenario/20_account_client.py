@@ -289,6 +289,8 @@ def a_profile_remembers_its_server_and_a_password_is_no_argument(stage):
     alice = person(stage, server, 'alice')
     words = [str(word) for word in alice.command(['whoami'])]
     place = words.index('--server')
+    lost = stage.process([*words[:place + 1], 'tcp://127.0.0.1:1', *words[place + 2:]], stage.folder / 'lost')
+    assert lost.wait() == 4  # and is not what the profile remembers
 
     remembered = stage.process(words[:place] + words[place + 2:], stage.folder / 'remembered')
     quiet = stage.process([word for word in words if word != '--json'] + ['--quiet'], stage.folder / 'quiet')

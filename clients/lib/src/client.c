@@ -13,7 +13,7 @@
 #define DEFAULT_TIMEOUT_MS 15000
 #define TIMEOUT_MS_MAX 600000
 
-/* The server that was given, which is then remembered; else the remembered one, or the default. */
+/* The server that was given, else the remembered one, or the default. */
 static int
 choose_server(struct sotto_client *client, const char *given)
 {
@@ -24,7 +24,7 @@ choose_server(struct sotto_client *client, const char *given)
         status = conn_parse_url(given, &address, &client->error);
         if (status == SOTTO_CLIENT_OK &&
             (value.len != strlen(given) + 1 || memcmp(value.data, given, value.len)))
-            status = meta_set(&client->profile, "server", given, strlen(given) + 1, &client->error);
+            client->new_server = true; /* remembered once it has answered: see session_connect */
     }
     if (status == SOTTO_CLIENT_OK)
         snprintf(client->server, sizeof(client->server), "%s",

@@ -71,7 +71,13 @@ session_connect(struct sotto_client *client)
     if (client->conn && !conn_is_dead(client->conn))
         return SOTTO_CLIENT_OK;
     session_drop(client);
-    return conn_open(client->server, client->timeout_ms, &client->conn, &client->error);
+    int status = conn_open(client->server, client->timeout_ms, &client->conn, &client->error);
+    if (status == SOTTO_CLIENT_OK && client->new_server) {
+        status = meta_set(&client->profile, "server", client->server, strlen(client->server) + 1,
+                          &client->error);
+        client->new_server = status != SOTTO_CLIENT_OK;
+    }
+    return status;
 }
 
 /* ---- tokens ---------------------------------------------------------------------------------- */

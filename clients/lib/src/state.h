@@ -51,6 +51,7 @@ struct sotto_client {
     bool attached;
     int64_t access_expires; /* of the token that the connection was attached with */
     char server[300];
+    bool new_server; /* another one than the profile remembers */
     char user_agent[129];
     int timeout_ms;
     uint64_t mls_now; /* the time that MLS lifetimes are judged against */
