@@ -4,12 +4,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all run test bench asan tsan coverage format conf clean
+.PHONY: help all run test night bench asan tsan coverage format conf clean
 
 help:
 	@echo 'make            build everything into build/'
 	@echo 'make run        install what is missing, build, start a server with ./data on loopback'
 	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make night      run every test, those with a long form in it: hours'
 	@echo 'make bench      build the release preset, measure, print one table (build/bench.json)'
 	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
@@ -36,6 +37,9 @@ test:
 	@test -f build/build.ninja || cmake --preset dev
 	@cmake --build build
 	@tests/run
+
+night: export SOTTO_NIGHT = 1
+night: test
 
 bench:
 	@scripts/bootstrap verify

@@ -14,6 +14,7 @@
 Every test gets a Stage of its own (see sotto.py): a temporary folder and all processes started in it, which are
 ended and checked when the test is over. Words on the command line select tests whose name contains one of them.
 """
+import os
 import sys
 import traceback
 
@@ -26,6 +27,11 @@ class Skip(Exception):
 
 def skip(why):
     raise Skip(why)
+
+
+def night(short, full):
+    """The size of a test: `short` in every run, `full` in `make night`."""
+    return full if os.environ.get('SOTTO_NIGHT') == '1' else short
 
 
 def test(function):
