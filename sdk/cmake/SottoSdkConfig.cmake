@@ -53,6 +53,7 @@ endif()
 #                          not link if it uses a symbol that no library in LIBS has
 #   module_<name>_objects  the same code for unit tests to link
 #   <name>_proto           the generated messages, for clients to link
+#   SOTTO_MODULES          a global property: every module_<name> of this build
 # and generates for the module's sources
 #   <name>.pb-c.h          the messages
 #   <name>.rpc.h           the table of methods (see sotto/rpc.h) and the schema
@@ -112,4 +113,5 @@ function(sotto_add_module)
         LINK_DEPENDS "${exports}")
     target_link_libraries(module_${arg_NAME} PRIVATE ${objects} sotto_flags)
     target_link_options(module_${arg_NAME} PRIVATE "-Wl,--version-script=${exports}")
+    set_property(GLOBAL APPEND PROPERTY SOTTO_MODULES module_${arg_NAME})
 endfunction()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""What a server has stored, as one value to compare: a refused request leaves it as it was."""
+import hashlib
+import sqlite3
+
+# How far a device has read is written seconds after it was said, whoever calls meanwhile.
+LATE = {'chat_seats': {'read_seq'}}
+
+
+def tables_of(connection):
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return sorted(name for name, in rows)
+
+
+def columns_of(connection, table):
+    names = [row[1] for row in connection.execute(f'PRAGMA table_info({table})')]
+    return [name for name in names if name not in LATE.get(table, ())]
+
+
+def content(server):
+    """table -> digest of its rows, read beside the running server."""
+    connection = sqlite3.connect(f'file:{server.data / "sotto.db"}?mode=ro', uri=True)
+    found = {}
+    for table in tables_of(connection):
+        columns = ', '.join(columns_of(connection, table))
+        digest = hashlib.sha256()
+        for row in connection.execute(f'SELECT {columns} FROM {table} ORDER BY {columns}'):
+            digest.update(repr(row).encode())
+        found[table] = digest.hexdigest()
+    connection.close()
+    return found
+
+
+def changed(before, after):
+    """The tables whose content is another."""
+    return sorted(table for table in before.keys() | after.keys() if before.get(table) != after.get(table))
