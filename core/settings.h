@@ -65,7 +65,8 @@ struct settings_store {
     int64_t queue_bytes;
     int64_t cache_bytes;      /* SQLite's page cache of each connection */
     int64_t busy_ms;          /* how long a locked file is waited for */
-    int64_t breaker_reset_ms; /* how long writes are refused after five failures in a row */
+    int64_t breaker_failures; /* so many writes that fail in a row open the breaker */
+    int64_t breaker_reset_ms; /* for so long */
     bool check_at_start;      /* PRAGMA quick_check */
     const char *vfs;          /* only in builds with fault switches: name of an SQLite VFS */
 };

@@ -116,11 +116,12 @@ static const struct settings_row store_rows[] = {
         .doc = "Page cache of each connection to the database."),
     KEY(store.busy_ms, "busy_timeout", SOTTO_CONF_DURATION, "5s", .min = 0, .max = 5000,
         .doc = "How long to wait for a database that another process has locked."),
-    KEY(store.breaker_reset_ms, "breaker_reset", SOTTO_CONF_DURATION, "30s", .min = 1000,
-        .max = 3600000,
+    KEY(store.breaker_failures, "breaker_failures", SOTTO_CONF_INT, "5", .min = 1, .max = 1000,
         .doc =
-            "After five writes in a row that the disk refused, further ones are refused at once for "
-            "this long; then one tries again."),
+            "After so many writes in a row that the disk or a lock of another process failed, further "
+            "ones are refused at once."),
+    KEY(store.breaker_reset_ms, "breaker_reset", SOTTO_CONF_DURATION, "30s", .min = 100,
+        .max = 3600000, .doc = "For so long; then one write tries for all."),
     KEY(store.check_at_start, "check_at_start", SOTTO_CONF_BOOL, "no",
         .doc = "Whether to search the whole database for damage at every start (slow when large)."),
 };

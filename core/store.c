@@ -183,75 +183,6 @@ queue_depth(struct store_queue *queue)
     return depth;
 }
 
-/* ---- Breaker --------------------------------------------------------------------------------------- */
-
-/* Whether a write may be queued now. Loop thread. */
-static bool
-breaker_lets_through(struct store *store)
-{
-    const int64_t open_until = atomic_load(&store->open_until);
-
-    if (open_until == 0)
-        return true;
-    if (store_mono_ms() < open_until)
-        return false;
-    return !atomic_exchange(&store->probing, true); /* half open: one job tries */
-}
-
-void
-store_succeeded(struct store *store)
-{
-    metric_add(store->metrics.commits, 0, 1);
-    if (atomic_load_explicit(&store->failures, memory_order_relaxed) == 0)
-        return;
-    log_info(store->log, "store: writes work again");
-    atomic_store(&store->failures, 0);
-    atomic_store(&store->open_until, 0);
-    atomic_store(&store->probing, false);
-}
-
-/* Whether the next failure may be told: a full disk fails a thousand times a second and has no room for the log. */
-static bool
-may_complain(struct store *store)
-{
-    const int64_t now = store_mono_ms();
-
-    if (atomic_load(&store->failures) > 0 &&
-        now - atomic_load(&store->complained_ms) < STORE_COMPLAINT_MS)
-        return false;
-    atomic_store(&store->complained_ms, now);
-    return true;
-}
-
-void
-store_failed(struct store *store, int code, const char *what)
-{
-    const bool complain = may_complain(store);
-    const unsigned failures = atomic_fetch_add(&store->failures, 1) + 1;
-
-    metric_add(store->metrics.failures, 0, 1);
-    if (complain)
-        log_error(store->log,
-                  "store: %s failed: %s (%d); nothing of this transaction was acknowledged", what,
-                  sqlite3_errstr(code), code);
-    atomic_store(&store->probing, false);
-    /* A full disk answers at once and comes back at once when there is room: no need to wait for it. */
-    if (failures < STORE_BREAKER_FAILURES || (code & 0xff) == SQLITE_FULL)
-        return;
-    log_error(store->log, "store: %u failures in a row, writes are refused for %lld ms", failures,
-              (long long)store->settings.breaker_reset_ms);
-    atomic_store(&store->open_until, store_mono_ms() + store->settings.breaker_reset_ms);
-}
-
-int
-store_health(const struct store *store, struct sotto_err *err)
-{
-    if (atomic_load(&store->failures) < STORE_BREAKER_FAILURES)
-        return 0;
-    return sotto_err_set(err, SOTTO_EUNAVAILABLE,
-                         "the disk or the database fails; writes are refused until it works again");
-}
-
 /* ---- Done functions -------------------------------------------------------------------------------- */
 
 void
@@ -346,11 +277,13 @@ store_write(struct store *store, struct store_module *module, sotto_tx_fn *fn, c
 {
     int error;
 
-    if (!breaker_lets_through(store))
+    if (!store_breaker_admits(store)) {
+        metric_add(store->metrics.refused, 0, 1);
         return SOTTO_EUNAVAILABLE;
+    }
     error = submit(store, &store->writes, module, fn, arg, arg_size, done);
     if (error)
-        atomic_store(&store->probing, false);
+        store_breaker_unprobed(store);
     return error;
 }
 
@@ -381,19 +314,20 @@ render(void *arg, struct buf *out)
     struct store *store = arg;
     const double median = metric_quantile(store->metrics.batch, 0, 0.5);
 
-    buf_printf(out,
-               "# HELP sotto_store_batch_size_median Median of the jobs in one transaction.\n"
-               "# TYPE sotto_store_batch_size_median gauge\n"
-               "sotto_store_batch_size_median %.0f\n"
-               "# HELP sotto_store_queue_jobs Jobs that wait.\n"
-               "# TYPE sotto_store_queue_jobs gauge\n"
-               "sotto_store_queue_jobs{kind=\"write\"} %zu\n"
-               "sotto_store_queue_jobs{kind=\"read\"} %zu\n"
-               "# HELP sotto_store_breaker_open Whether writes are refused after failures.\n"
-               "# TYPE sotto_store_breaker_open gauge\n"
-               "sotto_store_breaker_open %d\n",
-               median > 0 && median < 1 ? 1 : median, queue_depth(&store->writes),
-               queue_depth(&store->reads), atomic_load(&store->open_until) != 0);
+    buf_printf(
+        out,
+        "# HELP sotto_store_batch_size_median Median of the jobs in one transaction.\n"
+        "# TYPE sotto_store_batch_size_median gauge\n"
+        "sotto_store_batch_size_median %.0f\n"
+        "# HELP sotto_store_queue_jobs Jobs that wait.\n"
+        "# TYPE sotto_store_queue_jobs gauge\n"
+        "sotto_store_queue_jobs{kind=\"write\"} %zu\n"
+        "sotto_store_queue_jobs{kind=\"read\"} %zu\n"
+        "# HELP sotto_circuit_breaker_state Whether calls are refused after failures: 0 or 1.\n"
+        "# TYPE sotto_circuit_breaker_state gauge\n"
+        "sotto_circuit_breaker_state{name=\"store\"} %d\n",
+        median > 0 && median < 1 ? 1 : median, queue_depth(&store->writes),
+        queue_depth(&store->reads), atomic_load(&store->open_until) != 0);
 }
 
 static void
@@ -409,9 +343,20 @@ add_metrics(struct store *store, struct metrics *metrics)
                                                  .type = SOTTO_METRIC_HISTOGRAM,
                                                  .help =
                                                      "Time of COMMIT, sync of the disk included."};
-    static const struct sotto_metric_row failures = {.name = "store_failures_total",
+    static const struct sotto_metric_row failures = {.name = "circuit_breaker_failures_total",
                                                      .type = SOTTO_METRIC_COUNTER,
-                                                     .help = "Transactions that were lost whole."};
+                                                     .help = "Transactions that were lost whole.",
+                                                     .label = "name",
+                                                     .values = "store"};
+    static const struct sotto_metric_row refused = {
+        .name = "circuit_breaker_refused_total",
+        .type = SOTTO_METRIC_COUNTER,
+        .help = "Writes that were refused while the breaker was open.",
+        .label = "name",
+        .values = "store"};
+    static const struct sotto_metric_row read_failures = {.name = "store_read_failures_total",
+                                                          .type = SOTTO_METRIC_COUNTER,
+                                                          .help = "Queries that the disk failed."};
     static const struct sotto_metric_row jobs = {.name = "store_jobs_total",
                                                  .type = SOTTO_METRIC_COUNTER,
                                                  .help = "Jobs that ran.",
@@ -426,6 +371,8 @@ add_metrics(struct store *store, struct metrics *metrics)
         .commits = metrics_add(metrics, NULL, &commits),
         .sync_seconds = metrics_add(metrics, NULL, &sync),
         .failures = metrics_add(metrics, NULL, &failures),
+        .refused = metrics_add(metrics, NULL, &refused),
+        .read_failures = metrics_add(metrics, NULL, &read_failures),
         .jobs = metrics_add(metrics, NULL, &jobs),
     };
     metrics_add_source(metrics, render, store);

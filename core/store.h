@@ -9,8 +9,8 @@
  *
  * What can go wrong, and then: an SQL error or a negative result of a job rolls back that job alone; an I/O
  * error or a full disk rolls back the transaction, every job of it ends with SOTTO_EIO or SOTTO_EUNAVAILABLE and
- * the modules' writer caches are discarded. After five such failures in a row the breaker refuses work at once
- * for 30 s, then lets one job try.
+ * the modules' writer caches are discarded. After some such failures in a row the breaker refuses work at once for
+ * a while, then lets one job try (store_breaker.c).
  *
  * Life: store_create, store_add_module and store_migrate for each module, store_start, …, store_stop (queued
  * writes are committed), store_destroy.

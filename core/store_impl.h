@@ -2,7 +2,8 @@
 /*
  * What the files of the store share:
  *
- *   store.c          life, queues, done functions, breaker, metrics
+ *   store.c          life, queues, done functions, metrics
+ *   store_breaker.c  what is refused after failures, and what the log hears of them
  *   store_conn.c     one connection: open, pragmas, limits, authorizer
  *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
  *   store_writer.c   the writer thread: group commit
@@ -21,11 +22,9 @@
 
 #define STORE_MODULES_MAX (SETTINGS_MODULES_MAX + 1)
 #define STORE_NAME_MAX 32
-#define STORE_BREAKER_FAILURES 5
-#define STORE_COMPLAINT_MS 1000 /* between two lines of the log about failures */
-#define STORE_WAL_PAGES 4000    /* of the log file before it is copied back: 16 MiB */
-#define STORE_READ_BATCH 32     /* reads that share one snapshot */
-#define STORE_DONES_A_TURN 256  /* done functions between two looks at other work of the loop */
+#define STORE_WAL_PAGES 4000   /* of the log file before it is copied back: 16 MiB */
+#define STORE_READ_BATCH 32    /* reads that share one snapshot */
+#define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
 #define STORE_APPLICATION_ID 0x534f5454 /* "SOTT": the file is ours */
 
 struct store_conn;
@@ -129,7 +128,7 @@ struct store_reader {
 };
 
 struct store_metrics {
-    struct metric *batch, *median, *commits, *sync_seconds, *failures, *jobs, *queue, *breaker;
+    struct metric *batch, *commits, *sync_seconds, *jobs, *failures, *refused, *read_failures;
 };
 
 struct store {
@@ -157,9 +156,10 @@ struct store {
 
     atomic_uint failures;              /* transactions that failed in a row */
     atomic_int_fast64_t open_until;    /* monotonic ms; 0: the breaker is closed */
-    atomic_int_fast64_t complained_ms; /* when a failure was last logged */
     atomic_bool probing;               /* half open: one job is on its way */
-    bool ack_early;                    /* fault switch */
+    atomic_int_fast64_t complained_ms; /* when a failed write was last logged; 0: never */
+    atomic_int_fast64_t read_complained_ms;
+    bool ack_early; /* fault switch */
 };
 
 /* ---- store.c ---- */
@@ -173,9 +173,20 @@ void store_list_join(struct store_list *, struct store_list *take_more);
 bool store_queue_take(struct store_queue *, size_t max, struct store_list *list_out);
 /* Hands finished jobs to the loop thread. Any thread. */
 void store_deliver(struct store *, struct store_list *take_finished);
-/* The breaker's bookkeeping after a transaction. Writer thread. */
+
+/* ---- store_breaker.c ---- */
+
+/* Whether a write may be queued now; in the half-open state the caller has then the only one. Loop thread. */
+bool store_breaker_admits(struct store *);
+/* A write that was let through could not be queued. */
+void store_breaker_unprobed(struct store *);
+/* Whether what is still queued is to end unrun. Writer thread. */
+bool store_breaker_is_open(const struct store *);
+/* The books after a transaction. Writer thread. */
 void store_succeeded(struct store *);
 void store_failed(struct store *, int code, const char *what);
+/* A query failed on the disk's account. Reader threads. */
+void store_read_failed(struct store *, int code);
 
 /* ---- store_conn.c ---- */
 

@@ -5,15 +5,17 @@
  */
 #include "core/store_impl.h"
 
-static void
+/* SQLite's code when the disk failed the job, else 0. */
+static int
 run_job(struct store_conn *conn, struct store_job *job, int64_t now_ms)
 {
     struct store_tx *tx = store_tx_begin(conn, job->module, job, now_ms);
 
     job->status = job->fn(&tx->base, job->arg);
     store_tx_end(tx);
-    if (tx->fatal && job->status >= 0)
+    if (tx->fatal)
         job->status = store_status(tx->fatal);
+    return tx->fatal;
 }
 
 void
@@ -25,13 +27,15 @@ store_reader_main(void *arg)
 
     while (store_queue_take(&store->reads, STORE_READ_BATCH, &batch)) {
         const int64_t now_ms = store_wall_ms();
-        const int code = store_conn_run(&reader->conn, STORE_BEGIN);
+        const int begun = store_conn_run(&reader->conn, STORE_BEGIN);
 
         for (struct store_job *job = batch.first; job; job = job->next) {
-            if (code == SQLITE_OK)
-                run_job(&reader->conn, job, now_ms);
-            else
-                job->status = store_status(code);
+            const int code = begun == SQLITE_OK ? run_job(&reader->conn, job, now_ms) : begun;
+
+            if (begun != SQLITE_OK)
+                job->status = store_status(begun);
+            if (code != SQLITE_OK)
+                store_read_failed(store, code);
         }
         if (!sqlite3_get_autocommit(reader->conn.db))
             store_conn_run(&reader->conn, STORE_ROLLBACK);

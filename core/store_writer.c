@@ -90,6 +90,15 @@ discard_caches(struct store *store)
     }
 }
 
+/* What was queued before the breaker opened has waited long enough. */
+static void
+refuse_batch(struct store *store, struct store_list *batch)
+{
+    for (struct store_job *job = batch->first; job; job = job->next)
+        job->status = SOTTO_EUNAVAILABLE;
+    metric_add(store->metrics.refused, 0, (double)batch->count);
+}
+
 /* The transaction is lost: every job of it gets the same answer. */
 static void
 abort_batch(struct store *store, struct store_list *batch, int code, const char *what)
@@ -155,9 +164,13 @@ store_writer_main(void *arg)
     while (store_queue_take(&store->writes, (size_t)store->settings.batch_jobs, &batch)) {
         const size_t count = batch.count;
 
-        run_batch(store, &batch);
-        metric_add(store->metrics.batch, 0, (double)count);
-        metric_add(store->metrics.jobs, 0, (double)count);
+        if (store_breaker_is_open(store)) {
+            refuse_batch(store, &batch);
+        } else {
+            run_batch(store, &batch);
+            metric_add(store->metrics.batch, 0, (double)count);
+            metric_add(store->metrics.jobs, 0, (double)count);
+        }
         store_deliver(store, &batch);
     }
 }

@@ -175,15 +175,19 @@ report(struct pairs_job *job)
 {
     double now = rig_now_s();
     size_t in_flight = 0;
+    uint64_t refused = 0;
 
     if (now - job->last_report < REPORT_S)
         return;
     job->last_report = now;
-    for (size_t i = 0; i < job->options->pairs; i++)
+    for (size_t i = 0; i < job->options->pairs; i++) {
+        refused += job->pairs[i].sender.refused;
         if (job->pairs[i].sender.conn.fd >= 0)
             in_flight += job->pairs[i].sender.in_flight;
-    printf("{\"in_flight\":%zu,\"acked\":%llu,\"reconnects\":%llu}\n", in_flight,
-           (unsigned long long)job->acked, (unsigned long long)job->reconnects);
+    }
+    printf("{\"in_flight\":%zu,\"acked\":%llu,\"refused\":%llu,\"reconnects\":%llu}\n", in_flight,
+           (unsigned long long)job->acked, (unsigned long long)refused,
+           (unsigned long long)job->reconnects);
 }
 
 static void

@@ -57,7 +57,8 @@ def metrics_tell_of_every_part_of_the_server(stage):
     for series in ('sotto_connections', 'sotto_connections_accepted_total', 'sotto_rpc_seconds_bucket',
                    'sotto_ratelimit_refused_total', 'sotto_ratelimit_entries', 'sotto_broker_published_total',
                    'sotto_broker_hooks_total', 'sotto_store_batch_size_bucket', 'sotto_store_batch_size_median',
-                   'sotto_store_commits_total', 'sotto_store_breaker_open', 'sotto_jobs_total',
+                   'sotto_store_commits_total', 'sotto_circuit_breaker_state',
+                   'sotto_circuit_breaker_failures_total', 'sotto_jobs_total',
                    'sotto_loop_slow_callbacks_total', 'sotto_auth_logins_total', 'sotto_auth_cleaned_rows_total',
                    'sotto_keyx_claimed_total', 'sotto_chat_messages_total', 'sotto_chat_repeats_total'):
         assert f'\n{series}{{' in text or f'\n{series} ' in text, series

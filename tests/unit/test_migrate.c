@@ -40,7 +40,8 @@ setup(void **state)
                                           .queue_jobs = 100,
                                           .queue_bytes = 1 << 20,
                                           .cache_bytes = 1 << 20,
-                                          .busy_ms = 1000};
+                                          .busy_ms = 1000,
+                                          .breaker_failures = 5};
     snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-migrate-XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;

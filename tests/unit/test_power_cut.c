@@ -130,6 +130,7 @@ open_store(struct cut *cut)
         .queue_bytes = 64 << 20,
         .cache_bytes = 2 << 20,
         .busy_ms = 1000,
+        .breaker_failures = 5,
         .vfs = "crash",
     };
     struct sotto_err err = {{0}};

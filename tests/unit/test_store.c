@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The store: group commit, savepoints, order, caches, rights, the breaker, and what happens to damaged files. */
-#include "sotto_test.h"
-
-#include "core/store_impl.h"
+/* The store: group commit, savepoints, order, caches, rights, and what happens to damaged files. */
+#include "store_kit.h"
 
 #include <signal.h>
 #include <sqlite3.h>
@@ -10,217 +8,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INSERT, COUNT, GET, UPDATE_ALL, SPOIL, SELECT_HEAD, WRITE_HEAD, ADOPT };
-static const struct sotto_stmt_row demo_statements[] = {
-    [INSERT] = {"INSERT INTO demo_rows (id, body) VALUES (?, ?)"},
-    [COUNT] = {"SELECT count(*) FROM demo_rows"},
-    [GET] = {"SELECT body FROM demo_rows WHERE id = ?"},
-    [UPDATE_ALL] = {"UPDATE demo_rows SET body = ?"},
-    [SPOIL] = {"SELECT abs(?)"},
-    [SELECT_HEAD] = {"SELECT value FROM demo_head"},
-    [WRITE_HEAD] = {"INSERT INTO demo_head (id, value) VALUES (1, ?) "
-                    "ON CONFLICT (id) DO UPDATE SET value = excluded.value"},
-    [ADOPT] = {"INSERT INTO demo_children (parent) VALUES (?)"},
-};
-static const struct sotto_migration_row demo_migrations[] = {
-    {.number = 1,
-     .name = "rows",
-     .sql =
-         "CREATE TABLE demo_rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
-         "CREATE TABLE demo_head (id INTEGER PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
-         "CREATE TABLE demo_children (parent INTEGER NOT NULL REFERENCES demo_rows (id)) STRICT;"},
-};
-static const struct sotto_table demo_statement_table = SOTTO_TABLE(demo_statements);
-static const struct sotto_table demo_migration_table = SOTTO_TABLE(demo_migrations);
-
-struct fixture {
-    uv_loop_t loop;
-    struct settings_store settings;
-    struct metrics *metrics;
-    struct store *store;
-    struct store_module *module;
-    struct sotto_err err;
-    char dir[64], path[96];
-};
-
-static struct settings_store
-store_settings(void)
-{
-    return (struct settings_store){.readers = 2,
-                                   .batch_jobs = 2000,
-                                   .queue_jobs = 100000,
-                                   .queue_bytes = 128 << 20,
-                                   .cache_bytes = 1 << 20,
-                                   .busy_ms = 1,
-                                   .breaker_reset_ms = 30000};
-}
-
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    f->settings = store_settings();
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-store-XXXXXX");
-    if (!mkdtemp(f->dir))
-        return -1;
-    snprintf(f->path, sizeof(f->path), "%s/sotto.db", f->dir);
-    *state = f;
-    return uv_loop_init(&f->loop);
-}
-
-static void
-open_store(struct fixture *f, const struct sotto_writer *writer)
-{
-    if (!f->metrics)
-        assert_ok(metrics_create(&f->metrics));
-    if (store_create(&f->loop, f->path, &f->settings, NULL, f->metrics, &f->store, &f->err) != 0)
-        fail_msg("store_create: %s", f->err.text);
-    f->module = store_add_module(f->store, NULL, "demo", &demo_statement_table, writer);
-    if (store_migrate(f->store, f->module, &demo_migration_table, &f->err) != 0)
-        fail_msg("store_migrate: %s", f->err.text);
-    if (store_start(f->store, &f->err) != 0)
-        fail_msg("store_start: %s", f->err.text);
-}
-
-static void
-close_store(struct fixture *f)
-{
-    store_destroy(&f->store);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
-    metrics_destroy(&f->metrics);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const tails[] = {"", "-wal", "-shm"};
-    char path[128];
-
-    close_store(f);
-    uv_loop_close(&f->loop);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s%s", f->path, tails[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
-
-/* ---- Jobs ------------------------------------------------------------------------------------------ */
-
-/* What done functions leave behind for the test. */
-struct seen {
-    size_t count;
-    int64_t order[4096];
-    int status[4096];
-    int64_t value;
-};
-
-struct job {
-    struct seen *seen;
-    int64_t id;
-    int result; /* what the job returns after its write */
-    int64_t value;
-};
-
-/* Turns the loop until n done functions have run. */
-static void
-wait_for(struct fixture *f, const struct seen *seen, size_t n)
-{
-    const uint64_t deadline = uv_hrtime() + UINT64_C(20) * 1000000000;
-
-    while (seen->count < n) {
-        if (uv_hrtime() > deadline)
-            fail_msg("%zu of %zu jobs ended in time", seen->count, n);
-        uv_run(&f->loop, UV_RUN_ONCE);
-    }
-}
-
-static int
-insert(struct sotto_tx *tx, void *arg)
-{
-    struct job *job = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, INSERT);
-    int step;
-
-    sotto_bind_int(stmt, 1, job->id);
-    sotto_bind_blob(stmt, 2, "0123456789", 10);
-    step = sotto_step(stmt);
-    if (step < 0)
-        return step;
-    return job->result;
-}
-
-static int
-count_rows(struct sotto_tx *tx, void *arg)
-{
-    struct job *job = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, COUNT);
-
-    if (sotto_step(stmt) != SOTTO_ROW)
-        return SOTTO_EIO;
-    job->value = sotto_col_int(stmt, 0);
-    return 0;
-}
-
-static void
-note(void *state, int status, void *arg)
-{
-    struct job *job = arg;
-    struct seen *seen = job->seen;
-
-    (void)state;
-    seen->order[seen->count] = job->id;
-    seen->status[seen->count] = status;
-    seen->value = job->value;
-    seen->count++;
-}
-
-static int
-write_one(struct fixture *f, struct seen *seen, int64_t id, int result)
-{
-    const struct job job = {.seen = seen, .id = id, .result = result};
-
-    return store_write(f->store, f->module, insert, &job, sizeof(job), note);
-}
-
-static int64_t
-rows_now(struct fixture *f)
-{
-    struct seen *seen = calloc(1, sizeof(*seen));
-    const struct job job = {.seen = seen};
-    int64_t value;
-
-    assert_ok(store_read(f->store, f->module, count_rows, &job, sizeof(job), note));
-    wait_for(f, seen, 1);
-    assert_int_equal(seen->status[0], 0);
-    value = seen->value;
-    free(seen);
-    return value;
-}
-
 /* ---- Tests ----------------------------------------------------------------------------------------- */
 
 static void
 writes_are_batched_and_done_in_the_order_they_were_queued(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
     struct buf text = {0};
 
-    open_store(f, NULL);
+    store_kit_open(f, NULL);
     for (int i = 0; i < 4000; i++)
-        assert_ok(write_one(f, seen, i, 0));
-    wait_for(f, seen, 4000);
+        assert_ok(store_kit_write(f, seen, i, 0));
+    store_kit_wait(f, seen, 4000);
 
     for (int i = 0; i < 4000; i++) {
         assert_int_equal(seen->order[i], i);
         assert_int_equal(seen->status[i], 0);
     }
-    assert_int_equal(rows_now(f), 4000);
+    assert_int_equal(store_kit_rows(f), 4000);
     metrics_render(f->metrics, &text);
     assert_non_null(strstr(buf_text(&text), "sotto_store_batch_size_median "));
     assert_non_null(strstr(buf_text(&text), "sotto_store_jobs_total{kind=\"write\"} 4000\n"));
@@ -233,35 +39,35 @@ writes_are_batched_and_done_in_the_order_they_were_queued(void **state)
 static void
 a_refused_job_is_rolled_back_alone(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
 
-    open_store(f, NULL);
-    assert_ok(write_one(f, seen, 1, 0));
-    assert_ok(write_one(f, seen, 2, SOTTO_EABORTED));
-    assert_ok(write_one(f, seen, 1, 0));
-    assert_ok(write_one(f, seen, 3, 7));
-    wait_for(f, seen, 4);
+    store_kit_open(f, NULL);
+    assert_ok(store_kit_write(f, seen, 1, 0));
+    assert_ok(store_kit_write(f, seen, 2, SOTTO_EABORTED));
+    assert_ok(store_kit_write(f, seen, 1, 0));
+    assert_ok(store_kit_write(f, seen, 3, 7));
+    store_kit_wait(f, seen, 4);
 
     assert_int_equal(seen->status[0], 0);
     assert_int_equal(seen->status[1], SOTTO_EABORTED);
     assert_int_equal(seen->status[2], SOTTO_ECONSTRAINT);
     assert_int_equal(seen->status[3], 7);
-    assert_int_equal(rows_now(f), 2);
+    assert_int_equal(store_kit_rows(f), 2);
     free(seen);
 }
 
 static int
 spoil(struct sotto_tx *tx, void *arg)
 {
-    struct job *job = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, UPDATE_ALL);
+    struct store_test_job *job = arg;
+    struct sotto_stmt *stmt = sotto_stmt(tx, DEMO_UPDATE_ALL);
 
     sotto_bind_blob(stmt, 1, "changed", 7);
     if (sotto_step(stmt) != SOTTO_DONE)
         return SOTTO_EINTERNAL;
     job->value = tx->api->changes(tx);
-    stmt = sotto_stmt(tx, SPOIL);
+    stmt = sotto_stmt(tx, DEMO_SPOIL);
     sotto_bind_int(stmt, 1, INT64_MIN); /* abs() of it overflows: an SQL error at run time */
     return sotto_step(stmt);
 }
@@ -269,27 +75,27 @@ spoil(struct sotto_tx *tx, void *arg)
 static void
 an_sql_error_undoes_its_job_and_no_other(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    const struct job job = {.seen = seen, .id = 9};
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    const struct store_test_job job = {.seen = seen, .id = 9};
 
-    open_store(f, NULL);
-    assert_ok(write_one(f, seen, 1, 0));
-    assert_ok(store_write(f->store, f->module, spoil, &job, sizeof(job), note));
-    assert_ok(write_one(f, seen, 2, 0));
-    wait_for(f, seen, 3);
+    store_kit_open(f, NULL);
+    assert_ok(store_kit_write(f, seen, 1, 0));
+    assert_ok(store_write(f->store, f->module, spoil, &job, sizeof(job), store_kit_note));
+    assert_ok(store_kit_write(f, seen, 2, 0));
+    store_kit_wait(f, seen, 3);
 
     assert_int_equal(seen->status[1], SOTTO_EIO);
     assert_int_equal(seen->status[2], 0);
-    assert_int_equal(rows_now(f), 2);
+    assert_int_equal(store_kit_rows(f), 2);
     free(seen);
 }
 
 static int
 adopt(struct sotto_tx *tx, void *arg)
 {
-    const struct job *job = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, ADOPT);
+    const struct store_test_job *job = arg;
+    struct sotto_stmt *stmt = sotto_stmt(tx, DEMO_ADOPT);
     int step;
 
     sotto_bind_int(stmt, 1, job->id);
@@ -300,15 +106,15 @@ adopt(struct sotto_tx *tx, void *arg)
 static void
 a_row_whose_parent_is_not_there_is_refused(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    const struct job orphan = {.seen = seen, .id = 2}, child = {.seen = seen, .id = 1};
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    const struct store_test_job orphan = {.seen = seen, .id = 2}, child = {.seen = seen, .id = 1};
 
-    open_store(f, NULL);
-    assert_ok(write_one(f, seen, 1, 0));
-    assert_ok(store_write(f->store, f->module, adopt, &orphan, sizeof(orphan), note));
-    assert_ok(store_write(f->store, f->module, adopt, &child, sizeof(child), note));
-    wait_for(f, seen, 3);
+    store_kit_open(f, NULL);
+    assert_ok(store_kit_write(f, seen, 1, 0));
+    assert_ok(store_write(f->store, f->module, adopt, &orphan, sizeof(orphan), store_kit_note));
+    assert_ok(store_write(f->store, f->module, adopt, &child, sizeof(child), store_kit_note));
+    store_kit_wait(f, seen, 3);
 
     assert_int_equal(seen->status[1], SOTTO_ECONSTRAINT);
     assert_int_equal(seen->status[2], 0);
@@ -333,7 +139,7 @@ pragma_of(struct store_conn *conn, const char *name)
 static void
 every_connection_has_the_pragmas_of_the_bar(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     static const struct {
         const char *name;
         int value;
@@ -355,7 +161,7 @@ every_connection_has_the_pragmas_of_the_bar(void **state)
 static void
 a_database_that_may_not_be_written_is_refused_with_the_cure(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     const uid_t self = geteuid(), nobody = 65534;
     struct store_conn conn;
 
@@ -377,7 +183,7 @@ a_database_that_may_not_be_written_is_refused_with_the_cure(void **state)
 static int
 allocate(struct sotto_tx *tx, void *arg)
 {
-    struct job *job = arg;
+    struct store_test_job *job = arg;
     uint8_t *small = sotto_tx_alloc(tx, 100), *large = sotto_tx_alloc(tx, 20 << 20);
 
     if (!small || !large || small[99] != 0 || large[1000] != 0)
@@ -394,13 +200,13 @@ allocate(struct sotto_tx *tx, void *arg)
 static void
 memory_of_a_job_is_zeroed_and_bounded(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    const struct job job = {.seen = seen};
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    const struct store_test_job job = {.seen = seen};
 
-    open_store(f, NULL);
-    assert_ok(store_read(f->store, f->module, allocate, &job, sizeof(job), note));
-    wait_for(f, seen, 1);
+    store_kit_open(f, NULL);
+    assert_ok(store_read(f->store, f->module, allocate, &job, sizeof(job), store_kit_note));
+    store_kit_wait(f, seen, 1);
 
     assert_int_equal(seen->status[0], 0);
     assert_int_equal(seen->value, 5);
@@ -408,7 +214,7 @@ memory_of_a_job_is_zeroed_and_bounded(void **state)
 }
 
 struct read_after_write {
-    struct fixture *f;
+    struct store_kit *f;
     size_t rounds;
     int64_t rows;
     bool failed;
@@ -417,7 +223,7 @@ struct read_after_write {
 static void
 check_read(void *state, int status, void *arg)
 {
-    struct job *job = arg;
+    struct store_test_job *job = arg;
     struct read_after_write *test = (void *)job->seen;
 
     (void)state;
@@ -429,27 +235,28 @@ check_read(void *state, int status, void *arg)
 static void
 read_when_done(void *state, int status, void *arg)
 {
-    struct job *job = arg;
+    struct store_test_job *job = arg;
     struct read_after_write *test = (void *)job->seen;
-    const struct job read = {.seen = job->seen, .id = ++test->rows};
+    const struct store_test_job read = {.seen = job->seen, .id = ++test->rows};
 
     (void)state;
-    if (status != 0 || store_read(test->f->store, test->f->module, count_rows, &read, sizeof(read),
-                                  check_read) != 0)
+    if (status != 0 || store_read(test->f->store, test->f->module, store_kit_count, &read,
+                                  sizeof(read), check_read) != 0)
         test->failed = true;
 }
 
 static void
 a_read_sees_every_write_whose_done_ran_before(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     struct read_after_write test = {.f = f};
 
-    open_store(f, NULL);
+    store_kit_open(f, NULL);
     for (int i = 0; i < 200; i++) {
-        const struct job job = {.seen = (void *)&test, .id = i};
+        const struct store_test_job job = {.seen = (void *)&test, .id = i};
 
-        assert_ok(store_write(f->store, f->module, insert, &job, sizeof(job), read_when_done));
+        assert_ok(
+            store_write(f->store, f->module, store_kit_insert, &job, sizeof(job), read_when_done));
         uv_run(&f->loop, UV_RUN_NOWAIT);
     }
     while (test.rounds < 200 && !test.failed)
@@ -461,24 +268,24 @@ a_read_sees_every_write_whose_done_ran_before(void **state)
 static void
 a_full_queue_refuses_and_stopping_commits_what_was_taken(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
     size_t taken = 0;
 
     f->settings.queue_jobs = 16;
-    open_store(f, NULL);
+    store_kit_open(f, NULL);
     for (int i = 0; i < 3000; i++)
-        taken += write_one(f, seen, i, 0) == 0;
+        taken += store_kit_write(f, seen, i, 0) == 0;
     assert_true(taken < 3000);
     store_stop(f->store);
 
     assert_int_equal(seen->count, taken);
     assert_int_equal(store_open_jobs(f->store, NULL), 0);
-    assert_fails(write_one(f, seen, 5000, 0), SOTTO_EUNAVAILABLE);
-    close_store(f);
+    assert_fails(store_kit_write(f, seen, 5000, 0), SOTTO_EUNAVAILABLE);
+    store_kit_close(f);
     f->settings.queue_jobs = 1000;
-    open_store(f, NULL);
-    assert_int_equal(rows_now(f), (int64_t)taken);
+    store_kit_open(f, NULL);
+    assert_int_equal(store_kit_rows(f), (int64_t)taken);
     free(seen);
 }
 
@@ -494,7 +301,7 @@ static int
 cache_open(struct sotto_tx *tx, void **cache_out)
 {
     struct cache *cache = calloc(1, sizeof(*cache));
-    struct sotto_stmt *stmt = sotto_stmt(tx, SELECT_HEAD);
+    struct sotto_stmt *stmt = sotto_stmt(tx, DEMO_SELECT_HEAD);
 
     if (sotto_step(stmt) == SOTTO_ROW)
         cache->value = cache->on_disk = sotto_col_int(stmt, 0);
@@ -506,7 +313,7 @@ static int
 cache_flush(struct sotto_tx *tx, void *arg)
 {
     struct cache *cache = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, WRITE_HEAD);
+    struct sotto_stmt *stmt = sotto_stmt(tx, DEMO_WRITE_HEAD);
 
     if (cache->fail_flush) {
         cache->fail_flush = false;
@@ -535,7 +342,7 @@ static const struct sotto_writer cache_writer = {
 static int
 bump(struct sotto_tx *tx, void *arg)
 {
-    struct job *job = arg;
+    struct store_test_job *job = arg;
     struct cache *cache = sotto_tx_cache(tx);
 
     if (job->result < 0)
@@ -549,19 +356,19 @@ bump(struct sotto_tx *tx, void *arg)
 static void
 heads_are_written_once_a_transaction_and_come_back(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    struct job job = {.seen = seen};
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    struct store_test_job job = {.seen = seen};
 
-    open_store(f, &cache_writer);
+    store_kit_open(f, &cache_writer);
     for (int i = 0; i < 1000; i++)
-        assert_ok(store_write(f->store, f->module, bump, &job, sizeof(job), note));
-    wait_for(f, seen, 1000);
+        assert_ok(store_write(f->store, f->module, bump, &job, sizeof(job), store_kit_note));
+    store_kit_wait(f, seen, 1000);
     assert_int_equal(seen->value, 1000);
-    close_store(f);
-    open_store(f, &cache_writer);
-    assert_ok(store_write(f->store, f->module, bump, &job, sizeof(job), note));
-    wait_for(f, seen, 1001);
+    store_kit_close(f);
+    store_kit_open(f, &cache_writer);
+    assert_ok(store_write(f->store, f->module, bump, &job, sizeof(job), store_kit_note));
+    store_kit_wait(f, seen, 1001);
 
     assert_int_equal(seen->value, 1001);
     free(seen);
@@ -570,18 +377,18 @@ heads_are_written_once_a_transaction_and_come_back(void **state)
 static void
 a_flush_that_fails_fails_the_transaction_and_discards_the_cache(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    struct job good = {.seen = seen}, bad = {.seen = seen, .result = -1};
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    struct store_test_job good = {.seen = seen}, bad = {.seen = seen, .result = -1};
 
-    open_store(f, &cache_writer);
-    assert_ok(store_write(f->store, f->module, bump, &good, sizeof(good), note));
-    wait_for(f, seen, 1);
-    assert_ok(store_write(f->store, f->module, bump, &bad, sizeof(bad), note));
-    wait_for(f, seen, 2);
+    store_kit_open(f, &cache_writer);
+    assert_ok(store_write(f->store, f->module, bump, &good, sizeof(good), store_kit_note));
+    store_kit_wait(f, seen, 1);
+    assert_ok(store_write(f->store, f->module, bump, &bad, sizeof(bad), store_kit_note));
+    store_kit_wait(f, seen, 2);
     assert_int_equal(seen->status[1], SOTTO_EIO);
-    assert_ok(store_write(f->store, f->module, bump, &good, sizeof(good), note));
-    wait_for(f, seen, 3);
+    assert_ok(store_write(f->store, f->module, bump, &good, sizeof(good), store_kit_note));
+    store_kit_wait(f, seen, 3);
 
     assert_int_equal(seen->status[2], 0);
     assert_int_equal(seen->value, 2);
@@ -591,7 +398,7 @@ a_flush_that_fails_fails_the_transaction_and_discards_the_cache(void **state)
 /* ---- Rights ---------------------------------------------------------------------------------------- */
 
 static const char *
-why_refused(struct fixture *f, const char *sql)
+why_refused(struct store_kit *f, const char *sql)
 {
     const struct sotto_stmt_row rows[] = {{sql}};
     const struct sotto_table table = SOTTO_TABLE(rows);
@@ -627,10 +434,10 @@ a_module_reaches_its_own_tables_only(void **state)
         "SELECT load_extension('x')",
         "SELECT 1; SELECT 2",
     };
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
 
-    open_store(f, NULL);
-    close_store(f);
+    store_kit_open(f, NULL);
+    store_kit_close(f);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         if (!why_refused(f, refused[i]))
             fail_msg("allowed: %s", refused[i]);
@@ -653,11 +460,11 @@ a_migration_defines_tables_of_its_module_only(void **state)
         "COMMIT; CREATE TABLE evil_t (a)",
         "PRAGMA writable_schema = ON",
     };
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     struct store_module *module;
 
-    open_store(f, NULL);
-    close_store(f);
+    store_kit_open(f, NULL);
+    store_kit_close(f);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         const struct sotto_migration_row rows[] = {{.number = 1, .name = "x", .sql = refused[i]}};
         const struct sotto_table table = SOTTO_TABLE(rows);
@@ -666,107 +473,45 @@ a_migration_defines_tables_of_its_module_only(void **state)
         module = store_add_module(f->store, NULL, "evil", NULL, NULL);
         if (store_migrate(f->store, module, &table, &f->err) != SOTTO_EPRECONDITION)
             fail_msg("allowed: %s", refused[i]);
-        close_store(f);
+        store_kit_close(f);
     }
 }
 
 /* ---- Failures -------------------------------------------------------------------------------------- */
 
 static void
-after_five_lost_transactions_writes_are_refused_at_once(void **state)
-{
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    struct sotto_err why;
-    sqlite3 *other;
-
-    open_store(f, NULL);
-    assert_ok(write_one(f, seen, 1, 0));
-    wait_for(f, seen, 1);
-    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    for (size_t i = 0; i < 5; i++) {
-        assert_ok(store_health(f->store, &why));
-        assert_ok(write_one(f, seen, 10 + (int64_t)i, 0));
-        wait_for(f, seen, 2 + i);
-        assert_int_equal(seen->status[1 + i], SOTTO_EUNAVAILABLE);
-    }
-
-    assert_fails(write_one(f, seen, 20, 0), SOTTO_EUNAVAILABLE);
-    assert_fails(store_health(f->store, &why), SOTTO_EUNAVAILABLE);
-    /* Reads go on: the snapshot needs no lock. */
-    sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
-    assert_int_equal(rows_now(f), 1);
-    sqlite3_close(other);
-    free(seen);
-}
-
-static void
-when_the_breaker_may_close_one_write_tries_for_all(void **state)
-{
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
-    struct sotto_err why;
-    sqlite3 *other;
-    size_t ended = 0;
-
-    f->settings.breaker_reset_ms = 0; /* at once */
-    f->settings.busy_ms = 200;        /* how long the one that tries is under way */
-    open_store(f, NULL);
-    assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    while (ended < 7) {
-        assert_ok(write_one(f, seen, (int64_t)ended, 0));
-        if (ended >= 5) /* half open: the one that tries is alone */
-            assert_fails(write_one(f, seen, 100, 0), SOTTO_EUNAVAILABLE);
-        wait_for(f, seen, ++ended);
-    }
-    sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
-    sqlite3_close(other);
-    assert_ok(write_one(f, seen, 7, 0));
-    wait_for(f, seen, 8);
-
-    assert_int_equal(seen->status[7], 0);
-    assert_ok(store_health(f->store, &why));
-    assert_ok(write_one(f, seen, 8, 0));
-    assert_ok(write_one(f, seen, 9, 0));
-    wait_for(f, seen, 10);
-    free(seen);
-}
-
-static void
 a_write_that_the_disk_refuses_is_never_acknowledged_and_later_ones_work(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
     struct rlimit files, none;
 
-    open_store(f, NULL);
-    assert_ok(write_one(f, seen, 1, 0));
-    wait_for(f, seen, 1);
+    store_kit_open(f, NULL);
+    assert_ok(store_kit_write(f, seen, 1, 0));
+    store_kit_wait(f, seen, 1);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &files), 0);
     none = files;
     none.rlim_cur = 1024; /* no file grows any more: every write of the log fails */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-    assert_ok(write_one(f, seen, 2, 0));
-    wait_for(f, seen, 2);
+    assert_ok(store_kit_write(f, seen, 2, 0));
+    store_kit_wait(f, seen, 2);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &files), 0);
     assert_int_equal(seen->status[1], SOTTO_EIO);
 
-    assert_ok(write_one(f, seen, 3, 0));
-    wait_for(f, seen, 3);
+    assert_ok(store_kit_write(f, seen, 3, 0));
+    store_kit_wait(f, seen, 3);
     assert_int_equal(seen->status[2], 0);
-    close_store(f);
-    open_store(f, NULL);
-    assert_int_equal(rows_now(f), 2);
+    store_kit_close(f);
+    store_kit_open(f, NULL);
+    assert_int_equal(store_kit_rows(f), 2);
     free(seen);
 }
 
 static void
 a_file_of_another_program_is_left_alone(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     sqlite3 *other;
     FILE *file;
 
@@ -791,16 +536,16 @@ a_file_of_another_program_is_left_alone(void **state)
 static void
 damage_is_found_by_the_check_at_start(void **state)
 {
-    struct fixture *f = *state;
-    struct seen *seen = calloc(1, sizeof(*seen));
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
     char page[4096] = {1};
     FILE *file;
 
-    open_store(f, NULL);
+    store_kit_open(f, NULL);
     for (int i = 0; i < 2000; i++)
-        assert_ok(write_one(f, seen, i, 0));
-    wait_for(f, seen, 2000);
-    close_store(f);
+        assert_ok(store_kit_write(f, seen, i, 0));
+    store_kit_wait(f, seen, 2000);
+    store_kit_close(f);
     file = fopen(f->path, "r+");
     for (long number = 4; number < 8; number++) {
         fseek(file, number * 4096, SEEK_SET);
@@ -814,7 +559,7 @@ damage_is_found_by_the_check_at_start(void **state)
     free(seen);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_kit_setup, store_kit_teardown)
 static const struct CMUnitTest tests[] = {
     TEST(writes_are_batched_and_done_in_the_order_they_were_queued),
     TEST(a_refused_job_is_rolled_back_alone),
@@ -829,8 +574,6 @@ static const struct CMUnitTest tests[] = {
     TEST(a_flush_that_fails_fails_the_transaction_and_discards_the_cache),
     TEST(a_module_reaches_its_own_tables_only),
     TEST(a_migration_defines_tables_of_its_module_only),
-    TEST(after_five_lost_transactions_writes_are_refused_at_once),
-    TEST(when_the_breaker_may_close_one_write_tries_for_all),
     TEST(a_write_that_the_disk_refuses_is_never_acknowledged_and_later_ones_work),
     TEST(a_file_of_another_program_is_left_alone),
     TEST(damage_is_found_by_the_check_at_start),
