@@ -120,17 +120,23 @@ queue_fini(struct store_queue *queue)
 }
 
 bool
-store_queue_take(struct store_queue *queue, size_t max, struct store_list *list_out)
+store_queue_take(struct store_queue *queue, size_t max, uint64_t wait_ns,
+                 struct store_list *list_out)
 {
+    bool is_over = false, is_open;
     size_t share;
 
     *list_out = (struct store_list){0};
     uv_mutex_lock(&queue->lock);
-    while (!queue->list.first && !queue->stopping) {
+    while (!queue->list.first && !queue->stopping && !is_over) {
         queue->waiting++;
-        uv_cond_wait(&queue->wake, &queue->lock);
+        if (wait_ns)
+            is_over = uv_cond_timedwait(&queue->wake, &queue->lock, wait_ns) != 0;
+        else
+            uv_cond_wait(&queue->wake, &queue->lock);
         queue->waiting--;
     }
+    is_open = queue->list.first || !queue->stopping;
     share = (queue->list.count + queue->consumers - 1) / queue->consumers;
     if (share > max)
         share = max;
@@ -140,7 +146,7 @@ store_queue_take(struct store_queue *queue, size_t max, struct store_list *list_
         while (share--)
             store_list_add(list_out, list_shift(&queue->list));
     uv_mutex_unlock(&queue->lock);
-    return list_out->first != NULL;
+    return is_open;
 }
 
 /* Takes the job unless the queue is full. */
@@ -362,6 +368,10 @@ add_metrics(struct store *store, struct metrics *metrics)
                                                  .help = "Jobs that ran.",
                                                  .label = "kind",
                                                  .values = "write|read"};
+    static const struct sotto_metric_row released = {.name = "store_pages_released_total",
+                                                     .type = SOTTO_METRIC_COUNTER,
+                                                     .help =
+                                                         "Free pages cut off the database's file."};
 
     if (!metrics)
         return;
@@ -374,6 +384,7 @@ add_metrics(struct store *store, struct metrics *metrics)
         .refused = metrics_add(metrics, NULL, &refused),
         .read_failures = metrics_add(metrics, NULL, &read_failures),
         .jobs = metrics_add(metrics, NULL, &jobs),
+        .released = metrics_add(metrics, NULL, &released),
     };
     metrics_add_source(metrics, render, store);
 }
@@ -413,6 +424,8 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
     error = store_conn_open(&store->writer, path, settings, true, err);
     if (error)
         goto fail;
+    if (store_conn_int(&store->writer, "PRAGMA auto_vacuum", 0) == 0)
+        log_warn(log, "store: %s cannot shrink: there was no room to rearrange it once", path);
     add_metrics(store, metrics);
     *store_out = store;
     return 0;

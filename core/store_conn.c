@@ -166,14 +166,13 @@ set_limits(sqlite3 *db)
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 }
 
-/* The first integer of the first row, or fallback. */
-static int64_t
-query_int(sqlite3 *db, const char *sql, int64_t fallback)
+int64_t
+store_conn_int(struct store_conn *conn, const char *sql, int64_t fallback)
 {
     sqlite3_stmt *stmt = NULL;
     int64_t value = fallback;
 
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW)
         value = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
@@ -184,14 +183,14 @@ query_int(sqlite3 *db, const char *sql, int64_t fallback)
 static int
 check_owner(struct store_conn *conn, const char *path, struct sotto_err *err)
 {
-    const int64_t id = query_int(conn->db, "PRAGMA application_id", -1);
+    const int64_t id = store_conn_int(conn, "PRAGMA application_id", -1);
     char sql[64];
 
     if (id == STORE_APPLICATION_ID)
         return 0;
     if (id == -1)
         return store_conn_error(conn, path, err);
-    if (query_int(conn->db, "SELECT count(*) FROM sqlite_master", 1) != 0)
+    if (store_conn_int(conn, "SELECT count(*) FROM sqlite_master", 1) != 0)
         return sotto_err_set(err, SOTTO_EDATALOSS,
                              "%s is a database of another program; choose another store.file or "
                              "data folder",
@@ -200,6 +199,18 @@ check_owner(struct store_conn *conn, const char *path, struct sotto_err *err)
     if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return store_conn_error(conn, path, err);
     return 0;
+}
+
+/* A file made before there was auto_vacuum is rearranged once, which takes as much room again. Without the room it
+ * stays as it is: it works, and does not shrink. */
+static void
+let_shrink(struct store_conn *conn)
+{
+    if (store_conn_int(conn, "PRAGMA auto_vacuum", 2) == 2)
+        return;
+    sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM attaches its copy */
+    sqlite3_exec(conn->db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM", NULL, NULL, NULL);
+    sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0);
 }
 
 static int
@@ -211,15 +222,18 @@ set_pragmas(struct store_conn *conn, const char *path, const struct settings_sto
 
     /* The writer says which journal is used; WAL is a property of the file. */
     if (conn->is_writer) {
-        if (sqlite3_exec(conn->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
+        if (sqlite3_exec(conn->db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL",
+                         NULL, NULL, NULL) != SQLITE_OK)
             return store_conn_error(conn, path, err);
         error = check_owner(conn, path, err);
         if (error)
             return error;
+        let_shrink(conn);
     }
     snprintf(sql, sizeof(sql),
              "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
              "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+             "PRAGMA secure_delete = ON;"
              "PRAGMA cache_size = -%lld; PRAGMA wal_autocheckpoint = %d; PRAGMA query_only = %s;",
              (long long)(settings->cache_bytes / 1024), STORE_WAL_PAGES,
              conn->is_writer ? "OFF" : "ON");
@@ -336,6 +350,7 @@ store_conn_prepare(struct store_conn *conn, const struct store_module *module,
 
         statements[i].base.api = &store_api;
         statements[i].conn = conn;
+        statements[i].deletes = sqlite3_strnicmp(row->sql, "DELETE", 6) == 0;
         if (sqlite3_prepare_v3(conn->db, row->sql, -1, SQLITE_PREPARE_PERSISTENT,
                                &statements[i].raw, &tail) != SQLITE_OK ||
             !statements[i].raw || tail[strspn(tail, " \t\r\n;")] != '\0') {

@@ -8,6 +8,7 @@
  *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
  *   store_writer.c   the writer thread: group commit
  *   store_reader.c   the reader threads
+ *   store_tidy.c     giving the space of deleted rows back
  *   store_migrate.c  migrations and their checksums
  */
 #ifndef CORE_STORE_IMPL_H
@@ -83,7 +84,8 @@ struct store_stmt {
     sqlite3_stmt *raw;
     struct store_conn *conn;
     struct store_stmt *next_used;
-    bool used; /* stepped or bound since the last reset */
+    bool used;    /* stepped or bound since the last reset */
+    bool deletes; /* a DELETE */
 };
 
 struct store_tx {
@@ -111,6 +113,7 @@ enum store_own {
 struct store_conn {
     sqlite3 *db;
     bool is_writer;
+    bool deleted;                       /* rows were deleted since store_tidy_note */
     bool migrating;                     /* the authorizer lets the current module define tables */
     const struct store_module *current; /* for whom SQL is compiled; NULL: the store itself */
     sqlite3_stmt *own[STORE_OWN_COUNT];
@@ -129,6 +132,7 @@ struct store_reader {
 
 struct store_metrics {
     struct metric *batch, *commits, *sync_seconds, *jobs, *failures, *refused, *read_failures;
+    struct metric *released;
 };
 
 struct store {
@@ -143,6 +147,7 @@ struct store {
     struct store_conn writer;
     uv_thread_t writer_thread;
     bool writer_started;
+    uint64_t tidy_at_ns; /* uv_hrtime of the next store_tidy; 0: nothing to do; writer thread */
     struct store_queue writes;
     struct store_reader *readers;
     size_t reader_count;
@@ -169,8 +174,10 @@ int64_t store_wall_ms(void);
 void store_list_add(struct store_list *, struct store_job *);
 /* Appends all of take_more, which is empty afterwards. */
 void store_list_join(struct store_list *, struct store_list *take_more);
-/* Waits for jobs and takes its share of them, at most max; false: stopping and nothing left. */
-bool store_queue_take(struct store_queue *, size_t max, struct store_list *list_out);
+/* Waits for jobs and takes its share of them, at most max; false: stopping and nothing left. With wait_ns it
+ * waits no longer than that, and the list may be empty; 0: as long as it takes. */
+bool store_queue_take(struct store_queue *, size_t max, uint64_t wait_ns,
+                      struct store_list *list_out);
 /* Hands finished jobs to the loop thread. Any thread. */
 void store_deliver(struct store *, struct store_list *take_finished);
 
@@ -197,6 +204,8 @@ void store_conn_close(struct store_conn *);
 int store_conn_prepare(struct store_conn *, const struct store_module *, struct sotto_err *);
 /* Runs one of the store's own statements; SQLite's result code. */
 int store_conn_run(struct store_conn *, enum store_own);
+/* The first integer of the first row, or fallback. */
+int64_t store_conn_int(struct store_conn *, const char *sql, int64_t fallback);
 /* Sets the sentence for an SQLite result: EDATALOSS for damage, EIO otherwise. */
 int store_conn_error(struct store_conn *, const char *path, struct sotto_err *);
 /* Whether an SQLite result means that the whole transaction is lost. */
@@ -220,5 +229,14 @@ int store_writer_open_caches(struct store *, struct sotto_err *);
 void store_writer_close_caches(struct store *);
 void store_writer_main(void *store);
 void store_reader_main(void *reader);
+
+/* ---- store_tidy.c: writer thread ---- */
+
+/* After a transaction: remembers that rows were deleted. */
+void store_tidy_note(struct store *);
+/* Nanoseconds until store_tidy has something to do; 0: nothing to wait for. */
+uint64_t store_tidy_wait(const struct store *);
+/* Does one slice of what is due. Outside a transaction. */
+void store_tidy(struct store *);
 
 #endif

@@ -25,7 +25,7 @@ store_reader_main(void *arg)
     struct store *store = reader->store;
     struct store_list batch;
 
-    while (store_queue_take(&store->reads, STORE_READ_BATCH, &batch)) {
+    while (store_queue_take(&store->reads, STORE_READ_BATCH, 0, &batch)) {
         const int64_t now_ms = store_wall_ms();
         const int begun = store_conn_run(&reader->conn, STORE_BEGIN);
 

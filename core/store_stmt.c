@@ -205,7 +205,10 @@ stmt_step(struct sotto_stmt *base)
         code = sqlite3_step(stmt->raw);
     switch (code & 0xff) {
     case SQLITE_ROW: return SOTTO_ROW;
-    case SQLITE_DONE: return SOTTO_DONE;
+    case SQLITE_DONE:
+        if (stmt->deletes && sqlite3_changes64(stmt->conn->db) > 0)
+            stmt->conn->deleted = true;
+        return SOTTO_DONE;
     case SQLITE_CONSTRAINT: return SOTTO_ECONSTRAINT;
     default: break;
     }

@@ -155,23 +155,33 @@ run_batch(struct store *store, struct store_list *batch)
         abort_batch(store, batch, code, what);
 }
 
+static void
+serve(struct store *store, struct store_list *batch)
+{
+    const size_t count = batch->count;
+
+    if (store_breaker_is_open(store)) {
+        refuse_batch(store, batch);
+    } else {
+        run_batch(store, batch);
+        metric_add(store->metrics.batch, 0, (double)count);
+        metric_add(store->metrics.jobs, 0, (double)count);
+    }
+    store_deliver(store, batch);
+    store_tidy_note(store);
+}
+
 void
 store_writer_main(void *arg)
 {
     struct store *store = arg;
     struct store_list batch;
 
-    while (store_queue_take(&store->writes, (size_t)store->settings.batch_jobs, &batch)) {
-        const size_t count = batch.count;
-
-        if (store_breaker_is_open(store)) {
-            refuse_batch(store, &batch);
-        } else {
-            run_batch(store, &batch);
-            metric_add(store->metrics.batch, 0, (double)count);
-            metric_add(store->metrics.jobs, 0, (double)count);
-        }
-        store_deliver(store, &batch);
+    while (store_queue_take(&store->writes, (size_t)store->settings.batch_jobs,
+                            store_tidy_wait(store), &batch)) {
+        if (batch.count)
+            serve(store, &batch);
+        store_tidy(store);
     }
 }
 

@@ -14,6 +14,7 @@ static const struct sotto_stmt_row demo_statements[] = {
     [DEMO_WRITE_HEAD] = {"INSERT INTO demo_head (id, value) VALUES (1, ?) "
                          "ON CONFLICT (id) DO UPDATE SET value = excluded.value"},
     [DEMO_ADOPT] = {"INSERT INTO demo_children (parent) VALUES (?)"},
+    [DEMO_DELETE_ALL] = {"DELETE FROM demo_rows WHERE id > 0"},
 };
 static const struct sotto_migration_row demo_migrations[] = {
     {.number = 1,

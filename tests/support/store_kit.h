@@ -22,6 +22,7 @@ enum {
     DEMO_SELECT_HEAD,
     DEMO_WRITE_HEAD,
     DEMO_ADOPT,
+    DEMO_DELETE_ALL,
 };
 
 struct store_kit {

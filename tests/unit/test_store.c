@@ -144,7 +144,8 @@ every_connection_has_the_pragmas_of_the_bar(void **state)
         const char *name;
         int value;
     } wanted[] = {{"synchronous", 2},     {"foreign_keys", 1}, {"trusted_schema", 0},
-                  {"cell_size_check", 1}, {"temp_store", 2},   {"mmap_size", 0}};
+                  {"cell_size_check", 1}, {"temp_store", 2},   {"mmap_size", 0},
+                  {"secure_delete", 1},   {"auto_vacuum", 2}};
     struct store_conn conn[2];
 
     for (size_t i = 0; i < 2; i++) {
