@@ -19,6 +19,7 @@ struct cli {
     const char *server;
     const char *password_file;
     const char *passphrase_file;
+    const char *lang;
     bool json;
     bool quiet;
     bool help;
@@ -41,20 +42,38 @@ struct cli {
     struct sotto_client *client; /* open while a command runs */
 };
 
-/* A command: how it is called and what it does. */
+/* Where a command can be given. */
+enum place {
+    PLACE_BOTH,  /* in the shell, and with a slash in the interactive client */
+    PLACE_SHELL, /* in the shell only */
+};
+
+/* What the first word of a command is; completion offers it, and the interactive client fills in
+ * the open chat for ARG_CHAT. Further words of a command that has them are users. */
+enum argument {
+    ARG_OTHER,
+    ARG_CHAT,
+    ARG_USER,
+};
+
+/* A command: how it is called and what it does. Texts are marked with TR() and looked up when they
+ * are shown; NULL: none. */
 struct command {
     const char *name;
-    const char *usage;   /* what follows the name */
-    const char *summary; /* one line */
-    const char *help;    /* the rest of `--help NAME` */
-    const char
-        *options; /* names of the options it takes besides the global ones, separated by spaces */
+    const char *usage;    /* what follows the name */
+    const char *summary;  /* one line without a full stop */
+    const char *help;     /* the rest of `--help NAME`, lines of at most 92 characters */
+    const char *examples; /* as typed in a shell, a line each */
+    const char *options;  /* besides the global ones, separated by spaces */
+    enum argument takes;
     size_t words_min; /* without the command itself */
     size_t words_max;
+    enum place place;
     int (*run)(struct cli *cli);
 };
 extern const struct command commands[];
 extern const size_t command_count;
+const struct command *command_find(const char *name); /* NULL: there is none */
 
 /* options.c: fills cli; SOTTO_CLIENT_EUSAGE with the error printed. */
 int options_read(struct cli *cli, int argc, char **argv);
@@ -64,6 +83,9 @@ int options_check(const struct cli *cli, const struct command *command);
 int options_number(const struct cli *cli, const char *name, const char *text, uint64_t *out);
 /* The word after the command with this number, or NULL. */
 const char *cli_word(const struct cli *cli, size_t number);
+
+/* language.c: chooses the language of all texts; SOTTO_CLIENT_EUSAGE with the error printed. */
+int language_choose(const struct cli *cli, int argc, char **argv);
 
 /* help.c */
 void help_all(FILE *out);

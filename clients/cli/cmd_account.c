@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "text.h"
 
 #include <sodium.h>
 
@@ -27,7 +28,7 @@ show_account(struct cli *cli, const char *what)
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
-        printf("%s %s at %s (device %.8s)\n", what, account.user, account.server,
+        printf(tr("%s %s at %s (device %.8s)\n"), tr(what), account.user, account.server,
                account.device_id);
     }
     return SOTTO_CLIENT_OK;
@@ -40,7 +41,7 @@ static int
 enter(struct cli *cli, enter_fn fn, bool confirm, const char *what)
 {
     char password[SECRET_BYTES] = "";
-    int status = secret_read(cli, cli->password_file, "password: ", confirm, password);
+    int status = secret_read(cli, cli->password_file, tr("password: "), confirm, password);
     if (status == SOTTO_CLIENT_OK)
         status = print_status(cli, fn(cli->client, cli_word(cli, 1), password, cli->device));
     sodium_memzero(password, sizeof(password));
@@ -50,19 +51,19 @@ enter(struct cli *cli, enter_fn fn, bool confirm, const char *what)
 int
 cmd_register(struct cli *cli)
 {
-    return enter(cli, sotto_client_register, true, "registered and logged in as");
+    return enter(cli, sotto_client_register, true, TR("registered and logged in as"));
 }
 
 int
 cmd_login(struct cli *cli)
 {
-    return enter(cli, sotto_client_login, false, "logged in as");
+    return enter(cli, sotto_client_login, false, TR("logged in as"));
 }
 
 int
 cmd_whoami(struct cli *cli)
 {
-    return show_account(cli, "you are");
+    return show_account(cli, TR("you are"));
 }
 
 int
@@ -79,8 +80,11 @@ cmd_logout(struct cli *cli)
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
-        printf("logged out (%u login%s ended); your keys and messages stay in the profile\n", ended,
-               ended == 1 ? "" : "s");
+        printf(
+            tr_count("logged out (%u login ended); your keys and messages stay in the profile\n",
+                     "logged out (%u logins ended); your keys and messages stay in the profile\n",
+                     ended),
+            ended);
     }
     return SOTTO_CLIENT_OK;
 }
@@ -110,7 +114,7 @@ show_login(const struct sotto_client_login *login, void *arg)
         print_text(stdout, login->label);
         fputs("  ", stdout);
         print_text(stdout, login->address);
-        puts(login->current ? "  (this one)" : "");
+        puts(login->current ? tr("  (this one)") : "");
     }
     return 0;
 }
@@ -135,7 +139,7 @@ cmd_revoke(struct cli *cli)
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
-        printf("revoked %s\n", id);
+        printf(tr("revoked %s\n"), id);
     }
     return SOTTO_CLIENT_OK;
 }

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "text.h"
 
 #include <string.h>
 
@@ -43,15 +44,16 @@ show_chat(const struct sotto_client_chat *chat, void *arg)
     if (cli->quiet)
         return 0;
     print_time(chat->last_ts / 1000, when);
-    printf("%.8s  %-6s  ", chat->id, chat->type);
-    print_text(stdout, *chat->title ? chat->title : "(no title)");
+    printf("%.8s  %s  ", chat->id, tr(chat->type));
+    print_text(stdout, *chat->title ? chat->title : tr("(no title)"));
     printf("  %s", when);
     if (chat->unread)
-        printf("  %llu unread", (unsigned long long)chat->unread);
+        printf(tr_count("  %llu unread", "  %llu unread", chat->unread),
+               (unsigned long long)chat->unread);
     if (!strcmp(chat->state, "waiting"))
-        printf("  (waits for another device of yours to come online and add this one)");
+        fputs(tr("  (waits for another device of yours to come online and add this one)"), stdout);
     else if (strcmp(chat->state, "ready"))
-        printf("  (%s)", chat->state);
+        printf("  (%s)", tr(chat->state));
     if (chat->last_text) {
         printf("\n          ");
         print_text(stdout, chat->last_text);
@@ -94,8 +96,8 @@ show_member(const struct sotto_client_member *member, void *arg)
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
-        printf("%-32s  %-6s  %s, %zu device%s\n", member->user, member->role, member->trust,
-               member->devices, member->devices == 1 ? "" : "s");
+        printf("%-32s  %s, %s, ", member->user, tr(member->role), tr(member->trust));
+        printf(tr_count("%zu device\n", "%zu devices\n", member->devices), member->devices);
     }
     return 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "text.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ show_sent(const struct sotto_client_message *message, void *arg)
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
-        printf("sent (%llu)\n", (unsigned long long)message->seq);
+        printf(tr("sent (%llu)\n"), (unsigned long long)message->seq);
         fflush(stdout);
     }
     return 0;
@@ -151,8 +152,9 @@ cmd_listen(struct cli *cli)
         struct sotto_client_error error = {.status = SOTTO_CLIENT_EFAILED,
                                            .code = "deadline_exceeded"};
         snprintf(error.message, sizeof(error.message),
-                 "%llu of %llu messages came within %u seconds", (unsigned long long)listening.came,
-                 (unsigned long long)listening.wanted, cli->timeout_s);
+                 tr("%llu of %llu messages came within %u seconds"),
+                 (unsigned long long)listening.came, (unsigned long long)listening.wanted,
+                 cli->timeout_s);
         return print_error(cli, &error);
     }
     return SOTTO_CLIENT_OK;

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "text.h"
 
 #include <string.h>
 
@@ -44,20 +45,21 @@ static void
 show_lines(const struct sotto_client_trust *trust)
 {
     char when[32];
-    printf("%s: %s\n\n  SHA-256 of the identity key\n    %s\n", trust->user, trust->state,
-           trust->sha256);
+    printf("%s: %s\n\n", trust->user, tr(trust->state));
+    printf(tr("  SHA-256 of the identity key\n    %s\n"), trust->sha256);
     if (*trust->new_sha256)
-        printf("  the server now shows\n    %s\n", trust->new_sha256);
-    printf("\n  safety number, the same for both of you\n   ");
+        printf(tr("  the server now shows\n    %s\n"), trust->new_sha256);
+    fputs(tr("\n  safety number, the same for both of you\n   "), stdout);
     for (int i = 0; i < 60; i += 5)
         printf("%s %.5s", i == 30 ? "\n   " : "", trust->digits + i);
-    printf("\n\n  emoji of the key\n   ");
+    fputs(tr("\n\n  emoji of the key\n   "), stdout);
     for (int i = 0; i < 16; i++)
         printf("%s %s", i == 8 ? "\n   " : "", trust->emoji[i]);
-    printf("\n\n  history\n");
+    fputs(tr("\n\n  history\n"), stdout);
     for (size_t i = 0; i < trust->history_count; i++) {
         print_time(trust->history[i].seen, when);
-        printf("    %-16s  %.16s  %s\n", when, trust->history[i].sha256, trust->history[i].what);
+        printf("    %-16s  %.16s  %s\n", when, trust->history[i].sha256,
+               tr(trust->history[i].what));
     }
 }
 

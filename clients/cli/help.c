@@ -3,39 +3,61 @@
  * `--help`: of everything, and of one command.
  */
 #include "cli.h"
+#include "text.h"
 
-static const char global_options[] =
+#include <string.h>
+
+static const char global_options[] = TR(
     "Options of every command:\n"
     "  --profile DIR          where keys and messages live (default $XDG_DATA_HOME/sotto/default)\n"
     "  --server URL           tcp://host:port (default tcp://127.0.0.1:7500; remembered)\n"
     "  --password-file FILE   the account's password; without it you are asked\n"
     "  --passphrase-file FILE a passphrase that seals the profile's key, from its first use on\n"
     "  --timeout SECONDS      for connecting and each answer (default 15)\n"
+    "  --lang ru|en           language (default: that of LC_ALL, LC_MESSAGES or LANG)\n"
     "  --json                 one JSON object a line\n"
-    "  --quiet                print no results for people\n";
+    "  --quiet                print no results for people\n");
 
 static const char exit_codes[] =
-    "Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 not logged in, 4 network,\n"
-    "5 blocked: an identity key changed (see `sotto verify --help`).\n";
+    TR("Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 not logged in, 4 network,\n"
+       "5 blocked: an identity key changed (see `sotto verify --help`).\n");
 
 void
 help_all(FILE *out)
 {
-    fputs("sotto " SOTTO_VERSION ": an end-to-end encrypted messenger\n\n"
-          "usage: sotto [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands:\n",
-          out);
+    fprintf(out,
+            tr("sotto %s: an end-to-end encrypted messenger\n\n"
+               "usage: sotto [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands:\n"),
+            SOTTO_VERSION);
     for (size_t i = 0; i < command_count; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\n`sotto COMMAND --help` tells more about one.\n\n%s\n%s", global_options,
-            exit_codes);
-    fputs("\nTo begin: `sotto register NAME`, then `sotto new OTHER`, `sotto send OTHER hello`,\n"
-          "and `sotto listen` in a second terminal.\n",
-          out);
+        fprintf(out, "  %-13s %s\n", commands[i].name, tr(commands[i].summary));
+    fputs(tr("\n`sotto COMMAND --help` tells more about one.\n\n"), out);
+    fprintf(out, "%s\n%s", tr(global_options), tr(exit_codes));
+    fputs(
+        tr("\nTo begin: `sotto register NAME`, then `sotto new OTHER`, `sotto send OTHER hello`,\n"
+           "and `sotto listen` in a second terminal.\n"),
+        out);
+}
+
+/* Each line indented. */
+static void
+print_examples(const char *lines, FILE *out)
+{
+    fprintf(out, "%s\n", tr("For example:"));
+    for (const char *line = lines; *line; line += strcspn(line, "\n") + 1)
+        fprintf(out, "  %.*s\n", (int)strcspn(line, "\n"), line);
+    fputc('\n', out);
 }
 
 void
 help_command(const struct command *command, FILE *out)
 {
-    fprintf(out, "usage: sotto %s %s\n\n%s.\n\n%s\n%s", command->name, command->usage,
-            command->summary, command->help, global_options);
+    fprintf(out, tr("usage: sotto %s %s\n\n"), command->name,
+            command->usage ? tr(command->usage) : "");
+    fprintf(out, "%s.\n\n", tr(command->summary));
+    if (command->help)
+        fprintf(out, "%s\n", tr(command->help));
+    if (command->examples)
+        print_examples(command->examples, out);
+    fputs(tr(global_options), out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sotto: the terminal client. The table of commands, and what happens before and after one: the
- * profile is opened, the command runs, its status becomes the exit code.
+ * sotto: the terminal client. What happens before and after a command: the profile is opened, the
+ * command runs, its status becomes the exit code.
  */
 #include "cli.h"
 
@@ -9,63 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-const struct command commands[] = {
-    {"register", "NAME [--device LABEL]", "Make an account and log in",
-     "The password (8 to 72 characters, a letter and a digit) never leaves this machine; nobody\n"
-     "can reset it. LABEL names this device in your list of logins.\n",
-     "device", 1, 1, cmd_register},
-    {"login", "NAME [--device LABEL]", "Log in, on this device or a new one",
-     "A profile that has the account keeps device, chats and history. An empty profile becomes\n"
-     "a new device; another device of yours that is online adds it to your chats.\n",
-     "device", 1, 1, cmd_login},
-    {"logout", "[--all]", "End this login, or all of the account",
-     "Keys and messages stay in the profile; `sotto login NAME` goes on where you were.\n", "all",
-     0, 0, cmd_logout},
-    {"whoami", "", "Show who the server says you are", "", "", 0, 0, cmd_whoami},
-    {"logins", "", "List the logins of your account",
-     "Each with its id for `sotto revoke`, when it was used last, its device and address.\n", "", 0,
-     0, cmd_logins},
-    {"revoke", "ID", "End one login", "Its connections are closed within a second.\n", "", 1, 1,
-     cmd_revoke},
-    {"new", "NAME... [--title T] [--mode archive]", "Start a chat",
-     "One NAME without a title is a chat of two: the existing one if there is one. Several names,\n"
-     "or a title, make a group.\n",
-     "title mode", 1, 199, cmd_new},
-    {"chats", "[--unread] [--type direct|group]", "List your chats, the latest first",
-     "A chat that waits needs another device of yours to come online and add this one.\n",
-     "unread type", 0, 0, cmd_chats},
-    {"members", "CHAT", "List the members of a chat",
-     "CHAT is an id, a unique beginning of one (4 digits or more), a title, or in a chat of two\n"
-     "the other's name.\n",
-     "", 1, 1, cmd_members},
-    {"send", "CHAT TEXT", "Send a message (TEXT - reads stdin, a message a line)",
-     "Returns when the server has written it to its disk. Without a connection it is kept in the\n"
-     "profile (exit code 4) and goes out, once, with the next command.\n",
-     "", 2, 2, cmd_send},
-    {"read", "CHAT [--limit N] [--since SEQ]", "Show messages of a chat",
-     "The last 50, or N; with --since those after that number. They count as read afterwards.\n",
-     "limit since", 1, 1, cmd_read},
-    {"listen", "[CHAT] [--count N] [--timeout S]", "Show messages as they come",
-     "Begins with the unread ones, reconnects by itself. Ends after N messages (exit code 0) or\n"
-     "S seconds (exit code 1 if fewer than N came).\n",
-     "count", 0, 1, cmd_listen},
-    {"verify", "NAME [--mark] [--accept]", "Compare somebody's identity key",
-     "Shows SHA-256, safety number and emoji of the key you know; compare over another channel,\n"
-     "then --mark. When the key changed, nothing is sent to chats with NAME (exit code 5) until\n"
-     "you --accept the new one.\n",
-     "mark accept", 1, 1, cmd_verify},
-};
-const size_t command_count = sizeof(commands) / sizeof(commands[0]);
-
-static const struct command *
-find_command(const char *name)
-{
-    for (size_t i = 0; i < command_count; i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
-    return NULL;
-}
 
 /* $XDG_DATA_HOME/sotto/default, where the variable defaults to ~/.local/share. */
 static int
@@ -133,7 +76,7 @@ main(int argc, char **argv)
         help_all(cli.help ? stdout : stderr);
         return cli.help ? 0 : -SOTTO_CLIENT_EUSAGE;
     }
-    const struct command *command = find_command(name);
+    const struct command *command = command_find(name);
     if (!command)
         return -print_usage_error(&cli, "there is no command \"%.40s\"; see `sotto --help`", name);
     if (cli.help) {

@@ -4,6 +4,7 @@
  * a lone `-` is a word.
  */
 #include "cli.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ struct option {
     bool global;
 };
 
-#define OPTION_COUNT 20
+#define OPTION_COUNT 24
 
 static size_t
 list_options(struct cli *cli, const char **timeout, struct option out[OPTION_COUNT])
@@ -26,6 +27,7 @@ list_options(struct cli *cli, const char **timeout, struct option out[OPTION_COU
         {"password-file", &cli->password_file, NULL, true},
         {"passphrase-file", &cli->passphrase_file, NULL, true},
         {"timeout", timeout, NULL, true},
+        {"lang", &cli->lang, NULL, true},
         {"json", NULL, &cli->json, true},
         {"quiet", NULL, &cli->quiet, true},
         {"help", NULL, &cli->help, true},
@@ -106,8 +108,11 @@ options_read(struct cli *cli, int argc, char **argv)
     /* Before anything can go wrong: how errors are to be written. */
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
         cli->json = cli->json || !strcmp(argv[i], "--json");
+    int status = language_choose(cli, argc, argv);
+    if (status)
+        return status;
     for (int i = 1; i < argc; i++) {
-        int status = SOTTO_CLIENT_OK;
+        status = SOTTO_CLIENT_OK;
         if (!ended && !strcmp(argv[i], "--")) {
             ended = true;
         } else if (!ended && !strcmp(argv[i], "-h")) {
@@ -159,10 +164,11 @@ options_check(const struct cli *cli, const struct command *command)
                                      options[i].name, command->name);
     }
     if (cli->word_count - 1 < command->words_min)
-        return print_usage_error(cli, "usage: sotto %s %s", command->name, command->usage);
+        return print_usage_error(cli, "usage: sotto %s %s", command->name,
+                                 command->usage ? tr(command->usage) : "");
     if (cli->word_count - 1 > command->words_max)
         return print_usage_error(cli, "too many words; usage: sotto %s %s", command->name,
-                                 command->usage);
+                                 command->usage ? tr(command->usage) : "");
     return SOTTO_CLIENT_OK;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -33,7 +34,7 @@ print_usage_error(const struct cli *cli, const char *format, ...)
     struct sotto_client_error error = {.status = SOTTO_CLIENT_EUSAGE, .code = "usage"};
     va_list args;
     va_start(args, format);
-    vsnprintf(error.message, sizeof(error.message), format, args);
+    vsnprintf(error.message, sizeof(error.message), tr(format), args);
     va_end(args);
     return print_error(cli, &error);
 }
@@ -114,16 +115,16 @@ event_phrase(const char *kind)
         const char *kind;
         const char *phrase;
     } phrases[] = {
-        {"joined", "added you to this chat"},
-        {"title", "called this chat"},
-        {"members", "changed the members"},
-        {"removed", "removed you from this chat"},
-        {"key_changed", "has another identity key; nothing is sent before `sotto verify`"},
-        {"undecryptable", "sent something that cannot be read"},
+        {"joined", TR("added you to this chat")},
+        {"title", TR("called this chat")},
+        {"members", TR("changed the members")},
+        {"removed", TR("removed you from this chat")},
+        {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`")},
+        {"undecryptable", TR("sent something that cannot be read")},
     };
     for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
         if (!strcmp(phrases[i].kind, kind))
-            return phrases[i].phrase;
+            return tr(phrases[i].phrase);
     return kind;
 }
 
@@ -141,7 +142,7 @@ print_message(const struct cli *cli, const struct sotto_client_message *message)
     if (!strcmp(message->kind, "text")) {
         printf("%s  %.6s  %s: ", when, message->chat, message->from);
         print_text(stdout, message->text ? message->text : "");
-        fputs(message->seq ? "\n" : "  (pending)\n", stdout);
+        fputs(message->seq ? "\n" : tr("  (pending)\n"), stdout);
     } else {
         printf("%s  %.6s  * %s %s", when, message->chat, message->from,
                event_phrase(message->kind));

@@ -4,6 +4,7 @@
  * others can see.
  */
 #include "cli.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +21,9 @@ keep_line(const struct cli *cli, char text[SECRET_BYTES], size_t len, const char
     text[len] = 0;
     text[strcspn(text, "\r\n")] = 0;
     if (len == SECRET_BYTES - 1)
-        return print_usage_error(cli, "the %s is too long", what);
+        return print_usage_error(cli, "%s is too long", tr(what));
     if (!*text)
-        return print_usage_error(cli, "the %s is empty", what);
+        return print_usage_error(cli, "%s is empty", tr(what));
     return SOTTO_CLIENT_OK;
 }
 
@@ -32,14 +33,14 @@ read_file(const struct cli *cli, const char *file, char out[SECRET_BYTES])
     size_t len = 0;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return print_usage_error(cli, "cannot read %.120s (%s)", file, strerror(errno));
+        return print_usage_error(cli, "cannot read %.120s (%s)", file, tr(strerror(errno)));
     for (ssize_t count = 1; count > 0 && len < SECRET_BYTES - 1; len += (size_t)count) {
         count = read(fd, out + len, SECRET_BYTES - 1 - len);
         if (count < 0)
             count = 0;
     }
     close(fd);
-    return keep_line(cli, out, len, "password in the file");
+    return keep_line(cli, out, len, TR("the password in the file"));
 }
 
 static void
@@ -80,7 +81,7 @@ static int
 ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
 {
     ssize_t len = read_silently(tty, prompt, out, SECRET_BYTES - 1);
-    return keep_line(cli, out, len > 0 ? (size_t)len : 0, "password");
+    return keep_line(cli, out, len > 0 ? (size_t)len : 0, TR("the password"));
 }
 
 int
@@ -96,7 +97,7 @@ secret_read(const struct cli *cli, const char *file, const char *prompt, bool co
     int status = ask(cli, tty, prompt, out);
     if (status == SOTTO_CLIENT_OK && confirm) {
         char again[SECRET_BYTES];
-        status = ask(cli, tty, "once more: ", again);
+        status = ask(cli, tty, tr("once more: "), again);
         if (status == SOTTO_CLIENT_OK && strcmp(out, again))
             status = print_usage_error(cli, "the two were not the same");
         sodium_memzero(again, sizeof(again));

@@ -12,6 +12,7 @@
 #include "session.h"
 
 #include "opaque/opaque.h"
+#include "text.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ choose_label(struct sotto_client *client, const char *label)
         gethostname(host, sizeof(host) - 1);
         label = host;
     }
-    if (check_text("label", label, LABEL_CHARS, &ignored))
+    if (check_text(TR("label"), label, LABEL_CHARS, &ignored))
         label = "device";
     snprintf(client->account.label, sizeof(client->account.label), "%s", label);
 }

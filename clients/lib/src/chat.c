@@ -13,6 +13,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "text.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -172,7 +173,7 @@ make_plan(struct sotto_client *client, const struct sotto_client_new *what, stru
                     "a new chat needs 1 to %d names", OTHERS_MAX);
     int status = read_mode(client, what->mode, &plan->mode);
     if (status == SOTTO_CLIENT_OK && what->title)
-        status = check_text("title", what->title, SOTTO_CLIENT_TITLE_CHARS, &client->error);
+        status = check_text(TR("title"), what->title, SOTTO_CLIENT_TITLE_CHARS, &client->error);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < what->name_count; i++) {
         struct contact contact;
         bool known = false;

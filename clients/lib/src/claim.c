@@ -10,6 +10,7 @@
 
 #include "session.h"
 #include "trust.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ refuse_package(struct sotto_client *client, const uint8_t *user_id, const char *
                   : fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
                          "the server handed out a key package of %s that %s; try again, and ask "
                          "the operator if it stays",
-                         name, why);
+                         name, tr(why));
 }
 
 static int

@@ -5,6 +5,7 @@
  * waiting is "pump until what I want is there, or the deadline".
  */
 #include "conn.h"
+#include "text.h"
 
 #include "frame.pb-c.h"
 
@@ -110,7 +111,7 @@ die(struct conn *conn, struct sotto_client_error *error, const char *why)
         return fail(error, SOTTO_CLIENT_ENETWORK, "unavailable",
                     "the server closed the connection (%s); try again", conn->goodbye);
     return fail(error, SOTTO_CLIENT_ENETWORK, "network",
-                "the connection to the server failed (%s); try again", why);
+                "the connection to the server failed (%s); try again", tr(why));
 }
 
 /* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or error. */

@@ -3,6 +3,7 @@
  * From a URL to a connection: name, addresses, and one of them within the deadline.
  */
 #include "conn.h"
+#include "text.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -50,7 +51,7 @@ conn_open(const char *url, int timeout_ms, struct conn **conn_out, struct sotto_
     if (problem)
         return fail(error, SOTTO_CLIENT_ENETWORK, "network",
                     "cannot find the server %s (%s); check --server", address.host,
-                    gai_strerror(problem));
+                    tr(gai_strerror(problem)));
     int64_t deadline_ms = conn_now_ms() + timeout_ms;
     int fd = -1;
     for (struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
@@ -59,7 +60,7 @@ conn_open(const char *url, int timeout_ms, struct conn **conn_out, struct sotto_
     freeaddrinfo(list);
     if (fd < 0)
         return fail(error, SOTTO_CLIENT_ENETWORK, "network",
-                    "cannot reach %.100s (%s); is the server running?", url, strerror(problem));
+                    "cannot reach %.100s (%s); is the server running?", url, tr(strerror(problem)));
     int64_t left = deadline_ms - conn_now_ms();
     return conn_adopt(fd, left > 0 ? (int)left : 0, conn_out, error);
 }

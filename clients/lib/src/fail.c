@@ -7,6 +7,8 @@
  */
 #include "fail.h"
 
+#include "text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +31,7 @@ fail(struct sotto_client_error *error, int status, const char *code, const char 
     struct sotto_client_error filled = {.status = status};
     va_list args;
     va_start(args, format);
-    vsnprintf(filled.message, sizeof(filled.message), format, args);
+    vsnprintf(filled.message, sizeof(filled.message), tr(format), args);
     va_end(args);
     snprintf(filled.code, sizeof(filled.code), "%s", code);
     strip_controls(filled.message);
@@ -46,5 +48,5 @@ fail_reply(struct sotto_client_error *error, const char *code, const char *messa
         status = SOTTO_CLIENT_EAUTH;
     else if (!strcmp(code, "unavailable") || !strcmp(code, "deadline_exceeded"))
         status = SOTTO_CLIENT_ENETWORK;
-    return fail(error, status, code, "%s", *message ? message : "the server refused");
+    return fail(error, status, code, "%s", *message ? tr(message) : tr("the server refused"));
 }

@@ -7,6 +7,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ group_trouble(struct sotto_client *client, const char *what, int problem)
 {
     if (problem == MLS_ECREDENTIAL)
         return fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
-                    "cannot %s: a device's certificate is not its user's", what);
-    return fail(&client->error, SOTTO_CLIENT_EFAILED, "internal", "cannot %s (%s)", what,
+                    "cannot %s: a device's certificate is not its user's", tr(what));
+    return fail(&client->error, SOTTO_CLIENT_EFAILED, "internal", "cannot %s (%s)", tr(what),
                 mls_error_text(problem));
 }
 

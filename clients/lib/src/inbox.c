@@ -11,6 +11,7 @@
 
 #include "outbox.h"
 #include "trust.h"
+#include "text.h"
 
 #include "content.pb-c.h"
 
@@ -116,11 +117,12 @@ store_content(struct sotto_client *client, struct inbox *inbox, struct message *
         return message_store(client, message, NULL, "its content is malformed");
     }
     if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_TEXT &&
-        !check_text("text", decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {
+        !check_text(TR("text"), decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {
         message->kind = KIND_TEXT;
         status = message_store(client, message, content, NULL);
     } else if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO &&
-               !check_text("title", decoded->chat_info->title, SOTTO_CLIENT_TITLE_CHARS, &why) &&
+               !check_text(TR("title"), decoded->chat_info->title, SOTTO_CLIENT_TITLE_CHARS,
+                           &why) &&
                may_set_title(client, &inbox->chat, message->from_user)) {
         bool changed = strcmp(inbox->chat.title, decoded->chat_info->title) != 0;
         snprintf(inbox->chat.title, sizeof(inbox->chat.title), "%s", decoded->chat_info->title);

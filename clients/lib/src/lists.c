@@ -8,6 +8,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,9 @@ static const char *
 role_name(Sotto__Chat__V1__Role role)
 {
     switch (role) {
-    case SOTTO__CHAT__V1__ROLE__ROLE_OWNER: return "owner";
-    case SOTTO__CHAT__V1__ROLE__ROLE_ADMIN: return "admin";
-    case SOTTO__CHAT__V1__ROLE__ROLE_MEMBER: return "member";
+    case SOTTO__CHAT__V1__ROLE__ROLE_OWNER: return TR("owner");
+    case SOTTO__CHAT__V1__ROLE__ROLE_ADMIN: return TR("admin");
+    case SOTTO__CHAT__V1__ROLE__ROLE_MEMBER: return TR("member");
     default: return "";
     }
 }
@@ -34,12 +35,12 @@ static const char *
 state_name(const struct chat *chat)
 {
     if (!chat->exists)
-        return "waiting";
+        return TR("waiting");
     switch (chat->state) {
-    case CHAT_READY: return "ready";
-    case CHAT_CREATING: return "creating";
-    case CHAT_LEFT: return "left";
-    default: return "broken";
+    case CHAT_READY: return TR("ready");
+    case CHAT_CREATING: return TR("creating");
+    case CHAT_LEFT: return TR("left");
+    default: return TR("broken");
     }
 }
 
@@ -78,7 +79,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     const char **members = NULL;
     struct sotto_client_chat shown = {
-        .type = chat->type == CHAT_DIRECT ? "direct" : "group",
+        .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
         .state = state_name(chat),
         .role = server ? role_name(server->role) : "",
@@ -216,10 +217,10 @@ show_member(struct sotto_client *client, const Sotto__Chat__V1__Member *member,
     struct sotto_client_member shown = {
         .user = name,
         .role = role_name(member->role),
-        .trust = id_equal(id, client->account.user_id) ? "self"
-                 : contact.changed                     ? "changed"
-                 : contact.verified                    ? "verified"
-                                                       : "unverified",
+        .trust = id_equal(id, client->account.user_id) ? TR("self")
+                 : contact.changed                     ? TR("changed")
+                 : contact.verified                    ? TR("verified")
+                                                       : TR("unverified"),
         .devices = member->n_device_ids,
     };
     id_hex(id, shown.user_id);

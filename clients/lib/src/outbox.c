@@ -9,6 +9,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "text.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -391,10 +392,10 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
             status = renew_stale(client, refusal);
     }
     if (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy))
-        status = fail(&client->error, SOTTO_CLIENT_EFAILED,
-                      rest.stale ? "aborted" : "resource_exhausted",
-                      "%s; the message is kept and goes out with the next command",
-                      rest.stale ? "the chat changes too fast" : "the server wants us slower");
+        status = fail(
+            &client->error, SOTTO_CLIENT_EFAILED, rest.stale ? "aborted" : "resource_exhausted",
+            "%s; the message is kept and goes out with the next command",
+            rest.stale ? tr("the chat changes too fast") : tr("the server wants us slower"));
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "profile.h"
 
 #include "conn.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static int
 folder_trouble(const char *folder, struct sotto_client_error *error)
 {
     return fail(error, SOTTO_CLIENT_EFAILED, "profile", "cannot use the profile %.120s (%s)",
-                folder, strerror(errno));
+                folder, tr(strerror(errno)));
 }
 
 static int

@@ -3,6 +3,7 @@
  * Ids, clocks, the checks of what a person typed, and the account record of a profile.
  */
 #include "state.h"
+#include "text.h"
 
 #include "profile.pb-c.h"
 
@@ -139,10 +140,10 @@ check_text(const char *what, const char *text, size_t chars_max, struct sotto_cl
     long chars = utf8_chars(text);
     if (chars < 0)
         return fail(error, SOTTO_CLIENT_EUSAGE, "invalid_argument", "the %s is not UTF-8 text",
-                    what);
+                    tr(what));
     if (chars == 0 || (size_t)chars > chars_max)
         return fail(error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
-                    "the %s has %ld characters; 1 to %zu are possible", what, chars, chars_max);
+                    "the %s has %ld characters; 1 to %zu are possible", tr(what), chars, chars_max);
     return SOTTO_CLIENT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "text.h"
 
 #include <string.h>
 
@@ -85,7 +86,7 @@ sotto_client_send_many(struct sotto_client *client, const char *chat, const char
                     "at most %d texts can be sent in one go", SEND_MAX);
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = check_text("text", texts[i], SOTTO_CLIENT_TEXT_CHARS, &client->error);
+        status = check_text(TR("text"), texts[i], SOTTO_CLIENT_TEXT_CHARS, &client->error);
     bool fresh = !client->attached;
     if (status == SOTTO_CLIENT_OK)
         status = session_ready(client);

@@ -10,6 +10,7 @@
 #include "store.h"
 
 #include "mls/error.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ mark_changed(struct sotto_client *client, struct contact *contact,
     memcpy(contact->changed_key, identity_key, KEY_BYTES);
     int status = contact_store(client, contact);
     if (status == SOTTO_CLIENT_OK)
-        status = trust_note(client, contact->user_id, identity_key, "changed");
+        status = trust_note(client, contact->user_id, identity_key, TR("changed"));
     return status ? status : announce_change(client, contact->user_id);
 }
 
@@ -69,7 +70,8 @@ pin(struct sotto_client *client, struct contact *contact, const uint8_t identity
     contact->first_seen = wall_seconds();
     memcpy(contact->identity_key, identity_key, KEY_BYTES);
     int status = contact_store(client, contact);
-    return status ? status : trust_note(client, contact->user_id, identity_key, "first contact");
+    return status ? status
+                  : trust_note(client, contact->user_id, identity_key, TR("first contact"));
 }
 
 int

@@ -3,6 +3,7 @@
  * Reads a server's URL. Strict on purpose: a typing error must not become a connection elsewhere.
  */
 #include "conn.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static int
 refuse(const char *url, const char *why, struct sotto_client_error *error)
 {
     return fail(error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
-                "cannot use server \"%.100s\": %s; write tcp://host:port", url, why);
+                "cannot use server \"%.100s\": %s; write tcp://host:port", url, tr(why));
 }
 
 /* Copies text[0..len) if it is a plausible host. */

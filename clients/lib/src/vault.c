@@ -5,6 +5,7 @@
  * makes the key.
  */
 #include "vault.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@ static int
 file_trouble(const char *what, struct sotto_client_error *error)
 {
     return fail(error, SOTTO_CLIENT_EFAILED, "profile", "cannot %s the profile's key file (%s)",
-                what, strerror(errno));
+                tr(what), tr(strerror(errno)));
 }
 
 static bool

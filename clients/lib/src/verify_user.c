@@ -5,6 +5,7 @@
  */
 #include "session.h"
 #include "trust.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ mark_verified(struct sotto_client *client, struct contact *contact)
     contact->verified = true;
     int status = contact_store(client, contact);
     return status ? status
-                  : trust_note(client, contact->user_id, contact->identity_key, "verified");
+                  : trust_note(client, contact->user_id, contact->identity_key, TR("verified"));
 }
 
 /* The changed key becomes the pinned one; the key log starts anew with what the server shows. Only
@@ -42,7 +43,7 @@ accept_change(struct sotto_client *client, const struct contact *before, struct 
     memset(contact->log_head, 0, sizeof(contact->log_head));
     int status = contact_store(client, contact);
     return status ? status
-                  : trust_note(client, contact->user_id, contact->identity_key, "accepted");
+                  : trust_note(client, contact->user_id, contact->identity_key, TR("accepted"));
 }
 
 static int
@@ -100,9 +101,9 @@ show(struct sotto_client *client, const struct contact *contact, sotto_client_tr
     }
     struct sotto_client_trust shown = {
         .user = name,
-        .state = contact->changed    ? "changed"
-                 : contact->verified ? "verified"
-                                     : "unverified",
+        .state = contact->changed    ? TR("changed")
+                 : contact->verified ? TR("verified")
+                                     : TR("unverified"),
         .first_seen = contact->first_seen,
         .history = history,
         .history_count = count,

@@ -47,7 +47,7 @@ enum sotto_client_status {
 struct sotto_client_error {
     int status;        /* enum sotto_client_status */
     char code[32];     /* a Connect code (not_found, ...), or network, blocked, profile */
-    char message[256]; /* one sentence */
+    char message[512]; /* one sentence, in the language that SOTTO_LANG names (en, ru) */
 };
 
 struct sotto_client_options {

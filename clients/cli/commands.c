@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of commands: what the shell and the interactive client can do is here, once. A command
+ * reads its words and options from struct cli and does not care who filled them in.
+ */
+#include "cli.h"
+#include "text.h"
+
+#include <string.h>
+
+const struct command commands[] = {
+    {
+        .name = "register",
+        .usage = TR("NAME [--device LABEL]"),
+        .summary = TR("Make an account and log in"),
+        .help = TR(
+            "The password (8 to 72 characters, a letter and a digit) never leaves this machine; nobody\n"
+            "can reset it. LABEL names this device in your list of logins.\n"),
+        .examples = "sotto register ann\n"
+                    "sotto --server tcp://example.org:7500 register ann --device \"my laptop\"\n",
+        .options = "device",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_register,
+    },
+    {
+        .name = "login",
+        .usage = TR("NAME [--device LABEL]"),
+        .summary = TR("Log in, on this device or a new one"),
+        .help = TR(
+            "A profile that has the account keeps device, chats and history. An empty profile becomes\n"
+            "a new device; another device of yours that is online adds it to your chats.\n"),
+        .examples = "sotto login ann\n",
+        .options = "device",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_login,
+    },
+    {
+        .name = "logout",
+        .usage = TR("[--all]"),
+        .summary = TR("End this login, or all of the account"),
+        .help = TR(
+            "Keys and messages stay in the profile; `sotto login NAME` goes on where you were.\n"),
+        .examples = "sotto logout\n"
+                    "sotto logout --all\n",
+        .options = "all",
+        .run = cmd_logout,
+    },
+    {
+        .name = "whoami",
+        .summary = TR("Show who the server says you are"),
+        .examples = "sotto --json whoami\n",
+        .run = cmd_whoami,
+    },
+    {
+        .name = "logins",
+        .summary = TR("List the logins of your account"),
+        .help = TR(
+            "Each with its id for `sotto revoke`, when it was used last, its device and address.\n"),
+        .examples = "sotto logins\n",
+        .run = cmd_logins,
+    },
+    {
+        .name = "revoke",
+        .usage = TR("ID"),
+        .summary = TR("End one login"),
+        .help = TR("Its connections are closed within a second.\n"),
+        .examples = "sotto revoke 0123456789abcdef0123456789abcdef\n",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_revoke,
+    },
+    {
+        .name = "new",
+        .usage = TR("NAME... [--title T] [--mode archive]"),
+        .summary = TR("Start a chat"),
+        .help = TR(
+            "One NAME without a title is a chat of two: the existing one if there is one. Several names,\n"
+            "or a title, make a group.\n"),
+        .examples = "sotto new bob\n"
+                    "sotto new bob carol --title lunch\n",
+        .options = "title mode",
+        .takes = ARG_USER,
+        .words_min = 1,
+        .words_max = 199,
+        .run = cmd_new,
+    },
+    {
+        .name = "chats",
+        .usage = TR("[--unread] [--type direct|group]"),
+        .summary = TR("List your chats, the latest first"),
+        .help = TR(
+            "A chat that waits needs another device of yours to come online and add this one.\n"),
+        .examples = "sotto chats --unread\n",
+        .options = "unread type",
+        .run = cmd_chats,
+    },
+    {
+        .name = "members",
+        .usage = TR("CHAT"),
+        .summary = TR("List the members of a chat"),
+        .help = TR(
+            "CHAT is an id, a unique beginning of one (4 digits or more), a title, or in a chat of two\n"
+            "the other's name.\n"),
+        .examples = "sotto members lunch\n",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_members,
+    },
+    {
+        .name = "send",
+        .usage = TR("CHAT TEXT"),
+        .summary = TR("Send a message (TEXT - reads stdin, a message a line)"),
+        .help = TR(
+            "Returns when the server has written it to its disk. Without a connection it is kept in the\n"
+            "profile (exit code 4) and goes out, once, with the next command.\n"),
+        .examples = "sotto send bob \"hello\"\n"
+                    "echo \"hello\" | sotto send lunch -\n",
+        .takes = ARG_CHAT,
+        .words_min = 2,
+        .words_max = 2,
+        .place = PLACE_SHELL,
+        .run = cmd_send,
+    },
+    {
+        .name = "read",
+        .usage = TR("CHAT [--limit N] [--since SEQ]"),
+        .summary = TR("Show messages of a chat"),
+        .help = TR(
+            "The last 50, or N; with --since those after that number. They count as read afterwards.\n"),
+        .examples = "sotto read bob --limit 10\n",
+        .options = "limit since",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_read,
+    },
+    {
+        .name = "listen",
+        .usage = TR("[CHAT] [--count N] [--timeout S]"),
+        .summary = TR("Show messages as they come"),
+        .help = TR(
+            "Begins with the unread ones, reconnects by itself. Ends after N messages (exit code 0) or\n"
+            "S seconds (exit code 1 if fewer than N came).\n"),
+        .examples = "sotto listen\n"
+                    "sotto --json listen bob --count 1 --timeout 60\n",
+        .options = "count",
+        .takes = ARG_CHAT,
+        .words_max = 1,
+        .place = PLACE_SHELL,
+        .run = cmd_listen,
+    },
+    {
+        .name = "verify",
+        .usage = TR("NAME [--mark] [--accept]"),
+        .summary = TR("Compare somebody's identity key"),
+        .help = TR(
+            "Shows SHA-256, safety number and emoji of the key you know; compare over another channel,\n"
+            "then --mark. When the key changed, nothing is sent to chats with NAME (exit code 5) until\n"
+            "you --accept the new one.\n"),
+        .examples = "sotto verify bob\n"
+                    "sotto verify bob --mark\n",
+        .options = "mark accept",
+        .takes = ARG_USER,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_verify,
+    },
+};
+const size_t command_count = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *
+command_find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
