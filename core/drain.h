@@ -10,6 +10,9 @@
 #include "core/core.h"
 #include "sotto/module.h"
 
+/* Of the whole end, store and threads included. main.c ends the process when they are over. */
+#define DRAIN_SECONDS_MAX 10
+
 /* Starts once; done(arg) when modules are stopped and connections closed. */
 void drain_start(struct core *, sotto_done_fn *done, void *arg);
 

@@ -223,6 +223,7 @@ on_signal(uv_signal_t *signal, int number)
     if (server->stopping)
         return;
     server->stopping = true;
+    process_end_within(DRAIN_SECONDS_MAX);
     log_info(server->core.log, "%s: draining", number == SIGTERM ? "SIGTERM" : "SIGINT");
     if (server->core.admin)
         admin_set_state(server->core.admin, ADMIN_DRAINING);

@@ -95,3 +95,23 @@ process_lock_data(const char *data, struct sotto_err *err)
     }
     return fd;
 }
+
+static void
+on_alarm(int number)
+{
+    static const char text[] = "sottod: the orderly end took too long and was cut off\n";
+
+    (void)number;
+    /* Nothing but this is safe here, and nothing else is needed: what is durable is durable. */
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(EXIT_FAILURE);
+}
+
+void
+process_end_within(unsigned seconds)
+{
+    const struct sigaction action = {.sa_handler = on_alarm};
+
+    sigaction(SIGALRM, &action, NULL);
+    alarm(seconds);
+}

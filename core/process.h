@@ -14,5 +14,8 @@ void process_protect(const struct settings *);
 /* Makes the data folder (0700) and locks it for this process; the descriptor of the lock, which the caller
  * closes at the end. SOTTO_EIO with a sentence: no such parent, no rights, another server runs on it. */
 int process_lock_data(const char *data, struct sotto_err *err);
+/* The process now ends within so many seconds: in order, or else with exit code 1 and a line on stderr. Nothing that
+ * was acknowledged can be lost by that. Any thread, once. */
+void process_end_within(unsigned seconds);
 
 #endif

@@ -5,8 +5,9 @@
  *   sotto-load pairs  --server HOST:PORT [--pairs N] [--window W] [--seconds S] [--bytes B]
  *       durable 1:1 chats: each sender keeps W messages in flight for S seconds; prints rates and latencies
  *   sotto-load ledger --server HOST:PORT [--pairs N] [--window W] [--messages M] [--seconds S]
- *       M messages for each pair, through every loss of the connection, at most S seconds; prints the
- *       ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or twice is not 0
+ *       M messages for each pair, or as many as were begun when stdin ended, through every loss of the connection, at
+ *       most S seconds; prints the ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or
+ *       twice is not 0
  *   sotto-load group  --server HOST:PORT [--members N] [--window W] [--seconds S]
  *       one sender to a group: deliveries a second
  *   sotto-load idle   --server HOST:PORT [--connections N]
@@ -14,8 +15,9 @@
  *   sotto-load secrets --server HOST:PORT
  *       registers a user, prints its keys and tokens in hex and holds the connection until stdin ends
  *
- * Results are JSON, a line each, on stdout; while a job runs a line {"in_flight":…} appears ten times a second: what is
- * unanswered on open connections.
+ * Results are JSON, a line each, on stdout; while pairs or ledger run, a line {"connected":…} appears ten times a second:
+ * open connections, what is unanswered on them, and how many sends were acknowledged or refused, how many clients
+ * were told that the server stops, how many connections were made again.
  */
 #include "load.h"
 

@@ -8,6 +8,7 @@
 #include "peer.h"
 #include "stats.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct pairs_job {
     const struct load_options *options;
     bool ledger;
     bool sending;
+    bool closing; /* stdin has ended: no new messages, the ledger is closed with what was sent */
     struct pair *pairs;
     int epoll;
     uint64_t acked, delivered, out_of_order, reconnects;
@@ -136,7 +138,7 @@ watch(struct pairs_job *job, struct peer *peer)
 static bool
 may_send(const struct pairs_job *job, const struct peer *peer)
 {
-    if (!job->sending || peer->receives || peer->in_flight >= job->options->window)
+    if (!job->sending || job->closing || peer->receives || peer->in_flight >= job->options->window)
         return false;
     return !job->ledger || peer->next_msg <= job->options->messages;
 }
@@ -170,23 +172,49 @@ reconnect(struct pairs_job *job, struct peer *peer)
     serve(job, peer);
 }
 
+/* Sums over all peers. */
+struct totals {
+    size_t connected, in_flight; /* in flight: on open connections */
+    uint64_t refused, told;
+};
+
+static void
+add_peer(struct totals *totals, const struct peer *peer)
+{
+    totals->refused += peer->refused;
+    totals->told += peer->told;
+    if (peer->conn.fd < 0)
+        return;
+    totals->connected++;
+    totals->in_flight += peer->in_flight;
+}
+
+static struct totals
+total(const struct pairs_job *job)
+{
+    struct totals totals = {0};
+
+    for (size_t i = 0; i < job->options->pairs; i++) {
+        add_peer(&totals, &job->pairs[i].sender);
+        add_peer(&totals, &job->pairs[i].receiver);
+    }
+    return totals;
+}
+
 static void
 report(struct pairs_job *job)
 {
-    double now = rig_now_s();
-    size_t in_flight = 0;
-    uint64_t refused = 0;
+    const double now = rig_now_s();
+    struct totals totals;
 
     if (now - job->last_report < REPORT_S)
         return;
     job->last_report = now;
-    for (size_t i = 0; i < job->options->pairs; i++) {
-        refused += job->pairs[i].sender.refused;
-        if (job->pairs[i].sender.conn.fd >= 0)
-            in_flight += job->pairs[i].sender.in_flight;
-    }
-    printf("{\"in_flight\":%zu,\"acked\":%llu,\"refused\":%llu,\"reconnects\":%llu}\n", in_flight,
-           (unsigned long long)job->acked, (unsigned long long)refused,
+    totals = total(job);
+    printf("{\"connected\":%zu,\"in_flight\":%zu,\"acked\":%llu,\"refused\":%llu,\"told\":%llu,"
+           "\"reconnects\":%llu}\n",
+           totals.connected, totals.in_flight, (unsigned long long)job->acked,
+           (unsigned long long)totals.refused, (unsigned long long)totals.told,
            (unsigned long long)job->reconnects);
 }
 
@@ -209,12 +237,29 @@ turn(struct pairs_job *job)
     report(job);
 }
 
+/* How many messages the sender has begun. */
+static uint64_t
+begun(const struct pair *pair)
+{
+    return pair->sender.next_msg - 1;
+}
+
 static bool
 ledger_complete(const struct pairs_job *job)
 {
-    uint64_t wanted = (uint64_t)job->options->pairs * job->options->messages;
+    uint64_t wanted = 0;
 
+    for (size_t i = 0; i < job->options->pairs; i++)
+        wanted += job->closing ? begun(&job->pairs[i]) : job->options->messages;
     return job->acked >= wanted && job->delivered >= wanted;
+}
+
+static bool
+stdin_ended(void)
+{
+    struct pollfd in = {.fd = STDIN_FILENO};
+
+    return poll(&in, 1, 0) > 0 && (in.revents & POLLHUP);
 }
 
 static void
@@ -222,8 +267,10 @@ run_for(struct pairs_job *job, double seconds)
 {
     double end = rig_now_s() + seconds;
 
-    while (rig_now_s() < end && !(job->ledger && ledger_complete(job)))
+    while (rig_now_s() < end && !(job->ledger && ledger_complete(job))) {
         turn(job);
+        job->closing = job->ledger && stdin_ended();
+    }
 }
 
 /* ---- Results ---- */
@@ -231,13 +278,13 @@ run_for(struct pairs_job *job, double seconds)
 static int
 print_ledger(const struct pairs_job *job)
 {
-    size_t messages = job->options->messages;
     uint64_t acked = 0, lost = 0, twice = 0, unacked = 0;
 
     for (size_t i = 0; i < job->options->pairs; i++) {
-        for (size_t msg = 1; msg <= messages; msg++) {
-            const struct pair *pair = &job->pairs[i];
+        const struct pair *pair = &job->pairs[i];
+        const uint64_t messages = job->closing ? begun(pair) : job->options->messages;
 
+        for (uint64_t msg = 1; msg <= messages; msg++) {
             acked += pair->acked[msg];
             unacked += pair->acked[msg] == 0;
             lost += pair->acked[msg] != 0 && pair->shown[msg] == 0;
@@ -245,10 +292,12 @@ print_ledger(const struct pairs_job *job)
         }
     }
     printf("{\"job\":\"ledger\",\"acknowledged\":%llu,\"delivered\":%llu,\"lost\":%llu,"
-           "\"twice\":%llu,\"out_of_order\":%llu,\"unacknowledged\":%llu,\"reconnects\":%llu}\n",
+           "\"twice\":%llu,\"out_of_order\":%llu,\"unacknowledged\":%llu,\"reconnects\":%llu,"
+           "\"told\":%llu}\n",
            (unsigned long long)acked, (unsigned long long)job->delivered, (unsigned long long)lost,
            (unsigned long long)twice, (unsigned long long)job->out_of_order,
-           (unsigned long long)unacked, (unsigned long long)job->reconnects);
+           (unsigned long long)unacked, (unsigned long long)job->reconnects,
+           (unsigned long long)total(job).told);
     return lost == 0 && twice == 0 && unacked == 0 && job->out_of_order == 0 ? 0 : 1;
 }
 

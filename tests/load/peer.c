@@ -11,6 +11,7 @@
 
 #define CHAT "sotto.chat.v1.ChatService/"
 #define PAGES_MAX 100000
+#define GOODBYE_SHUTDOWN 1001 /* core/frame.proto */
 
 void
 peer_init(struct peer *peer)
@@ -178,6 +179,14 @@ take_event(struct peer *peer, const Sotto__Frame__V1__Event *event)
 }
 
 static void
+take_goodbye(struct peer *peer, const Sotto__Frame__V1__Goodbye *goodbye)
+{
+    fprintf(stderr, "load: Goodbye %u: %s\n", goodbye->code, goodbye->reason);
+    if (goodbye->code == GOODBYE_SHUTDOWN && goodbye->resume_after_ms > 0)
+        peer->told++;
+}
+
+static void
 take_frames(struct peer *peer)
 {
     Sotto__Frame__V1__Frame *frame;
@@ -190,7 +199,7 @@ take_frames(struct peer *peer)
         else if (frame->kind_case == SOTTO__FRAME__V1__FRAME__KIND_PING)
             rig_pong(&peer->conn, frame->ping);
         else if (frame->kind_case == SOTTO__FRAME__V1__FRAME__KIND_GOODBYE)
-            fprintf(stderr, "load: Goodbye %u: %s\n", frame->goodbye->code, frame->goodbye->reason);
+            take_goodbye(peer, frame->goodbye);
         sotto__frame__v1__frame__free_unpacked(frame, NULL);
     }
 }

@@ -38,6 +38,7 @@ struct peer {
     } flight[PEER_WINDOW_MAX];
     size_t in_flight;
     uint64_t refused; /* error replies */
+    uint64_t told;    /* Goodbyes that say the server stops and when to come back */
 };
 
 void peer_init(struct peer *peer);

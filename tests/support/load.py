@@ -2,7 +2,7 @@
 """Starting sotto-load (tests/load) against a server of a scenario or a bench."""
 import subprocess
 
-from sotto import BUILD, program
+from sotto import BUILD, program, wait_object
 
 # A load generator is one address with many accounts: the limits that keep strangers at bay are raised.
 FAST_LIMITS = '''
@@ -25,7 +25,15 @@ def is_sanitized():
 
 def start_load(stage, server, job, *options):
     """Starts a job of sotto-load; its lines of JSON are read with sotto.wait_object.
-    Jobs that hold connections end when the returned process is stopped."""
+    Jobs that hold connections end when the returned process is stopped, a ledger with end_load."""
     words = [str(option) for option in options]
     return stage.process([program('sotto-load'), job, '--server', server.tcp, *words],
                          stage.folder / f'load-{job}.stderr', stdin=subprocess.PIPE)
+
+
+def end_load(load, place=0, seconds=60):
+    """Ends the sending of a ledger; returns what it says when all that was begun is acknowledged and read."""
+    load.child.stdin.close()
+    _, ledger = wait_object(load, lambda found: found.get('job') == 'ledger', place, seconds)
+    load.wait()
+    return ledger
