@@ -51,6 +51,7 @@ function(sotto_proto target proto)
     add_library(${target} STATIC "${code}" "${out}/${folder}/${name}.pb-c.h" "${desc}")
     set_target_properties(${target} PROPERTIES
         SOTTO_DESC "${desc}"
+        SOTTO_HEADER "${out}/${folder}/${name}.pb-c.h"
         SOTTO_PROTO "${proto}"
         POSITION_INDEPENDENT_CODE ON
         C_VISIBILITY_PRESET hidden)
