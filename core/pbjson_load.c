@@ -22,8 +22,8 @@ void
 pbjson_init(void)
 {
     json_set_alloc_funcs(malloc, wipe_and_free);
-    json_object_seed(
-        0); /* from the system's randomness; the first object would do it, in whichever thread */
+    /* From the randomness of the system; else the first object would do it, in whichever thread. */
+    json_object_seed(0);
 }
 
 /* Counts what could become a value; brackets need not match, that is the parser's business. */
