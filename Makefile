@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all run test night bench asan tsan coverage format conf clean
+.PHONY: help all run test night bench asan tsan fuzz coverage format conf clean
 
 help:
 	@echo 'make            build everything into build/'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
+	@echo 'make fuzz       try random input on every parser, SECONDS=30 for each (tests/fuzz/README.md)'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
 	@echo 'make format     lay out the C files as .clang-format says'
 	@echo 'make conf       write conf/ and docs/sdk/ anew from the tables and headers they come from'
@@ -59,6 +60,13 @@ asan tsan:
 	@cmake --build build-$@
 	@tests/run --build build-$@
 
+fuzz: SECONDS ?= 30
+fuzz:
+	@scripts/bootstrap fuzz
+	@test -f build-fuzz/build.ninja || cmake --preset fuzz
+	@cmake --build --preset fuzz
+	@tests/fuzz/run --seconds $(SECONDS)
+
 coverage:
 	@scripts/bootstrap test
 	@test -f build-coverage/build.ninja || cmake --preset coverage
@@ -75,4 +83,4 @@ conf: all
 	@scripts/sdk-docs
 
 clean:
-	@rm -rf build build-release build-asan build-tsan build-coverage
+	@rm -rf build build-release build-asan build-tsan build-fuzz build-coverage

@@ -168,7 +168,7 @@ def links(root, _build):
                 yield f'{path.relative_to(root)}: broken link {match.group(1)}'
 
 
-TEST_FILES = {'scenario': '.py', 'unit': '.c', 'interop': '.mjs'}
+TEST_FILES = {'scenario': '.py', 'unit': '.c', 'fuzz': '.c', 'interop': '.mjs'}
 
 
 def acceptance(root, _build):

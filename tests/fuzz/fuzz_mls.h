@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small MLS group for the targets that read MLS messages. Its provider believes every signature and every tag and
+ * encrypts nothing, on both sides: a fuzzer changes what would be encrypted, and what it made up comes as far as the
+ * checks behind the cryptography. That nothing forged is accepted is what tests/unit/test_mls_group_mutants.c shows.
+ */
+#ifndef SOTTO_FUZZ_MLS_H
+#define SOTTO_FUZZ_MLS_H
+
+#include "fuzz.h"
+#include "mls_peer.h"
+
+struct fuzz_mls {
+    struct mls_provider provider;
+    uint8_t last_tag[MLS_HASH_BYTES];
+    struct mls_peer alice; /* made the group */
+    struct mls_peer bob;   /* joined; in the epoch of the messages below */
+    struct mls_peer carol, dave;
+    struct mls_bytes bob_package, carol_package;
+    struct peer_bundle add_bob; /* bob joined with its Welcome */
+    struct peer_bundle commit;  /* of alice: adds dave, removes carol, renews her keys */
+    struct mls_buf application; /* of alice */
+    struct mls_buf proposal;    /* of alice: add dave */
+    struct mls_buf own_removal; /* of carol */
+};
+
+/* The same bytes at each run; lives as long as the process. */
+struct fuzz_mls *fuzz_mls_create(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device is invited with a Welcome that passes every signature and tag (fuzz_mls.h): GroupInfo, extensions, the
+ * whole ratchet tree come from whoever invites. And, for input that begins with 's', a saved group is loaded.
+ */
+#include "sotto_test.h"
+
+#include "fuzz_mls.h"
+
+static void *
+setup(void)
+{
+    return fuzz_mls_create();
+}
+
+static bool
+one(void *state, const uint8_t *data, size_t size)
+{
+    const struct fuzz_mls *world = state;
+    const struct mls_join_params params = {
+        .welcome = {data, size},
+        .key_package_private = mls_buf_bytes(&world->bob.packages[0].secret),
+        .signature_seed = world->bob.device_seed,
+    };
+    struct mls_group *group = NULL;
+    int rc;
+
+    if (size > 0 && data[0] == 's')
+        rc = mls_group_load(&world->bob.config, (struct mls_bytes){data + 1, size - 1}, &group);
+    else
+        rc = mls_group_join(&world->bob.config, &params, &group);
+    mls_group_destroy(&group);
+    return rc == MLS_OK;
+}
+
+static void
+seeds(void *state, fuzz_seed_fn *take, void *arg)
+{
+    const struct fuzz_mls *world = state;
+    struct mls_buf saved = {0};
+    uint8_t *data;
+
+    take("welcome", world->add_bob.welcome.data, world->add_bob.welcome.len, arg);
+    assert_ok(mls_group_save(world->bob.group, &saved));
+    data = malloc(saved.len + 1);
+    assert_non_null(data);
+    data[0] = 's';
+    memcpy(data + 1, saved.data, saved.len);
+    take("saved", data, saved.len + 1, arg);
+    free(data);
+    mls_buf_fini(&saved);
+}
+
+const struct fuzz_target fuzz_target = {
+    .name = "mls_join", .setup = setup, .one = one, .seeds = seeds};
