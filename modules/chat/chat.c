@@ -176,6 +176,7 @@ static const struct sotto_conf_row config[] = {
 #define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_ListMembers CHAT_ROW(chat_on_list_members, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
+#define CHAT_RPC_Leave CHAT_ROW(chat_on_leave, SOTTO_RATE_GENERAL, 32 * 1024, DEADLINE_MS)
 #include "chat.rpc.h"
 
 static const struct sotto_dep_row deps[] = {

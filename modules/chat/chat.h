@@ -22,6 +22,8 @@
 #define CHAT_SEATS_MAX 5000   /* devices in a chat, and chats of a device */
 #define CHAT_ADDS_MAX 200     /* a commit */
 #define CHAT_REMOVES_MAX 200  /* a commit */
+#define CHAT_PROPOSALS_MAX 32 /* a Leave: devices of one user */
+#define CHAT_LEADERS_MAX 100  /* owners and admins of a chat: every Welcome names them */
 #define CHAT_CURSORS_MAX 5000 /* a request */
 #define CHAT_PAGE_BYTES 65536 /* of a Sync */
 #define CHAT_SEQ_MAX UINT32_MAX
@@ -101,6 +103,9 @@ enum chat_stmt {
     CHAT_MEMBER_REMOVE,
     CHAT_MEMBER_SET_ROLE,
     CHAT_MEMBER_LIST,
+    CHAT_MEMBER_ROLE,
+    CHAT_MEMBER_LEADERS,
+    CHAT_MEMBER_OTHERS,
     CHAT_SEAT_TAKE,
     CHAT_SEAT_LEAVE,
     CHAT_SEAT_SET_READ,
@@ -113,6 +118,10 @@ enum chat_stmt {
     CHAT_LOG_PAGE,
     CHAT_WINDOW_GET,
     CHAT_WINDOW_SET,
+    CHAT_PROPOSAL_ADD,
+    CHAT_PROPOSAL_COUNT,
+    CHAT_PROPOSAL_LIST,
+    CHAT_PROPOSAL_CLEAR,
     CHAT_GROUP_INFO_SET,
     CHAT_WELCOME_ADD,
     CHAT_WELCOME_SWEEP,
@@ -134,6 +143,28 @@ ProtobufCBinaryData chat_copy(struct sotto_tx *, struct sotto_view view);
 
 /* Puts an id into a fixed array; false when the column has another length. */
 bool chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES]);
+
+/* A row of the log; the head is the caller's to move. */
+struct chat_row {
+    uint32_t chat, seq;
+    Sotto__Chat__V1__EntryKind kind;
+    uint64_t epoch;
+    uint32_t device; /* who sent it */
+    int64_t ts_ms;
+    uint64_t client_msg_id;
+    ProtobufCBinaryData message;
+};
+int chat_write_row(struct sotto_tx *, const struct chat_row *row);
+
+/* What the other members of a chat are. */
+struct chat_others {
+    int64_t members, owners, leaders; /* leaders: owners and admins */
+};
+int chat_count_others(struct sotto_tx *, uint32_t chat, const uint8_t *user,
+                      struct chat_others *others_out);
+/* The role of a member; ROLE_UNSPECIFIED: the user is none. */
+int chat_find_role(struct sotto_tx *, uint32_t chat, const uint8_t *user,
+                   Sotto__Chat__V1__Role *role_out);
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
@@ -167,7 +198,7 @@ bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage
 /* ---- handlers ----------------------------------------------------------------------------------------- */
 
 sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
-sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role;
+sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
 sotto_timer_fn chat_on_ack_timer;
 
 /* Hands the waiting read cursors to the writer. */

@@ -14,18 +14,17 @@
 static int
 write_log(struct sotto_tx *tx, const struct chat_step *step)
 {
-    const ProtobufCBinaryData *commit = &step->plan.bundle->commit;
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
+    const struct chat_row row = {
+        .chat = step->num,
+        .seq = step->seq,
+        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT,
+        .epoch = step->plan.epoch,
+        .device = step->device,
+        .ts_ms = step->ts_ms,
+        .message = step->plan.bundle->commit,
+    };
 
-    sotto_bind_int(stmt, 1, chat_log_id(step->num, step->seq));
-    sotto_bind_int(stmt, 2, step->num);
-    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT);
-    sotto_bind_int(stmt, 4, (int64_t)step->plan.epoch);
-    sotto_bind_int(stmt, 5, step->device);
-    sotto_bind_int(stmt, 6, step->ts_ms);
-    sotto_bind_int(stmt, 7, 0);
-    sotto_bind_blob(stmt, 8, commit->data, commit->len);
-    return sotto_step(stmt);
+    return chat_write_row(tx, &row);
 }
 
 static int
@@ -43,9 +42,12 @@ write_group_info(struct sotto_tx *tx, const struct chat_step *step)
 static int
 write_remove(struct sotto_tx *tx, const struct chat_step *step, const struct chat_remove *remove)
 {
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_SEAT_LEAVE);
+    struct sotto_stmt *stmt;
     int rc;
 
+    if (remove->is_retired)
+        return SOTTO_OK; /* written when its user left */
+    stmt = sotto_stmt(tx, CHAT_SEAT_LEAVE);
     sotto_bind_int(stmt, 1, step->seq);
     sotto_bind_int(stmt, 2, remove->num);
     sotto_bind_int(stmt, 3, step->num);
@@ -95,17 +97,53 @@ write_add(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *ad
     return rc < 0 ? rc : write_invitation(tx, step, add);
 }
 
+/* Who is more than a member now, as it goes with the Welcome; members who come are none of them. */
+static int
+pack_roles(struct sotto_tx *tx, uint32_t chat, ProtobufCBinaryData *packed_out)
+{
+    Sotto__Chat__V1__UserRole roles[CHAT_LEADERS_MAX], *pointers[CHAT_LEADERS_MAX];
+    Sotto__Chat__V1__RoleList list = SOTTO__CHAT__V1__ROLE_LIST__INIT;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_MEMBER_LEADERS);
+    int rc;
+
+    list.roles = pointers;
+    sotto_bind_int(stmt, 1, chat);
+    sotto_bind_int(stmt, 2, CHAT_LEADERS_MAX);
+    while ((rc = sotto_step(stmt)) == SOTTO_ROW && list.n_roles < CHAT_LEADERS_MAX) {
+        Sotto__Chat__V1__UserRole *role = pointers[list.n_roles] = &roles[list.n_roles];
+
+        sotto__chat__v1__user_role__init(role);
+        role->user_id = chat_copy(tx, sotto_col_blob(stmt, 0));
+        role->role = (Sotto__Chat__V1__Role)sotto_col_int(stmt, 1);
+        list.n_roles++;
+    }
+    if (rc < 0)
+        return rc;
+    packed_out->len = sotto__chat__v1__role_list__get_packed_size(&list);
+    packed_out->data = sotto_tx_alloc(tx, packed_out->len + 1);
+    if (packed_out->data == NULL)
+        return SOTTO_ENOMEM;
+    sotto__chat__v1__role_list__pack(&list, packed_out->data);
+    return SOTTO_OK;
+}
+
 static int
 write_welcome(struct sotto_tx *tx, const struct chat_step *step)
 {
     const ProtobufCBinaryData *welcome = &step->plan.bundle->welcome;
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_WELCOME_ADD);
+    struct sotto_stmt *stmt;
+    ProtobufCBinaryData roles;
+    const int rc = pack_roles(tx, step->num, &roles);
 
+    if (rc != SOTTO_OK)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_WELCOME_ADD);
     sotto_bind_int(stmt, 1, step->num);
     sotto_bind_int(stmt, 2, step->seq);
     sotto_bind_int(stmt, 3, (int64_t)step->plan.epoch + 1);
     sotto_bind_int(stmt, 4, step->device);
     sotto_bind_blob(stmt, 5, welcome->data, welcome->len);
+    sotto_bind_blob(stmt, 6, roles.data, roles.len);
     return sotto_step(stmt);
 }
 
@@ -126,6 +164,38 @@ step_write(struct sotto_tx *tx, struct chat_step *step)
     return rc < 0 ? rc : SOTTO_OK;
 }
 
+/* Roles change without an epoch of their own, so whoever removes others is judged once more here. */
+static int
+check_roles(struct sotto_tx *tx, struct chat_step *step)
+{
+    const struct chat_plan *plan = &step->plan;
+    Sotto__Chat__V1__Role own, other;
+    int rc = chat_find_role(tx, step->num, plan->user, &own);
+
+    for (size_t i = 0; i < plan->remove_count && rc == SOTTO_OK; i++) {
+        const struct chat_remove *remove = &plan->removes[i];
+
+        if (remove->is_retired || memcmp(remove->user, plan->user, CHAT_ID_BYTES) == 0)
+            continue;
+        rc = chat_find_role(tx, step->num, remove->user, &other);
+        if (rc != SOTTO_OK)
+            return rc;
+        step->text = plan_refuse_remove(own, other);
+        if (step->text != NULL)
+            return SOTTO_EPERM;
+    }
+    return rc;
+}
+
+static int
+clear_proposals(struct sotto_tx *tx, const struct chat_step *step)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_PROPOSAL_CLEAR);
+
+    sotto_bind_int(stmt, 1, step->num);
+    return sotto_step(stmt);
+}
+
 /* ---- Commit ------------------------------------------------------------------------------------------------- */
 
 int
@@ -139,12 +209,17 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_OK)
         return rc;
     step->epoch = head->epoch;
-    if (head->epoch != step->plan.epoch)
+    if (head->epoch != step->plan.epoch || head->proposals != step->plan.proposal_count)
         return SOTTO_EABORTED;
     if (head->seq == CHAT_SEQ_MAX) {
         step->text = "the chat's log is full";
         return SOTTO_EEXHAUSTED;
     }
+    rc = check_roles(tx, step);
+    if (rc == SOTTO_OK && head->proposals > 0)
+        rc = clear_proposals(tx, step);
+    if (rc < 0)
+        return rc;
     step->seq = head->seq + 1;
     step->ts_ms = tx->api->now_ms(tx);
 
@@ -158,6 +233,7 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
         return rc;
     head->epoch++;
     head->seq++;
+    head->proposals = 0;
     return SOTTO_OK;
 }
 

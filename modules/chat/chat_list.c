@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ListChats, ListMembers and SetRole. The first two are answered from the roster at once; they look at users,
- * not devices, so that a new device sees the chats that its siblings have yet to add it to.
+ * ListChats and ListMembers, answered from the roster at once. They look at users, not devices, so that a new device
+ * sees the chats that its siblings have yet to add it to.
  */
 #include <stdlib.h>
 
@@ -90,17 +90,6 @@ chat_on_list_chats(void *state, struct sotto_req *req, const ProtobufCMessage *i
 
 /* ---- ListMembers ------------------------------------------------------------------------------------------------ */
 
-/* The chat, when the caller's user is a member of it. */
-static struct chat *
-find_own_chat(const struct delivery *ds, const struct sotto_req *req, ProtobufCBinaryData chat_id,
-              struct chat_user **user_out)
-{
-    struct chat *chat = roster_chat(ds, chat_id);
-
-    *user_out = chat != NULL ? roster_user(chat, req->caller->user) : NULL;
-    return *user_out != NULL ? chat : NULL;
-}
-
 /* devices has room for all seats: each member gets a run of it. */
 static void
 fill_members(const struct chat *chat, Sotto__Chat__V1__Member *members,
@@ -120,7 +109,7 @@ fill_members(const struct chat *chat, Sotto__Chat__V1__Member *members,
         const struct chat_seat *seat = chat->leaves[leaf];
         Sotto__Chat__V1__Member *member;
 
-        if (seat == NULL)
+        if (seat == NULL || seat->user == NULL)
             continue;
         member = &members[seat->user->place];
         member->device_ids[member->n_device_ids++] = chat_bytes(seat->device->id, CHAT_ID_BYTES);
@@ -135,12 +124,11 @@ chat_on_list_members(void *state, struct sotto_req *req, const ProtobufCMessage 
     Sotto__Chat__V1__ListMembersReply reply = SOTTO__CHAT__V1__LIST_MEMBERS_REPLY__INIT;
     Sotto__Chat__V1__Member *members;
     ProtobufCBinaryData *devices;
-    struct chat_user *user;
     const struct chat *chat;
 
     if (!chat_is_ready(ds, req, in, chat_on_list_members))
         return;
-    chat = find_own_chat(ds, req, request->chat_id, &user);
+    chat = roster_caller_chat(ds, req->caller, request->chat_id);
     if (chat == NULL) {
         chat_fail_absent(req);
         return;
@@ -158,103 +146,4 @@ chat_on_list_members(void *state, struct sotto_req *req, const ProtobufCMessage 
     free(members);
     free(reply.members);
     free(devices);
-}
-
-/* ---- SetRole ---------------------------------------------------------------------------------------------------- */
-
-struct role_op {
-    struct sotto_req *req;
-    const Sotto__Chat__V1__SetRoleRequest *in;
-    uint32_t chat;
-};
-
-static int
-role_tx(struct sotto_tx *tx, void *arg)
-{
-    const struct role_op *op = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_MEMBER_SET_ROLE);
-
-    sotto_bind_int(stmt, 1, op->in->role);
-    sotto_bind_int(stmt, 2, op->chat);
-    sotto_bind_blob(stmt, 3, op->in->user_id.data, CHAT_ID_BYTES);
-    return sotto_step(stmt);
-}
-
-static void
-role_done(void *state, int status, void *arg)
-{
-    const struct role_op *op = arg;
-    const Sotto__Chat__V1__SetRoleReply reply = SOTTO__CHAT__V1__SET_ROLE_REPLY__INIT;
-    struct chat_user *user;
-
-    if (status != SOTTO_OK) {
-        sotto_fail_status(op->req, status, NULL);
-        return;
-    }
-    user = roster_user(roster_chat(state, op->in->chat_id), op->in->user_id.data);
-    if (user != NULL)
-        user->role = op->in->role;
-    sotto_reply(op->req, &reply.base);
-}
-
-static bool
-is_only_owner(const struct chat *chat, const struct chat_user *user)
-{
-    for (size_t i = 0; i < chat->user_count; i++)
-        if (chat->users[i] != user && chat->users[i]->role == SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
-            return false;
-    return user->role == SOTTO__CHAT__V1__ROLE__ROLE_OWNER;
-}
-
-/* NULL, or why the request is refused; error_out says how. */
-static const char *
-check_role(const struct chat *chat, const struct chat_user *caller,
-           const Sotto__Chat__V1__SetRoleRequest *in, int *error_out)
-{
-    const struct chat_user *user = roster_user(chat, in->user_id.data);
-
-    *error_out = SOTTO_EPERM;
-    if (caller->role != SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
-        return "only the owner gives roles";
-    *error_out = SOTTO_EPRECONDITION;
-    if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT)
-        return "a direct chat has no roles to give";
-    if (user == NULL)
-        return "the user is not in the chat";
-    if (in->role != SOTTO__CHAT__V1__ROLE__ROLE_OWNER && is_only_owner(chat, user))
-        return "a chat keeps one owner: name another one first";
-    return NULL;
-}
-
-void
-chat_on_set_role(void *state, struct sotto_req *req, const ProtobufCMessage *in)
-{
-    struct delivery *ds = state;
-    struct role_op op = {.req = req, .in = (const void *)in};
-    struct chat_user *caller;
-    const struct chat *chat;
-    const char *text;
-    int rc;
-
-    if (!chat_is_ready(ds, req, in, chat_on_set_role))
-        return;
-    if (op.in->user_id.len != CHAT_ID_BYTES || op.in->role < SOTTO__CHAT__V1__ROLE__ROLE_OWNER ||
-        op.in->role > SOTTO__CHAT__V1__ROLE__ROLE_MEMBER) {
-        sotto_fail(req, SOTTO_EINVALID, "user_id has 16 bytes, and role is one of the three");
-        return;
-    }
-    chat = find_own_chat(ds, req, op.in->chat_id, &caller);
-    if (chat == NULL) {
-        chat_fail_absent(req);
-        return;
-    }
-    text = check_role(chat, caller, op.in, &rc);
-    if (text != NULL) {
-        sotto_fail(req, rc, text);
-        return;
-    }
-    op.chat = chat->num;
-    rc = ds->host->db->write(ds->host, role_tx, &op, sizeof(op), role_done);
-    if (rc != SOTTO_OK)
-        sotto_fail_status(req, rc, NULL);
 }

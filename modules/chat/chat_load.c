@@ -29,6 +29,12 @@ struct loaded_seat {
     uint32_t device, leaf, since_seq, read_seq;
 };
 
+struct loaded_proposal {
+    struct loaded_proposal *next;
+    uint32_t leaf;
+    uint8_t ref[MLS_REF_BYTES];
+};
+
 struct loaded_chat {
     uint32_t num;
     uint8_t id[CHAT_ID_BYTES];
@@ -39,6 +45,7 @@ struct loaded_chat {
     int64_t last_ts_ms;
     struct loaded_member *members;
     struct loaded_seat *seats;
+    struct loaded_proposal *proposals;
 };
 
 /* Devices by number, while loading. */
@@ -126,6 +133,29 @@ read_seats(struct sotto_tx *tx, struct loaded_chat *chat)
 }
 
 static int
+read_proposals(struct sotto_tx *tx, struct loaded_chat *chat)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_PROPOSAL_LIST);
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat->num);
+    while ((rc = sotto_step(stmt)) == SOTTO_ROW) {
+        struct loaded_proposal *proposal = sotto_tx_alloc(tx, sizeof(*proposal));
+        const struct sotto_view ref = sotto_col_blob(stmt, 1);
+
+        if (proposal == NULL)
+            return SOTTO_ENOMEM;
+        if (ref.size != MLS_REF_BYTES)
+            return SOTTO_EDATALOSS;
+        proposal->leaf = (uint32_t)sotto_col_int(stmt, 0);
+        memcpy(proposal->ref, ref.data, MLS_REF_BYTES);
+        proposal->next = chat->proposals;
+        chat->proposals = proposal;
+    }
+    return rc;
+}
+
+static int
 read_head(struct sotto_tx *tx, struct loaded_chat *chat)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_LAST);
@@ -178,6 +208,8 @@ read_chats(struct sotto_tx *tx, void *arg)
         rc = read_members(tx, &op->chats[i]);
         if (rc == SOTTO_OK)
             rc = read_seats(tx, &op->chats[i]);
+        if (rc == SOTTO_OK)
+            rc = read_proposals(tx, &op->chats[i]);
         if (rc == SOTTO_OK)
             rc = read_head(tx, &op->chats[i]);
     }
@@ -299,9 +331,23 @@ seat_chat(struct chat *chat, const struct by_num *by_num, const struct loaded_ch
 }
 
 static int
+retire_seats(struct chat *chat, const struct loaded_chat *row)
+{
+    for (const struct loaded_proposal *p = row->proposals; p != NULL; p = p->next) {
+        if (p->leaf >= 2 * CHAT_SEATS_MAX ||
+            (p->leaf < chat->leaf_capacity && chat->leaves[p->leaf] != NULL))
+            return SOTTO_EDATALOSS;
+        roster_seat_retire(chat, p->leaf);
+        roster_proposal_add(chat, p->leaf, p->ref);
+    }
+    return SOTTO_OK;
+}
+
+static int
 make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_chat *row)
 {
     struct chat *chat = roster_chat_create(row->id);
+    int rc;
 
     chat->num = row->num;
     chat->type = (Sotto__Chat__V1__ChatType)row->type;
@@ -314,7 +360,8 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
         roster_user_need(chat, member->user, (Sotto__Chat__V1__Role)member->role);
     roster_chat_publish(ds, chat);
     ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
-    return seat_chat(chat, by_num, row);
+    rc = seat_chat(chat, by_num, row);
+    return rc == SOTTO_OK ? retire_seats(chat, row) : rc;
 }
 
 static void

@@ -76,11 +76,21 @@ read_remove(struct chat_plan *plan, const struct mls_proposal_view *proposal)
     return SOTTO_OK;
 }
 
+/* What it names is looked up when it is judged: the proposals are in the roster. */
+static int
+read_ref(struct chat_plan *plan, const uint8_t ref[MLS_REF_BYTES])
+{
+    if (plan->ref_count == CHAT_REMOVES_MAX)
+        return refuse(plan, SOTTO_EINVALID, "a commit names at most 200 proposals");
+    memcpy(plan->refs[plan->ref_count++], ref, MLS_REF_BYTES);
+    return SOTTO_OK;
+}
+
 static int
 read_entry(struct chat_plan *plan, const struct mls_commit_entry *entry)
 {
     if (entry->by_reference)
-        return refuse(plan, SOTTO_EPRECONDITION, "the commit names a proposal that is not stored");
+        return read_ref(plan, entry->ref);
     switch (entry->proposal.type) {
     case MLS_PROPOSAL_ADD: return read_add(plan, &entry->proposal);
     case MLS_PROPOSAL_REMOVE: return read_remove(plan, &entry->proposal);

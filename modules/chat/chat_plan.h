@@ -25,6 +25,7 @@ struct chat_remove {
     uint32_t num;                /* of its device; from the judgement */
     uint8_t user[CHAT_ID_BYTES]; /* likewise */
     bool is_last;                /* the user has no leaf after this commit; likewise */
+    bool is_retired;             /* its user left before; likewise, and the rest is then not set */
 };
 
 struct chat_plan {
@@ -41,9 +42,11 @@ struct chat_plan {
     uint32_t sender; /* leaf */
     bool has_path;
     uint8_t path_key[VERIFY_KEY_BYTES]; /* signature key of the committer's new leaf */
-    size_t add_count, remove_count;
+    size_t add_count, remove_count, ref_count;
     struct chat_add adds[CHAT_ADDS_MAX];
-    struct chat_remove removes[CHAT_REMOVES_MAX];
+    struct chat_remove removes[CHAT_REMOVES_MAX];  /* those of the refs follow with the judgement */
+    uint8_t refs[CHAT_REMOVES_MAX][MLS_REF_BYTES]; /* proposals that it names */
+    size_t proposal_count; /* that were stored when it was judged; it removes all their leaves */
 
     const char *text; /* why it is refused */
 };
@@ -51,6 +54,9 @@ struct chat_plan {
 /* Reads the bundle and checks all that needs no roster: the form of the three messages, that they belong together,
  * and every certificate. Pool thread. SOTTO_OK, or an error with text. */
 int plan_read(struct chat_plan *);
+
+/* NULL, or why a member with the first role may not remove one with the second. Any thread. */
+const char *plan_refuse_remove(Sotto__Chat__V1__Role own, Sotto__Chat__V1__Role other);
 
 /* Whether the committer may do this in the chat, and on which leaves the new devices will sit. Logic thread; holds as
  * long as the chat stays in the plan's epoch. */

@@ -132,7 +132,7 @@ roster_seat(const struct chat *chat, const struct chat_device *device)
         return NULL;
     }
     for (uint32_t i = 0; i < chat->leaf_capacity; i++)
-        if (chat->leaves[i] != NULL && chat->leaves[i]->device == device)
+        if (chat->leaves[i] != NULL && chat->leaves[i]->device == device) /* no retired one */
             return chat->leaves[i];
     return NULL;
 }
@@ -144,6 +144,15 @@ roster_caller_seat(const struct delivery *ds, const struct sotto_caller *caller,
     const struct chat *chat = roster_chat(ds, chat_id);
 
     return chat != NULL ? roster_seat(chat, roster_device(ds, caller->user, caller->device)) : NULL;
+}
+
+struct chat *
+roster_caller_chat(const struct delivery *ds, const struct sotto_caller *caller,
+                   ProtobufCBinaryData chat_id)
+{
+    struct chat *chat = roster_chat(ds, chat_id);
+
+    return chat != NULL && roster_user(chat, caller->user) != NULL ? chat : NULL;
 }
 
 /* ---- changing ---------------------------------------------------------------------------------------- */
@@ -168,6 +177,7 @@ roster_chat_destroy(struct chat **chat)
         free((*chat)->users[i]);
     free((*chat)->leaves);
     free((*chat)->users);
+    free((*chat)->proposals);
     free(*chat);
     *chat = NULL;
 }
@@ -253,12 +263,56 @@ roster_seat_leave(struct chat *chat, uint32_t leaf)
 
     chat->leaves[leaf] = NULL;
     chat->seat_count--;
-    for (size_t i = 0; i < device->seat_count; i++)
+    for (size_t i = 0; device != NULL && i < device->seat_count; i++)
         if (device->seats[i] == seat)
             device->seats[i] = device->seats[--device->seat_count];
-    if (--seat->user->seat_count == 0)
+    if (seat->user != NULL && --seat->user->seat_count == 0)
         drop_user(chat, seat->user);
     free(seat);
+}
+
+void
+roster_seat_retire(struct chat *chat, uint32_t leaf)
+{
+    struct chat_seat *seat = must_alloc(sizeof(*seat));
+
+    need_leaf(chat, leaf);
+    assert(chat->leaves[leaf] == NULL);
+    *seat = (struct chat_seat){.chat = chat, .leaf = leaf};
+    chat->leaves[leaf] = seat;
+    chat->seat_count++;
+}
+
+/* ---- proposals --------------------------------------------------------------------------------------- */
+
+const struct chat_proposal *
+roster_proposal(const struct chat *chat, const uint8_t ref[MLS_REF_BYTES])
+{
+    for (size_t i = 0; i < chat->proposal_count; i++)
+        if (memcmp(chat->proposals[i].ref, ref, MLS_REF_BYTES) == 0)
+            return &chat->proposals[i];
+    return NULL;
+}
+
+void
+roster_proposal_add(struct chat *chat, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES])
+{
+    struct chat_proposal *proposal;
+
+    chat->proposals =
+        realloc(chat->proposals, (chat->proposal_count + 1) * sizeof(*chat->proposals));
+    assert(chat->proposals != NULL);
+    proposal = &chat->proposals[chat->proposal_count++];
+    proposal->leaf = leaf;
+    memcpy(proposal->ref, ref, MLS_REF_BYTES);
+}
+
+void
+roster_proposals_clear(struct chat *chat)
+{
+    free(chat->proposals);
+    chat->proposals = NULL;
+    chat->proposal_count = 0;
 }
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */

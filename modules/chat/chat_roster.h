@@ -44,6 +44,8 @@ struct chat_user {
     size_t place; /* in the chat's users */
 };
 
+/* A retired seat holds its leaf for a member who left, until the next commit takes the leaf away. Only chat, leaf
+ * and user (NULL) are set, and it is in no device's list. */
 struct chat_seat {
     struct chat *chat;
     struct chat_device *device;
@@ -54,6 +56,12 @@ struct chat_seat {
     uint64_t mark_round; /* when equal to the delivery's: mark is the place of its waiting mark */
     size_t mark;
     uint64_t seen; /* serial of the last walk that met it */
+};
+
+/* A stored Remove proposal of the chat's epoch; its leaf is retired. */
+struct chat_proposal {
+    uint32_t leaf;
+    uint8_t ref[MLS_REF_BYTES];
 };
 
 struct chat {
@@ -67,9 +75,11 @@ struct chat {
     int64_t last_ts_ms;
     struct chat_seat **leaves; /* by leaf index; NULL: blank */
     uint32_t leaf_capacity;
-    uint32_t seat_count;
+    uint32_t seat_count; /* taken leaves, retired ones among them */
     struct chat_user **users;
     size_t user_count, user_capacity;
+    struct chat_proposal *proposals;
+    size_t proposal_count;
     uint64_t seen;
 };
 
@@ -89,6 +99,10 @@ struct chat_seat *roster_seat(const struct chat *, const struct chat_device *);
 struct chat_seat *roster_caller_seat(const struct delivery *, const struct sotto_caller *,
                                      ProtobufCBinaryData chat_id);
 
+/* The chat, when the request's caller's user is a member of it, by whichever device; NULL otherwise. */
+struct chat *roster_caller_chat(const struct delivery *, const struct sotto_caller *,
+                                ProtobufCBinaryData chat_id);
+
 /* A chat that is not in the table yet. */
 struct chat *roster_chat_create(const uint8_t *chat_id);
 void roster_chat_destroy(struct chat **);
@@ -100,6 +114,13 @@ struct chat_seat *roster_seat_take(struct chat *, uint32_t leaf, struct chat_dev
                                    uint32_t since_seq);
 /* Blanks a leaf; a user without seats is no member any more. */
 void roster_seat_leave(struct chat *, uint32_t leaf);
+/* Puts a retired seat on a blank leaf. */
+void roster_seat_retire(struct chat *, uint32_t leaf);
+
+/* The proposal with this reference, or NULL. */
+const struct chat_proposal *roster_proposal(const struct chat *, const uint8_t ref[MLS_REF_BYTES]);
+void roster_proposal_add(struct chat *, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES]);
+void roster_proposals_clear(struct chat *);
 
 /* Subscribes a connection of the device. */
 void roster_subscribe(struct chat_device *, uint64_t session);
@@ -109,5 +130,9 @@ void roster_unsubscribe(struct chat_device *, uint64_t session);
  * on the heap, the caller frees it; NULL when there is none. */
 uint64_t *roster_listeners(const struct chat *, const struct chat_device *except,
                            size_t *count_out);
+
+/* Pushes one event with these entries to the live sessions of all devices in the chat but one (NULL: of all). */
+void chat_push(struct delivery *, const struct chat *, const struct chat_device *except,
+               Sotto__Chat__V1__Entry **entries, size_t count);
 
 #endif

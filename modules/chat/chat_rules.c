@@ -3,7 +3,8 @@
  * Who may do what with a commit, and which leaves it gives out.
  *
  *   add      any member, any registered device; in a direct chat only devices of its two users
- *   remove   one's own devices: anyone; others: owner and admins, an admin not the owner; in a direct chat nobody
+ *   remove   one's own devices: anyone; others: owner and admins, an admin not the owner; in a direct chat nobody;
+ *            whoever has left, by the stored proposal or in its stead: anyone, and every commit must
  *
  * Leaves follow RFC 9420 section 7.7 and 12.4.2: removes first, then each add takes the leftmost blank leaf, in
  * the order of the commit. What section 7.8's truncation cuts off at the right edge is blank, and extending
@@ -35,17 +36,33 @@ find_remove(const struct chat_plan *plan, uint32_t leaf)
     return NULL;
 }
 
+const char *
+plan_refuse_remove(Sotto__Chat__V1__Role own, Sotto__Chat__V1__Role other)
+{
+    if (own == SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
+        return NULL;
+    if (own != SOTTO__CHAT__V1__ROLE__ROLE_ADMIN)
+        return "only owner and admins remove others";
+    if (other == SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
+        return "an admin cannot remove the owner";
+    return NULL;
+}
+
 static int
 judge_remove(const struct chat *chat, const struct chat_user *committer, struct chat_plan *plan,
              struct chat_remove *remove)
 {
     const struct chat_seat *seat =
         remove->leaf < chat->leaf_capacity ? chat->leaves[remove->leaf] : NULL;
+    const char *text;
 
     if (seat == NULL)
         return refuse(plan, SOTTO_EINVALID, "the commit removes a leaf on which nobody sits");
     if (remove->leaf == plan->sender)
         return refuse(plan, SOTTO_EINVALID, "a commit cannot remove its own sender");
+    remove->is_retired = seat->user == NULL;
+    if (remove->is_retired)
+        return SOTTO_OK;
     remove->num = seat->device->num;
     memcpy(remove->user, seat->user->id, CHAT_ID_BYTES);
     if (seat->user == committer)
@@ -53,12 +70,39 @@ judge_remove(const struct chat *chat, const struct chat_user *committer, struct 
 
     if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT)
         return refuse(plan, SOTTO_EPERM, "nobody can be removed from a direct chat");
-    if (committer->role == SOTTO__CHAT__V1__ROLE__ROLE_MEMBER)
-        return refuse(plan, SOTTO_EPERM, "only owner and admins remove others");
-    if (committer->role == SOTTO__CHAT__V1__ROLE__ROLE_ADMIN &&
-        seat->user->role == SOTTO__CHAT__V1__ROLE__ROLE_OWNER)
-        return refuse(plan, SOTTO_EPERM, "an admin cannot remove the owner");
+    text = plan_refuse_remove(committer->role, seat->user->role);
+    return text != NULL ? refuse(plan, SOTTO_EPERM, text) : SOTTO_OK;
+}
+
+/* Turns the proposals that the commit names into removes. */
+static int
+resolve_refs(const struct chat *chat, struct chat_plan *plan)
+{
+    for (size_t i = 0; i < plan->ref_count; i++) {
+        const struct chat_proposal *proposal = roster_proposal(chat, plan->refs[i]);
+
+        if (proposal == NULL)
+            return refuse(plan, SOTTO_EPRECONDITION,
+                          "the commit names a proposal that is not stored");
+        if (find_remove(plan, proposal->leaf) != NULL)
+            return refuse(plan, SOTTO_EINVALID, "a commit removes a device twice");
+        if (plan->remove_count == CHAT_REMOVES_MAX)
+            return refuse(plan, SOTTO_EINVALID, "a commit removes at most 200 devices");
+        plan->removes[plan->remove_count++].leaf = proposal->leaf;
+    }
     return SOTTO_OK;
+}
+
+/* Whoever has left must be gone after this commit. A committer who has not heard of it yet catches up. */
+static int
+check_proposals(const struct chat *chat, struct chat_plan *plan)
+{
+    size_t retired = 0;
+
+    for (size_t i = 0; i < plan->remove_count; i++)
+        retired += plan->removes[i].is_retired;
+    plan->proposal_count = chat->proposal_count;
+    return retired == chat->proposal_count ? SOTTO_OK : SOTTO_EABORTED;
 }
 
 static int
@@ -101,10 +145,14 @@ mark_last(const struct chat *chat, struct chat_plan *plan)
 {
     for (size_t i = 0; i < plan->remove_count; i++) {
         struct chat_remove *remove = &plan->removes[i];
-        uint32_t left = roster_user(chat, remove->user)->seat_count;
+        uint32_t left;
 
+        if (remove->is_retired)
+            continue;
+        left = roster_user(chat, remove->user)->seat_count;
         for (size_t j = 0; j < plan->remove_count; j++)
-            left -= is_same_user(plan->removes[j].user, remove->user);
+            left -=
+                !plan->removes[j].is_retired && is_same_user(plan->removes[j].user, remove->user);
         for (size_t j = 0; j < plan->add_count; j++)
             left += is_same_user(plan->adds[j].user, remove->user);
         remove->is_last = left == 0;
@@ -115,7 +163,7 @@ int
 plan_judge(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan)
 {
     const struct chat_seat *seat = roster_seat(chat, roster_device(ds, plan->user, plan->device));
-    int rc = SOTTO_OK;
+    int rc;
 
     if (seat == NULL)
         return SOTTO_ENOTFOUND;
@@ -124,8 +172,11 @@ plan_judge(const struct delivery *ds, const struct chat *chat, struct chat_plan 
     if (plan->sender != seat->leaf)
         return refuse(plan, SOTTO_EPERM, "the commit is signed as another member");
 
+    rc = resolve_refs(chat, plan);
     for (size_t i = 0; i < plan->remove_count && rc == SOTTO_OK; i++)
         rc = judge_remove(chat, seat->user, plan, &plan->removes[i]);
+    if (rc == SOTTO_OK)
+        rc = check_proposals(chat, plan);
     for (size_t i = 0; i < plan->add_count && rc == SOTTO_OK; i++)
         rc = judge_add(ds, chat, plan, &plan->adds[i]);
     if (rc == SOTTO_OK)
@@ -163,7 +214,7 @@ plan_judge_first(const struct delivery *ds, Sotto__Chat__V1__ChatType type, stru
 {
     const struct chat_device *own = roster_device(ds, plan->user, plan->device);
 
-    if (plan->epoch != 0 || plan->sender != 0 || plan->remove_count > 0)
+    if (plan->epoch != 0 || plan->sender != 0 || plan->remove_count > 0 || plan->ref_count > 0)
         return refuse(plan, SOTTO_EINVALID,
                       "the first commit is made by leaf 0 in epoch 0 and removes nobody");
     if (own != NULL && own->seat_count >= CHAT_SEATS_MAX)

@@ -8,12 +8,11 @@
  *
  * A repeat is found before the epoch is compared: the first try may have been accepted in an epoch that is over.
  * The epoch must be the one in which the roster was looked at, too, or somebody who was just removed could slip
- * a message in behind the commit.
+ * a message in behind the commit. While somebody leaves no message of the epoch is taken, so whatever comes after
+ * the proposal is encrypted for those who stay (RFC 9420 section 12.4).
  */
 #include "chat_roster.h"
 #include "chat_writer.h"
-
-#include <stdlib.h>
 
 struct send_op {
     struct delivery *ds;
@@ -57,23 +56,20 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
 static int
 append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct chat_window *window)
 {
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
-    int rc;
+    const struct chat_row row = {
+        .chat = op->chat,
+        .seq = op->seq = head->seq + 1,
+        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION,
+        .epoch = op->message_epoch,
+        .device = op->device,
+        .ts_ms = op->ts_ms = tx->api->now_ms(tx),
+        .client_msg_id = op->in->client_msg_id,
+        .message = op->in->message,
+    };
+    const int rc = chat_write_row(tx, &row);
 
-    op->seq = head->seq + 1;
-    op->ts_ms = tx->api->now_ms(tx);
-    sotto_bind_int(stmt, 1, chat_log_id(op->chat, op->seq));
-    sotto_bind_int(stmt, 2, op->chat);
-    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION);
-    sotto_bind_int(stmt, 4, (int64_t)op->message_epoch);
-    sotto_bind_int(stmt, 5, op->device);
-    sotto_bind_int(stmt, 6, op->ts_ms);
-    sotto_bind_int(stmt, 7, (int64_t)op->in->client_msg_id);
-    sotto_bind_blob(stmt, 8, op->in->message.data, op->in->message.len);
-    rc = sotto_step(stmt);
     if (rc < 0)
         return rc;
-
     head->seq = op->seq;
     writer_window_note(tx, window, op->in->client_msg_id, (struct chat_answer){op->chat, op->seq});
     return SOTTO_OK;
@@ -99,7 +95,7 @@ send_tx(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_OK)
         return rc;
     op->epoch = head->epoch;
-    if (op->message_epoch != head->epoch || op->roster_epoch != head->epoch)
+    if (op->message_epoch != head->epoch || op->roster_epoch != head->epoch || head->proposals > 0)
         return SOTTO_EABORTED;
     if (head->seq == CHAT_SEQ_MAX) {
         op->text = "the chat's log is full";
@@ -115,27 +111,18 @@ push(const struct send_op *op, const struct chat *chat)
 {
     Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
     Sotto__Chat__V1__Entry *entries[] = {&entry};
-    Sotto__Chat__V1__EntryEvent event = SOTTO__CHAT__V1__ENTRY_EVENT__INIT;
     const struct sotto_caller *caller = op->req->caller;
-    size_t count;
-    uint64_t *sessions =
-        roster_listeners(chat, roster_device(op->ds, caller->user, caller->device), &count);
 
-    if (count > 0) {
-        entry.chat_id = op->in->chat_id;
-        entry.seq = op->seq;
-        entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
-        entry.epoch = op->message_epoch;
-        entry.sender_user = chat_bytes(caller->user, CHAT_ID_BYTES);
-        entry.sender_device = chat_bytes(caller->device, CHAT_ID_BYTES);
-        entry.ts_ms = op->ts_ms;
-        entry.message = op->in->message;
-        entry.client_msg_id = op->in->client_msg_id;
-        event.n_entries = 1;
-        event.entries = entries;
-        op->ds->host->session->push(op->ds->host, sessions, count, &event.base);
-    }
-    free(sessions);
+    entry.chat_id = op->in->chat_id;
+    entry.seq = op->seq;
+    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
+    entry.epoch = op->message_epoch;
+    entry.sender_user = chat_bytes(caller->user, CHAT_ID_BYTES);
+    entry.sender_device = chat_bytes(caller->device, CHAT_ID_BYTES);
+    entry.ts_ms = op->ts_ms;
+    entry.message = op->in->message;
+    entry.client_msg_id = op->in->client_msg_id;
+    chat_push(op->ds, chat, roster_device(op->ds, caller->user, caller->device), entries, 1);
 }
 
 /* The payload of the topic and of the hook; out holds 128 bytes. */

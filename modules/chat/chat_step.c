@@ -44,6 +44,7 @@ apply_removes(struct chat *chat, const struct chat_plan *plan)
 {
     for (size_t i = 0; i < plan->remove_count; i++)
         roster_seat_leave(chat, plan->removes[i].leaf);
+    roster_proposals_clear(chat);
 }
 
 /* Seats the new devices and lists their live sessions. */
@@ -90,10 +91,30 @@ push_commit(const struct chat_step *step, const uint64_t *sessions, size_t count
         step->ds->host->session->push(step->ds->host, sessions, count, &event.base);
 }
 
+/* Owners and admins, as in the row of the Welcome. */
+static size_t
+list_leaders(const struct chat *chat, Sotto__Chat__V1__UserRole *roles,
+             Sotto__Chat__V1__UserRole **pointers)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < chat->user_count && count < CHAT_LEADERS_MAX; i++) {
+        if (chat->users[i]->role == SOTTO__CHAT__V1__ROLE__ROLE_MEMBER)
+            continue;
+        sotto__chat__v1__user_role__init(&roles[count]);
+        roles[count].user_id = chat_bytes(chat->users[i]->id, CHAT_ID_BYTES);
+        roles[count].role = chat->users[i]->role;
+        pointers[count] = &roles[count];
+        count++;
+    }
+    return count;
+}
+
 static void
 push_welcome(const struct chat_step *step, const struct chat *chat, const uint64_t *sessions,
              size_t count)
 {
+    Sotto__Chat__V1__UserRole roles[CHAT_LEADERS_MAX], *pointers[CHAT_LEADERS_MAX];
     Sotto__Chat__V1__Welcome welcome = SOTTO__CHAT__V1__WELCOME__INIT;
     Sotto__Chat__V1__WelcomeEvent event = SOTTO__CHAT__V1__WELCOME_EVENT__INIT;
 
@@ -105,6 +126,8 @@ push_welcome(const struct chat_step *step, const struct chat *chat, const uint64
     welcome.type = chat->type;
     welcome.mode = chat->mode;
     welcome.ts_ms = step->ts_ms;
+    welcome.roles = pointers;
+    welcome.n_roles = list_leaders(chat, roles, pointers);
     event.welcome = &welcome;
     if (count > 0)
         step->ds->host->session->push(step->ds->host, sessions, count, &event.base);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The statements of the chat module, and the answers that several handlers share. */
-#include "chat.h"
+#include "chat_roster.h"
+
+#include <stdlib.h>
 
 const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_DEVICE_FIND] = {"SELECT num FROM chat_devices WHERE user_id = ? AND device_id = ?"},
@@ -27,6 +29,12 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_MEMBER_REMOVE] = {"DELETE FROM chat_members WHERE chat = ? AND user_id = ?"},
     [CHAT_MEMBER_SET_ROLE] = {"UPDATE chat_members SET role = ? WHERE chat = ? AND user_id = ?"},
     [CHAT_MEMBER_LIST] = {"SELECT user_id, role FROM chat_members WHERE chat = ?"},
+    [CHAT_MEMBER_ROLE] = {"SELECT role FROM chat_members WHERE chat = ? AND user_id = ?"},
+    [CHAT_MEMBER_LEADERS] = {"SELECT user_id, role FROM chat_members WHERE chat = ? AND role < 3"
+                             " LIMIT ?"},
+    [CHAT_MEMBER_OTHERS] = {"SELECT COUNT(*), COUNT(CASE WHEN role = 1 THEN 1 END),"
+                            " COUNT(CASE WHEN role < 3 THEN 1 END) FROM chat_members"
+                            " WHERE chat = ? AND user_id <> ?"},
 
     [CHAT_SEAT_TAKE] = {"INSERT INTO chat_seats (device, chat, leaf, since_seq, read_seq)"
                         " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, chat) DO UPDATE SET"
@@ -61,11 +69,16 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                          " ON CONFLICT (device) DO UPDATE SET top = excluded.top,"
                          " answers = excluded.answers"},
 
+    [CHAT_PROPOSAL_ADD] = {"INSERT INTO chat_proposals (chat, leaf, ref) VALUES (?, ?, ?)"},
+    [CHAT_PROPOSAL_COUNT] = {"SELECT COUNT(*) FROM chat_proposals WHERE chat = ?"},
+    [CHAT_PROPOSAL_LIST] = {"SELECT leaf, ref FROM chat_proposals WHERE chat = ?"},
+    [CHAT_PROPOSAL_CLEAR] = {"DELETE FROM chat_proposals WHERE chat = ?"},
+
     [CHAT_GROUP_INFO_SET] = {"INSERT INTO chat_group_infos (chat, epoch, group_info)"
                              " VALUES (?, ?, ?) ON CONFLICT (chat) DO UPDATE SET"
                              " epoch = excluded.epoch, group_info = excluded.group_info"},
-    [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome)"
-                          " VALUES (?, ?, ?, ?, ?)"},
+    [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome, roles)"
+                          " VALUES (?, ?, ?, ?, ?, ?)"},
     [CHAT_WELCOME_SWEEP] = {"DELETE FROM chat_welcomes WHERE chat = ? AND NOT EXISTS"
                             " (SELECT 1 FROM chat_invitations i WHERE i.chat = chat_welcomes.chat"
                             " AND i.seq = chat_welcomes.seq)"},
@@ -73,7 +86,7 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
     [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
-                              " w.welcome, l.ts_ms FROM chat_invitations i"
+                              " w.welcome, l.ts_ms, w.roles FROM chat_invitations i"
                               " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
                               " LEFT JOIN chat_log l ON l.id = i.chat * 4294967296 + i.seq"
                               " JOIN chat_chats c ON c.num = i.chat"
@@ -100,6 +113,74 @@ chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES])
         return false;
     memcpy(id_out, view.data, CHAT_ID_BYTES);
     return true;
+}
+
+int
+chat_write_row(struct sotto_tx *tx, const struct chat_row *row)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
+
+    sotto_bind_int(stmt, 1, chat_log_id(row->chat, row->seq));
+    sotto_bind_int(stmt, 2, row->chat);
+    sotto_bind_int(stmt, 3, row->kind);
+    sotto_bind_int(stmt, 4, (int64_t)row->epoch);
+    sotto_bind_int(stmt, 5, row->device);
+    sotto_bind_int(stmt, 6, row->ts_ms);
+    sotto_bind_int(stmt, 7, (int64_t)row->client_msg_id);
+    sotto_bind_blob(stmt, 8, row->message.data, row->message.len);
+    return sotto_step(stmt);
+}
+
+int
+chat_count_others(struct sotto_tx *tx, uint32_t chat, const uint8_t *user,
+                  struct chat_others *others_out)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_MEMBER_OTHERS);
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat);
+    sotto_bind_blob(stmt, 2, user, CHAT_ID_BYTES);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc < 0 ? rc : SOTTO_EIO;
+    *others_out = (struct chat_others){
+        .members = sotto_col_int(stmt, 0),
+        .owners = sotto_col_int(stmt, 1),
+        .leaders = sotto_col_int(stmt, 2),
+    };
+    return SOTTO_OK;
+}
+
+int
+chat_find_role(struct sotto_tx *tx, uint32_t chat, const uint8_t *user,
+               Sotto__Chat__V1__Role *role_out)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_MEMBER_ROLE);
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat);
+    sotto_bind_blob(stmt, 2, user, CHAT_ID_BYTES);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+    *role_out = rc == SOTTO_ROW ? (Sotto__Chat__V1__Role)sotto_col_int(stmt, 0)
+                                : SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED;
+    return SOTTO_OK;
+}
+
+void
+chat_push(struct delivery *ds, const struct chat *chat, const struct chat_device *except,
+          Sotto__Chat__V1__Entry **entries, size_t count)
+{
+    Sotto__Chat__V1__EntryEvent event = SOTTO__CHAT__V1__ENTRY_EVENT__INIT;
+    size_t session_count;
+    uint64_t *sessions = roster_listeners(chat, except, &session_count);
+
+    event.n_entries = count;
+    event.entries = entries;
+    if (session_count > 0)
+        ds->host->session->push(ds->host, sessions, session_count, &event.base);
+    free(sessions);
 }
 
 void

@@ -7,7 +7,8 @@
  * device in between, the connection is subscribed in the same turn, so that no entry falls between the answer and
  * the first event. Otherwise the answer says `more` and the client asks again.
  *
- * A device that was removed may read up to the commit that removed it; how far that is stands in its seat's row.
+ * A device that was removed may read up to the commit that removed it, one whose user left up to its proposal; how
+ * far that is stands in its seat's row.
  */
 #include <stdlib.h>
 
@@ -66,6 +67,34 @@ make_room(struct sotto_tx *tx, struct sync_op *op)
     return SOTTO_OK;
 }
 
+static void *
+alloc_in_tx(void *tx, size_t size)
+{
+    return sotto_tx_alloc(tx, size);
+}
+
+/* The transaction's memory goes all at once. */
+static void
+free_in_tx(void *tx, void *memory)
+{
+    (void)tx;
+    (void)memory;
+}
+
+static int
+add_roles(struct sotto_tx *tx, Sotto__Chat__V1__Welcome *welcome, struct sotto_view packed)
+{
+    ProtobufCAllocator allocator = {alloc_in_tx, free_in_tx, tx};
+    Sotto__Chat__V1__RoleList *list =
+        sotto__chat__v1__role_list__unpack(&allocator, packed.size, packed.data);
+
+    if (list == NULL)
+        return SOTTO_ENOMEM;
+    welcome->n_roles = list->n_roles;
+    welcome->roles = list->roles;
+    return SOTTO_OK;
+}
+
 static int
 add_welcome(struct sotto_tx *tx, struct sync_op *op, struct sotto_stmt *row)
 {
@@ -86,7 +115,7 @@ add_welcome(struct sotto_tx *tx, struct sync_op *op, struct sotto_stmt *row)
         return SOTTO_ENOMEM;
     op->bytes += welcome->welcome.len + ENTRY_OVERHEAD;
     op->reply.welcomes[op->reply.n_welcomes++] = welcome;
-    return SOTTO_OK;
+    return add_roles(tx, welcome, sotto_col_blob(row, 8));
 }
 
 static int

@@ -133,6 +133,13 @@ read_head(struct sotto_tx *tx, struct chat_head *head)
     if (rc < 0)
         return rc;
     head->seq = rc == SOTTO_ROW ? (uint32_t)sotto_col_int(stmt, 0) : 0;
+
+    stmt = sotto_stmt(tx, CHAT_PROPOSAL_COUNT);
+    sotto_bind_int(stmt, 1, head->chat);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc < 0 ? rc : SOTTO_EIO;
+    head->proposals = (uint32_t)sotto_col_int(stmt, 0);
     return SOTTO_OK;
 }
 

@@ -2,8 +2,8 @@
 /*
  * What the writer thread keeps in memory: the head of each chat and the window of each sending device.
  *
- * A head (epoch and last seq) is never written by itself: the epoch stands in the chat's row, which only commits
- * change, and the seq is that of the last row of the log. A window is written once a transaction, however many
+ * A head (epoch, last seq, waiting proposals) is never written by itself: the epoch stands in the chat's row, which
+ * only commits change, the seq is that of the last row of the log, and the proposals have rows. A window is written once a transaction, however many
  * messages of the device it holds. Both are read from the tables when they are first needed.
  *
  * Rule for transactions: change these only after the last statement that can fail, since a rolled-back job leaves
@@ -20,6 +20,7 @@ struct chat_head {
     uint32_t chat; /* first: the key */
     uint32_t seq;
     uint64_t epoch;
+    uint32_t proposals; /* stored in this epoch, to be committed next */
 };
 
 /* Where a message went; chat 0: no message with that counter. */

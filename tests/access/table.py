@@ -125,6 +125,7 @@ ROWS = {
     CHAT + 'Create': own_row('chat', {'chat_id': IT.chat, 'type': 2, 'mode': 1, 'suite': 3,
                                       'first': {'commit': b'junk'}}, 'bad', 'bad', 'bad'),
     CHAT + 'Commit': chat_row({'bundle': {'commit': b'junk'}}, 'bad   bad   bad    none    none     none'),
+    CHAT + 'Leave': chat_row({'proposals': [b'junk']}, 'bad   bad   bad    none    none     none'),
     CHAT + 'Send': chat_row({'client_msg_id': 1, 'message': b'junk'}, 'bad   bad   bad    none    none     none'),
     CHAT + 'Sync': own_row('chat', {'cursors': [{'chat_id': IT.chat}]}, 'ok', 'ok', 'ok'),
     CHAT + 'Ack': own_row('chat', {'cursors': [{'chat_id': IT.chat, 'seq': 99}], 'welcomes_joined': [IT.chat]},

@@ -84,6 +84,8 @@ rig_stop(void **state)
     for (int i = 0; i < 4; i++) {
         peer_bundle_fini(&peers[i]->bundle);
         mls_buf_fini(&peers[i]->last_message);
+        mls_buf_fini(&peers[i]->last_proposals[0]);
+        mls_buf_fini(&peers[i]->last_proposals[1]);
         mls_peer_fini(&peers[i]->mls);
     }
     harness_destroy(&rig->h);
@@ -377,7 +379,8 @@ rig_catch_up(struct chat_rig *rig, struct chat_peer *peer, uint64_t cursor)
     char text[64];
 
     for (size_t i = 0; i < sync->n_entries; i++)
-        if (sync->entries[i]->message.len > 0)
+        if (sync->entries[i]->message.len > 0 &&
+            sync->entries[i]->kind != SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
             assert_ok(mls_peer_process(&peer->mls, to_mls(sync->entries[i]->message), text));
 }
 
@@ -430,9 +433,9 @@ rig_members(struct chat_rig *rig, struct chat_peer *peer)
     return (const void *)answer->message;
 }
 
-const struct harness_answer *
-rig_set_role(struct chat_rig *rig, struct chat_peer *peer, const struct chat_peer *target,
-             Sotto__Chat__V1__Role role)
+static const struct harness_answer *
+set_role(struct chat_rig *rig, const struct chat_peer *peer, const struct chat_peer *target,
+         Sotto__Chat__V1__Role role, bool is_begin)
 {
     Sotto__Chat__V1__SetRoleRequest request = SOTTO__CHAT__V1__SET_ROLE_REQUEST__INIT;
     uint8_t id[16];
@@ -440,7 +443,76 @@ rig_set_role(struct chat_rig *rig, struct chat_peer *peer, const struct chat_pee
     request.chat_id = chat_id(rig, id);
     request.user_id = bytes(target->mls.user, 16);
     request.role = role;
-    return harness_rpc(rig->h, peer->session, "SetRole", &request.base);
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "SetRole",
+                                                        &request.base);
+}
+
+const struct harness_answer *
+rig_set_role(struct chat_rig *rig, struct chat_peer *peer, const struct chat_peer *target,
+             Sotto__Chat__V1__Role role)
+{
+    return set_role(rig, peer, target, role, false);
+}
+
+const struct harness_answer *
+rig_set_role_begin(struct chat_rig *rig, struct chat_peer *peer, const struct chat_peer *target,
+                   Sotto__Chat__V1__Role role)
+{
+    return set_role(rig, peer, target, role, true);
+}
+
+static const struct harness_answer *
+leave(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
+{
+    Sotto__Chat__V1__LeaveRequest request = SOTTO__CHAT__V1__LEAVE_REQUEST__INIT;
+    ProtobufCBinaryData proposals[] = {buf_bytes(&peer->last_proposals[0]),
+                                       buf_bytes(&peer->last_proposals[1])};
+    uint8_t id[16];
+
+    request.chat_id = chat_id(rig, id);
+    request.proposals = proposals;
+    request.n_proposals = (size_t)(proposals[0].len > 0) + (proposals[1].len > 0);
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Leave",
+                                                        &request.base);
+}
+
+static void
+propose(struct chat_peer *peer, const struct chat_peer *target, const struct chat_peer *also)
+{
+    mls_buf_fini(&peer->last_proposals[0]);
+    mls_buf_fini(&peer->last_proposals[1]);
+    assert_ok(
+        mls_peer_propose_remove(&peer->mls, find_leaf(peer, target), &peer->last_proposals[0]));
+    if (also != NULL)
+        assert_ok(
+            mls_peer_propose_remove(&peer->mls, find_leaf(peer, also), &peer->last_proposals[1]));
+}
+
+const struct harness_answer *
+rig_leave_again(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return leave(rig, peer, false);
+}
+
+const struct harness_answer *
+rig_leave_as(struct chat_rig *rig, struct chat_peer *peer, struct chat_peer *target,
+             struct chat_peer *also)
+{
+    propose(peer, target, also);
+    return leave(rig, peer, false);
+}
+
+const struct harness_answer *
+rig_leave(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return rig_leave_as(rig, peer, peer, NULL);
+}
+
+const struct harness_answer *
+rig_leave_begin(struct chat_rig *rig, struct chat_peer *peer)
+{
+    propose(peer, peer, NULL);
+    return leave(rig, peer, true);
 }
 
 const struct harness_answer *
@@ -450,6 +522,7 @@ rig_any(struct chat_rig *rig, struct chat_peer *peer, int method)
     case 0: return send_data(rig, peer, 1, buf_bytes(&rig->alice.last_message), false);
     case 1: return submit(rig, &rig->alice, peer, WHOLE, false);
     case 2: return list_members(rig, peer);
-    default: return rig_set_role(rig, peer, &rig->alice, ADMIN);
+    case 3: return rig_set_role(rig, peer, &rig->alice, ADMIN);
+    default: return rig_leave_again(rig, peer);
     }
 }

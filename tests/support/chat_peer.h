@@ -15,6 +15,7 @@
 
 #define DIRECT SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT
 #define GROUP SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP
+#define OWNER SOTTO__CHAT__V1__ROLE__ROLE_OWNER
 #define ADMIN SOTTO__CHAT__V1__ROLE__ROLE_ADMIN
 #define MEMBER SOTTO__CHAT__V1__ROLE__ROLE_MEMBER
 
@@ -23,6 +24,7 @@ struct chat_peer {
     uint64_t session;
     struct peer_bundle bundle;   /* the last one made */
     struct mls_buf last_message; /* the last one encrypted */
+    struct mls_buf last_proposals[2];
 };
 
 struct chat_rig {
@@ -97,9 +99,20 @@ const Sotto__Chat__V1__ListChatsReply *rig_list(struct chat_rig *, struct chat_p
 const Sotto__Chat__V1__ListMembersReply *rig_members(struct chat_rig *, struct chat_peer *);
 const struct harness_answer *rig_set_role(struct chat_rig *, struct chat_peer *,
                                           const struct chat_peer *target, Sotto__Chat__V1__Role);
+const struct harness_answer *rig_set_role_begin(struct chat_rig *, struct chat_peer *,
+                                                const struct chat_peer *target,
+                                                Sotto__Chat__V1__Role);
+
+/* Leaves with the Remove of the own leaf; its proposal stays in last_proposal and in the own group. */
+const struct harness_answer *rig_leave(struct chat_rig *, struct chat_peer *);
+/* Leaves with a Remove of whoever `target` is, and with one of both when `also` is not NULL. */
+const struct harness_answer *rig_leave_as(struct chat_rig *, struct chat_peer *,
+                                          struct chat_peer *target, struct chat_peer *also);
+const struct harness_answer *rig_leave_again(struct chat_rig *, struct chat_peer *);
+const struct harness_answer *rig_leave_begin(struct chat_rig *, struct chat_peer *);
 
 /* One of the methods that take a chat, with a request that is well made but for the chat. */
-#define RIG_METHODS 4
+#define RIG_METHODS 5
 const struct harness_answer *rig_any(struct chat_rig *, struct chat_peer *, int method);
 
 #endif

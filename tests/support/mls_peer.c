@@ -122,6 +122,14 @@ mls_peer_commit(struct mls_peer *peer, const struct mls_bytes *adds, size_t add_
     free(proposals);
 }
 
+int
+mls_peer_propose_remove(struct mls_peer *peer, uint32_t leaf, struct mls_buf *message_out)
+{
+    const struct mls_proposal proposal = {.type = MLS_PROPOSAL_REMOVE, .leaf = leaf};
+
+    return mls_group_propose(peer->group, &proposal, (struct mls_bytes){0}, message_out);
+}
+
 void
 peer_bundle_fini(struct peer_bundle *bundle)
 {

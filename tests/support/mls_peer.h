@@ -53,6 +53,8 @@ struct peer_bundle {
 /* A pending commit that adds the packages and removes the leaves. */
 void mls_peer_commit(struct mls_peer *, const struct mls_bytes *adds, size_t add_count,
                      const uint32_t *removes, size_t remove_count, struct peer_bundle *bundle_out);
+/* A Remove proposal, kept in the group; the next commit names it. */
+int mls_peer_propose_remove(struct mls_peer *, uint32_t leaf, struct mls_buf *message_out);
 void peer_bundle_fini(struct peer_bundle *);
 void mls_peer_merge(struct mls_peer *);
 void mls_peer_drop(struct mls_peer *);
