@@ -43,7 +43,7 @@ night: export SOTTO_NIGHT = 1
 night: test
 
 bench:
-	@scripts/bootstrap verify
+	@scripts/bootstrap bench
 	@test -f build-release/build.ninja || cmake --preset release
 	@cmake --build build-release
 	@tests/bench/run

@@ -7,6 +7,8 @@
  *   calib c2 SECONDS DIR    SQLite, WAL, synchronous=FULL, rows of 256 bytes with one index, 1,000 rows a
  *                           transaction: rows a second (the ceiling for durable messages)
  *
+ *   calib c3 SECONDS        libsodium on one core, each primitive for its share of the time: operations a second
+ *
  * Each prints one JSON object. The echo server runs in a child on the first CPU, its clients on the second.
  */
 #include <arpa/inet.h>
@@ -16,6 +18,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -221,6 +224,79 @@ run_c2(double seconds, const char *folder)
     unlink(path);
 }
 
+/* ---- C3 ---- */
+
+struct keys {
+    uint8_t public_key[32], secret_key[64], signature[64];
+    uint8_t scalar[32], point[32], out[32];
+    uint8_t text[MESSAGE_BYTES], sealed[MESSAGE_BYTES + 16], nonce[24];
+};
+
+static int
+c3_sign(struct keys *k)
+{
+    return crypto_sign_detached(k->signature, NULL, k->text, sizeof(k->text), k->secret_key);
+}
+
+static int
+c3_verify(struct keys *k)
+{
+    return crypto_sign_verify_detached(k->signature, k->text, sizeof(k->text), k->public_key);
+}
+
+static int
+c3_x25519(struct keys *k)
+{
+    return crypto_scalarmult(k->out, k->scalar, k->public_key);
+}
+
+static int
+c3_seal(struct keys *k)
+{
+    return crypto_aead_xchacha20poly1305_ietf_encrypt(k->sealed, NULL, k->text, sizeof(k->text),
+                                                      NULL, 0, NULL, k->nonce, k->scalar);
+}
+
+static int
+c3_ristretto(struct keys *k)
+{
+    return crypto_scalarmult_ristretto255(k->out, k->scalar, k->point);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct keys *k);
+} primitives[] = {
+    {"ed25519_sign", c3_sign},          {"ed25519_verify", c3_verify},  {"x25519", c3_x25519},
+    {"xchacha20poly1305_256", c3_seal}, {"ristretto255", c3_ristretto},
+};
+
+#define PRIMITIVES (sizeof(primitives) / sizeof(primitives[0]))
+
+static void
+run_c3(double seconds)
+{
+    struct keys k = {.text = {1}};
+
+    if (sodium_init() < 0)
+        die("sodium");
+    pin(0);
+    crypto_sign_keypair(k.public_key, k.secret_key);
+    crypto_core_ristretto255_scalar_random(k.scalar);
+    crypto_core_ristretto255_random(k.point);
+    printf("{\"job\":\"C3\"");
+    for (size_t i = 0; i < PRIMITIVES; i++) {
+        double start = now_s();
+        uint64_t done = 0;
+
+        for (; now_s() - start < seconds / PRIMITIVES; done++)
+            if (primitives[i].run(&k) != 0)
+                die(primitives[i].name);
+        printf(",\"%s\":%.0f", primitives[i].name, (double)done / (now_s() - start));
+    }
+    printf("}\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -228,8 +304,10 @@ main(int argc, char **argv)
         run_c1(atof(argv[2]));
     else if (argc == 4 && strcmp(argv[1], "c2") == 0)
         run_c2(atof(argv[2]), argv[3]);
+    else if (argc == 3 && strcmp(argv[1], "c3") == 0)
+        run_c3(atof(argv[2]));
     else {
-        fprintf(stderr, "usage: calib c1 SECONDS | calib c2 SECONDS DIR\n");
+        fprintf(stderr, "usage: calib c1 SECONDS | calib c2 SECONDS DIR | calib c3 SECONDS\n");
         return 2;
     }
     return 0;

@@ -2,26 +2,32 @@
 /*
  * sotto-load: drives a server with many clients from one thread, and keeps a ledger of what was promised.
  *
- *   sotto-load pairs  --server HOST:PORT [--pairs N] [--window W] [--seconds S] [--bytes B]
+ *   sotto-load pairs  --server URL [--pairs N] [--window W] [--seconds S] [--bytes B]
  *       durable 1:1 chats: each sender keeps W messages in flight for S seconds; prints rates and latencies
- *   sotto-load ledger --server HOST:PORT [--pairs N] [--window W] [--messages M] [--seconds S]
+ *   sotto-load ledger --server URL [--pairs N] [--window W] [--messages M] [--seconds S]
  *       M messages for each pair, or as many as were begun when stdin ended, through every loss of the connection, at
  *       most S seconds; prints the ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or
  *       twice is not 0
- *   sotto-load group  --server HOST:PORT [--members N] [--window W] [--seconds S]
+ *   sotto-load group  --server URL [--members N] [--window W] [--seconds S]
  *       one sender to a group: deliveries a second
- *   sotto-load idle   --server HOST:PORT [--connections N]
+ *   sotto-load catchup --server URL [--pairs N] [--messages M]
+ *       a device that missed M messages in each of N chats: seconds until it has them all
+ *   sotto-load attach --server URL [--connections N] [--seconds S]
+ *       connects, attaches and leaves, N at a time: a second
+ *   sotto-load login  --server URL [--connections N] [--seconds S]
+ *       OPAQUE logins without the client's stretching, N at a time: a second
+ *   sotto-load idle   --server URL [--connections N]
  *       opens N attached connections, prints {"ready":N} and holds them until stdin ends
- *   sotto-load secrets --server HOST:PORT
+ *   sotto-load secrets --server URL
  *       registers a user, prints its keys and tokens in hex and holds the connection until stdin ends
  *
- * Results are JSON, a line each, on stdout; while pairs or ledger run, a line {"connected":…} appears ten times a second:
- * open connections, what is unanswered on them, and how many sends were acknowledged or refused, how many clients
- * were told that the server stops, how many connections were made again.
+ * URL is tcp://HOST:PORT or ws://HOST:PORT; bare HOST:PORT is TCP. Results are JSON, a line each, on stdout; while pairs or
+ * ledger run, a line {"connected":…} appears ten times a second: open connections, what is unanswered on them, and how
+ * many sends were acknowledged or refused, how many clients were told that the server stops, how many connections
+ * were made again.
  */
 #include "load.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -29,29 +35,48 @@
 #include <string.h>
 
 static int
+load_pairs_rates(const struct load_options *options)
+{
+    return load_pairs(options, false);
+}
+
+static int
+load_pairs_ledger(const struct load_options *options)
+{
+    return load_pairs(options, true);
+}
+
+static const struct job {
+    const char *name;
+    int (*run)(const struct load_options *options);
+} jobs[] = {
+    {"pairs", load_pairs_rates}, {"ledger", load_pairs_ledger}, {"group", load_group},
+    {"catchup", load_catchup},   {"idle", load_idle},           {"attach", load_attach},
+    {"login", load_login},       {"secrets", load_secrets},
+};
+
+static int
 usage(void)
 {
-    fprintf(
-        stderr,
-        "usage: sotto-load pairs|ledger|group|idle|secrets --server HOST:PORT [--pairs N] [--window W]\n"
-        "                  [--seconds S] [--messages M] [--members N] [--connections N] [--bytes B]\n");
+    fprintf(stderr,
+            "usage: sotto-load JOB --server [tcp://|ws://]HOST:PORT [--pairs N] [--window W]\n"
+            "                  [--seconds S] [--messages M] [--members N] [--connections N]\n"
+            "                  [--bytes B]\njobs:");
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        fprintf(stderr, " %s", jobs[i].name);
+    fprintf(stderr, "\n");
     return 2;
 }
 
 static int
-parse_server(const char *text, struct sockaddr_in *address_out)
+parse_server(const char *text, struct rig_address *address_out)
 {
-    char host[64];
-    const char *colon = strrchr(text, ':');
+    bool ws = strncmp(text, "ws://", 5) == 0;
 
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host))
-        return -1;
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    memset(address_out, 0, sizeof(*address_out));
-    address_out->sin_family = AF_INET;
-    address_out->sin_port = htons((uint16_t)atoi(colon + 1));
-    return inet_pton(AF_INET, host, &address_out->sin_addr) == 1 ? 0 : -1;
+    if (ws || strncmp(text, "tcp://", 6) == 0)
+        text = strstr(text, "://") + 3;
+    address_out->door = ws ? RIG_DOOR_WS : RIG_DOOR_TCP;
+    return rig_wire_address(text, &address_out->socket);
 }
 
 static int
@@ -110,15 +135,8 @@ main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 || sodium_init() < 0 || parse_options(argc - 1, argv + 1, &options) != 0)
         return usage();
-    if (strcmp(argv[1], "pairs") == 0)
-        return load_pairs(&options, false);
-    if (strcmp(argv[1], "ledger") == 0)
-        return load_pairs(&options, true);
-    if (strcmp(argv[1], "group") == 0)
-        return load_group(&options);
-    if (strcmp(argv[1], "idle") == 0)
-        return load_idle(&options);
-    if (strcmp(argv[1], "secrets") == 0)
-        return load_secrets(&options);
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        if (strcmp(argv[1], jobs[i].name) == 0)
+            return jobs[i].run(&options);
     return usage();
 }

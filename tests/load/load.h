@@ -3,19 +3,20 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include "rig_conn.h"
 
 struct load_options {
-    struct sockaddr_in address;
+    struct rig_address address;
     size_t pairs, window, messages, members, connections, bytes;
     double seconds;
 };
 
 int load_pairs(const struct load_options *options, bool ledger);
+int load_attach(const struct load_options *options);
+int load_catchup(const struct load_options *options);
 int load_group(const struct load_options *options);
 int load_idle(const struct load_options *options);
+int load_login(const struct load_options *options);
 int load_secrets(const struct load_options *options);
 
 #endif

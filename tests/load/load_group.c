@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 256
+#define WARM_UP_S 1.0
 
 struct group_job {
     const struct load_options *options;
@@ -43,7 +44,8 @@ watch(struct group_job *job, struct peer *peer)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
 
-    epoll_ctl(job->epoll, peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, peer->conn.fd, &event);
+    epoll_ctl(job->epoll, peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, peer->conn.wire.fd,
+              &event);
     peer->watched = true;
 }
 
@@ -94,24 +96,35 @@ turn(struct group_job *job)
             return -1;
     while (sender->in_flight < job->options->window)
         peer_send(sender);
-    return rig_flush(&sender->conn);
+    return rig_wire_flush(&sender->conn.wire);
+}
+
+static int
+run_for(struct group_job *job, double seconds)
+{
+    double end = rig_now_s() + seconds;
+
+    while (rig_now_s() < end)
+        if (turn(job) != 0)
+            return 1;
+    return 0;
 }
 
 int
 load_group(const struct load_options *options)
 {
     struct group_job job = {.options = options, .epoll = epoll_create1(0)};
-    double start, end;
+    double start;
     int code = 1;
 
     job.peers = calloc(options->members, sizeof(*job.peers));
     if (job.peers != NULL && setup(&job) == 0) {
         printf("{\"ready\":%zu}\n", options->members);
+        code = run_for(&job, WARM_UP_S);
+        job.delivered = 0;
         start = rig_now_s();
-        end = start + options->seconds;
-        code = 0;
-        while (code == 0 && rig_now_s() < end)
-            code = turn(&job) == 0 ? 0 : 1;
+        if (code == 0)
+            code = run_for(&job, options->seconds);
         printf("{\"job\":\"group\",\"members\":%zu,\"window\":%zu,\"deliveries_per_s\":%.0f}\n",
                options->members, options->window, (double)job.delivered / (rig_now_s() - start));
     }

@@ -87,7 +87,7 @@ peer_prepare(struct peer *peer, struct pair *pair, bool receives)
 }
 
 static int
-peer_register(struct peer *peer, const struct sockaddr_in *address, size_t number, char side)
+peer_register(struct peer *peer, const struct rig_address *address, size_t number, char side)
 {
     char name[33];
 
@@ -104,7 +104,7 @@ pair_setup(struct pairs_job *job, size_t number)
 {
     struct pair *pair = &job->pairs[number];
     struct rig_user *users[2] = {&pair->sender.user, &pair->receiver.user};
-    const struct sockaddr_in *address = &job->options->address;
+    const struct rig_address *address = &job->options->address;
 
     pair->job = job;
     pair->acked = calloc(job->options->messages + 1, 1);
@@ -129,9 +129,10 @@ watch(struct pairs_job *job, struct peer *peer)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
 
-    if (rig_has_output(&peer->conn))
+    if (rig_wire_has_output(&peer->conn.wire))
         event.events |= EPOLLOUT;
-    epoll_ctl(job->epoll, peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, peer->conn.fd, &event);
+    epoll_ctl(job->epoll, peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, peer->conn.wire.fd,
+              &event);
     peer->watched = true;
 }
 
@@ -147,24 +148,24 @@ may_send(const struct pairs_job *job, const struct peer *peer)
 static void
 serve(struct pairs_job *job, struct peer *peer)
 {
-    bool had_output = rig_has_output(&peer->conn);
+    bool had_output = rig_wire_has_output(&peer->conn.wire);
 
     if (peer_turn(peer) != 0)
         return;
     while (may_send(job, peer))
         peer_send(peer);
-    if (rig_flush(&peer->conn) != 0) {
+    if (rig_wire_flush(&peer->conn.wire) != 0) {
         rig_conn_close(&peer->conn);
         return;
     }
-    if (!peer->watched || had_output != rig_has_output(&peer->conn))
+    if (!peer->watched || had_output != rig_wire_has_output(&peer->conn.wire))
         watch(job, peer);
 }
 
 static void
 reconnect(struct pairs_job *job, struct peer *peer)
 {
-    if (peer->conn.fd >= 0)
+    if (peer->conn.wire.fd >= 0)
         return;
     if (peer_connect(peer, &job->options->address) != 0)
         return;
@@ -183,7 +184,7 @@ add_peer(struct totals *totals, const struct peer *peer)
 {
     totals->refused += peer->refused;
     totals->told += peer->told;
-    if (peer->conn.fd < 0)
+    if (peer->conn.wire.fd < 0)
         return;
     totals->connected++;
     totals->in_flight += peer->in_flight;
@@ -227,7 +228,7 @@ turn(struct pairs_job *job)
     for (int i = 0; i < count; i++) {
         struct peer *peer = events[i].data.ptr;
 
-        if (peer->conn.fd >= 0)
+        if (peer->conn.wire.fd >= 0)
             serve(job, peer);
     }
     for (size_t i = 0; i < job->options->pairs; i++) {

@@ -107,7 +107,7 @@ resend(struct peer *peer)
 }
 
 int
-peer_connect(struct peer *peer, const struct sockaddr_in *address)
+peer_connect(struct peer *peer, const struct rig_address *address)
 {
     peer->watched = false;
     if (rig_dial(&peer->conn, address) != 0)
@@ -207,10 +207,10 @@ take_frames(struct peer *peer)
 int
 peer_turn(struct peer *peer)
 {
-    int ended = rig_fill(&peer->conn);
+    int ended = rig_wire_fill(&peer->conn.wire);
 
     take_frames(peer);
-    if (ended != 0 || rig_flush(&peer->conn) != 0) {
+    if (ended != 0 || rig_wire_flush(&peer->conn.wire) != 0) {
         rig_conn_close(&peer->conn);
         return -1;
     }

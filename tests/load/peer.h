@@ -46,7 +46,7 @@ void peer_fini(struct peer *peer);
 
 /* Dials, attaches, catches up and subscribes (receivers), queues again what was not acknowledged (senders).
  * 0 or -1; blocking, for at most some seconds. */
-int peer_connect(struct peer *peer, const struct sockaddr_in *address);
+int peer_connect(struct peer *peer, const struct rig_address *address);
 
 /* Queues the next message. The caller keeps the window. */
 void peer_send(struct peer *peer);

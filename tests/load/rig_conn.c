@@ -2,90 +2,56 @@
 /* The load rig's connection: see rig_conn.h. */
 #include "rig_conn.h"
 
+#include "rig_ws.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define CALL_SECONDS 10.0
 #define DIAL_SECONDS 5.0
-#define READ_BYTES (64 * 1024)
 #define FRAME_BYTES_MAX (17u * 1024 * 1024)
-
-double
-rig_now_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* Makes room for `more` bytes behind the end. */
-static uint8_t *
-bytes_reserve(struct rig_bytes *bytes, size_t more)
-{
-    if (bytes->start > 0 && (bytes->start == bytes->end || bytes->end + more > bytes->capacity)) {
-        memmove(bytes->data, bytes->data + bytes->start, bytes->end - bytes->start);
-        bytes->end -= bytes->start;
-        bytes->start = 0;
-    }
-    if (bytes->end + more > bytes->capacity) {
-        bytes->capacity = 2 * (bytes->end + more);
-        bytes->data = realloc(bytes->data, bytes->capacity);
-        if (bytes->data == NULL) {
-            fprintf(stderr, "load: out of memory\n");
-            exit(1);
-        }
-    }
-    return bytes->data + bytes->end;
-}
 
 void
 rig_conn_init(struct rig_conn *conn)
 {
     memset(conn, 0, sizeof(*conn));
-    conn->fd = -1;
+    rig_wire_init(&conn->wire);
+    rig_wire_init(&conn->packed);
     conn->next_id = 1;
 }
 
 void
 rig_conn_close(struct rig_conn *conn)
 {
-    if (conn->fd >= 0)
-        close(conn->fd);
-    conn->fd = -1;
-    conn->in.start = conn->in.end = 0;
-    conn->out.start = conn->out.end = 0;
+    rig_wire_close(&conn->wire);
 }
 
 void
 rig_conn_fini(struct rig_conn *conn)
 {
-    rig_conn_close(conn);
-    free(conn->in.data);
-    free(conn->out.data);
-    memset(conn, 0, sizeof(*conn));
-    conn->fd = -1;
+    rig_wire_fini(&conn->wire);
+    rig_wire_fini(&conn->packed);
+    rig_conn_init(conn);
 }
 
 static void
 queue_frame(struct rig_conn *conn, const Sotto__Frame__V1__Frame *frame)
 {
     size_t size = sotto__frame__v1__frame__get_packed_size(frame);
-    uint8_t *at = bytes_reserve(&conn->out, size + 4);
     uint32_t prefix = htonl((uint32_t)size);
 
-    memcpy(at, &prefix, 4);
-    sotto__frame__v1__frame__pack(frame, at + 4);
-    conn->out.end += size + 4;
+    if (conn->door == RIG_DOOR_WS) {
+        uint8_t *packed = rig_wire_room(&conn->packed, size);
+
+        sotto__frame__v1__frame__pack(frame, packed);
+        rig_ws_put(&conn->wire, RIG_WS_BINARY, packed, size);
+        return;
+    }
+    rig_wire_put(&conn->wire, &prefix, 4);
+    sotto__frame__v1__frame__pack(frame, rig_wire_room(&conn->wire, size));
+    conn->wire.out.end += size;
 }
 
 uint64_t
@@ -120,66 +86,63 @@ rig_pong(struct rig_conn *conn, const Sotto__Frame__V1__Ping *ping)
     queue_frame(conn, &frame);
 }
 
-bool
-rig_has_output(const struct rig_conn *conn)
+/* The bytes of the next whole frame, or NULL; *whole_out: what to take when they are read. */
+static const uint8_t *
+next_tcp(struct rig_conn *conn, size_t *size_out, size_t *whole_out)
 {
-    return conn->out.end > conn->out.start;
+    uint32_t size;
+
+    if (rig_wire_have(&conn->wire) < 4)
+        return NULL;
+    memcpy(&size, rig_wire_at(&conn->wire), 4);
+    *size_out = ntohl(size);
+    *whole_out = 4 + *size_out;
+    if (*size_out > FRAME_BYTES_MAX) {
+        fprintf(stderr, "load: the server sent a frame of %zu bytes\n", *size_out);
+        exit(1);
+    }
+    return rig_wire_have(&conn->wire) < *whole_out ? NULL : rig_wire_at(&conn->wire) + 4;
 }
 
-int
-rig_flush(struct rig_conn *conn)
+static const uint8_t *
+next_ws(struct rig_conn *conn, size_t *size_out, size_t *whole_out)
 {
-    while (rig_has_output(conn)) {
-        ssize_t size = send(conn->fd, conn->out.data + conn->out.start,
-                            conn->out.end - conn->out.start, MSG_NOSIGNAL | MSG_DONTWAIT);
+    enum rig_ws_opcode opcode;
+    const uint8_t *data;
+    int found = 0;
 
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return errno == EAGAIN ? 0 : -1;
-        conn->out.start += (size_t)size;
+    if (conn->upgrading) {
+        found = rig_ws_answer(&conn->wire);
+        conn->upgrading = found == 0;
     }
-    return 0;
-}
-
-int
-rig_fill(struct rig_conn *conn)
-{
-    for (;;) {
-        uint8_t *at = bytes_reserve(&conn->in, READ_BYTES);
-        ssize_t size = recv(conn->fd, at, READ_BYTES, MSG_DONTWAIT);
-
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return errno == EAGAIN ? 0 : -1;
-        if (size == 0)
-            return -1;
-        conn->in.end += (size_t)size;
-        if (size < READ_BYTES)
-            return 0;
+    while (!conn->upgrading && found >= 0 &&
+           (found = rig_ws_next(&conn->wire, &opcode, &data, size_out, whole_out)) == 1) {
+        if (opcode == RIG_WS_BINARY)
+            return data;
+        if (opcode == RIG_WS_PING)
+            rig_ws_put(&conn->wire, RIG_WS_PONG, data, *size_out);
+        rig_wire_take(&conn->wire, *whole_out);
     }
+    if (found < 0) {
+        fprintf(stderr,
+                "load: the server refused the upgrade, or sent a frame that the rig cannot read\n");
+        exit(1);
+    }
+    return NULL;
 }
 
 Sotto__Frame__V1__Frame *
 rig_next(struct rig_conn *conn)
 {
-    size_t have = conn->in.end - conn->in.start;
     Sotto__Frame__V1__Frame *frame;
-    uint32_t size;
+    size_t size, whole;
+    const uint8_t *data =
+        conn->door == RIG_DOOR_WS ? next_ws(conn, &size, &whole) : next_tcp(conn, &size, &whole);
 
-    if (have < 4)
+    if (data == NULL)
         return NULL;
-    memcpy(&size, conn->in.data + conn->in.start, 4);
-    size = ntohl(size);
-    if (size > FRAME_BYTES_MAX) {
-        fprintf(stderr, "load: the server sent a frame of %u bytes\n", size);
-        exit(1);
-    }
-    if (have - 4 < size)
-        return NULL;
-    frame = sotto__frame__v1__frame__unpack(NULL, size, conn->in.data + conn->in.start + 4);
-    conn->in.start += 4 + (size_t)size;
+    frame = sotto__frame__v1__frame__unpack(NULL, size, data);
+    rig_wire_take(&conn->wire, whole);
     if (frame == NULL) {
         fprintf(stderr, "load: the server sent a frame that does not decode\n");
         exit(1);
@@ -191,43 +154,34 @@ rig_next(struct rig_conn *conn)
 static Sotto__Frame__V1__Frame *
 wait_frame(struct rig_conn *conn, double deadline)
 {
-    for (;;) {
-        Sotto__Frame__V1__Frame *frame = rig_next(conn);
-        struct pollfd poll_fd = {.fd = conn->fd, .events = POLLIN};
-        double left = deadline - rig_now_s();
+    Sotto__Frame__V1__Frame *frame;
 
-        if (frame != NULL)
-            return frame;
-        if (left <= 0)
-            return NULL;
-        if (rig_has_output(conn))
-            poll_fd.events |= POLLOUT;
-        if (poll(&poll_fd, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
-            return NULL;
-        if (rig_flush(conn) != 0 || rig_fill(conn) != 0) {
-            frame = rig_next(conn);
-            return frame;
-        }
-    }
+    while ((frame = rig_next(conn)) == NULL)
+        if (rig_wire_wait(&conn->wire, deadline) != 0)
+            return rig_next(conn);
+    return frame;
 }
 
 int
-rig_dial(struct rig_conn *conn, const struct sockaddr_in *address)
+rig_dial_begin(struct rig_conn *conn, const struct rig_address *address)
 {
-    Sotto__Frame__V1__Frame *hello;
-    int one = 1;
+    conn->door = address->door;
+    conn->upgrading = address->door == RIG_DOOR_WS;
+    if (rig_wire_connect(&conn->wire, &address->socket) != 0)
+        return -1;
+    if (conn->upgrading)
+        rig_ws_request(&conn->wire, "/ws", "sotto.v1.proto");
+    return rig_wire_flush(&conn->wire);
+}
+
+int
+rig_dial(struct rig_conn *conn, const struct rig_address *address)
+{
+    Sotto__Frame__V1__Frame *hello = NULL;
     bool greeted;
 
-    rig_conn_close(conn);
-    conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (conn->fd < 0)
-        return -1;
-    if (connect(conn->fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
-        rig_conn_close(conn);
-        return -1;
-    }
-    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    hello = wait_frame(conn, rig_now_s() + DIAL_SECONDS);
+    if (rig_dial_begin(conn, address) == 0)
+        hello = wait_frame(conn, rig_now_s() + DIAL_SECONDS);
     greeted = hello != NULL && hello->kind_case == SOTTO__FRAME__V1__FRAME__KIND_HELLO;
     if (hello != NULL)
         sotto__frame__v1__frame__free_unpacked(hello, NULL);
@@ -261,7 +215,7 @@ rig_call(struct rig_conn *conn, const char *method, const ProtobufCMessage *requ
     double deadline = rig_now_s() + CALL_SECONDS;
     uint64_t id;
 
-    if (conn->fd < 0)
+    if (conn->wire.fd < 0)
         return -1;
     id = rig_queue(conn, method, request);
     for (;;) {

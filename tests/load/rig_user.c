@@ -12,7 +12,6 @@
 #include "modules/auth/auth.pb-c.h"
 #include "modules/chat/chat.pb-c.h"
 #include "modules/keyx/keyx.pb-c.h"
-#include "opaque/opaque.h"
 #include "verify/verify.h"
 
 #define AUTH "sotto.auth.v1.AuthService/"
@@ -36,6 +35,17 @@ static ProtobufCBinaryData
 binary(const void *data, size_t size)
 {
     return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)data};
+}
+
+static Sotto__Auth__V1__Device
+device_of(const struct rig_user *user)
+{
+    Sotto__Auth__V1__Device device = SOTTO__AUTH__V1__DEVICE__INIT;
+
+    device.device_id = binary(user->device_id, 16);
+    device.label = "load";
+    device.user_agent = "sotto-load/1";
+    return device;
 }
 
 static int
@@ -72,15 +82,12 @@ static int
 register_finish(struct rig_user *user, struct rig_conn *conn, const uint8_t *record)
 {
     Sotto__Auth__V1__RegisterFinishRequest request = SOTTO__AUTH__V1__REGISTER_FINISH_REQUEST__INIT;
-    Sotto__Auth__V1__Device device = SOTTO__AUTH__V1__DEVICE__INIT;
+    Sotto__Auth__V1__Device device = device_of(user);
     Sotto__Auth__V1__LoginReply *reply;
     uint8_t key[16];
     int result = -1;
 
     randombytes_buf(key, sizeof(key));
-    device.device_id = binary(user->device_id, 16);
-    device.label = "load";
-    device.user_agent = "sotto-load/1";
     request.name = user->name;
     request.record = binary(record, OPAQUE_RECORD_BYTES);
     request.idempotency_key = binary(key, sizeof(key));
@@ -183,6 +190,48 @@ rig_user_attach(const struct rig_user *user, struct rig_conn *conn)
         return -1;
     protobuf_c_message_free_unpacked(reply, NULL);
     return 0;
+}
+
+/* ---- Logins ---- */
+
+void
+rig_login_start(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn)
+{
+    Sotto__Auth__V1__LoginStartRequest request = SOTTO__AUTH__V1__LOGIN_START_REQUEST__INIT;
+    uint8_t ke1[OPAQUE_KE1_BYTES];
+
+    opaque_client_login_start(&login->opaque, password, sizeof(password) - 1, ke1);
+    request.name = (char *)user->name;
+    request.ke1 = binary(ke1, sizeof(ke1));
+    rig_queue(conn, AUTH "LoginStart", &request.base);
+    login->step = RIG_LOGIN_STARTED;
+}
+
+int
+rig_login_finish(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn,
+                 const ProtobufCBinaryData *body)
+{
+    Sotto__Auth__V1__LoginStartReply *started =
+        sotto__auth__v1__login_start_reply__unpack(NULL, body->len, body->data);
+    Sotto__Auth__V1__LoginFinishRequest request = SOTTO__AUTH__V1__LOGIN_FINISH_REQUEST__INIT;
+    Sotto__Auth__V1__Device device = device_of(user);
+    struct opaque_params params = cheap_params();
+    struct opaque_login keys;
+    int result = -1;
+
+    if (started != NULL && started->ke2.len == OPAQUE_KE2_BYTES &&
+        opaque_client_login_finish(&login->opaque, &params, password, sizeof(password) - 1,
+                                   started->ke2.data, &keys) == OPAQUE_OK) {
+        request.login_start_id = started->login_start_id;
+        request.ke3 = binary(keys.ke3, sizeof(keys.ke3));
+        request.device = &device;
+        rig_queue(conn, AUTH "LoginFinish", &request.base);
+        login->step = RIG_LOGIN_FINISHED;
+        result = 0;
+    }
+    if (started != NULL)
+        sotto__auth__v1__login_start_reply__free_unpacked(started, NULL);
+    return result;
 }
 
 /* ---- Chats ---- */

@@ -8,6 +8,8 @@
 
 #include "rig_conn.h"
 
+#include "opaque/opaque.h"
+
 struct rig_user {
     char name[33];
     uint8_t user_id[16];
@@ -31,6 +33,17 @@ int rig_user_register(struct rig_user *user, struct rig_conn *conn, const char *
 
 /* Binds a fresh connection to the user. 0 or -1. */
 int rig_user_attach(const struct rig_user *user, struct rig_conn *conn);
+
+/* A login of a registered user in two calls, without waiting. */
+struct rig_login {
+    enum { RIG_LOGIN_IDLE, RIG_LOGIN_STARTED, RIG_LOGIN_FINISHED } step;
+    struct opaque_client opaque;
+};
+/* Queues LoginStart. */
+void rig_login_start(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn);
+/* Takes the body of the reply to LoginStart and queues LoginFinish; 0, or -1 when the server does not know the record. */
+int rig_login_finish(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn,
+                     const ProtobufCBinaryData *body);
 
 /* Creates a chat of the first user with the others through its attached connection. 0 or -1. */
 int rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,

@@ -23,11 +23,12 @@ def is_sanitized():
     return any(line.startswith('SOTTO_SANITIZE:') and not line.endswith('=') for line in cache)
 
 
-def start_load(stage, server, job, *options):
-    """Starts a job of sotto-load; its lines of JSON are read with sotto.wait_object.
+def start_load(stage, server, job, *options, door='tcp'):
+    """Starts a job of sotto-load by the door `tcp` or `ws`; its lines of JSON are read with sotto.wait_object.
     Jobs that hold connections end when the returned process is stopped, a ledger with end_load."""
     words = [str(option) for option in options]
-    return stage.process([program('sotto-load'), job, '--server', server.tcp, *words],
+    url = f'{door}://{server.ready["http" if door == "ws" else door]}'
+    return stage.process([program('sotto-load'), job, '--server', url, *words],
                          stage.folder / f'load-{job}.stderr', stdin=subprocess.PIPE)
 
 
