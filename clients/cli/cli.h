@@ -105,6 +105,8 @@ int print_usage_error(const struct cli *cli, const char *format, ...)
 int print_status(const struct cli *cli, int status);
 /* A line for people: a clock time of today, else a date. */
 void print_time(int64_t seconds, char out[32]);
+/* Whether there is a connection, for people. */
+void print_link(const struct sotto_client_link *link, FILE *out);
 /* Text of others on a terminal: control characters become visible. */
 void print_text(FILE *out, const char *text);
 /* The object or line of a message. */

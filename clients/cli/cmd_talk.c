@@ -125,6 +125,7 @@ struct listening {
     struct cli *cli;
     uint64_t wanted; /* messages; 0: no end */
     uint64_t came;
+    bool was_offline;
 };
 
 static int
@@ -137,6 +138,30 @@ show_arrival(const struct sotto_client_message *message, void *arg)
     return listening->wanted && listening->came >= listening->wanted;
 }
 
+/* To stderr, so that whoever reads the messages is not disturbed. */
+static int
+show_link(const struct sotto_client_link *link, void *arg)
+{
+    struct listening *listening = arg;
+    if (listening->cli->quiet || (link->connected && !listening->was_offline))
+        return 0;
+    listening->was_offline = !link->connected;
+    if (listening->cli->json) {
+        struct json json = {.out = stderr};
+        json_begin(&json, NULL, '{');
+        json_begin(&json, "link", '{');
+        json_bool(&json, "connected", link->connected);
+        json_uint(&json, "retry_ms", link->retry_ms);
+        json_string(&json, "message", link->why);
+        json_end(&json, '}');
+        json_end(&json, '}');
+        json_line(&json);
+    } else {
+        print_link(link, stderr);
+    }
+    return 0;
+}
+
 int
 cmd_listen(struct cli *cli)
 {
@@ -144,8 +169,13 @@ cmd_listen(struct cli *cli)
     int status = options_number(cli, "count", cli->count, &listening.wanted);
     if (status)
         return status;
-    status = sotto_client_listen(cli->client, cli_word(cli, 1), cli->timeout_s * 1000u,
-                                 show_arrival, &listening);
+    status = sotto_client_listen(cli->client, &(struct sotto_client_listening){
+                                                  .chat = cli_word(cli, 1),
+                                                  .duration_ms = cli->timeout_s * 1000u,
+                                                  .each = show_arrival,
+                                                  .link = show_link,
+                                                  .arg = &listening,
+                                              });
     if (status)
         return print_status(cli, status);
     if (listening.came < listening.wanted) {

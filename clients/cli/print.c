@@ -63,6 +63,20 @@ print_time(int64_t seconds, char out[32])
         snprintf(out, 32, "?");
 }
 
+void
+print_link(const struct sotto_client_link *link, FILE *out)
+{
+    unsigned seconds = (link->retry_ms + 999) / 1000;
+    if (link->connected)
+        fprintf(out, "%s\n", tr("connected again"));
+    else
+        fprintf(out,
+                tr_count("offline, next try in %u second: %s\n",
+                         "offline, next try in %u seconds: %s\n", seconds),
+                seconds, link->why);
+    fflush(out);
+}
+
 /* Escape sequences in a message could rewrite the screen of whoever reads it. C1 controls are
  * two bytes in UTF-8. */
 void
@@ -102,7 +116,9 @@ print_message_json(const struct sotto_client_message *message)
     json_string(&json, "kind", message->kind);
     json_string(&json, "text", message->text);
     json_bool(&json, "own", message->own);
-    json_string(&json, "state", message->seq ? "sent" : "pending");
+    json_string(&json, "state", message->state);
+    if (message->reason)
+        json_string(&json, "reason", message->reason);
     json_end(&json, '}');
     json_line(&json);
 }
@@ -142,7 +158,9 @@ print_message(const struct cli *cli, const struct sotto_client_message *message)
     if (!strcmp(message->kind, "text")) {
         printf("%s  %.6s  %s: ", when, message->chat, message->from);
         print_text(stdout, message->text ? message->text : "");
-        fputs(message->seq ? "\n" : tr("  (pending)\n"), stdout);
+        if (message->seq == 0)
+            printf("  (%s)", tr(message->state));
+        fputc('\n', stdout);
     } else {
         printf("%s  %.6s  * %s %s", when, message->chat, message->from,
                event_phrase(message->kind));

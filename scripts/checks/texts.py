@@ -148,6 +148,8 @@ def update(root):
                 entry.english, entry.many, entry.forms = text, many, [''] * (3 if many else 1)
             kept.append(entry)
         kept += [entry for entry in entries if entry.foreign() and entry.english not in texts]
+        # In the order of the alphabet: two people who add texts rarely meet.
+        kept.sort(key=lambda entry: entry.english.lower())
         path.write_text(written([header] + kept), encoding='utf-8')
         empty = sum(not entry.translated() for entry in kept)
         yield f'{path.relative_to(root)}: {len(kept)} texts, {empty} without translation'

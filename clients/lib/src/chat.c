@@ -279,7 +279,7 @@ chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]
     content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
     content.chat_info = &info;
     buf_pack(&encoded, &content.base);
-    int status = outbox_add(client, chat_id, &encoded, 1, &number);
+    int status = outbox_add(client, chat_id, &encoded, 1, OUTBOX_DROP, &number);
     buf_fini(&encoded);
     return status ? status : outbox_flush(client);
 }

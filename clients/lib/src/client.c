@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define DEFAULT_SERVER "tcp://127.0.0.1:7500"
 #define DEFAULT_TIMEOUT_MS 15000
@@ -42,6 +44,7 @@ sotto_client_open(const struct sotto_client_options *options, struct sotto_clien
     if (sodium_init() < 0)
         return fail(error_out, SOTTO_CLIENT_EFAILED, "internal", "libsodium does not start");
     struct sotto_client *client = mem_alloc(1, sizeof(*client));
+    client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     client->timeout_ms = DEFAULT_TIMEOUT_MS;
     if (options->timeout_ms)
         client->timeout_ms =
@@ -69,11 +72,34 @@ sotto_client_close(struct sotto_client **client)
     if (!client || !*client)
         return;
     session_drop(*client);
+    if ((*client)->wake_fd >= 0)
+        close((*client)->wake_fd);
     profile_fini(&(*client)->profile);
     account_fini(&(*client)->account);
     sodium_memzero(*client, sizeof(**client));
     free(*client);
     *client = NULL;
+}
+
+void
+sotto_client_disconnect(struct sotto_client *client)
+{
+    session_drop(client);
+}
+
+const char *
+sotto_client_user(struct sotto_client *client)
+{
+    return account_load(client) == SOTTO_CLIENT_OK && client->account.exists ? client->account.name
+                                                                             : NULL;
+}
+
+void
+sotto_client_wake(struct sotto_client *client)
+{
+    /* A counter that is full wakes as well. */
+    if (eventfd_write(client->wake_fd, 1))
+        return;
 }
 
 const struct sotto_client_error *

@@ -39,6 +39,7 @@ struct call {
 
 struct conn {
     int fd;
+    int wake_fd; /* -1: none */
     bool dead;
     bool greeted;
     uint32_t frame_max; /* what the server takes */
@@ -77,6 +78,12 @@ conn_event_fini(struct conn_event *event)
 {
     buf_fini(&event->body);
     *event = (struct conn_event){0};
+}
+
+void
+conn_set_wake(struct conn *conn, int wake_fd)
+{
+    conn->wake_fd = wake_fd;
 }
 
 bool
@@ -348,6 +355,7 @@ conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_e
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     struct conn *conn = mem_alloc(1, sizeof(*conn));
     conn->fd = fd;
+    conn->wake_fd = -1;
     conn->frame_max = 4096;
     conn->heard_ms = conn_now_ms();
     int64_t deadline_ms = conn->heard_ms + timeout_ms;
@@ -444,6 +452,16 @@ keep_alive(struct conn *conn, struct sotto_client_error *error)
     return write_frame(conn, &frame, PING_AFTER_MS, error);
 }
 
+/* Sleeps until there is input, the deadline, or a wake; true for the last. */
+static bool
+is_woken(const struct conn *conn, int64_t deadline_ms)
+{
+    struct pollfd fds[2] = {{.fd = conn->fd, .events = POLLIN},
+                            {.fd = conn->wake_fd, .events = POLLIN}};
+    int64_t left = deadline_ms - conn_now_ms();
+    return conn->wake_fd >= 0 && poll(fds, 2, left > 0 ? (int)left : 0) > 0 && fds[1].revents;
+}
+
 int
 conn_queued_event(struct conn *conn, struct conn_event *event_out)
 {
@@ -469,6 +487,8 @@ conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event
         int64_t tick = now + TICK_MS;
         bool last = deadline_ms >= 0 && deadline_ms <= tick;
         bool over = deadline_ms >= 0 && deadline_ms <= now;
+        if (is_woken(conn, last ? deadline_ms : tick))
+            return 0;
         status = pump(conn, last ? deadline_ms : tick, error);
         if (status < 0 && conn->event_count == 0)
             return status;

@@ -62,9 +62,13 @@ int conn_wait(struct conn *conn, uint64_t ticket, int timeout_ms, struct conn_re
               struct sotto_client_error *error);
 void conn_reply_fini(struct conn_reply *reply);
 
+/* Names a descriptor that ends conn_next_event early when it can be read; -1: none. Reading it is
+ * up to whoever owns it. */
+void conn_set_wake(struct conn *conn, int wake_fd);
+
 /* Waits for an event until deadline_ms of conn_now_ms (negative: as long as it takes), answering
  * and sending Pings. 1: event_out is the caller's, end it with conn_event_fini; 0: the deadline
- * passed. */
+ * passed, or somebody wakes us. */
 int conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event_out,
                     struct sotto_client_error *error);
 void conn_event_fini(struct conn_event *event);

@@ -8,33 +8,39 @@
  * keeps the login fresh, refills KeyPackages, sends what waits in the outbox, and adds new devices
  * of its user to their chats.
  */
+#include "backoff.h"
 #include "chat.h"
 #include "keys.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
+#include "trust.h"
 
+#include <poll.h>
+#include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define ACK_AFTER_MS 1000
 #define CHORES_EVERY_MS 15000
-#define RECONNECT_LEAST_MS 1000
-#define RECONNECT_MOST_MS 30000
 #define ADD_TRIES 6
 #define ADD_FIRST_MS 300   /* the new device uploads its KeyPackages meanwhile */
 #define ADD_OTHERS_MS 5000 /* when the first of our devices did not do it */
 
 struct listener {
-    const char *chat;
+    const struct sotto_client_listening *how;
     uint8_t chat_id[ID_BYTES];
     bool chat_known;
-    int64_t end_ms; /* negative: never */
-    int64_t shown;  /* local_id of the last message that was handed out */
-    sotto_client_message_fn each;
-    void *arg;
+    int64_t end_ms;  /* negative: never */
+    int64_t shown;   /* local_id of the last message that was handed out */
+    bool started;    /* shown is where this listener began, or further */
+    uint64_t failed; /* number of the last failed message that was handed out */
     bool stopped;
-    unsigned backoff_ms;
+    bool connected;    /* as it was told last */
+    unsigned failures; /* attempts to connect in a row */
     int64_t ack_ms;    /* when to acknowledge; 0: nothing to */
+    int64_t send_ms;   /* when a refused message is tried again; 0: none */
     int64_t chores_ms; /* when to look after login and outbox */
     int64_t add_ms;    /* when to look for devices to add; 0: not */
     int add_tries;
@@ -56,8 +62,8 @@ mark_shown(struct sotto_client *client, const struct listener *listener, int64_t
                        " AND m.local_id <= ?2), 0)) WHERE chat_id IN (SELECT chat_id FROM messages"
                        " WHERE local_id > ?1 AND local_id <= ?2 AND (?3 IS NULL OR chat_id = ?3))",
                        BINDS(bind_int(from), bind_int(listener->shown),
-                             bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES)));
-    if (status == SOTTO_CLIENT_OK && !listener->chat)
+                             bind_blob(listener->how->chat ? listener->chat_id : NULL, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK && !listener->how->chat)
         status = meta_set(&client->profile, "listened", &listener->shown, sizeof(listener->shown),
                           &client->error);
     return profile_end(&client->profile, status, &client->error);
@@ -83,24 +89,95 @@ show_new(struct sotto_client *client, struct listener *listener, bool first)
 {
     int64_t before = listener->shown;
     int64_t listened = 0;
-    if (listener->chat && !listener->chat_known)
+    if (listener->how->chat && !listener->chat_known)
         return SOTTO_CLIENT_OK;
     int status = first ? load_listened(client, &listened) : SOTTO_CLIENT_OK;
     if (status == SOTTO_CLIENT_OK)
         status = message_each(
             client,
-            "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1 AND from_device <> ?2"
+            "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1"
+            " AND (?6 OR from_device <> ?2)"
             " AND (?3 IS NULL OR chat_id = ?3)"
             " AND (?4 = 0 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
             " WHERE c.chat_id = m.chat_id)) OR (kind <> 1 AND local_id > ?5))"
             " ORDER BY local_id",
             BINDS(bind_int(listener->shown), bind_blob(client->account.device_id, ID_BYTES),
-                  bind_blob(listener->chat ? listener->chat_id : NULL, ID_BYTES), bind_int(first),
-                  bind_int(listened)),
-            listener->each, listener->arg, &listener->shown, &listener->stopped);
-    if (status == SOTTO_CLIENT_OK && listener->shown > before)
+                  bind_blob(listener->how->chat ? listener->chat_id : NULL, ID_BYTES),
+                  bind_int(first), bind_int(listened), bind_int(listener->how->follow)),
+            listener->how->each, listener->how->arg, &listener->shown, &listener->stopped);
+    if (status == SOTTO_CLIENT_OK && listener->shown > before && !listener->how->follow)
         status = mark_shown(client, listener, before);
     return status;
+}
+
+/* Where a listener that follows begins: behind all there is. */
+static int
+begin_behind(struct sotto_client *client, struct listener *listener)
+{
+    int status = query_number(&client->profile, &listener->shown, &client->error,
+                              "SELECT MAX(local_id) FROM messages", NULL, 0);
+    listener->started = status == SOTTO_CLIENT_OK;
+    return status;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* The identity keys of those who would read what waits, once a connection for the server may have
+ * learned of a change meanwhile. A chat that is blocked stays back: outbox_flush sees to that. */
+static int
+check_readers(struct sotto_client *client)
+{
+    struct chat *chats = NULL;
+    size_t count = 0;
+    int status = chat_list(client, &chats, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        int64_t waiting = 0;
+        status = query_number(&client->profile, &waiting, &client->error,
+                              "SELECT COUNT(*) FROM outbox WHERE chat_id = ? AND tries < ?",
+                              BINDS(bind_blob(chats[i].id, ID_BYTES), bind_int(RETRY_TRIES_MAX)));
+        if (status == SOTTO_CLIENT_OK && waiting)
+            status = trust_check_chat(client, chats[i].id);
+        if (status == SOTTO_CLIENT_EBLOCKED)
+            status = SOTTO_CLIENT_OK;
+    }
+    free(chats);
+    return status;
+}
+
+/* Sends what waits. A refusal is the message's, not the listener's. */
+static int
+send_waiting(struct sotto_client *client, struct listener *listener)
+{
+    int64_t retry_ms = 0;
+    int status = check_readers(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = outbox_flush(client);
+    if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
+        status = SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK && listener->how->follow)
+        status = show_new(client, listener, false);
+    if (status == SOTTO_CLIENT_OK && listener->how->follow)
+        status = outbox_show(
+            client, &(struct outbox_choice){.failed_only = true, .after = listener->failed},
+            listener->how->each, listener->how->arg, &listener->failed);
+    if (status == SOTTO_CLIENT_OK)
+        status = outbox_next_retry(client, &retry_ms);
+    listener->send_ms = 0;
+    if (status == SOTTO_CLIENT_OK && retry_ms) {
+        int64_t wait_ms = retry_ms - wall_ms();
+        if (wait_ms > RETRY_AFTER_MS) /* the clock was set back */
+            wait_ms = RETRY_AFTER_MS;
+        listener->send_ms = conn_now_ms() + (wait_ms > 0 ? wait_ms : 1);
+    }
+    return status;
+}
+
+/* True once after somebody called sotto_client_wake. */
+static bool
+take_wake(struct sotto_client *client)
+{
+    eventfd_t count;
+    return eventfd_read(client->wake_fd, &count) == 0;
 }
 
 /* ---- chores ---------------------------------------------------------------------------------- */
@@ -146,6 +223,9 @@ do_chores(struct sotto_client *client, struct listener *listener)
         listener->ack_ms = 0;
         status = sync_ack(client);
     }
+    if (status == SOTTO_CLIENT_OK &&
+        (take_wake(client) || (listener->send_ms && now >= listener->send_ms)))
+        status = send_waiting(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
         status = add_devices(client, listener);
     if (status == SOTTO_CLIENT_OK && now >= listener->chores_ms) {
@@ -166,6 +246,8 @@ next_deadline(const struct listener *listener)
         next = listener->ack_ms;
     if (listener->add_ms && listener->add_ms < next)
         next = listener->add_ms;
+    if (listener->send_ms && listener->send_ms < next)
+        next = listener->send_ms;
     if (listener->end_ms >= 0 && listener->end_ms < next)
         next = listener->end_ms;
     return next;
@@ -183,9 +265,9 @@ static int
 find_chat(struct sotto_client *client, struct listener *listener)
 {
     struct chat chat;
-    if (!listener->chat || listener->chat_known)
+    if (!listener->how->chat || listener->chat_known)
         return SOTTO_CLIENT_OK;
-    int status = chat_find(client, listener->chat, &chat);
+    int status = chat_find(client, listener->how->chat, &chat);
     if (status)
         return status;
     memcpy(listener->chat_id, chat.id, ID_BYTES);
@@ -193,31 +275,49 @@ find_chat(struct sotto_client *client, struct listener *listener)
     return SOTTO_CLIENT_OK;
 }
 
+static void
+tell(struct listener *listener, bool connected, unsigned retry_ms, const char *why)
+{
+    const struct sotto_client_link link = {
+        .connected = connected, .retry_ms = retry_ms, .why = why};
+    if (listener->how->link && (!connected || !listener->connected) &&
+        listener->how->link(&link, listener->how->arg))
+        listener->stopped = true;
+    listener->connected = connected;
+}
+
 static int
 start(struct sotto_client *client, struct listener *listener)
 {
-    bool first = listener->shown == 0;
-    int status = session_ready(client);
+    bool first = !listener->started && !listener->how->follow;
+    int status = SOTTO_CLIENT_OK;
+    if (!listener->started && listener->how->follow)
+        status = begin_behind(client, listener);
+    if (status == SOTTO_CLIENT_OK)
+        status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)
         status = sync_run(client, true);
     if (status == SOTTO_CLIENT_OK)
         status = find_chat(client, listener);
-    if (status == SOTTO_CLIENT_OK)
-        status = show_new(client, listener, first);
+    if (status)
+        return status;
+    tell(listener, true, 0, NULL);
+    status = show_new(client, listener, first);
     if (status == SOTTO_CLIENT_OK && first && !listener->stopped) {
         /* From here on everything new is shown, whatever was read elsewhere. */
         status = query_number(&client->profile, &listener->shown, &client->error,
                               "SELECT MAX(local_id) FROM messages WHERE local_id > ?",
                               BINDS(bind_int(listener->shown)));
+        listener->started = true;
     }
-    if (status == SOTTO_CLIENT_OK)
-        status = outbox_flush(client);
-    listener->backoff_ms = RECONNECT_LEAST_MS;
+    if (status)
+        return status;
+    listener->failures = 0;
     listener->refused = false;
     listener->chores_ms = conn_now_ms();
     listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
     listener->add_tries = 0;
-    return status;
+    return send_waiting(client, listener);
 }
 
 static int
@@ -242,35 +342,30 @@ listen_connected(struct sotto_client *client, struct listener *listener)
     return status;
 }
 
-/* Waits before the next connection: 1 s doubling to 30 s, or what the server asked for. */
+/* Waits before the next connection, or until somebody wakes us. */
 static void
 back_off(struct sotto_client *client, struct listener *listener)
 {
-    unsigned wait_ms = listener->backoff_ms;
     uint32_t asked_ms = client->conn ? conn_resume_after_ms(client->conn) : 0;
-    if (asked_ms > wait_ms)
-        wait_ms = asked_ms < RECONNECT_MOST_MS ? asked_ms : RECONNECT_MOST_MS;
+    unsigned wait_ms = backoff_ms(++listener->failures, asked_ms, randombytes_random());
     if (listener->end_ms >= 0) {
         int64_t left = listener->end_ms - conn_now_ms();
         if (left < (int64_t)wait_ms)
             wait_ms = left > 0 ? (unsigned)left : 0;
     }
-    pause_jitter(wait_ms - wait_ms / 4, wait_ms);
-    listener->backoff_ms *= 2;
-    if (listener->backoff_ms > RECONNECT_MOST_MS)
-        listener->backoff_ms = RECONNECT_MOST_MS;
+    session_drop(client);
+    tell(listener, false, wait_ms, client->error.message);
+    struct pollfd wake = {.fd = client->wake_fd, .events = POLLIN};
+    if (!listener->stopped && poll(&wake, 1, (int)wait_ms) > 0)
+        take_wake(client);
 }
 
 int
-sotto_client_listen(struct sotto_client *client, const char *chat, unsigned duration_ms,
-                    sotto_client_message_fn each, void *arg)
+sotto_client_listen(struct sotto_client *client, const struct sotto_client_listening *how)
 {
     struct listener listener = {
-        .chat = chat,
-        .end_ms = duration_ms ? conn_now_ms() + (int64_t)duration_ms : -1,
-        .each = each,
-        .arg = arg,
-        .backoff_ms = RECONNECT_LEAST_MS,
+        .how = how,
+        .end_ms = how->duration_ms ? conn_now_ms() + (int64_t)how->duration_ms : -1,
     };
     for (;;) {
         int status = listen_connected(client, &listener);
@@ -286,8 +381,11 @@ sotto_client_listen(struct sotto_client *client, const char *chat, unsigned dura
         if (status != SOTTO_CLIENT_ENETWORK && !renew)
             return status;
         listener.refused = renew;
-        if (!renew)
+        if (renew)
+            session_drop(client);
+        else
             back_off(client, &listener);
-        session_drop(client);
+        if (listener.stopped)
+            return SOTTO_CLIENT_OK;
     }
 }

@@ -5,6 +5,8 @@
  */
 #include "store.h"
 
+#include "text.h"
+
 #include "trust.h"
 
 #include "content.pb-c.h"
@@ -120,6 +122,10 @@ message_show(struct sotto_client *client, const struct message *message, const s
         .kind = kind_name(message->kind),
         .text = note && *note ? note : NULL,
         .own = id_equal(message->from_user, client->account.user_id),
+        .state = message->seq       ? TR("sent")
+                 : message->refusal ? TR("failed")
+                                    : TR("pending"),
+        .reason = message->refusal,
     };
     id_hex(message->chat_id, shown.chat);
     id_hex(message->from_user, shown.from_id);

@@ -5,6 +5,7 @@
  */
 #include "outbox.h"
 
+#include "backoff.h"
 #include "group.h"
 #include "session.h"
 #include "sync.h"
@@ -34,12 +35,19 @@ struct parcel {
     enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_BUSY, PARCEL_REFUSED } fate;
     uint64_t seq;
     int64_t ts_ms;
+    struct sotto_client_error refusal; /* fate PARCEL_REFUSED */
 };
 
 struct vault_place
 outbox_content_place(const uint64_t *number)
 {
     return (struct vault_place){"outbox.content", number, sizeof(*number)};
+}
+
+struct vault_place
+outbox_refusal_place(const uint64_t *number)
+{
+    return (struct vault_place){"outbox.refusal", number, sizeof(*number)};
 }
 
 void
@@ -68,7 +76,7 @@ encrypt(struct sotto_client *client, struct mls_group *group, const struct buf *
 
 static int
 insert_parcel(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct mls_group *group,
-              const struct buf *content, uint64_t number)
+              const struct buf *content, enum outbox_refused refused, uint64_t number)
 {
     struct mls_buf message = {0};
     struct buf sealed = {0};
@@ -80,10 +88,11 @@ insert_parcel(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], stru
     status =
         query_run(&client->profile, &client->error,
                   "INSERT INTO outbox(client_msg_id, chat_id, epoch, created_ms, content,"
-                  " message) VALUES(?, ?, ?, ?, ?, ?)",
+                  " message, keep) VALUES(?, ?, ?, ?, ?, ?, ?)",
                   BINDS(bind_int((int64_t)number), bind_blob(chat_id, ID_BYTES),
                         bind_int((int64_t)mls_group_epoch(group)), bind_int(wall_ms()),
-                        bind_blob(sealed.data, sealed.len), bind_blob(message.data, message.len)));
+                        bind_blob(sealed.data, sealed.len), bind_blob(message.data, message.len),
+                        bind_int(refused == OUTBOX_KEEP)));
     buf_fini(&sealed);
     mls_buf_fini(&message);
     return status;
@@ -109,20 +118,34 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
     return status;
 }
 
+static int
+check_room(struct sotto_client *client, size_t more)
+{
+    int64_t rows = 0;
+    int status = query_number(&client->profile, &rows, &client->error,
+                              "SELECT COUNT(*) FROM outbox", NULL, 0);
+    if (status == SOTTO_CLIENT_OK && rows + (int64_t)more > OUTBOX_ROWS_MAX)
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "resource_exhausted",
+                      "%d messages wait already; connect to the server first", OUTBOX_ROWS_MAX);
+    return status;
+}
+
 int
 outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct buf *contents,
-           size_t count, uint64_t *numbers_out)
+           size_t count, enum outbox_refused refused, uint64_t *numbers_out)
 {
     struct chat chat;
     struct mls_group *group = NULL;
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
-    status = open_chat(client, chat_id, &chat, &group);
+    status = check_room(client, count);
+    if (status == SOTTO_CLIENT_OK)
+        status = open_chat(client, chat_id, &chat, &group);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         status = meta_next(&client->profile, "client_msg_id", &numbers_out[i], &client->error);
         if (status == SOTTO_CLIENT_OK)
-            status = insert_parcel(client, chat_id, group, &contents[i], numbers_out[i]);
+            status = insert_parcel(client, chat_id, group, &contents[i], refused, numbers_out[i]);
     }
     /* The key of each message is used: the state must be on the disk before the bytes leave. */
     if (status == SOTTO_CLIENT_OK)
@@ -140,6 +163,14 @@ parcels_fini(struct parcel *parcels, size_t count)
         buf_fini(&parcels[i].message);
 }
 
+/* Rows that go out by themselves, and are due. A message does not overtake an earlier one of its
+ * chat that waits for its next try. */
+#define IS_DUE                                                                     \
+    " retry_ms <= ?1 AND tries < ?2 AND NOT EXISTS(SELECT 1 FROM outbox o"         \
+    " WHERE o.chat_id = outbox.chat_id AND o.client_msg_id < outbox.client_msg_id" \
+    " AND o.retry_ms > ?1 AND o.tries < ?2) "
+#define DUE_BINDS bind_int(wall_ms()), bind_int(RETRY_TRIES_MAX)
+
 /* Reads the next rows of the queue that may go out, at most `window`. */
 static int
 read_queue(struct sotto_client *client, uint64_t after, size_t window, struct parcel *parcels,
@@ -148,9 +179,9 @@ read_queue(struct sotto_client *client, uint64_t after, size_t window, struct pa
     sqlite3_stmt *statement;
     int status = query(&client->profile, &statement, &client->error,
                        "SELECT client_msg_id, chat_id, epoch, message FROM outbox"
-                       " WHERE client_msg_id > ? AND message IS NOT NULL"
-                       " ORDER BY client_msg_id LIMIT ?",
-                       BINDS(bind_int((int64_t)after), bind_int((int64_t)window)));
+                       " WHERE" IS_DUE "AND client_msg_id > ?3 AND message IS NOT NULL"
+                       " ORDER BY client_msg_id LIMIT ?4",
+                       BINDS(DUE_BINDS, bind_int((int64_t)after), bind_int((int64_t)window)));
     if (status)
         return status;
     size_t count = 0;
@@ -226,12 +257,36 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             parcels[i].fate = PARCEL_BUSY;
         } else if (status == SOTTO_CLIENT_EFAILED) {
             parcels[i].fate = PARCEL_REFUSED;
+            parcels[i].refusal = client->error;
             *refusal = client->error;
         } else {
             *refusal = client->error; /* the login ended, the store is down: it waits */
         }
     }
     return SOTTO_CLIENT_OK;
+}
+
+/* What becomes of a refused row: its writer waits and is told, or it is kept for another try.
+ * tries: how many of them this refusal counts for. */
+static int
+note_refusal(struct sotto_client *client, uint64_t number, int64_t tries,
+             const struct sotto_client_error *refusal)
+{
+    struct buf sealed = {0};
+    int status = query_run(&client->profile, &client->error,
+                           "DELETE FROM outbox WHERE client_msg_id = ? AND keep = 0",
+                           BINDS(bind_int((int64_t)number)));
+    if (status)
+        return status;
+    vault_seal(&client->profile.vault, outbox_refusal_place(&number), refusal->message,
+               strlen(refusal->message) + 1, &sealed);
+    status = query_run(&client->profile, &client->error,
+                       "UPDATE outbox SET tries = tries + ?, retry_ms = ?, refusal = ?"
+                       " WHERE client_msg_id = ?",
+                       BINDS(bind_int(tries), bind_int(wall_ms() + RETRY_AFTER_MS),
+                             bind_blob(sealed.data, sealed.len), bind_int((int64_t)number)));
+    buf_fini(&sealed);
+    return status;
 }
 
 /* Writes down what became of a batch, in one transaction. */
@@ -253,9 +308,7 @@ settle(struct sotto_client *client, const struct parcel *parcels, size_t count)
                 " AND epoch = ?",
                 BINDS(bind_int((int64_t)parcel->number), bind_int((int64_t)parcel->epoch)));
         else if (parcel->fate == PARCEL_REFUSED)
-            status = query_run(&client->profile, &client->error,
-                               "DELETE FROM outbox WHERE client_msg_id = ?",
-                               BINDS(bind_int((int64_t)parcel->number)));
+            status = note_refusal(client, parcel->number, 1, &parcel->refusal);
     }
     return profile_end(&client->profile, status, &client->error);
 }
@@ -291,8 +344,8 @@ encrypt_again(struct sotto_client *client, sqlite3_stmt *row)
     return status;
 }
 
-/* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is taken
- * out. */
+/* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is refused
+ * for good. */
 static int
 renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
 {
@@ -301,18 +354,16 @@ renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
     if (status)
         return status;
     status = query(&client->profile, &statement, &client->error,
-                   "SELECT client_msg_id, chat_id, content FROM outbox WHERE message IS NULL"
-                   " ORDER BY client_msg_id",
-                   NULL, 0);
+                   "SELECT client_msg_id, chat_id, content FROM outbox WHERE" IS_DUE
+                   "AND message IS NULL ORDER BY client_msg_id",
+                   BINDS(DUE_BINDS));
     while (status == SOTTO_CLIENT_OK &&
            (status = query_step(&client->profile, statement, &client->error)) == 1) {
         int64_t number = sqlite3_column_int64(statement, 0);
         status = encrypt_again(client, statement);
         if (status && strcmp(client->error.code, "profile")) {
             *refusal = client->error;
-            status =
-                query_run(&client->profile, &client->error,
-                          "DELETE FROM outbox WHERE client_msg_id = ?", BINDS(bind_int(number)));
+            status = note_refusal(client, (uint64_t)number, RETRY_TRIES_MAX, refusal);
         }
     }
     sqlite3_finalize(statement);
@@ -405,7 +456,7 @@ outbox_flush(struct sotto_client *client)
     struct sotto_client_error refusal = {0};
     int64_t waiting = 0;
     int status = query_number(&client->profile, &waiting, &client->error,
-                              "SELECT COUNT(*) FROM outbox", NULL, 0);
+                              "SELECT COUNT(*) FROM outbox WHERE" IS_DUE, BINDS(DUE_BINDS));
     if (status || waiting == 0)
         return status;
     for (int try = 1; try <= NETWORK_TRIES; try++) {

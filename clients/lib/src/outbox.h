@@ -12,12 +12,20 @@
 
 #include "content.pb-c.h"
 
-#define OUTBOX_BATCH 64 /* sent at a time; no more than CONN_CALLS_MAX */
+#define OUTBOX_BATCH 64       /* sent at a time; no more than CONN_CALLS_MAX */
+#define OUTBOX_ROWS_MAX 10000 /* more would not be typed, and a script should notice */
+
+/* What becomes of a message that the server refuses. */
+enum outbox_refused {
+    OUTBOX_DROP, /* it is taken out: its writer waits for the answer and is told */
+    OUTBOX_KEEP, /* tried again after RETRY_AFTER_MS, in all RETRY_TRIES_MAX times, then kept */
+};
 
 /* Puts contents into the queue, in one transaction. numbers_out gets their client_msg_ids. Each
  * content must have its id and time. */
 int outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-               const struct buf *contents, size_t count, uint64_t *numbers_out);
+               const struct buf *contents, size_t count, enum outbox_refused refused,
+               uint64_t *numbers_out);
 
 /* Sends what is in the queue, reconnecting up to three times. SOTTO_CLIENT_ENETWORK: the rest
  * stays and goes out with the next call. A message that the server refuses for good is taken
@@ -27,12 +35,29 @@ int outbox_flush(struct sotto_client *client);
 /* Fills in a content with a fresh id and the time. */
 void outbox_content(Sotto__Content__V1__Content *content, uint8_t id[ID_BYTES]);
 
-/* Where the sealed content of a queued message is bound to. */
+/* Where the sealed content, and the refusal, of a queued message are bound to. */
 struct vault_place outbox_content_place(const uint64_t *number);
+struct vault_place outbox_refusal_place(const uint64_t *number);
 
-/* Hands out the messages that wait for one chat, with seq 0. */
-int outbox_show(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-                sotto_client_message_fn each, void *arg);
+/* Which of the waiting messages are meant. */
+struct outbox_choice {
+    const uint8_t *chat_id; /* NULL: all chats */
+    bool failed_only;       /* those that a person must decide on */
+    uint64_t after;         /* with a greater number than this */
+};
+
+/* Hands out the messages that wait, with seq 0, oldest first. last_out (may be NULL) gets the
+ * number of the last one. */
+int outbox_show(struct sotto_client *client, const struct outbox_choice *choice,
+                sotto_client_message_fn each, void *arg, uint64_t *last_out);
+
+/* When the next refused message is tried again, in milliseconds since 1970; 0: none waits. */
+int outbox_next_retry(struct sotto_client *client, int64_t *retry_ms_out);
+
+/* Of one failed message, inside a transaction. It goes out once more: behind all others and under a
+ * number of its own, because the server forgets numbers that are far behind. Or it is taken out. */
+int outbox_renumber(struct sotto_client *client, uint64_t number);
+int outbox_remove(struct sotto_client *client, uint64_t number);
 
 /* Records that our message was accepted: from the outbox into the archive. Inside a transaction. */
 int outbox_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,

@@ -46,6 +46,12 @@ static const char *const migrations[] = {
     "CREATE INDEX messages_own ON messages(client_msg_id) WHERE client_msg_id > 0;"
     "CREATE TABLE outbox(client_msg_id INTEGER PRIMARY KEY, chat_id BLOB NOT NULL,"
     " epoch INTEGER NOT NULL, created_ms INTEGER NOT NULL, content BLOB NOT NULL, message BLOB);",
+    /* keep: a refused message stays for its writer to decide; then retry_ms is when it is tried
+     * again, and refusal the sealed sentence of the server. */
+    "ALTER TABLE outbox ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN retry_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN refusal BLOB;",
 };
 
 static int
@@ -58,6 +64,10 @@ folder_trouble(const char *folder, struct sotto_client_error *error)
 static int
 db_trouble(struct profile *profile, struct sotto_client_error *error)
 {
+    int problem = profile->db ? sqlite3_errcode(profile->db) : SQLITE_OK;
+    if (problem == SQLITE_FULL || (problem == SQLITE_IOERR && errno == ENOSPC))
+        return fail(error, SOTTO_CLIENT_EFAILED, "profile",
+                    "the disk is full: nothing was stored; make room, then try again");
     return fail(error, SOTTO_CLIENT_EFAILED, "profile", "the profile's database refused (%s)",
                 profile->db ? sqlite3_errmsg(profile->db) : "cannot open it");
 }

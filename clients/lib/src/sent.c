@@ -4,6 +4,8 @@
  */
 #include "outbox.h"
 
+#include "backoff.h"
+
 #include <string.h>
 
 /* What kind of row a content of ours becomes. */
@@ -17,36 +19,67 @@ kind_of(const struct buf *content)
     return title ? KIND_TITLE : KIND_TEXT;
 }
 
+/* Hands out one row: number, chat, epoch, time, content, tries, refusal. */
+static int
+show_waiting(struct sotto_client *client, sqlite3_stmt *row, sotto_client_message_fn each,
+             void *arg)
+{
+    struct buf content = {0};
+    struct buf refusal = {0};
+    uint64_t number = (uint64_t)sqlite3_column_int64(row, 0);
+    bool failed = sqlite3_column_int64(row, 5) >= RETRY_TRIES_MAX;
+    struct message message = {.kind = KIND_TEXT,
+                              .epoch = (uint64_t)sqlite3_column_int64(row, 2),
+                              .ts_ms = sqlite3_column_int64(row, 3)};
+    query_id(row, 1, message.chat_id);
+    memcpy(message.from_user, client->account.user_id, ID_BYTES);
+    memcpy(message.from_device, client->account.device_id, ID_BYTES);
+    int status = query_unseal(&client->profile, row, 4, outbox_content_place(&number), &content,
+                              &client->error);
+    if (status == SOTTO_CLIENT_OK && failed)
+        status = query_unseal(&client->profile, row, 6, outbox_refusal_place(&number), &refusal,
+                              &client->error);
+    if (refusal.len)
+        message.refusal = (const char *)refusal.data; /* stored with its final zero */
+    if (status == SOTTO_CLIENT_OK && kind_of(&content) == KIND_TEXT)
+        status = message_show(client, &message, &content, NULL, each, arg, NULL);
+    buf_fini(&content);
+    buf_fini(&refusal);
+    return status;
+}
+
 int
-outbox_show(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-            sotto_client_message_fn each, void *arg)
+outbox_show(struct sotto_client *client, const struct outbox_choice *choice,
+            sotto_client_message_fn each, void *arg, uint64_t *last_out)
 {
     sqlite3_stmt *statement;
-    struct buf content = {0};
     int status = query(&client->profile, &statement, &client->error,
-                       "SELECT client_msg_id, epoch, created_ms, content FROM outbox"
-                       " WHERE chat_id = ? ORDER BY client_msg_id",
-                       BINDS(bind_blob(chat_id, ID_BYTES)));
+                       "SELECT client_msg_id, chat_id, epoch, created_ms, content, tries, refusal"
+                       " FROM outbox WHERE (?1 IS NULL OR chat_id = ?1) AND tries >= ?2"
+                       " AND client_msg_id > ?3 ORDER BY client_msg_id",
+                       BINDS(bind_blob(choice->chat_id, choice->chat_id ? ID_BYTES : 0),
+                             bind_int(choice->failed_only ? RETRY_TRIES_MAX : 0),
+                             bind_int((int64_t)choice->after)));
     if (status)
         return status;
     while ((status = query_step(&client->profile, statement, &client->error)) == 1) {
-        uint64_t number = (uint64_t)sqlite3_column_int64(statement, 0);
-        struct message message = {.kind = KIND_TEXT,
-                                  .epoch = (uint64_t)sqlite3_column_int64(statement, 1),
-                                  .ts_ms = sqlite3_column_int64(statement, 2)};
-        memcpy(message.chat_id, chat_id, ID_BYTES);
-        memcpy(message.from_user, client->account.user_id, ID_BYTES);
-        memcpy(message.from_device, client->account.device_id, ID_BYTES);
-        status = query_unseal(&client->profile, statement, 3, outbox_content_place(&number),
-                              &content, &client->error);
-        if (status == SOTTO_CLIENT_OK && kind_of(&content) == KIND_TEXT)
-            status = message_show(client, &message, &content, NULL, each, arg, NULL);
+        status = show_waiting(client, statement, each, arg);
         if (status)
             break;
+        if (last_out)
+            *last_out = (uint64_t)sqlite3_column_int64(statement, 0);
     }
     sqlite3_finalize(statement);
-    buf_fini(&content);
     return status;
+}
+
+int
+outbox_next_retry(struct sotto_client *client, int64_t *retry_ms_out)
+{
+    *retry_ms_out = 0;
+    return query_number(&client->profile, retry_ms_out, &client->error,
+                        "SELECT MIN(retry_ms) FROM outbox WHERE tries BETWEEN 1 AND ?",
+                        BINDS(bind_int(RETRY_TRIES_MAX - 1)));
 }
 
 static int
@@ -92,10 +125,49 @@ outbox_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t
         message.kind = kind_of(&content);
         status = archive_own(client, &message, &content);
         if (status == SOTTO_CLIENT_OK)
-            status = query_run(&client->profile, &client->error,
-                               "DELETE FROM outbox WHERE client_msg_id = ?",
-                               BINDS(bind_int((int64_t)client_msg_id)));
+            status = outbox_remove(client, client_msg_id);
     }
     buf_fini(&content);
+    return status;
+}
+
+int
+outbox_remove(struct sotto_client *client, uint64_t number)
+{
+    return query_run(&client->profile, &client->error, "DELETE FROM outbox WHERE client_msg_id = ?",
+                     BINDS(bind_int((int64_t)number)));
+}
+
+int
+outbox_renumber(struct sotto_client *client, uint64_t number)
+{
+    sqlite3_stmt *statement;
+    struct buf content = {0};
+    struct buf sealed = {0};
+    uint64_t next = 0;
+    int status = query(&client->profile, &statement, &client->error,
+                       "SELECT content FROM outbox WHERE client_msg_id = ?",
+                       BINDS(bind_int((int64_t)number)));
+    if (status)
+        return status;
+    status = query_step(&client->profile, statement, &client->error);
+    if (status == 1)
+        status = query_unseal(&client->profile, statement, 0, outbox_content_place(&number),
+                              &content, &client->error);
+    sqlite3_finalize(statement);
+    if (status == SOTTO_CLIENT_OK && content.len)
+        status = meta_next(&client->profile, "client_msg_id", &next, &client->error);
+    if (status == SOTTO_CLIENT_OK && next) {
+        vault_seal(&client->profile.vault, outbox_content_place(&next), content.data, content.len,
+                   &sealed);
+        /* It is encrypted when it leaves (renew_stale): the epoch may be another one by then. */
+        status = query_run(&client->profile, &client->error,
+                           "UPDATE outbox SET client_msg_id = ?, content = ?, message = NULL,"
+                           " tries = 0, retry_ms = 0, refusal = NULL WHERE client_msg_id = ?",
+                           BINDS(bind_int((int64_t)next), bind_blob(sealed.data, sealed.len),
+                                 bind_int((int64_t)number)));
+    }
+    buf_fini(&content);
+    buf_fini(&sealed);
     return status;
 }

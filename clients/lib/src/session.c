@@ -72,6 +72,8 @@ session_connect(struct sotto_client *client)
         return SOTTO_CLIENT_OK;
     session_drop(client);
     int status = conn_open(client->server, client->timeout_ms, &client->conn, &client->error);
+    if (status == SOTTO_CLIENT_OK)
+        conn_set_wake(client->conn, client->wake_fd);
     if (status == SOTTO_CLIENT_OK && client->new_server) {
         status = meta_set(&client->profile, "server", client->server, strlen(client->server) + 1,
                           &client->error);

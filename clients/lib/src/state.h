@@ -54,6 +54,7 @@ struct sotto_client {
     bool new_server; /* another one than the profile remembers */
     char user_agent[129];
     int timeout_ms;
+    int wake_fd;      /* an eventfd: sotto_client_wake writes, the listener reads */
     uint64_t mls_now; /* the time that MLS lifetimes are judged against */
     char text[256];   /* strings handed out by whoami */
 };

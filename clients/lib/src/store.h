@@ -92,6 +92,7 @@ struct message {
     uint8_t from_device[ID_BYTES];
     int64_t ts_ms;
     uint64_t client_msg_id; /* of our own; else 0 */
+    const char *refusal;    /* of one that waits in the outbox: why it does not go out, or NULL */
 };
 
 /* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second

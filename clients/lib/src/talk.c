@@ -2,6 +2,8 @@
 /*
  * Sending and reading.
  */
+#include "talk.h"
+
 #include "chat.h"
 #include "outbox.h"
 #include "session.h"
@@ -15,8 +17,8 @@
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static void
-encode_text(const char *text, struct buf *out)
+void
+talk_encode_text(const char *text, struct buf *out)
 {
     Sotto__Content__V1__Content content;
     Sotto__Content__V1__Text body = SOTTO__CONTENT__V1__TEXT__INIT;
@@ -58,7 +60,7 @@ send_contents(struct sotto_client *client, const struct chat *chat, const struct
 {
     uint64_t numbers[SEND_MAX];
     bool all = false;
-    int status = outbox_add(client, chat->id, contents, count, numbers);
+    int status = outbox_add(client, chat->id, contents, count, OUTBOX_DROP, numbers);
     if (status)
         return status;
     int sent = outbox_flush(client);
@@ -104,7 +106,7 @@ sotto_client_send_many(struct sotto_client *client, const char *chat, const char
             status = fresh ? trust_check_chat(client, found.id) : trust_gate_chat(client, found.id);
     }
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        encode_text(texts[i], &contents[i]);
+        talk_encode_text(texts[i], &contents[i]);
     if (status == SOTTO_CLIENT_OK)
         status = send_contents(client, &found, contents, count, each, arg);
     for (size_t i = 0; i < count; i++)
@@ -145,7 +147,7 @@ show_archive(struct sotto_client *client, const struct chat *chat, uint64_t sinc
         client, sql, BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)since), bind_int(rows)),
         each, arg, NULL, &stopped);
     if (status == SOTTO_CLIENT_OK && !stopped)
-        status = outbox_show(client, chat->id, each, arg);
+        status = outbox_show(client, &(struct outbox_choice){.chat_id = chat->id}, each, arg, NULL);
     return status ? status : mark_read(client, chat->id);
 }
 

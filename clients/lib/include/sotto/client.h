@@ -72,6 +72,14 @@ void sotto_client_close(struct sotto_client **client);
 /* What the last failed call of this client had to say; valid until the next call. */
 const struct sotto_client_error *sotto_client_last_error(const struct sotto_client *client);
 
+/* Makes a sotto_client_listen of this client try to connect, and send what waits, at once. The one
+ * function that another thread may call meanwhile; safe in a signal handler. */
+void sotto_client_wake(struct sotto_client *client);
+
+/* Ends the connection; the next call that needs one connects again. For a client that will be idle
+ * and does not listen. */
+void sotto_client_disconnect(struct sotto_client *client);
+
 /* ---- Account --------------------------------------------------------------------------------- */
 
 struct sotto_client_account {
@@ -182,7 +190,9 @@ struct sotto_client_message {
     int64_t ts; /* milliseconds since 1970, the server's clock */
     const char *kind;
     const char *text;
-    bool own; /* from this user */
+    bool own;           /* from this user */
+    const char *state;  /* sent; pending: waits in the profile; failed: waits for a person */
+    const char *reason; /* failed: a sentence of why; else NULL */
 };
 typedef int (*sotto_client_message_fn)(const struct sotto_client_message *message, void *arg);
 
@@ -201,11 +211,63 @@ int sotto_client_send_many(struct sotto_client *client, const char *chat, const 
 int sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since, size_t limit,
                       sotto_client_message_fn each, void *arg);
 
-/* Hands out messages of others as they come, beginning with the unread ones, and reconnects when
- * the connection breaks. chat NULL: all. Ends when `each` returns other than 0 or after duration_ms
- * (0: never). */
-int sotto_client_listen(struct sotto_client *client, const char *chat, unsigned duration_ms,
-                        sotto_client_message_fn each, void *arg);
+/* Whether there is a connection. Connections are tried for ever: after 1 s, doubling to 30 s. */
+struct sotto_client_link {
+    bool connected;
+    unsigned retry_ms; /* not connected: until the next try */
+    const char *why;   /* not connected: a sentence */
+};
+typedef int (*sotto_client_link_fn)(const struct sotto_client_link *link, void *arg);
+
+struct sotto_client_listening {
+    const char *chat;     /* NULL: all */
+    unsigned duration_ms; /* 0: until a callback ends it */
+    /* false: messages of others, beginning with the unread ones, which are read then. true: all
+     * that changes from now on, our own messages as they are sent or fail among it, for a program
+     * that shows the profile; nothing is marked as read. */
+    bool follow;
+    sotto_client_message_fn each;
+    sotto_client_link_fn link; /* told of every change; may be NULL */
+    void *arg;                 /* of both */
+};
+
+/* Hands out what comes, sends what waits, and reconnects when the connection breaks. Ends when a
+ * callback returns other than 0, when the time is over, or with an error that waiting does not
+ * cure, such as a login that has ended. */
+int sotto_client_listen(struct sotto_client *client, const struct sotto_client_listening *how);
+
+/* ---- Messages of a program with a screen: none of these needs a connection ------------------ */
+
+/* Stores a text to be sent by the next listen or command, and hands it to `each`, pending. One that
+ * the server refuses is tried three times, 5 s apart; then it waits as failed. */
+int sotto_client_queue(struct sotto_client *client, const char *chat, const char *text,
+                       sotto_client_message_fn each, void *arg);
+
+/* Hands out what waits to be sent, oldest first. chat NULL: of all. */
+int sotto_client_waiting(struct sotto_client *client, const char *chat, bool failed_only,
+                         sotto_client_message_fn each, void *arg);
+
+/* Sends failed messages once more, or takes them out. id: of one message, or a beginning of it, 4
+ * digits or more; NULL: of all. count_out gets how many. */
+int sotto_client_retry(struct sotto_client *client, const char *id, size_t *count_out);
+int sotto_client_drop(struct sotto_client *client, const char *id, size_t *count_out);
+
+/* The last `limit` messages before `before` (0: the end) that the profile has, oldest first. */
+int sotto_client_archive(struct sotto_client *client, const char *chat, uint64_t before,
+                         size_t limit, sotto_client_message_fn each, void *arg);
+
+/* Messages up to seq are read. */
+int sotto_client_mark_read(struct sotto_client *client, const char *chat, uint64_t seq);
+
+/* The chats as the profile has them: sotto_client_chats without roles and waiting ones. */
+int sotto_client_known_chats(struct sotto_client *client, sotto_client_chat_fn each, void *arg);
+
+/* Names of the users that the profile knows, in alphabetical order. */
+typedef int (*sotto_client_name_fn)(const char *name, void *arg);
+int sotto_client_known_users(struct sotto_client *client, sotto_client_name_fn each, void *arg);
+
+/* The name of the account in the profile, or NULL; valid until the client's next call. */
+const char *sotto_client_user(struct sotto_client *client);
 
 /* ---- Verification ---------------------------------------------------------------------------- */
 
