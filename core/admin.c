@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/host.h"
+#include "core/http_answer.h"
 #include "core/http_head.h"
 #include "core/loop.h"
 #include "core/metric.h"
@@ -109,18 +110,9 @@ on_written(uv_write_t *write, int status)
 static void
 answer(struct connection *connection, int status, const char *type, struct buf *take_body)
 {
-    const char *reason = status == 200   ? "OK"
-                         : status == 404 ? "Not Found"
-                         : status == 405 ? "Method Not Allowed"
-                         : status == 503 ? "Service Unavailable"
-                                         : "Bad Request";
     uv_buf_t out;
 
-    buf_printf(
-        &connection->answer,
-        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
-        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-        status, reason, type, take_body->size);
+    http_answer_head(&connection->answer, status, "", type, take_body->size);
     buf_add(&connection->answer, buf_text(take_body), take_body->size);
     buf_fini(take_body);
     connection->answered = true;

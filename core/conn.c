@@ -59,9 +59,10 @@ conn_unref(struct conn *conn)
     if (--conn->refs)
         return;
     frame_unref(conn->note_goodbye, 1);
-    free(conn);
     atomic_fetch_sub(&loop->connections, 1);
     metric_add(loop->io->open_metric, 0, -1);
+    metric_add(loop->io->door_metric, conn->door->wire, -1);
+    free(conn);
     conn_check_stopped(loop);
 }
 
@@ -127,12 +128,29 @@ refuse(struct io_loop *loop, int fd, const struct ratelimit_key *address)
     conn_check_stopped(loop);
 }
 
+/* From here on there are frames: a session, and Hello. */
+static void
+begin_frames(struct conn *conn, const struct sockaddr *peer)
+{
+    struct io_loop *loop = conn->loop;
+    struct frame_buf *hello = loop->io->hello[conn->door->wire];
+
+    conn->session = session_make(loop->io->core->sessions, conn, loop, conn->door, peer);
+    if (!conn->session) {
+        conn_drop(conn);
+        return;
+    }
+    conn_ref(conn); /* the logic loop's, until note_gone */
+    queue_batch_add(&loop->outward, &conn->session->opened, session_on_opened);
+    frame_ref(hello, 1);
+    conn_send(conn, hello);
+}
+
 void
 conn_open(struct io_loop *loop, const struct door *door, int take_fd, const struct sockaddr *peer,
           const struct ratelimit_key *take_address)
 {
     struct conn *conn = calloc(1, sizeof(*conn) + door->state_bytes);
-    struct sessions *sessions = loop->io->core->sessions;
 
     if (!conn || loop->stopping || uv_poll_init(&loop->uv, &conn->poll, take_fd)) {
         free(conn);
@@ -147,16 +165,30 @@ conn_open(struct io_loop *loop, const struct door *door, int take_fd, const stru
     conn->refs = 1; /* the handle's */
     conn_list_add(&loop->unattached, conn);
     metric_add(loop->io->open_metric, 0, 1);
-    conn->session = session_make(sessions, conn, loop, door, peer);
-    if (!conn->session) {
+    metric_add(loop->io->door_metric, door->wire, 1);
+    if (frame_wire_has_frames(door->wire))
+        begin_frames(conn, peer);
+    conn_poll(conn);
+}
+
+void
+conn_become(struct conn *conn, const struct door *door)
+{
+    struct io_loop *loop = conn->loop;
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof(peer);
+
+    if (getpeername(conn->fd, (struct sockaddr *)&peer, &size)) {
         conn_drop(conn);
         return;
     }
-    conn_ref(conn); /* the logic loop's, until note_gone */
-    queue_batch_add(&loop->outward, &conn->session->opened, session_on_opened);
-    frame_ref(loop->io->hello[door->wire], 1);
-    conn_send(conn, loop->io->hello[door->wire]);
-    conn_poll(conn);
+    metric_add(loop->io->door_metric, conn->door->wire, -1);
+    metric_add(loop->io->door_metric, door->wire, 1);
+    conn->door = door;
+    conn->since_ms = conn_now(conn);
+    conn_list_remove(&loop->unattached, conn);
+    conn_list_add(&loop->unattached, conn);
+    begin_frames(conn, (struct sockaddr *)&peer);
 }
 
 /* ---- ending ---- */
@@ -174,6 +206,8 @@ leave_open(struct conn *conn, enum conn_state next)
     if (!conn->attached)
         address_release(&loop->io->addresses, &conn->address);
     conn_drop_rest(conn);
+    if (conn->door->release)
+        conn->door->release(conn);
     conn->state = (uint8_t)next;
     metric_add(loop->io->closed, 0, 1);
     if (conn->session)

@@ -24,10 +24,12 @@ struct ratelimit_key;
 
 /* ---- on the connection's I/O loop ---- */
 
-/* Makes a connection of an accepted, non-blocking socket and tells the logic loop. Takes the descriptor and the
- * place that the address holds in the table of unattached connections. */
+/* Makes a connection of an accepted, non-blocking socket and, at a door with frames, tells the logic loop. Takes the
+ * descriptor and the place that the address holds in the table of unattached connections. */
 void conn_open(struct io_loop *, const struct door *, int take_fd, const struct sockaddr *peer,
                const struct ratelimit_key *take_address);
+/* From a door without frames: what comes now belongs to this one, which has them. Its time to attach begins. */
+void conn_become(struct conn *, const struct door *);
 /* From a door: one whole frame, borrowed. false: stop feeding (backpressure, or the connection ends); the frame
  * is used in either case. */
 bool conn_on_frame(struct conn *, const uint8_t *data, size_t size);
@@ -37,6 +39,9 @@ void *conn_door_state(struct conn *);
 void conn_send(struct conn *, struct frame_buf *take_buf);
 /* Sends Goodbye{code, reason} behind what is queued and ends the connection. Again: nothing. */
 void conn_close(struct conn *, int code, const char *reason);
+/* Queues the answer to a WebSocket's ping. One is enough: it takes the place of one that still waits (RFC 6455,
+ * section 5.5.3). */
+void conn_send_pong(struct conn *, struct frame_buf *take_buf);
 /* A call of it has come home: read on if it waited for that. */
 void conn_call_done(struct conn *);
 

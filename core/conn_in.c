@@ -159,7 +159,7 @@ read_shared(struct conn *conn)
 static void
 read_large(struct conn *conn)
 {
-    size_t wish = conn->rest_need > conn->rest_size ? conn->rest_need : conn->rest_size + 1;
+    size_t wish = conn->rest_need > conn->rest_size ? conn->rest_need : 2 * conn->rest_size;
     ssize_t n;
 
     if (wish > 2 * conn->rest_size + REST_STEP)

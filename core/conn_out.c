@@ -66,6 +66,8 @@ shift(struct conn *conn)
     conn->out_first = out->next;
     if (!out->next)
         conn->out_last = NULL;
+    if (out == conn->pong)
+        conn->pong = NULL;
     frame_unref(out->buf, 1);
     out->next = conn->loop->free_outs;
     conn->loop->free_outs = out;
@@ -93,6 +95,7 @@ conn_trim_out(struct conn *conn)
     }
     rest = first->next;
     first->next = NULL;
+    conn->pong = NULL;
     conn->out_last = first;
     conn->out_bytes = first->buf->size - conn->out_offset;
     while (rest) {
@@ -159,6 +162,22 @@ conn_send(struct conn *conn, struct frame_buf *take_buf)
         return;
     }
     conn_append(conn, take_buf);
+}
+
+void
+conn_send_pong(struct conn *conn, struct frame_buf *take_buf)
+{
+    struct out *waiting = conn->pong;
+
+    if (conn->state == CONN_OPEN && take_buf && waiting &&
+        !(waiting == conn->out_first && conn->out_offset)) {
+        conn->out_bytes += take_buf->size - waiting->buf->size;
+        frame_unref(waiting->buf, 1);
+        waiting->buf = take_buf;
+        return;
+    }
+    conn_send(conn, take_buf);
+    conn->pong = conn->state == CONN_OPEN ? conn->out_last : NULL;
 }
 
 /* ---- writing ---- */

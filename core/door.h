@@ -4,6 +4,9 @@
  * handshake, masks and control frames; both meet the rest of the server here. Encryption of the stream lies
  * below and is not a door's business.
  *
+ * An HTTP door has no frames; a connection that comes in there becomes one of a WebSocket door when it has asked for
+ * that, and only then has a session.
+ *
  * A door has no thread and no sockets: struct conn feeds it what came in and asks it for the head of what
  * goes out. Everything runs on the connection's I/O loop.
  */
@@ -17,7 +20,9 @@ struct conn;
 struct door {
     const char *name;     /* sotto_caller.door: "tcp" */
     enum frame_wire wire; /* which encoding of a shared buffer its connections take */
-    size_t state_bytes;   /* zeroed memory of one connection, see conn_door_state */
+    /* Zeroed memory of one connection, see conn_door_state. Of the door it was accepted at: one that can become
+     * another (conn_become) has room for both. */
+    size_t state_bytes;
     /*
      * Takes as many whole frames from data as there are and hands each to conn_on_frame, which may say stop.
      * It may change the bytes in place (unmask them). Returns how many bytes it has used; the rest is fed again with more behind it. *need_out: how many
@@ -28,8 +33,10 @@ struct door {
      */
     int64_t (*feed)(struct conn *, uint8_t *data, size_t size, uint32_t max_frame,
                     size_t *need_out);
+    /* Gives back what the state holds; the connection will be fed no more. Once. NULL: it holds nothing. */
+    void (*release)(struct conn *);
 };
 
-extern const struct door door_tcp;
+extern const struct door door_tcp, door_http;
 
 #endif

@@ -11,7 +11,9 @@
 
 #include <sodium.h>
 
+#include "core/http_answer.h"
 #include "core/wire.h"
+#include "core/ws_frame.h"
 
 #define UNKNOWN_MAX 16
 
@@ -194,10 +196,12 @@ bytes_size(size_t size)
     return 1 + varint_size(size) + size;
 }
 
-static size_t
-wire_head(enum frame_wire wire, uint8_t head[FRAME_HEAD_MAX], size_t size)
+size_t
+frame_wire_head(enum frame_wire wire, uint8_t head[FRAME_HEAD_MAX], size_t size)
 {
-    assert(wire == FRAME_WIRE_TCP);
+    assert(frame_wire_has_frames(wire));
+    if (wire == FRAME_WIRE_WS_PROTO)
+        return ws_put_head(head, WS_FIN | WS_BINARY, size);
     head[0] = (uint8_t)(size >> 24);
     head[1] = (uint8_t)(size >> 16);
     head[2] = (uint8_t)(size >> 8);
@@ -205,29 +209,57 @@ wire_head(enum frame_wire wire, uint8_t head[FRAME_HEAD_MAX], size_t size)
     return 4;
 }
 
-/* A buffer with the door's head, the id and the key of the kind; *at_out is where its inner_size bytes go. */
 static struct frame_buf *
-begin(enum frame_wire wire, uint64_t id, enum frame_kind kind, size_t inner_size, uint8_t **at_out)
+make(size_t size)
 {
-    size_t size = bytes_size(inner_size) + (id ? 1 + varint_size(id) : 0);
-    uint8_t head[FRAME_HEAD_MAX];
-    size_t head_size = wire_head(wire, head, size);
-    struct frame_buf *buf;
-    uint8_t *at;
+    struct frame_buf *buf = malloc(sizeof(*buf) + size);
 
-    if (size > UINT32_MAX - FRAME_HEAD_MAX)
-        return NULL;
-    buf = malloc(sizeof(*buf) + head_size + size);
     if (!buf)
         return NULL;
     atomic_init(&buf->refs, 1);
-    buf->size = (uint32_t)(head_size + size);
+    buf->size = (uint32_t)size;
+    return buf;
+}
+
+struct frame_buf *
+frame_raw(const void *data, size_t size)
+{
+    struct frame_buf *buf = make(size);
+
+    if (buf && size)
+        memcpy(buf->data, data, size);
+    return buf;
+}
+
+/* A buffer with the door's head, the id and the key of the kind; *at_out is where its inner_size bytes go, and behind
+ * them is room for tail_size bytes that are no part of the frame. */
+static struct frame_buf *
+begin_with_tail(enum frame_wire wire, uint64_t id, enum frame_kind kind, size_t inner_size,
+                size_t tail_size, uint8_t **at_out)
+{
+    size_t size = bytes_size(inner_size) + (id ? 1 + varint_size(id) : 0);
+    uint8_t head[FRAME_HEAD_MAX];
+    size_t head_size = frame_wire_head(wire, head, size);
+    struct frame_buf *buf;
+    uint8_t *at;
+
+    if (size > UINT32_MAX - FRAME_HEAD_MAX - tail_size)
+        return NULL;
+    buf = make(head_size + size + tail_size);
+    if (!buf)
+        return NULL;
     memcpy(buf->data, head, head_size);
     at = buf->data + head_size;
     if (id)
         at = put_uint(at, 1, id);
     *at_out = put_head(at, kind, inner_size);
     return buf;
+}
+
+static struct frame_buf *
+begin(enum frame_wire wire, uint64_t id, enum frame_kind kind, size_t inner_size, uint8_t **at_out)
+{
+    return begin_with_tail(wire, id, kind, inner_size, 0, at_out);
 }
 
 static struct frame_buf *
@@ -306,8 +338,22 @@ small(enum frame_wire wire, enum frame_kind kind, struct sotto_view data)
 }
 
 struct frame_buf *
+frame_ws_control(unsigned opcode, struct sotto_view data)
+{
+    uint8_t bytes[WS_SERVER_HEAD_MAX + WS_CONTROL_MAX];
+    size_t size = ws_put_head(bytes, WS_FIN | opcode, data.size);
+
+    assert(data.size <= WS_CONTROL_MAX);
+    if (data.size)
+        memcpy(bytes + size, data.data, data.size);
+    return frame_raw(bytes, size + data.size);
+}
+
+struct frame_buf *
 frame_ping(enum frame_wire wire, struct sotto_view data)
 {
+    if (wire == FRAME_WIRE_WS_PROTO)
+        return frame_ws_control(WS_PING, data);
     return small(wire, FRAME_PING, data);
 }
 
@@ -344,16 +390,24 @@ frame_goodbye(enum frame_wire wire, uint32_t code, const char *reason, uint32_t 
     size_t reason_size = strlen(reason);
     size_t size = 1 + varint_size(code) + bytes_size(reason_size) +
                   (resume_after_ms ? 1 + varint_size(resume_after_ms) : 0);
+    uint8_t tail[WS_CLOSE_BYTES_MAX];
+    size_t tail_size = 0;
+    struct frame_buf *buf;
     uint8_t *at;
-    struct frame_buf *buf = begin(wire, 0, FRAME_GOODBYE, size, &at);
 
+    if (wire == FRAME_WIRE_HTTP)
+        return http_answer_goodbye(code);
+    if (wire == FRAME_WIRE_WS_PROTO)
+        tail_size = ws_put_close(tail, code, reason);
+    buf = begin_with_tail(wire, 0, FRAME_GOODBYE, size, tail_size, &at);
     if (!buf)
         return NULL;
     at = put_uint(at, 1, code);
     at = put_bytes(at, 2, reason, reason_size);
     if (resume_after_ms)
         at = put_uint(at, 3, resume_after_ms);
-    return finish(buf, at);
+    memcpy(at, tail, tail_size);
+    return finish(buf, at + tail_size);
 }
 
 void

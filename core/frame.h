@@ -47,9 +47,18 @@ int frame_read(const uint8_t *data, size_t size, struct frame_in *frame_out, con
 
 /* Kinds of encoding; connections whose door has the same kind share buffers. */
 enum frame_wire {
-    FRAME_WIRE_TCP = 0, /* 4 bytes length, big-endian */
+    FRAME_WIRE_TCP = 0,  /* 4 bytes length, big-endian */
+    FRAME_WIRE_HTTP,     /* no frames yet: only a Goodbye, as the answer that ends a request */
+    FRAME_WIRE_WS_PROTO, /* a binary message of a WebSocket */
     FRAME_WIRE_COUNT,
 };
+
+/* Whether frames of this kind can be made: all but a Goodbye needs that. */
+static inline bool
+frame_wire_has_frames(enum frame_wire wire)
+{
+    return wire != FRAME_WIRE_HTTP;
+}
 
 /* Immutable once shared. */
 struct frame_buf {
@@ -67,12 +76,21 @@ struct frame_buf *frame_reply(enum frame_wire, uint64_t id, const ProtobufCMessa
 struct frame_buf *frame_error(enum frame_wire, uint64_t id, const char *code, const char *text,
                               const ProtobufCMessage *details);
 struct frame_buf *frame_event(enum frame_wire, const ProtobufCMessage *event);
+/* The server's own question for a sign of life: on a WebSocket a ping of the WebSocket, which every library
+ * answers by itself. */
 struct frame_buf *frame_ping(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_pong(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_hello(enum frame_wire, const char *name, uint32_t max_frame,
                               const char *const *features, size_t count);
+/* The last words of a connection: on a WebSocket with its close frame behind them. */
 struct frame_buf *frame_goodbye(enum frame_wire, uint32_t code, const char *reason,
                                 uint32_t resume_after_ms);
+/* A control frame of a WebSocket (enum ws_opcode), data at most WS_CONTROL_MAX bytes. */
+struct frame_buf *frame_ws_control(unsigned opcode, struct sotto_view data);
+/* Bytes as they are, for what a door says outside of frames. */
+struct frame_buf *frame_raw(const void *data, size_t size);
+/* The head that stands before a frame of so many bytes, for who encodes frames in another form. Returns its size. */
+size_t frame_wire_head(enum frame_wire, uint8_t head[FRAME_HEAD_MAX], size_t size);
 /* Adds n references. Any thread. */
 void frame_ref(struct frame_buf *, unsigned n);
 /* NULL-safe. Any thread. */

@@ -58,19 +58,27 @@ trim(struct sotto_view view)
 }
 
 bool
+http_list_next(struct sotto_view *list, struct sotto_view *element_out)
+{
+    const uint8_t *comma = list->size ? memchr(list->data, ',', list->size) : NULL;
+    const size_t size = comma ? (size_t)(comma - list->data) : list->size;
+
+    if (!list->size)
+        return false;
+    *element_out = trim((struct sotto_view){.data = list->data, .size = size});
+    list->data += comma ? size + 1 : size;
+    list->size -= comma ? size + 1 : size;
+    return true;
+}
+
+bool
 http_list_has(struct sotto_view list, const char *token)
 {
-    while (list.size) {
-        const uint8_t *comma = memchr(list.data, ',', list.size);
-        const size_t size = comma ? (size_t)(comma - list.data) : list.size;
+    struct sotto_view element;
 
-        if (http_view_is(trim((struct sotto_view){.data = list.data, .size = size}), token))
+    while (http_list_next(&list, &element))
+        if (http_view_is(element, token))
             return true;
-        if (!comma)
-            break;
-        list.data += size + 1;
-        list.size -= size + 1;
-    }
     return false;
 }
 

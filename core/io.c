@@ -121,6 +121,18 @@ static const struct sotto_metric_row rows[] = {
      .type = SOTTO_METRIC_COUNTER,
      .help = "Connections that ended"},
     {.name = "connections", .type = SOTTO_METRIC_GAUGE, .help = "Open connections"},
+    {.name = "door_connections",
+     .type = SOTTO_METRIC_GAUGE,
+     .help = "Open connections by what is spoken on them",
+     .label = "door",
+     .values = "tcp|http|ws"}, /* by enum frame_wire */
+    {.name = "http_requests_total",
+     .type = SOTTO_METRIC_COUNTER,
+     .help =
+         "Requests at the HTTP door: those that became a WebSocket, those that were read and refused, and those "
+         "that were no HTTP",
+     .label = "outcome",
+     .values = "upgraded|refused|malformed"}, /* by enum io_request */
     {.name = "received_bytes_total",
      .type = SOTTO_METRIC_COUNTER,
      .help = "Bytes received from clients"},
@@ -137,9 +149,10 @@ static const struct sotto_metric_row rows[] = {
 static void
 add_metrics(struct io *io, struct metrics *metrics)
 {
-    struct metric **series[] = {&io->accepted,    &io->refused,    &io->closed,
-                                &io->open_metric, &io->bytes_in,   &io->bytes_out,
-                                &io->frames_in,   &io->frames_out, &io->starved_metric};
+    struct metric **series[] = {&io->accepted,    &io->refused,       &io->closed,
+                                &io->open_metric, &io->door_metric,   &io->requests,
+                                &io->bytes_in,    &io->bytes_out,     &io->frames_in,
+                                &io->frames_out,  &io->starved_metric};
 
     for (size_t i = 0; metrics && i < sizeof(rows) / sizeof(rows[0]); i++)
         *series[i] = metrics_add(metrics, NULL, &rows[i]);
@@ -187,6 +200,7 @@ io_create(struct core *core, const struct io_options *options, struct io **io_ou
         return SOTTO_ENOMEM;
     io->core = core;
     io->limits = options->limits;
+    io->http = options->http;
     io->server_name = options->server_name;
     io->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     io->loops = calloc(options->threads, sizeof(*io->loops));
@@ -217,9 +231,12 @@ io_start(struct io *io, const char *const *features, size_t count)
     if (cap > 0 && cap < io->max_frame)
         io->max_frame = (uint32_t)cap;
     for (enum frame_wire wire = 0; wire < FRAME_WIRE_COUNT; wire++) {
-        io->hello[wire] = frame_hello(wire, io->server_name, io->max_frame, features, count);
+        const bool has_frames = frame_wire_has_frames(wire);
+
+        if (has_frames)
+            io->hello[wire] = frame_hello(wire, io->server_name, io->max_frame, features, count);
         io->refusal[wire] = frame_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections", 1000);
-        if (!io->hello[wire] || !io->refusal[wire])
+        if ((has_frames && !io->hello[wire]) || !io->refusal[wire])
             return SOTTO_ENOMEM;
     }
     for (uint32_t i = 0; i < io->loop_count; i++) {
@@ -231,13 +248,13 @@ io_start(struct io *io, const char *const *features, size_t count)
 }
 
 int
-io_listen_tcp(struct io *io, const char *address, char *bound_out, size_t bound_size,
-              struct sotto_err *err)
+io_listen(struct io *io, const struct door *door, const char *address, char *bound_out,
+          size_t bound_size, struct sotto_err *err)
 {
     struct sockaddr_storage bound;
     socklen_t size = sizeof(bound);
     struct listener *listener;
-    int fd = net_listen("tcp", address, false, err);
+    int fd = net_listen(door->name, address, false, err);
 
     if (fd < 0)
         return fd;
@@ -245,10 +262,11 @@ io_listen_tcp(struct io *io, const char *address, char *bound_out, size_t bound_
     if (!listener || getsockname(fd, (struct sockaddr *)&bound, &size)) {
         free(listener);
         close(fd);
-        return sotto_err_set(err, SOTTO_ENOMEM, "tcp: out of memory");
+        return sotto_err_set(err, SOTTO_ENOMEM, "%s: out of memory", door->name);
     }
     net_addr_print((struct sockaddr *)&bound, bound_out, bound_size);
     listener->io = io;
+    listener->door = door;
     listener->fd = fd;
     queue_push_one(&io->loops[0].inbox, &listener->start, listener_start);
     return 0;

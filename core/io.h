@@ -7,7 +7,7 @@
  * calls, closed) goes over in one batch, and so does what the logic loop makes for it (replies, events, closes).
  * All writes of one turn to one socket leave in one sendmsg.
  *
- *   net_tcp.c  accept --> conn.c  bytes --> door --> frames --> call.c  decode --> [queue] --> rpc.c
+ *   accept.c  accept --> conn.c  bytes --> door --> frames --> call.c  decode --> [queue] --> rpc.c
  *   conn.c  corked writes <-- send queue <-- replies, events <-- [queue] <-- session.c
  */
 #ifndef CORE_IO_H
@@ -20,12 +20,14 @@
 #include "core/settings.h"
 
 struct conn;
+struct door;
 struct io;
 struct io_loop;
 
 struct io_options {
     uint32_t threads; /* at least 1 */
     const struct settings_limits *limits;
+    const struct settings_http *http;
     const char *server_name; /* for Hello */
 };
 
@@ -34,9 +36,9 @@ struct io_options {
 int io_create(struct core *, const struct io_options *, struct io **io_out);
 /* Starts the threads. Methods are sealed. features: names for Hello, borrowed until io_destroy. */
 int io_start(struct io *, const char *const *features, size_t count);
-/* Opens a TCP door on "ADDR:PORT"; bound_out gets the address with the real port (NET_ADDR_TEXT_MAX bytes). */
-int io_listen_tcp(struct io *, const char *address, char *bound_out, size_t bound_size,
-                  struct sotto_err *);
+/* Opens a door on "ADDR:PORT"; bound_out gets the address with the real port (NET_ADDR_TEXT_MAX bytes). */
+int io_listen(struct io *, const struct door *, const char *address, char *bound_out,
+              size_t bound_size, struct sotto_err *);
 /* Closes the listening sockets; connections stay. */
 void io_stop_accepting(struct io *);
 /* Sends Goodbye{code, reason} on every connection, writes what is queued and closes. */

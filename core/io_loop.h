@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the I/O loops, shared by io.c, net_tcp.c, conn.c, conn_in.c, conn_out.c and call.c and
+ * The inside of the I/O loops, shared by io.c, accept.c, net_*.c, conn.c, conn_in.c, conn_out.c and call.c and
  * nobody else. Everything in a struct io_loop belongs to its thread, except where a comment says otherwise.
  */
 #ifndef CORE_IO_LOOP_H
@@ -44,6 +44,7 @@ struct out_slab;
 struct listener {
     struct listener *next;
     struct io *io;
+    const struct door *door;
     uv_poll_t poll;
     int fd;
     bool paused; /* accept failed for want of something: tried again with the next tick */
@@ -91,6 +92,7 @@ struct address_table {
 struct io {
     struct core *core;
     const struct settings_limits *limits;
+    const struct settings_http *http;
     struct io_loop *loops;
     uint32_t loop_count;
     uint32_t started;
@@ -106,8 +108,11 @@ struct io {
     struct loop_hook hook;
     uint32_t stopped; /* logic thread: loops without connections */
     struct metric *accepted, *refused, *closed, *bytes_in, *bytes_out, *frames_in, *frames_out;
-    struct metric *open_metric, *starved_metric;
+    struct metric *open_metric, *door_metric, *starved_metric, *requests;
 };
+
+/* label values of sotto_http_requests_total */
+enum io_request { REQUEST_UPGRADED = 0, REQUEST_REFUSED, REQUEST_MALFORMED };
 
 /* label values of sotto_connections_refused_total */
 enum io_refused { REFUSED_CAP = 0, REFUSED_ADDRESS, REFUSED_DESCRIPTORS, REFUSED_MEMORY };
@@ -132,7 +137,8 @@ struct conn {
     struct conn_link starved_link;
     struct conn *next_dirty;
     struct out *out_first, *out_last;
-    uint8_t *rest; /* start of a frame whose end has not come */
+    struct out *pong; /* the one answer to pings that may wait; NULL: none does */
+    uint8_t *rest;    /* start of a frame whose end has not come */
     size_t rest_size, rest_capacity, rest_need;
     uint64_t since_ms; /* accepted; attached: last heard of; closing: began to close */
     uint32_t out_bytes;
@@ -197,7 +203,7 @@ void conn_drop_out(struct conn *);
 void conn_trim_out(struct conn *);
 void conn_free_out_slabs(struct io_loop *);
 
-/* net_tcp.c */
+/* accept.c */
 int address_table_init(struct address_table *);
 void address_table_fini(struct address_table *);
 bool address_take(struct address_table *, const struct ratelimit_key *, size_t most);

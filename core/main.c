@@ -9,6 +9,7 @@
 #include "core/broker.h"
 #include "core/config_doc.h"
 #include "core/core.h"
+#include "core/door.h"
 #include "core/drain.h"
 #include "core/host.h"
 #include "core/io.h"
@@ -40,7 +41,7 @@ struct server {
     uv_signal_t sigterm, sigint;
     bool stopping;
     int lock;
-    char tcp[NET_ADDR_TEXT_MAX];
+    char tcp[NET_ADDR_TEXT_MAX], http[NET_ADDR_TEXT_MAX];
     const char *features[SETTINGS_MODULES_MAX];
 };
 
@@ -124,6 +125,7 @@ create_parts(struct server *server)
                                             .quota = (uint32_t)settings->jobs.quota};
     const struct io_options io_options = {.threads = (uint32_t)settings->io_threads,
                                           .limits = &settings->limits,
+                                          .http = &settings->http,
                                           .server_name = settings->name};
 
     if (loop_create(&server->uv, &loop_options, &core->logic) != 0 ||
@@ -180,11 +182,11 @@ open_doors(struct server *server)
     if (listen[LISTEN_ADMIN].enabled &&
         admin_create(core, &server->uv, listen[LISTEN_ADMIN].address, &core->admin, &err) != 0)
         return fatal(server, err.text);
-    if (listen[LISTEN_HTTP].enabled)
-        log_warn(core->log, "listen \"http\": this version has no HTTP door; %s stays closed",
-                 listen[LISTEN_HTTP].address);
-    if (listen[LISTEN_TCP].enabled && io_listen_tcp(core->io, listen[LISTEN_TCP].address,
-                                                    server->tcp, sizeof(server->tcp), &err) != 0)
+    if (listen[LISTEN_TCP].enabled && io_listen(core->io, &door_tcp, listen[LISTEN_TCP].address,
+                                                server->tcp, sizeof(server->tcp), &err) != 0)
+        return fatal(server, err.text);
+    if (listen[LISTEN_HTTP].enabled && io_listen(core->io, &door_http, listen[LISTEN_HTTP].address,
+                                                 server->http, sizeof(server->http), &err) != 0)
         return fatal(server, err.text);
     return 0;
 }
@@ -193,15 +195,17 @@ static void
 say_ready(struct server *server)
 {
     const struct core *core = &server->core;
+    const char *tcp = server->tcp[0] ? server->tcp : "-";
+    const char *http = server->http[0] ? server->http : "-";
+    const char *admin = core->admin ? admin_address(core->admin) : "-";
     struct buf names = {0};
 
     host_names(core->host, &names);
-    printf("ready name=%s tcp=%s http=- admin=%s pid=%ld modules=%s\n", core->settings->name,
-           server->tcp[0] ? server->tcp : "-", core->admin ? admin_address(core->admin) : "-",
-           (long)getpid(), buf_text(&names));
+    printf("ready name=%s tcp=%s http=%s admin=%s pid=%ld modules=%s\n", core->settings->name, tcp,
+           http, admin, (long)getpid(), buf_text(&names));
     fflush(stdout);
-    log_info(core->log, "ready: tcp %s, admin %s, modules %s", server->tcp[0] ? server->tcp : "-",
-             core->admin ? admin_address(core->admin) : "-", buf_text(&names));
+    log_info(core->log, "ready: tcp %s, http %s, admin %s, modules %s", tcp, http, admin,
+             buf_text(&names));
     buf_fini(&names);
 }
 

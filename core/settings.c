@@ -404,6 +404,7 @@ finish(struct load *load)
             conf_error(load->errors, "listen", 0, door_names[door],
                        "%s is not ADDR:PORT with a numeric address, such as 127.0.0.1:7500",
                        settings->listen[door].address);
+    settings_http_read(settings, load->errors, &load->out_of_memory);
     if (settings->limits.idle_ms <= settings->limits.ping_after_ms)
         conf_error(load->errors, "limits", 0, "idle_timeout",
                    "has to be longer than ping_after, or nobody could answer the ping");

@@ -25,6 +25,20 @@ struct settings_listen {
     const char *address; /* "127.0.0.1:7500", "[::1]:0"; port 0 picks a free one */
 };
 
+#define SETTINGS_NAMES_MAX 64
+
+/* Words of a key that takes several. */
+struct settings_names {
+    const char *at[SETTINGS_NAMES_MAX];
+    size_t count;
+};
+
+struct settings_http {
+    const char *origins_text, *hosts_text; /* as written, words with blanks between */
+    struct settings_names origins;         /* of web pages that may open a WebSocket */
+    struct settings_names hosts;           /* names of this server in requests; none: any */
+};
+
 struct settings_rate {
     int64_t per_second; /* tokens that come back each second */
     int64_t burst;      /* size of the bucket */
@@ -103,6 +117,7 @@ struct settings {
     int64_t io_threads;     /* at least 1 */
     bool core_dumps;        /* RLIMIT_CORE as inherited instead of 0 */
     struct settings_listen listen[LISTEN_DOORS];
+    struct settings_http http;
     struct settings_log log;
     struct settings_limits limits;
     struct settings_store store;
@@ -139,6 +154,8 @@ extern const struct settings_block settings_module_block;
  * SOTTO_ENOMEM. Settings are to be finished in every case. */
 int settings_load(struct settings *, int argc, char **argv, struct conf_errors *);
 void settings_fini(struct settings *);
+/* Takes the words of listen "http" apart and checks them. For settings.c. */
+void settings_http_read(struct settings *, struct conf_errors *, bool *out_of_memory);
 /* What is in force, as a conf file; secrets show as their reference. */
 void settings_dump(const struct settings *, struct buf *out);
 /* The commented conf/sotto.conf with every key and its default. */

@@ -29,16 +29,24 @@ static const struct settings_row root_rows[] = {
         .doc = "Whether a crash may write a core dump. A dump contains keys and tokens."),
 };
 
-#define LISTEN_ROWS(door, is_enabled, where)                                                    \
-    {                                                                                           \
-        KEY(listen[door].enabled, "enabled", SOTTO_CONF_BOOL, is_enabled,                       \
-            .doc = "Whether this door is there."),                                              \
-            KEY(listen[door].address, "address", SOTTO_CONF_STRING, where, .min = 1, .max = 64, \
-                .doc = "Address and port; IPv6 in brackets, port 0 takes a free one."),         \
-    }
-static const struct settings_row tcp_rows[] = LISTEN_ROWS(LISTEN_TCP, "yes", "127.0.0.1:7500");
-static const struct settings_row http_rows[] = LISTEN_ROWS(LISTEN_HTTP, "no", "127.0.0.1:7580");
-static const struct settings_row admin_rows[] = LISTEN_ROWS(LISTEN_ADMIN, "yes", "127.0.0.1:7590");
+#define LISTEN_ROWS(door, where)                                                            \
+    KEY(listen[door].enabled, "enabled", SOTTO_CONF_BOOL, "yes",                            \
+        .doc = "Whether this door is there."),                                              \
+        KEY(listen[door].address, "address", SOTTO_CONF_STRING, where, .min = 1, .max = 64, \
+            .doc = "Address and port; IPv6 in brackets, port 0 takes a free one.")
+static const struct settings_row tcp_rows[] = {LISTEN_ROWS(LISTEN_TCP, "127.0.0.1:7500")};
+static const struct settings_row admin_rows[] = {LISTEN_ROWS(LISTEN_ADMIN, "127.0.0.1:7590")};
+static const struct settings_row http_rows[] = {
+    LISTEN_ROWS(LISTEN_HTTP, "127.0.0.1:7580"),
+    KEY(http.origins_text, "origins", SOTTO_CONF_STRING, "", .min = 0, .max = 4096,
+        .doc =
+            "Web pages that may open a WebSocket here, as browsers write their origin: "
+            "\"https://talk.example.org https://intern.example.org:8443\". Other browsers' pages are refused; "
+            "programs that are no browsers send no origin and are not asked for one."),
+    KEY(http.hosts_text, "hosts", SOTTO_CONF_STRING, "", .min = 0, .max = 4096,
+        .doc =
+            "Names of this server, with or without port, that a request has to be addressed to. \"\": any."),
+};
 
 static const struct settings_row log_rows[] = {
     KEY(log.level, "level", SOTTO_CONF_ENUM, "info", .choices = "error|warn|info|debug",

@@ -47,3 +47,46 @@ utf8_valid(const void *text, size_t size)
     }
     return true;
 }
+
+/* Bounds of the byte behind a lead: narrower behind the four leads that could begin an overlong form, a surrogate, or
+ * something beyond U+10FFFF. */
+static void
+expect(struct utf8_check *check, unsigned char lead, size_t length)
+{
+    *check = (struct utf8_check){.left = (uint8_t)(length - 1), .low = 0x80, .high = 0xbf};
+    switch (lead) {
+    case 0xe0: check->low = 0xa0; break;
+    case 0xed: check->high = 0x9f; break;
+    case 0xf0: check->low = 0x90; break;
+    case 0xf4: check->high = 0x8f; break;
+    default: break;
+    }
+}
+
+bool
+utf8_check_more(struct utf8_check *check, const void *text, size_t size)
+{
+    const unsigned char *at = text;
+
+    for (size_t i = 0; i < size; i++) {
+        if (check->left) {
+            if (at[i] < check->low || at[i] > check->high)
+                return false;
+            *check =
+                (struct utf8_check){.left = (uint8_t)(check->left - 1), .low = 0x80, .high = 0xbf};
+        } else if (at[i] >= 0x80) {
+            const size_t length = sequence_size(at[i]);
+
+            if (length == 0)
+                return false;
+            expect(check, at[i], length);
+        }
+    }
+    return true;
+}
+
+bool
+utf8_check_end(const struct utf8_check *check)
+{
+    return check->left == 0;
+}

@@ -14,7 +14,7 @@ def a_server_says_ready_with_its_doors_and_modules(stage):
     assert server.ready['name'] == 'hearth'
     assert server.ready['modules'] == 'auth,keyx,chat'
     assert int(server.ready['pid']) == server.process.pid
-    for door in ('tcp', 'admin'):
+    for door in ('tcp', 'http', 'admin'):
         host, port = server.ready[door].rsplit(':', 1)
         assert host == '127.0.0.1' and int(port) > 0
 
@@ -24,7 +24,7 @@ def one_line_on_stdout_and_to_the_letter(stage):
     server = stage.server()
     address = r'127\.0\.0\.1:[0-9]+'
 
-    assert re.fullmatch(rf'ready name=server tcp={address} http=- admin={address} pid={server.process.pid} '
+    assert re.fullmatch(rf'ready name=server tcp={address} http={address} admin={address} pid={server.process.pid} '
                         r'modules=auth,keyx,chat', server.process.lines[0]), server.process.lines
 
     assert server.stop() == 0

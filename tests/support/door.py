@@ -45,9 +45,9 @@ class Door:
 
     def __init__(self, schema, address, hello=True):
         self.schema = schema
+        self.pending = b''
         self.socket = socket.create_connection(split_address(address), DEADLINE_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.pending = b''
         self.events = []
         self.replies = {}
         self.pongs = []

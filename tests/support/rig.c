@@ -181,7 +181,7 @@ rig_start(struct rig *rig, uint32_t io_threads)
     assert_ok(broker_seal(rig->core.broker, &err));
     assert_ok(io_create(&rig->core, &io_options, &rig->core.io));
     assert_ok(io_start(rig->core.io, features, 1));
-    if (io_listen_tcp(rig->core.io, "127.0.0.1:0", rig->address, sizeof(rig->address), &err))
+    if (io_listen(rig->core.io, &door_tcp, "127.0.0.1:0", rig->address, sizeof(rig->address), &err))
         fail_msg("%s", err.text);
     rig->port = atoi(strrchr(rig->address, ':') + 1);
 }

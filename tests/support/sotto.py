@@ -5,6 +5,7 @@
     alice = stage.client('alice', server)   a profile of its own
     alice.run('register', 'alice')          runs `sotto --json ...`, returns the objects it printed
     door = stage.door(server)               a raw TCP connection (door.py)
+    door = stage.websocket(server)          the same over a WebSocket (websocket.py)
     server.kill(); server.start()           kill -9 and back on the same ports
 
 When a test ends, what still runs is stopped; a server that does not stop with 0 fails the test.
@@ -21,6 +22,7 @@ import urllib.request
 from door import Door
 from process import DEADLINE_SECONDS, Process
 from protobuf import Schema
+from websocket import WebSocketDoor
 
 SOURCE = pathlib.Path(os.environ.get('SOTTO_SOURCE') or pathlib.Path(__file__).resolve().parents[2])
 BUILD = pathlib.Path(os.environ.get('SOTTO_BUILD') or SOURCE / 'build')
@@ -219,6 +221,11 @@ class Stage:
 
     def door(self, server, **options):
         door = Door(self.schema, server.tcp, **options)
+        self.open_doors.append(door)
+        return door
+
+    def websocket(self, server, **options):
+        door = WebSocketDoor(self.schema, server.ready['http'], **options)
         self.open_doors.append(door)
         return door
 
