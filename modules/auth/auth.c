@@ -308,8 +308,12 @@ static const struct sotto_topic_row topics[] = {
      .doc = "Somebody registered."},
     {.name = "auth.login.ended.v1",
      .message = "sotto.auth.v1.LoginEnded",
-     .doc = "A login was logged out, revoked, replaced, evicted or found reused; its connections "
-            "are closed."},
+     .doc = "A login was logged out, revoked, replaced, evicted, found reused, or its device "
+            "was removed; its connections are closed."},
+};
+
+static const struct sotto_sub_row subs[] = {
+    {.pattern = "keyx.device.removed.v1", .fn = auth_on_device_removed},
 };
 
 static const struct sotto_metric_row metrics[] = {
@@ -337,7 +341,7 @@ static const struct sotto_metric_row metrics[] = {
                              .type = SOTTO_METRIC_COUNTER,
                              .help = "Logins ended, and with each its tokens.",
                              .label = "why",
-                             .values = "logout|revoked|replaced|evicted|reused"},
+                             .values = "logout|revoked|replaced|evicted|reused|device_removed"},
     [AUTH_M_CLEANED] = {.name = "cleaned_rows_total",
                         .type = SOTTO_METRIC_COUNTER,
                         .help = "Expired rows removed.",
@@ -359,6 +363,7 @@ static const struct sotto_module auth_module = {
     .rpcs = SOTTO_TABLE(auth_rpcs),
     .events = SOTTO_TABLE(events),
     .topics = SOTTO_TABLE(topics),
+    .subs = SOTTO_TABLE(subs),
     .migrations = SOTTO_TABLE(auth_migrations),
     .statements = SOTTO_TABLE(auth_statements),
     .metrics = SOTTO_TABLE(metrics),

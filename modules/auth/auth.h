@@ -27,6 +27,8 @@
 #define AUTH_REFRESH_BYTES 32
 #define AUTH_HASH_BYTES 32
 #define AUTH_LOOKUP_MAX 200
+#define AUTH_FACT_BYTES_MAX 256 /* of a keyx.device.removed.v1 */
+#define AUTH_REASON_BYTES_MAX 96
 
 #define AUTH_MAGIC 0x61757468u /* "auth" */
 
@@ -57,6 +59,7 @@ enum auth_why {
     AUTH_WHY_REPLACED, /* the same device logged in again */
     AUTH_WHY_EVICTED,  /* the user has too many logins */
     AUTH_WHY_REUSED,   /* a used refresh token came back */
+    AUTH_WHY_DEVICE_REMOVED,
 };
 const char *auth_why_name(enum auth_why);
 
@@ -120,7 +123,8 @@ struct auth_ended_login {
 /* Logins of one user that a transaction ended. */
 struct auth_ended_list {
     uint8_t user[SOTTO_ID_BYTES];
-    int64_t until; /* seconds: when the last access token of any of them expires */
+    int64_t until;       /* seconds: when the last access token of any of them expires */
+    const char *goodbye; /* what their connections are told; NULL: that the login has ended */
     size_t count;
     struct auth_ended_login items[AUTH_LOGINS_MAX + 1];
 };
@@ -174,6 +178,21 @@ size_t auth_ended_set_count(const struct auth_ended_set *);
 /* After the commit: remembers them, tells the user's clients, closes the connections, publishes. */
 void auth_announce_ended(struct auth *, const struct auth_ended_list *);
 
+/* ---- auth_device.c: devices that were removed from their accounts ---------------------------- */
+
+/* The fact that removed a device, encoded; size 0: none. */
+struct auth_removed {
+    size_t size;
+    uint8_t fact[AUTH_FACT_BYTES_MAX];
+};
+
+/* Inside a transaction. user NULL: of whoever has a device of this id. 0 also when there is none. */
+int auth_find_removed(struct sotto_tx *, const uint8_t *user, const uint8_t device[SOTTO_ID_BYTES],
+                      struct auth_removed *removed_out);
+/* Refuses with the fact in the details. */
+void auth_fail_removed(struct sotto_req *, int error, const struct auth_removed *);
+sotto_topic_fn auth_on_device_removed;
+
 /* ---- auth_cleanup.c: start and housekeeping -------------------------------------------------- */
 
 /* Reads the ended logins and compares the OPAQUE setup with the stored one. SOTTO_EUNAVAILABLE. */
@@ -219,14 +238,17 @@ enum auth_stmt {
     /* hash -> login_id, counter, until, user_id, device_id, current counter, rotated_ms,
      * refresh_until, name */
     AUTH_Q_REFRESH_FIND,
-    AUTH_Q_ENDED_ADD,     /* login_id, until */
-    AUTH_Q_ENDED_FIND,    /* login_id -> 1 */
-    AUTH_Q_ENDED_ALL,     /* now -> login_id, until */
-    AUTH_Q_CLEAN_LOGINS,  /* now */
-    AUTH_Q_CLEAN_REFRESH, /* now */
-    AUTH_Q_CLEAN_ENDED,   /* now */
-    AUTH_Q_SETUP_GET,     /* -> public_key */
-    AUTH_Q_SETUP_PUT,     /* public_key */
+    AUTH_Q_REMOVED_ADD,    /* user_id, device_id, fact */
+    AUTH_Q_REMOVED_FIND,   /* device_id, user_id -> fact */
+    AUTH_Q_REMOVED_DEVICE, /* device_id -> fact */
+    AUTH_Q_ENDED_ADD,      /* login_id, until */
+    AUTH_Q_ENDED_FIND,     /* login_id -> 1 */
+    AUTH_Q_ENDED_ALL,      /* now -> login_id, until */
+    AUTH_Q_CLEAN_LOGINS,   /* now */
+    AUTH_Q_CLEAN_REFRESH,  /* now */
+    AUTH_Q_CLEAN_ENDED,    /* now */
+    AUTH_Q_SETUP_GET,      /* -> public_key */
+    AUTH_Q_SETUP_PUT,      /* public_key */
     AUTH_STATEMENTS,
 };
 extern const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS];

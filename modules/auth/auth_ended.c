@@ -140,7 +140,7 @@ auth_ended_set_count(const struct auth_ended_set *set)
 static const char *const why_names[] = {
     [AUTH_WHY_LOGOUT] = "logout",     [AUTH_WHY_REVOKED] = "revoked",
     [AUTH_WHY_REPLACED] = "replaced", [AUTH_WHY_EVICTED] = "evicted",
-    [AUTH_WHY_REUSED] = "reused",
+    [AUTH_WHY_REUSED] = "reused",     [AUTH_WHY_DEVICE_REMOVED] = "device_removed",
 };
 
 const char *
@@ -166,14 +166,14 @@ publish_ended(struct auth *auth, const Sotto__Auth__V1__LoginEnded *event)
 }
 
 static void
-announce(struct auth *auth, const uint8_t user[SOTTO_ID_BYTES],
+announce(struct auth *auth, const struct auth_ended_list *list,
          const struct auth_ended_login *ended)
 {
     Sotto__Auth__V1__LoginEnded event = SOTTO__AUTH__V1__LOGIN_ENDED__INIT;
     uint8_t ids[3][SOTTO_ID_BYTES];
     char why[16];
 
-    memcpy(ids[0], user, SOTTO_ID_BYTES);
+    memcpy(ids[0], list->user, SOTTO_ID_BYTES);
     memcpy(ids[1], ended->device, SOTTO_ID_BYTES);
     memcpy(ids[2], ended->login, SOTTO_ID_BYTES);
     snprintf(why, sizeof(why), "%s", auth_why_name(ended->why));
@@ -182,11 +182,12 @@ announce(struct auth *auth, const uint8_t user[SOTTO_ID_BYTES],
     event.login_id = (ProtobufCBinaryData){SOTTO_ID_BYTES, ids[2]};
     event.why = why;
 
-    auth->host->session->push_matching(auth->host, &(struct sotto_session_match){.user = user},
-                                       &event.base);
-    auth->host->session->close_matching(auth->host,
-                                        &(struct sotto_session_match){.login = ended->login},
-                                        SOTTO_GOODBYE_UNAUTHENTICATED, "this login has ended");
+    auth->host->session->push_matching(
+        auth->host, &(struct sotto_session_match){.user = list->user}, &event.base);
+    auth->host->session->close_matching(
+        auth->host, &(struct sotto_session_match){.login = ended->login},
+        SOTTO_GOODBYE_UNAUTHENTICATED,
+        list->goodbye != NULL ? list->goodbye : "this login has ended");
     publish_ended(auth, &event);
     if (ended->why == AUTH_WHY_REUSED)
         auth->host->api->log(auth->host, SOTTO_LOG_WARN,
@@ -201,6 +202,6 @@ auth_announce_ended(struct auth *auth, const struct auth_ended_list *list)
         /* When the set cannot hold it, Attach has to ask the store from now on. */
         if (auth_ended_set_add(auth->ended, list->items[i].login, list->until) != 0)
             auth->ready = false;
-        announce(auth, list->user, &list->items[i]);
+        announce(auth, list, &list->items[i]);
     }
 }

@@ -122,6 +122,7 @@ auth_on_login_start(void *state, struct sotto_req *req, const ProtobufCMessage *
 
 struct finish_op {
     struct sotto_req *req;
+    struct auth_removed removed;
     struct auth_opening opening;
 };
 
@@ -137,7 +138,10 @@ finish_write(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_ROW || sotto_col_text(stmt, 0) == NULL)
         return rc < 0 ? rc : SOTTO_EAUTH; /* the account went away meanwhile */
     snprintf(op->opening.grant.name, sizeof(op->opening.grant.name), "%s", sotto_col_text(stmt, 0));
-    return auth_opening_store(tx, &op->opening);
+    rc = auth_find_removed(tx, op->opening.grant.user, op->opening.device.id, &op->removed);
+    if (rc == 0 && op->removed.size > 0)
+        rc = SOTTO_EPRECONDITION;
+    return rc != 0 ? rc : auth_opening_store(tx, &op->opening);
 }
 
 static void
@@ -149,6 +153,8 @@ finish_done(void *state, int status, void *arg)
     if (status == 0) {
         auth_announce_ended(auth, &op->opening.ended);
         auth_reply_grant(auth, op->req, &op->opening.grant);
+    } else if (op->removed.size > 0) {
+        auth_fail_removed(op->req, SOTTO_EPRECONDITION, &op->removed);
     } else {
         sotto_fail(op->req, status,
                    status == SOTTO_EAUTH ? AUTH_TEXT_LOGIN_REFUSED : AUTH_TEXT_BUSY);

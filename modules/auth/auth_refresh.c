@@ -24,7 +24,8 @@ struct refresh_op {
     int64_t now_ms;
     int64_t race_ms;
     int64_t refresh_s;
-    bool refused; /* out: the commit holds, but the client gets nothing */
+    bool refused;                /* out: the commit holds, but the client gets nothing */
+    struct auth_removed removed; /* why the device has no login any more */
     struct auth_grant grant;
     struct auth_ended_list ended;
 };
@@ -134,6 +135,11 @@ refresh_write(struct sotto_tx *tx, void *arg)
     op->refused = false;
     op->ended.count = 0;
     rc = find_token(tx, op, &found);
+    if (rc == SOTTO_EAUTH) {
+        const int looked = auth_find_removed(tx, NULL, op->device, &op->removed);
+
+        return looked < 0 ? looked : rc;
+    }
     if (rc != 0)
         return rc;
     if (sodium_memcmp(found.device, op->device, SOTTO_ID_BYTES) != 0)
@@ -163,7 +169,9 @@ refresh_done(void *state, int status, void *arg)
 
     if (status == 0)
         auth_announce_ended(auth, &op->ended);
-    if (status == SOTTO_EAUTH || (status == 0 && op->refused))
+    if (status == SOTTO_EAUTH && op->removed.size > 0)
+        auth_fail_removed(op->req, SOTTO_EAUTH, &op->removed);
+    else if (status == SOTTO_EAUTH || (status == 0 && op->refused))
         sotto_fail(op->req, SOTTO_EAUTH, AUTH_TEXT_REFRESH_REFUSED);
     else if (status != 0)
         sotto_fail(op->req, status, AUTH_TEXT_BUSY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The statements of modules/auth, in the order of enum auth_stmt, and two helpers to read rows.
- * The tables are described in migrations/0001_accounts.sql.
+ * The tables are described in migrations/.
  */
 #include "auth.h"
 
@@ -43,6 +43,10 @@ const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
                              " FROM auth_refresh r"
                              " JOIN auth_logins l ON l.login_id = r.login_id"
                              " JOIN auth_users u ON u.user_id = l.user_id WHERE r.hash = ?"},
+    [AUTH_Q_REMOVED_ADD] = {"INSERT INTO auth_removed (user_id, device_id, fact) VALUES (?, ?, ?)"
+                            " ON CONFLICT DO NOTHING"},
+    [AUTH_Q_REMOVED_FIND] = {"SELECT fact FROM auth_removed WHERE device_id = ? AND user_id = ?"},
+    [AUTH_Q_REMOVED_DEVICE] = {"SELECT fact FROM auth_removed WHERE device_id = ? LIMIT 1"},
     [AUTH_Q_ENDED_ADD] = {"INSERT INTO auth_ended (login_id, until) VALUES (?, ?)"
                           " ON CONFLICT DO NOTHING"},
     [AUTH_Q_ENDED_FIND] = {"SELECT 1 FROM auth_ended WHERE login_id = ?"},

@@ -175,7 +175,9 @@ check_roles(struct sotto_tx *tx, struct chat_step *step)
     for (size_t i = 0; i < plan->remove_count && rc == SOTTO_OK; i++) {
         const struct chat_remove *remove = &plan->removes[i];
 
-        if (remove->is_retired || memcmp(remove->user, plan->user, CHAT_ID_BYTES) == 0)
+        /* A device that is gone needs no rank, and keyx was asked. */
+        if (remove->is_retired || remove->if_gone ||
+            memcmp(remove->user, plan->user, CHAT_ID_BYTES) == 0)
             continue;
         rc = chat_find_role(tx, step->num, remove->user, &other);
         if (rc != SOTTO_OK)

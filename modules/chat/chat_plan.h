@@ -22,10 +22,12 @@ struct chat_add {
 
 struct chat_remove {
     uint32_t leaf;
-    uint32_t num;                /* of its device; from the judgement */
-    uint8_t user[CHAT_ID_BYTES]; /* likewise */
-    bool is_last;                /* the user has no leaf after this commit; likewise */
-    bool is_retired;             /* its user left before; likewise, and the rest is then not set */
+    uint32_t num;                  /* of its device; from the judgement */
+    uint8_t user[CHAT_ID_BYTES];   /* likewise */
+    uint8_t device[CHAT_ID_BYTES]; /* likewise */
+    bool if_gone;    /* allowed only if its user's device is registered no more; likewise */
+    bool is_retired; /* its user left before; likewise, and the rest is then not set */
+    bool is_last;    /* the user has no leaf after this commit; likewise */
 };
 
 struct chat_plan {

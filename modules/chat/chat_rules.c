@@ -5,6 +5,8 @@
  *   add      any member, any registered device; in a direct chat only devices of its two users
  *   remove   one's own devices: anyone; others: owner and admins, an admin not the owner; in a direct chat nobody;
  *            whoever has left, by the stored proposal or in its stead: anyone, and every commit must
+ *            and any member a device that its user has removed from the account, which keyx is asked about,
+ *            unless the user would have none left
  *
  * Leaves follow RFC 9420 section 7.7 and 12.4.2: removes first, then each add takes the leftmost blank leaf, in
  * the order of the commit. What section 7.8's truncation cuts off at the right edge is blank, and extending
@@ -48,6 +50,16 @@ plan_refuse_remove(Sotto__Chat__V1__Role own, Sotto__Chat__V1__Role other)
     return NULL;
 }
 
+/* NULL, or why a member may not put this user out, whatever the reason. */
+static const char *
+refuse_rank(const struct chat *chat, const struct chat_user *committer,
+            const struct chat_user *user)
+{
+    if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT)
+        return "nobody can be removed from a direct chat";
+    return plan_refuse_remove(committer->role, user->role);
+}
+
 static int
 judge_remove(const struct chat *chat, const struct chat_user *committer, struct chat_plan *plan,
              struct chat_remove *remove)
@@ -65,13 +77,15 @@ judge_remove(const struct chat *chat, const struct chat_user *committer, struct 
         return SOTTO_OK;
     remove->num = seat->device->num;
     memcpy(remove->user, seat->user->id, CHAT_ID_BYTES);
+    memcpy(remove->device, seat->device->id, CHAT_ID_BYTES);
     if (seat->user == committer)
         return SOTTO_OK;
-
-    if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT)
-        return refuse(plan, SOTTO_EPERM, "nobody can be removed from a direct chat");
-    text = plan_refuse_remove(committer->role, seat->user->role);
-    return text != NULL ? refuse(plan, SOTTO_EPERM, text) : SOTTO_OK;
+    /* Without the rank there is one reason left; the text of the refusal stays for when it is not given. */
+    text = refuse_rank(chat, committer, seat->user);
+    remove->if_gone = text != NULL;
+    if (text != NULL)
+        plan->text = text;
+    return SOTTO_OK;
 }
 
 /* Turns the proposals that the commit names into removes. */

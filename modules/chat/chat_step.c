@@ -7,6 +7,7 @@
 #include "keyx.pb-c.h"
 
 #define CHECK_DEADLINE_MS 5000
+#define CHECKS_MAX (CHAT_ADDS_MAX + 1 + CHAT_REMOVES_MAX)
 
 /* ---- the end of a step ------------------------------------------------------------------------------------ */
 
@@ -232,19 +233,46 @@ write_step(struct chat_step *step)
         end(step, rc);
 }
 
-/* The answer must say of every device that was asked about that it is known. */
+/* Of the devices that were asked about, those that come must be known, and those that go for this reason alone not. */
 static int
-read_answer(struct sotto_view answer, size_t expected)
+judge_answer(struct chat_step *step, const Sotto__Keyx__V1__DeviceCheckList *list)
+{
+    const struct chat_plan *plan = &step->plan;
+    const size_t coming = plan->add_count + plan->has_path;
+    size_t at = coming;
+
+    for (size_t i = 0; i < coming; i++)
+        if (i >= list->n_devices || !list->devices[i]->known) {
+            step->text = "a device of the commit is not registered with this key";
+            return SOTTO_EPRECONDITION;
+        }
+    for (size_t i = 0; i < plan->remove_count; i++) {
+        if (!plan->removes[i].if_gone)
+            continue;
+        if (at >= list->n_devices || list->devices[at++]->known)
+            return SOTTO_EPERM; /* with the text of the judgement */
+        /* Whose only device is gone stays a member: in a direct chat nobody could ask them in again. */
+        if (plan->removes[i].is_last) {
+            step->text = "it is its user's only device in the chat; add another one of theirs in "
+                         "the same commit";
+            return SOTTO_EPERM;
+        }
+    }
+    return SOTTO_OK;
+}
+
+static int
+read_answer(struct chat_step *step, struct sotto_view answer)
 {
     Sotto__Keyx__V1__DeviceCheckList *list =
         sotto__keyx__v1__device_check_list__unpack(NULL, answer.size, answer.data);
-    bool is_good = list != NULL && list->n_devices == expected;
+    int rc;
 
-    for (size_t i = 0; is_good && i < expected; i++)
-        is_good = list->devices[i]->known;
-    if (list != NULL)
-        sotto__keyx__v1__device_check_list__free_unpacked(list, NULL);
-    return is_good ? SOTTO_OK : SOTTO_EPRECONDITION;
+    if (list == NULL)
+        return SOTTO_EINTERNAL;
+    rc = judge_answer(step, list);
+    sotto__keyx__v1__device_check_list__free_unpacked(list, NULL);
+    return rc;
 }
 
 static void
@@ -259,12 +287,11 @@ on_known(void *state, int status, struct sotto_view answer, const char *text, vo
         end(step, SOTTO_EUNAVAILABLE);
         return;
     }
-    if (read_answer(answer, step->plan.add_count + step->plan.has_path) != SOTTO_OK) {
-        step->text = "a device of the commit is not registered with this key";
-        end(step, SOTTO_EPRECONDITION);
-        return;
-    }
-    write_step(step);
+    status = read_answer(step, answer);
+    if (status != SOTTO_OK)
+        end(step, status);
+    else
+        write_step(step);
 }
 
 static void
@@ -274,18 +301,20 @@ fill_check(Sotto__Keyx__V1__DeviceCheck *check, const uint8_t *user, const uint8
     sotto__keyx__v1__device_check__init(check);
     check->user_id = chat_bytes(user, CHAT_ID_BYTES);
     check->device_id = chat_bytes(device, CHAT_ID_BYTES);
-    check->signature_key = chat_bytes(key, VERIFY_KEY_BYTES);
+    if (key != NULL)
+        check->signature_key = chat_bytes(key, VERIFY_KEY_BYTES);
 }
 
-/* Asks keyx about the added devices and, when its leaf is renewed, the committer's own. */
+/* Asks keyx about the added devices, the committer's own when its leaf is renewed, and those that may be removed only
+ * if they are gone. */
 static void
 ask_keyx(struct chat_step *step)
 {
     struct sotto_host *host = step->ds->host;
     const struct chat_plan *plan = &step->plan;
-    Sotto__Keyx__V1__DeviceCheck checks[CHAT_ADDS_MAX + 1], *pointers[CHAT_ADDS_MAX + 1];
+    Sotto__Keyx__V1__DeviceCheck checks[CHECKS_MAX], *pointers[CHECKS_MAX];
     Sotto__Keyx__V1__DeviceCheckList list = SOTTO__KEYX__V1__DEVICE_CHECK_LIST__INIT;
-    uint8_t request[(CHAT_ADDS_MAX + 1) * 80];
+    uint8_t request[CHECKS_MAX * 80];
     struct sotto_view view = {.data = request};
 
     for (size_t i = 0; i < plan->add_count; i++)
@@ -294,6 +323,10 @@ ask_keyx(struct chat_step *step)
     if (plan->has_path)
         fill_check(&checks[plan->add_count], plan->user, plan->device, plan->path_key);
     list.n_devices = plan->add_count + plan->has_path;
+    for (size_t i = 0; i < plan->remove_count; i++)
+        if (plan->removes[i].if_gone)
+            fill_check(&checks[list.n_devices++], plan->removes[i].user, plan->removes[i].device,
+                       NULL);
     list.devices = pointers;
     for (size_t i = 0; i < list.n_devices; i++)
         pointers[i] = &checks[i];

@@ -3,8 +3,8 @@
  * The module keyx: the public keys of users and devices, one-time KeyPackages, the log of key changes and the sealed
  * key backup.
  *
- * Answers methods of sotto.keyx.v1.KeyService and the call keyx.device.check.v1; publishes keyx.device.added.v1.
- * Owns the tables keyx_*. It knows users only as ids of attached sessions: accounts and logins belong to auth, and
+ * Answers methods of sotto.keyx.v1.KeyService and the call keyx.device.check.v1; publishes keyx.device.added.v1
+ * and keyx.device.removed.v1. Owns the tables keyx_*. It knows users only as ids of attached sessions: accounts and logins belong to auth, and
  * who is in which chat to chat.
  *
  * All that it stores is public, or sealed by the client. It can withhold keys, but a forged one has no
@@ -75,6 +75,7 @@ keyx_start(void *state, struct sotto_err *err)
         keyx->host->timer->start(keyx->host, PURGE_FIRST_MS, PURGE_EVERY_MS, keyx_on_purge, NULL);
     if (keyx->purge == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
+    keyx_tell_again(keyx);
     return SOTTO_OK;
 }
 
@@ -135,6 +136,7 @@ static const struct sotto_conf_row config[] = {
 
 #define KEYX_RPC_PublishIdentity READ_ROW(keyx_on_publish_identity, 1024)
 #define KEYX_RPC_AddDevice READ_ROW(keyx_on_add_device, 2048)
+#define KEYX_RPC_RemoveDevice READ_ROW(keyx_on_remove_device, 256)
 #define KEYX_RPC_GetIdentity READ_ROW(keyx_on_get_identity, 256)
 #define KEYX_RPC_UploadKeyPackages READ_ROW(keyx_on_upload, 512 * 1024)
 #define KEYX_RPC_CountKeyPackages READ_ROW(keyx_on_count, 64)
@@ -149,12 +151,17 @@ static const struct sotto_conf_row config[] = {
 static const ProtobufCMessageDescriptor *const events[] = {
     &sotto__keyx__v1__key_packages_low__descriptor,
     &sotto__keyx__v1__device_added__descriptor,
+    &sotto__keyx__v1__device_removed__descriptor,
 };
 
 static const struct sotto_topic_row topics[] = {
     {.name = "keyx.device.added.v1",
      .message = "sotto.keyx.v1.DeviceAdded",
      .doc = "A user has a further device; key: the user id."},
+    {.name = "keyx.device.removed.v1",
+     .message = "sotto.keyx.v1.DeviceRemoved",
+     .doc = "A device is its user's no longer; key: the user id. Published twice, so that a module "
+            "that missed it or failed hears of it again."},
 };
 
 static const struct sotto_call_row calls[] = {

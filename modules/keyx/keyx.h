@@ -9,7 +9,10 @@
 #include "verify/verify.h"
 
 #define KEYX_ID_BYTES SOTTO_ID_BYTES
-#define KEYX_DEVICES_MAX 10   /* a user; the conf may lower it */
+#define KEYX_DEVICES_MAX VERIFY_LOG_DEVICES_MAX /* a user; the conf may lower it */
+/* Entries of a user's key log, which goes whole to whoever asks: about 40 KB, a hundred devices in a life. A removal
+ * always finds room. */
+#define KEYX_LOG_MAX 200
 #define KEYX_PACKAGES_MAX 200 /* one-time packages of a device in one suite */
 #define KEYX_UPLOAD_MAX 100   /* one-time packages a call */
 #define KEYX_PACKAGE_BYTES_MAX 4096
@@ -46,11 +49,17 @@ enum keyx_stmt {
     KEYX_DEVICE_LIST,
     KEYX_DEVICE_COUNT,
     KEYX_DEVICE_ADD,
+    KEYX_DEVICE_REMOVE,
+    KEYX_REMOVED_ADD,
+    KEYX_REMOVED_GET,
+    KEYX_REMOVED_UNTOLD,
+    KEYX_REMOVED_TELL,
     KEYX_LOG_ADD,
     KEYX_LOG_LIST,
     KEYX_PACKAGE_ADD,
     KEYX_PACKAGE_REMOVE,
     KEYX_PACKAGE_REMOVE_LAST,
+    KEYX_PACKAGE_REMOVE_ALL,
     KEYX_PACKAGE_PICK,
     KEYX_PACKAGE_COUNT,
     KEYX_PACKAGE_PURGE,
@@ -105,6 +114,14 @@ keyx_bytes(const void *data, size_t size)
     return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
 }
 
+/* ---- keyx_remove.c ----------------------------------------------------------------------------- */
+
+/* 1: the device was removed from the account once; 0: it was not. */
+int keyx_was_removed(struct sotto_tx *, const uint8_t *user, const uint8_t *device);
+
+/* Publishes again what was told only once. */
+void keyx_tell_again(struct keyx *);
+
 /* ---- keyx_rate.c ------------------------------------------------------------------------------- */
 
 /* A bounded table of token buckets; NULL: out of memory. */
@@ -117,6 +134,7 @@ bool keyx_rate_take(struct keyx_rate *, const void *key, size_t key_size, double
 /* ---- handlers ---------------------------------------------------------------------------------- */
 
 sotto_rpc_fn keyx_on_publish_identity, keyx_on_add_device, keyx_on_get_identity;
+sotto_rpc_fn keyx_on_remove_device;
 sotto_rpc_fn keyx_on_upload, keyx_on_count, keyx_on_claim;
 sotto_rpc_fn keyx_on_put_backup, keyx_on_get_backup;
 sotto_call_fn keyx_on_device_check;

@@ -159,8 +159,25 @@ has_room(struct sotto_tx *tx, struct add_op *op)
     if (rc != SOTTO_ROW)
         return rc < 0 ? rc : SOTTO_EIO;
     if (sotto_col_int(stmt, 0) >= op->devices_max)
-        return keyx_refuse(&op->text, SOTTO_EEXHAUSTED, "the account has too many devices");
+        return keyx_refuse(&op->text, SOTTO_EEXHAUSTED,
+                           "the account has as many devices as it may have; remove one with `sotto "
+                           "device-remove ID` (`sotto devices` lists them)");
     return SOTTO_OK;
+}
+
+static int
+may_come(struct sotto_tx *tx, struct add_op *op, const struct keyx_identity *identity)
+{
+    int rc = keyx_was_removed(tx, op->cert.user_id, op->cert.device_id);
+
+    if (rc == 1)
+        return keyx_refuse(&op->text, SOTTO_EPRECONDITION,
+                           "the device was removed from the account; take a new device id");
+    /* Each device leaves two entries, and the last one to come must be able to go. */
+    if (rc == 0 && identity->log_count + 2 > KEYX_LOG_MAX)
+        return keyx_refuse(&op->text, SOTTO_EEXHAUSTED,
+                           "the account has had too many devices; make a new account");
+    return rc < 0 ? rc : has_room(tx, op);
 }
 
 static int
@@ -197,7 +214,7 @@ add_tx(struct sotto_tx *tx, void *arg)
     rc = is_registered(tx, op);
     op->added = rc == 0;
     if (rc == 0)
-        rc = has_room(tx, op);
+        rc = may_come(tx, op, &identity);
     if (rc == SOTTO_OK && op->added)
         rc = insert_device(tx, op);
     if (rc == SOTTO_OK && op->added) {
@@ -341,8 +358,10 @@ check_tx(struct sotto_tx *tx, void *arg)
         if (rc < 0)
             return rc;
         key = rc == SOTTO_ROW ? sotto_col_blob(stmt, 0) : (struct sotto_view){0};
-        device->known = rc == SOTTO_ROW && key.size == device->signature_key.len &&
-                        memcmp(key.data, device->signature_key.data, key.size) == 0;
+        device->known =
+            rc == SOTTO_ROW && (device->signature_key.len == 0 ||
+                                (key.size == device->signature_key.len &&
+                                 memcmp(key.data, device->signature_key.data, key.size) == 0));
     }
     return SOTTO_OK;
 }

@@ -384,4 +384,5 @@ keyx_on_purge(void *state, void *arg)
 
     (void)arg;
     keyx->host->db->write(keyx->host, purge_tx, &unused, sizeof(unused), purge_done);
+    keyx_tell_again(keyx);
 }

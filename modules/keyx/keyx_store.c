@@ -24,6 +24,14 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
     [KEYX_DEVICE_COUNT] = {"SELECT COUNT(*) FROM keyx_devices WHERE user_id = ?"},
     [KEYX_DEVICE_ADD] = {"INSERT INTO keyx_devices (user_id, device_id, signature_key, certificate,"
                          " label, added_ms) VALUES (?, ?, ?, ?, ?, ?)"},
+    [KEYX_DEVICE_REMOVE] = {"DELETE FROM keyx_devices WHERE user_id = ? AND device_id = ?"},
+    [KEYX_REMOVED_ADD] = {"INSERT INTO keyx_removed (user_id, device_id, by_device, removed_ms,"
+                          " signature, told) VALUES (?, ?, ?, ?, ?, 0)"},
+    [KEYX_REMOVED_GET] = {"SELECT 1 FROM keyx_removed WHERE user_id = ? AND device_id = ?"},
+    [KEYX_REMOVED_UNTOLD] = {"SELECT user_id, device_id, by_device, removed_ms, signature"
+                             " FROM keyx_removed WHERE told = 0 LIMIT ?"},
+    [KEYX_REMOVED_TELL] = {"UPDATE keyx_removed SET told = 1"
+                           " WHERE user_id = ? AND device_id = ?"},
     [KEYX_LOG_ADD] = {"INSERT INTO keyx_log (user_id, number, entry, hash) VALUES (?, ?, ?, ?)"},
     [KEYX_LOG_LIST] = {"SELECT number, entry, hash FROM keyx_log WHERE user_id = ?"
                        " ORDER BY number"},
@@ -32,6 +40,8 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
                           " ON CONFLICT (ref) DO NOTHING"},
     [KEYX_PACKAGE_REMOVE] = {"DELETE FROM keyx_packages WHERE ref = ?"},
     [KEYX_PACKAGE_REMOVE_LAST] = {"DELETE FROM keyx_packages WHERE " PACKAGE_PLACE},
+    [KEYX_PACKAGE_REMOVE_ALL] = {"DELETE FROM keyx_packages"
+                                 " WHERE user_id = ? AND device_id = ?"},
     [KEYX_PACKAGE_PICK] = {"SELECT ref, package, expires_ms FROM keyx_packages"
                            " WHERE " PACKAGE_PLACE " AND expires_ms > ?"
                            " ORDER BY expires_ms LIMIT 1"},

@@ -26,6 +26,8 @@ For each caller, two refusals with the same word in a row are the same byte for 
 that does not exist answer alike. A refusal leaves the database as it was, unless the row says `effect=True`.
 """
 
+import time
+
 CALLERS = ('owner', 'admin', 'member', 'removed', 'stranger', 'other_device', 'nobody', 'expired')
 CODES = {
     'ok': 'ok',
@@ -93,6 +95,7 @@ AUTH, KEYX, CHAT = 'sotto.auth.v1.AuthService/', 'sotto.keyx.v1.KeyService/', 's
 # A valid group element, so that OPAQUE's first messages are in order.
 POINT = bytes.fromhex('e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76')
 DEVICE = {'device_id': ME.device, 'label': 'test'}
+NOW_MS = int(time.time() * 1000)
 
 #  callers:                                owner admin member removed stranger other_device (nobody expired)
 ROWS = {
@@ -115,6 +118,8 @@ ROWS = {
                                       'ok', 'bad', 'bad'),
     KEYX + 'AddDevice': own_row('user', {'certificate': IT.certificate, 'signature_key': IT.device_key},
                                 'ok', 'bad', 'bad'),
+    KEYX + 'RemoveDevice': own_row('user', {'device_id': IT.device, 'removed_ms': NOW_MS, 'signature': bytes(64),
+                                            'identity_key': IT.identity_key}, 'bad', 'bad', 'bad'),
     KEYX + 'GetIdentity': own_row('user', {'user_id': IT.user}, 'ok', 'ok', 'none'),
     KEYX + 'UploadKeyPackages': own_row('user', {'key_packages': [IT.package]}, 'ok', 'bad'),
     KEYX + 'CountKeyPackages': own_row(None, {}, 'ok'),

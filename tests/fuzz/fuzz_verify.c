@@ -77,7 +77,11 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
     memcpy(entry.certificate, cert, sizeof(cert));
     take("device-added", encoded, verify_log_encode(&entry, encoded), arg);
     entry.kind = VERIFY_LOG_DEVICE_REMOVED;
-    memcpy(entry.device_id, setup->device, sizeof(entry.device_id));
+    entry.removal.removed_at = 2000;
+    memcpy(entry.removal.user_id, setup->user, sizeof(setup->user));
+    memcpy(entry.removal.device_id, setup->device, sizeof(setup->device));
+    memcpy(entry.removal.by_device, setup->device, sizeof(setup->device));
+    verify_removal_sign(setup->identity_seed, &entry.removal);
     take("device-removed", encoded, verify_log_encode(&entry, encoded), arg);
 }
 

@@ -51,6 +51,7 @@ class NoUser:
         self.user = secrets.token_bytes(16)
         self.name = 'nobody-' + secrets.token_hex(4)
         self.identity_key = self.device_key = secrets.token_bytes(32)
+        self.device = secrets.token_bytes(16)
         self.signature = secrets.token_bytes(64)
         self.certificate = secrets.token_bytes(137)
         self.backup = container(self.user)

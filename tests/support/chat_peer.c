@@ -29,7 +29,7 @@ chat_id(const struct chat_rig *rig, uint8_t out[16])
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
-/* keyx, who knows everybody but one. */
+/* keyx, who knows every device but one. */
 static int
 check_devices(void *arg, struct sotto_view request, uint8_t *out, size_t *size_out)
 {
@@ -39,8 +39,10 @@ check_devices(void *arg, struct sotto_view request, uint8_t *out, size_t *size_o
 
     assert_non_null(list);
     for (size_t i = 0; i < list->n_devices; i++)
-        list->devices[i]->known = rig->unknown == NULL || memcmp(list->devices[i]->user_id.data,
-                                                                 rig->unknown->mls.user, 16) != 0;
+        list->devices[i]->known =
+            rig->unknown == NULL ||
+            memcmp(list->devices[i]->user_id.data, rig->unknown->mls.user, 16) != 0 ||
+            memcmp(list->devices[i]->device_id.data, rig->unknown->mls.device, 16) != 0;
     *size_out = sotto__keyx__v1__device_check_list__pack(list, out);
     sotto__keyx__v1__device_check_list__free_unpacked(list, NULL);
     return 0;
@@ -119,7 +121,8 @@ find_leaf(const struct chat_peer *peer, const struct chat_peer *target)
     for (uint32_t cursor = 0; mls_group_next_member(peer->mls.group, &cursor, &member);) {
         assert_ok(verify_cert_parse(member.credential.identity.data, member.credential.identity.len,
                                     &cert));
-        if (memcmp(cert.user_id, target->mls.user, 16) == 0)
+        if (memcmp(cert.user_id, target->mls.user, 16) == 0 &&
+            memcmp(cert.device_id, target->mls.device, 16) == 0)
             return member.leaf;
     }
     return 1000; /* nobody's */

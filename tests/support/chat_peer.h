@@ -33,7 +33,7 @@ struct chat_rig {
     char chat;
     Sotto__Chat__V1__ChatType type; /* of the last rig_create */
     Sotto__Chat__V1__Mode mode;
-    const struct chat_peer *unknown; /* whom keyx does not know */
+    const struct chat_peer *unknown; /* whose device keyx does not know */
 };
 
 int rig_start(void **state);

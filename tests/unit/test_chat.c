@@ -507,6 +507,49 @@ roles_decide_who_removes(void **state)
     assert_fails(rig_set_role(rig, &rig->alice, &rig->carol, ADMIN)->status, SOTTO_EPRECONDITION);
 }
 
+/* Bob's second device, in dora's place. */
+static void
+give_bob_a_phone(struct chat_rig *rig)
+{
+    mls_peer_fini(&rig->dora.mls);
+    mls_peer_init(&rig->dora.mls, 'b', '2', 3, (uint64_t)harness_now_ms(rig->h) / 1000);
+    rig->dora.session = harness_connect(rig->h);
+    harness_attach(rig->h, rig->dora.session, rig->dora.mls.user, rig->dora.mls.device, NULL);
+}
+
+static void
+a_device_that_is_registered_no_more_is_removed_by_any_member(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    give_bob_a_phone(rig);
+    rig_group(rig, 'X');
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+    rig_catch_up(rig, &rig->carol, 1);
+    assert_fails(rig_commit(rig, &rig->carol, NULL, &rig->dora)->status, SOTTO_EPERM);
+
+    rig->unknown = &rig->dora;
+    assert_fails(rig_commit(rig, &rig->carol, NULL, &rig->bob)->status, SOTTO_EPERM);
+    assert_ok(rig_commit(rig, &rig->carol, NULL, &rig->dora)->status);
+    assert_int_equal(rig_members(rig, &rig->carol)->n_members, 3);
+    rig->unknown = &rig->bob;
+    assert_fails(rig_commit(rig, &rig->carol, NULL, &rig->bob)->status, SOTTO_EPERM);
+}
+
+static void
+in_a_direct_chat_a_removed_device_makes_room_for_another_of_its_user(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    give_bob_a_phone(rig);
+    assert_ok(rig_create(rig, &rig->alice, 'X', DIRECT, &rig->bob, NULL)->status);
+    rig->unknown = &rig->bob;
+    assert_fails(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status, SOTTO_EPERM);
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, &rig->bob)->status);
+    assert_int_equal(rig_members(rig, &rig->alice)->n_members, 2);
+    assert_int_equal(rig_list(rig, &rig->dora)->n_chats, 1);
+}
+
 static void
 nobody_else_joins_or_leaves_a_direct_chat(void **state)
 {
@@ -641,6 +684,8 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(a_removed_member_hears_of_it_live_and_nothing_after),
     CHAT_TEST(a_blank_leaf_is_given_out_again_and_the_roster_survives_a_restart),
     CHAT_TEST(roles_decide_who_removes),
+    CHAT_TEST(a_device_that_is_registered_no_more_is_removed_by_any_member),
+    CHAT_TEST(in_a_direct_chat_a_removed_device_makes_room_for_another_of_its_user),
     CHAT_TEST(nobody_else_joins_or_leaves_a_direct_chat),
     CHAT_TEST(absent_and_forbidden_chats_answer_alike),
     CHAT_TEST(a_commit_adds_at_most_200_devices),

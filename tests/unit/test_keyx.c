@@ -254,6 +254,166 @@ an_account_has_at_most_ten_devices(void **state)
     }
 }
 
+static const struct harness_answer *
+remove_device(struct rig *rig, const struct mls_peer *by, uint64_t session,
+              const struct mls_peer *gone, const uint8_t *seed)
+{
+    Sotto__Keyx__V1__RemoveDeviceRequest request = SOTTO__KEYX__V1__REMOVE_DEVICE_REQUEST__INIT;
+    struct verify_removal removal = {.removed_at = (uint64_t)harness_now_ms(rig->h)};
+    uint8_t key[32];
+
+    memcpy(removal.user_id, by->user, 16);
+    memcpy(removal.device_id, gone->device, 16);
+    memcpy(removal.by_device, by->device, 16);
+    verify_removal_sign(seed, &removal);
+    verify_public_key(seed, key);
+    request.device_id = bytes(gone->device, 16);
+    request.removed_ms = (int64_t)removal.removed_at;
+    request.signature = bytes(removal.signature, 64);
+    request.identity_key = bytes(key, 32);
+    return harness_rpc(rig->h, session, "RemoveDevice", &request.base);
+}
+
+/* Alice with a second device, whose session is returned. */
+static uint64_t
+give_a_phone(struct rig *rig, struct mls_peer *phone)
+{
+    uint64_t session;
+
+    mls_peer_init(phone, 'a', '2', 3, rig->alice.now);
+    session = connect_as(rig->h, phone);
+    enrol(rig, &rig->alice, rig->alice_session);
+    assert_ok(add_device(rig, phone, session)->status);
+    return session;
+}
+
+static void
+a_removed_device_is_gone_with_its_packages_and_stays_away(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__GetIdentityReply *reply;
+    struct verify_log_entry entry;
+    struct mls_peer phone;
+    const uint64_t session = give_a_phone(rig, &phone);
+    const struct mls_bytes package = mls_peer_package(&phone, 30 * DAY), none = {0};
+
+    assert_ok(upload(rig, session, &package, 1, none)->status);
+    assert_ok(remove_device(rig, &rig->alice, rig->alice_session, &phone, rig->alice.identity_seed)
+                  ->status);
+
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM keyx_packages"), 0);
+    reply = identity_of(rig, rig->bob_session, &rig->alice);
+    assert_int_equal(reply->n_devices, 1);
+    assert_int_equal(reply->n_key_log, 4);
+    assert_ok(
+        verify_log_decode(reply->key_log[3]->entry.data, reply->key_log[3]->entry.len, &entry));
+    assert_ok(verify_removal_check(&entry.removal, rig->alice.identity_key));
+    assert_memory_equal(entry.removal.by_device, rig->alice.device, 16);
+    assert_fails(add_device(rig, &phone, session)->status, SOTTO_EPRECONDITION);
+    assert_fails(upload(rig, session, &package, 1, none)->status, SOTTO_EPRECONDITION);
+    mls_peer_fini(&phone);
+}
+
+static void
+a_removal_is_announced_once_however_often_it_is_asked_for(void **state)
+{
+    struct rig *rig = *state;
+    const Sotto__Keyx__V1__DeviceRemoved *event;
+    struct mls_peer phone;
+
+    give_a_phone(rig, &phone);
+    harness_forget(rig->h);
+    for (int i = 0; i < 2; i++)
+        assert_ok(
+            remove_device(rig, &rig->alice, rig->alice_session, &phone, rig->alice.identity_seed)
+                ->status);
+
+    assert_int_equal(harness_push_count(rig->h), 2);
+    event = (const void *)harness_push_at(rig->h, 0)->event;
+    assert_memory_equal(event->device_id.data, phone.device, 16);
+    assert_memory_equal(event->by_device.data, rig->alice.device, 16);
+    assert_int_equal(harness_publish_count(rig->h), 1);
+    assert_string_equal(harness_publish_at(rig->h, 0)->topic, "keyx.device.removed.v1");
+    mls_peer_fini(&phone);
+}
+
+static void
+a_removal_needs_the_identity_key_and_leaves_one_device(void **state)
+{
+    struct rig *rig = *state;
+    const uint8_t *seed = rig->alice.identity_seed, *wrong = rig->bob.identity_seed;
+    struct mls_peer phone, pad;
+
+    mls_peer_init(&pad, 'a', '3', 3, rig->alice.now);
+    enrol(rig, &rig->alice, rig->alice_session);
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_fails(remove_device(rig, &rig->alice, rig->alice_session, &rig->alice, seed)->status,
+                 SOTTO_EPRECONDITION);
+    give_a_phone(rig, &phone);
+
+    assert_fails(remove_device(rig, &rig->alice, rig->alice_session, &pad, seed)->status,
+                 SOTTO_ENOTFOUND);
+    assert_fails(remove_device(rig, &rig->alice, rig->alice_session, &phone, wrong)->status,
+                 SOTTO_EPRECONDITION);
+    assert_fails(remove_device(rig, &rig->alice, rig->bob_session, &phone, seed)->status,
+                 SOTTO_EINVALID);
+    assert_int_equal(identity_of(rig, rig->bob_session, &rig->alice)->n_devices, 2);
+    mls_peer_fini(&phone);
+    mls_peer_fini(&pad);
+}
+
+static void
+a_removal_is_told_again_after_a_restart_and_then_no_more(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_peer phone;
+
+    give_a_phone(rig, &phone);
+    assert_ok(remove_device(rig, &rig->alice, rig->alice_session, &phone, rig->alice.identity_seed)
+                  ->status);
+    harness_stop(rig->h);
+    harness_forget(rig->h);
+
+    assert_ok(harness_start(rig->h));
+    harness_run(rig->h);
+    assert_int_equal(harness_publish_count(rig->h), 1);
+    assert_string_equal(harness_publish_at(rig->h, 0)->topic, "keyx.device.removed.v1");
+    harness_advance_ms(rig->h, 3600000);
+    assert_int_equal(harness_publish_count(rig->h), 1);
+    mls_peer_fini(&phone);
+}
+
+static void
+the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal(void **state)
+{
+    struct rig *rig = *state;
+    const uint8_t *seed = rig->alice.identity_seed;
+    const struct harness_answer *answer = NULL;
+    int rounds;
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    for (rounds = 0; rounds < 150; rounds++) {
+        struct mls_peer device;
+        uint64_t session;
+
+        mls_peer_init(&device, 'a', '2', 3, rig->alice.now);
+        memcpy(device.device, &rounds, sizeof(rounds));
+        verify_cert_make(seed, device.user, device.device, device.device_key, 1, device.cert);
+        session = connect_as(rig->h, &device);
+        answer = add_device(rig, &device, session);
+        if (answer->status == 0)
+            assert_ok(remove_device(rig, &rig->alice, rig->alice_session, &device, seed)->status);
+        harness_disconnect(rig->h, session);
+        mls_peer_fini(&device);
+        if (answer->status != 0)
+            break;
+    }
+
+    assert_fails(answer->status, SOTTO_EEXHAUSTED);
+    assert_int_equal(rounds, 99);
+    assert_int_equal(identity_of(rig, rig->bob_session, &rig->alice)->n_key_log, 200);
+}
+
 static void
 the_device_check_knows_registered_keys_only(void **state)
 {
@@ -469,6 +629,11 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(a_device_needs_an_identity_and_its_own_certificate),
     KEYX_TEST(a_new_device_is_announced_to_siblings_and_modules),
     KEYX_TEST(an_account_has_at_most_ten_devices),
+    KEYX_TEST(a_removed_device_is_gone_with_its_packages_and_stays_away),
+    KEYX_TEST(a_removal_is_announced_once_however_often_it_is_asked_for),
+    KEYX_TEST(a_removal_needs_the_identity_key_and_leaves_one_device),
+    KEYX_TEST(a_removal_is_told_again_after_a_restart_and_then_no_more),
+    KEYX_TEST(the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal),
     KEYX_TEST(the_device_check_knows_registered_keys_only),
     KEYX_TEST(a_one_time_package_is_handed_out_once_and_then_the_last_resort),
     KEYX_TEST(a_repeated_upload_does_not_bring_back_what_was_claimed),

@@ -95,6 +95,16 @@ make_link(const struct verify_log_entry *entry, const uint8_t previous[32], stru
     verify_log_hash(previous, link->data, link->size, link->hash);
 }
 
+static void
+make_removal(struct verify_removal *removal, const uint8_t device_id[16])
+{
+    *removal = (struct verify_removal){.removed_at = 1700000000123};
+    memcpy(removal->user_id, user, 16);
+    memcpy(removal->device_id, device_id, 16);
+    memcpy(removal->by_device, other_user, 16);
+    verify_removal_sign(seed, removal);
+}
+
 /* Identity, device added, device removed. */
 static void
 make_log(struct link links[3])
@@ -115,7 +125,7 @@ make_log(struct link links[3])
 
     entry.kind = VERIFY_LOG_DEVICE_REMOVED;
     entry.number = 3;
-    memcpy(entry.device_id, device, 16);
+    make_removal(&entry.removal, device);
     make_link(&entry, links[1].hash, &links[2]);
 }
 
@@ -142,7 +152,11 @@ a_key_log_is_walked_from_identity_to_removal(void **state)
     assert_memory_equal(log.identity_key, key, 32);
     assert_ok(apply(&log, &links[1], &entry));
     assert_memory_equal(entry.device_key, device_key, 32);
-    assert_ok(apply(&log, &links[2], NULL));
+    assert_memory_equal(verify_log_device(&log, device)->device_key, device_key, 32);
+    assert_ok(apply(&log, &links[2], &entry));
+    assert_null(verify_log_device(&log, device));
+    assert_memory_equal(entry.removal.by_device, other_user, 16);
+    assert_int_equal(entry.removal.removed_at, 1700000000123);
     assert_int_equal(log.number, 3);
     assert_memory_equal(log.head, links[2].hash, 32);
 }
@@ -204,6 +218,56 @@ a_device_certified_by_another_identity_is_refused(void **state)
     verify_cert_make(seed, user, device, other_seed, 11, entry.certificate);
     make_link(&entry, links[0].hash, &links[1]);
     assert_fails(apply(&log, &links[1], NULL), VERIFY_ESIGNATURE);
+}
+
+static void
+a_removal_holds_for_its_device_only_and_needs_the_identity_key(void **state)
+{
+    struct verify_removal removal, changed;
+    uint8_t key[32], other_key[32];
+
+    (void)state;
+    verify_public_key(seed, key);
+    verify_public_key(other_seed, other_key);
+    make_removal(&removal, device);
+
+    assert_ok(verify_removal_check(&removal, key));
+    assert_fails(verify_removal_check(&removal, other_key), VERIFY_ESIGNATURE);
+    for (size_t i = 0; i < sizeof(removal); i++) {
+        changed = removal;
+        ((uint8_t *)&changed)[i] ^= 1;
+        assert_fails(verify_removal_check(&changed, key), VERIFY_ESIGNATURE);
+    }
+}
+
+static void
+a_log_removes_only_devices_that_it_has_and_adds_none_twice(void **state)
+{
+    struct link links[3];
+    struct verify_log log;
+    struct verify_log_entry entry;
+
+    (void)state;
+    make_log(links);
+    verify_log_init(&log, user);
+    assert_ok(apply(&log, &links[0], NULL));
+    assert_ok(apply(&log, &links[1], NULL));
+
+    assert_ok(verify_log_decode(links[1].data, links[1].size, &entry));
+    entry.number = 3;
+    make_link(&entry, links[1].hash, &links[2]);
+    assert_fails(apply(&log, &links[2], NULL), VERIFY_ECHAIN);
+
+    entry.kind = VERIFY_LOG_DEVICE_REMOVED;
+    make_removal(&entry.removal, other_user);
+    make_link(&entry, links[1].hash, &links[2]);
+    assert_fails(apply(&log, &links[2], NULL), VERIFY_ECHAIN);
+
+    make_removal(&entry.removal, device);
+    entry.removal.signature[0] ^= 1;
+    make_link(&entry, links[1].hash, &links[2]);
+    assert_fails(apply(&log, &links[2], NULL), VERIFY_ESIGNATURE);
+    assert_int_equal(log.device_count, 1);
 }
 
 /* ---- views --------------------------------------------------------------------------------------- */
@@ -280,6 +344,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_key_log_with_a_gap_a_repeat_or_a_wrong_hash_is_refused),
     cmocka_unit_test(a_key_log_entry_with_any_byte_flipped_is_refused),
     cmocka_unit_test(a_device_certified_by_another_identity_is_refused),
+    cmocka_unit_test(a_removal_holds_for_its_device_only_and_needs_the_identity_key),
+    cmocka_unit_test(a_log_removes_only_devices_that_it_has_and_adds_none_twice),
     cmocka_unit_test(the_fingerprint_is_the_sha256_of_the_key),
     cmocka_unit_test(the_safety_number_is_the_one_signal_shows),
     cmocka_unit_test(the_emoji_table_has_64_distinct_rows),

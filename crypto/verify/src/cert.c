@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signatures of the identity key: over itself (publication) and over a device's key (certificate).
+ * Signatures of the identity key: over itself (publication), over a device's key (certificate) and over the end of a
+ * device (removal).
  *
- * Both signed texts begin with their own label and have a fixed length, so one can never be taken for the
+ * The signed texts begin with labels of their own and have a fixed length, so one can never be taken for the
  * other, nor for anything that MLS signs (RFC 9420 section 5.1.2 prefixes "MLS 1.0 ").
  */
 #include "verify/verify.h"
@@ -13,9 +14,11 @@
 
 static const char identity_label[] = "sotto identity v1";
 static const char cert_label[] = "dev-cert v1";
+static const char removal_label[] = "dev-rem v1";
 
 #define IDENTITY_TEXT_BYTES (sizeof(identity_label) - 1 + VERIFY_ID_BYTES + VERIFY_KEY_BYTES)
 #define CERT_TEXT_BYTES (sizeof(cert_label) - 1 + 2 * VERIFY_ID_BYTES + VERIFY_KEY_BYTES + 8)
+#define REMOVAL_TEXT_BYTES (sizeof(removal_label) - 1 + 3 * VERIFY_ID_BYTES + 8)
 
 const char *
 verify_error_text(int error)
@@ -140,6 +143,38 @@ verify_cert_check(const struct verify_cert *cert, const uint8_t device_key[VERIF
 
     cert_text(cert, device_key, text);
     if (crypto_sign_verify_detached(cert->signature, text, sizeof(text), cert->identity_key) != 0)
+        return VERIFY_ESIGNATURE;
+    return VERIFY_OK;
+}
+
+static void
+removal_text(const struct verify_removal *removal, uint8_t text[REMOVAL_TEXT_BYTES])
+{
+    uint8_t *at = put_bytes(text, removal_label, sizeof(removal_label) - 1);
+
+    at = put_bytes(at, removal->user_id, VERIFY_ID_BYTES);
+    at = put_bytes(at, removal->device_id, VERIFY_ID_BYTES);
+    at = put_bytes(at, removal->by_device, VERIFY_ID_BYTES);
+    put_uint(at, removal->removed_at, 8);
+}
+
+void
+verify_removal_sign(const uint8_t identity_seed[VERIFY_SEED_BYTES], struct verify_removal *removal)
+{
+    uint8_t text[REMOVAL_TEXT_BYTES];
+
+    removal_text(removal, text);
+    sign_text(identity_seed, text, sizeof(text), removal->signature);
+}
+
+int
+verify_removal_check(const struct verify_removal *removal,
+                     const uint8_t identity_key[VERIFY_KEY_BYTES])
+{
+    uint8_t text[REMOVAL_TEXT_BYTES];
+
+    removal_text(removal, text);
+    if (crypto_sign_verify_detached(removal->signature, text, sizeof(text), identity_key) != 0)
         return VERIFY_ESIGNATURE;
     return VERIFY_OK;
 }

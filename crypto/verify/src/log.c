@@ -18,7 +18,7 @@ body_bytes(int kind)
     switch (kind) {
     case VERIFY_LOG_IDENTITY: return VERIFY_KEY_BYTES + VERIFY_SIGNATURE_BYTES;
     case VERIFY_LOG_DEVICE_ADDED: return VERIFY_KEY_BYTES + VERIFY_CERT_BYTES;
-    case VERIFY_LOG_DEVICE_REMOVED: return VERIFY_ID_BYTES;
+    case VERIFY_LOG_DEVICE_REMOVED: return 2 * VERIFY_ID_BYTES + 8 + VERIFY_SIGNATURE_BYTES;
     default: return 0;
     }
 }
@@ -45,7 +45,12 @@ verify_log_encode(const struct verify_log_entry *entry, uint8_t out[VERIFY_LOG_E
         at = put_bytes(at, entry->device_key, VERIFY_KEY_BYTES);
         at = put_bytes(at, entry->certificate, VERIFY_CERT_BYTES);
         break;
-    case VERIFY_LOG_DEVICE_REMOVED: at = put_bytes(at, entry->device_id, VERIFY_ID_BYTES); break;
+    case VERIFY_LOG_DEVICE_REMOVED:
+        at = put_bytes(at, entry->removal.device_id, VERIFY_ID_BYTES);
+        at = put_bytes(at, entry->removal.by_device, VERIFY_ID_BYTES);
+        at = put_uint(at, entry->removal.removed_at, 8);
+        at = put_bytes(at, entry->removal.signature, VERIFY_SIGNATURE_BYTES);
+        break;
     }
     return (size_t)(at - out);
 }
@@ -75,7 +80,13 @@ verify_log_decode(const uint8_t *data, size_t size, struct verify_log_entry *ent
         data = get_bytes(data, entry.device_key, VERIFY_KEY_BYTES);
         get_bytes(data, entry.certificate, VERIFY_CERT_BYTES);
         break;
-    case VERIFY_LOG_DEVICE_REMOVED: get_bytes(data, entry.device_id, VERIFY_ID_BYTES); break;
+    case VERIFY_LOG_DEVICE_REMOVED:
+        memcpy(entry.removal.user_id, entry.user_id, VERIFY_ID_BYTES);
+        data = get_bytes(data, entry.removal.device_id, VERIFY_ID_BYTES);
+        data = get_bytes(data, entry.removal.by_device, VERIFY_ID_BYTES);
+        data = get_uint(data, &entry.removal.removed_at, 8);
+        get_bytes(data, entry.removal.signature, VERIFY_SIGNATURE_BYTES);
+        break;
     }
     *entry_out = entry;
     return VERIFY_OK;
@@ -100,7 +111,17 @@ verify_log_init(struct verify_log *log, const uint8_t user_id[VERIFY_ID_BYTES])
     memcpy(log->user_id, user_id, VERIFY_ID_BYTES);
 }
 
-/* The device's certificate must be of this user, under this identity, for the key the entry names. */
+const struct verify_log_device *
+verify_log_device(const struct verify_log *log, const uint8_t device_id[VERIFY_ID_BYTES])
+{
+    for (size_t i = 0; i < log->device_count; i++)
+        if (memcmp(log->devices[i].device_id, device_id, VERIFY_ID_BYTES) == 0)
+            return &log->devices[i];
+    return NULL;
+}
+
+/* The device's certificate must be of this user, under this identity, for the key the entry names; and the device new
+ * among at most ten. */
 static int
 check_added(const struct verify_log *log, const struct verify_log_entry *entry)
 {
@@ -112,7 +133,18 @@ check_added(const struct verify_log *log, const struct verify_log_entry *entry)
     if (memcmp(cert.user_id, log->user_id, VERIFY_ID_BYTES) != 0 ||
         memcmp(cert.identity_key, log->identity_key, VERIFY_KEY_BYTES) != 0)
         return VERIFY_EMISMATCH;
+    if (log->device_count == VERIFY_LOG_DEVICES_MAX ||
+        verify_log_device(log, cert.device_id) != NULL)
+        return VERIFY_ECHAIN;
     return verify_cert_check(&cert, entry->device_key);
+}
+
+static int
+check_removed(const struct verify_log *log, const struct verify_log_entry *entry)
+{
+    if (verify_log_device(log, entry->removal.device_id) == NULL)
+        return VERIFY_ECHAIN;
+    return verify_removal_check(&entry->removal, log->identity_key);
 }
 
 static int
@@ -127,7 +159,25 @@ check_content(const struct verify_log *log, const struct verify_log_entry *entry
         return verify_identity_check(entry->user_id, entry->identity_key, entry->signature);
     if (entry->kind == VERIFY_LOG_DEVICE_ADDED)
         return check_added(log, entry);
-    return VERIFY_OK;
+    return check_removed(log, entry);
+}
+
+/* Applies an entry that was checked to the list of devices. */
+static void
+count_device(struct verify_log *log, const struct verify_log_entry *entry)
+{
+    struct verify_log_device *device = &log->devices[log->device_count];
+    struct verify_cert cert;
+
+    if (entry->kind == VERIFY_LOG_DEVICE_ADDED &&
+        verify_cert_parse(entry->certificate, VERIFY_CERT_BYTES, &cert) == VERIFY_OK) {
+        memcpy(device->device_id, cert.device_id, VERIFY_ID_BYTES);
+        memcpy(device->device_key, entry->device_key, VERIFY_KEY_BYTES);
+        log->device_count++;
+    }
+    for (size_t i = 0; entry->kind == VERIFY_LOG_DEVICE_REMOVED && i < log->device_count; i++)
+        if (memcmp(log->devices[i].device_id, entry->removal.device_id, VERIFY_ID_BYTES) == 0)
+            log->devices[i] = log->devices[--log->device_count];
 }
 
 int
@@ -152,6 +202,7 @@ verify_log_apply(struct verify_log *log, const uint8_t *data, size_t size,
     memcpy(log->head, head, VERIFY_HASH_BYTES);
     if (entry.kind == VERIFY_LOG_IDENTITY)
         memcpy(log->identity_key, entry.identity_key, VERIFY_KEY_BYTES);
+    count_device(log, &entry);
     if (entry_out != NULL)
         *entry_out = entry;
     return VERIFY_OK;

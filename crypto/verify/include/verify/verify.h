@@ -81,18 +81,40 @@ int verify_cert_parse(const uint8_t *data, size_t size, struct verify_cert *cert
  * question: compare it with the known one. */
 int verify_cert_check(const struct verify_cert *cert, const uint8_t device_key[VERIFY_KEY_BYTES]);
 
+/* ---- removal of a device ----------------------------------------------------------------------- */
+
+/* The identity key's word that a device is no longer the user's. Whoever has it can show it to anybody, the removed
+ * device included. */
+struct verify_removal {
+    uint8_t user_id[VERIFY_ID_BYTES];
+    uint8_t device_id[VERIFY_ID_BYTES];
+    uint8_t by_device[VERIFY_ID_BYTES]; /* on which device the user said so */
+    uint64_t removed_at;                /* milliseconds since 1970, the clock of by_device */
+    uint8_t signature[VERIFY_SIGNATURE_BYTES];
+};
+
+/* Fills the signature: over "dev-rem v1" || user_id || device_id || by_device || removed_at, with the identity key. */
+void verify_removal_sign(const uint8_t identity_seed[VERIFY_SEED_BYTES],
+                         struct verify_removal *removal);
+
+/* VERIFY_ESIGNATURE when identity_key did not sign it. */
+int verify_removal_check(const struct verify_removal *removal,
+                         const uint8_t identity_key[VERIFY_KEY_BYTES]);
+
 /* ---- key log ----------------------------------------------------------------------------------- */
 
 enum verify_log_kind {
-    VERIFY_LOG_IDENTITY = 1,       /* body: identity_key[32] | signature[64] */
-    VERIFY_LOG_DEVICE_ADDED = 2,   /* body: device_key[32] | certificate[137] */
-    VERIFY_LOG_DEVICE_REMOVED = 3, /* body: device_id[16] */
+    VERIFY_LOG_IDENTITY = 1,     /* body: identity_key[32] | signature[64] */
+    VERIFY_LOG_DEVICE_ADDED = 2, /* body: device_key[32] | certificate[137] */
+    VERIFY_LOG_DEVICE_REMOVED =
+        3, /* body: device_id[16] | by_device[16] | u64 removed_at | signature[64] */
 };
 
 /* Encoded: u8 version = 1 | u8 kind | u32 number (from 1) | u64 time_ms | user_id[16] | body */
 #define VERIFY_LOG_VERSION 1
 #define VERIFY_LOG_HEAD_BYTES (1 + 1 + 4 + 8 + 16)
 #define VERIFY_LOG_ENTRY_BYTES_MAX (VERIFY_LOG_HEAD_BYTES + 32 + VERIFY_CERT_BYTES)
+#define VERIFY_LOG_DEVICES_MAX 10 /* of a user at one time */
 
 struct verify_log_entry {
     enum verify_log_kind kind;
@@ -103,7 +125,7 @@ struct verify_log_entry {
     uint8_t signature[VERIFY_SIGNATURE_BYTES]; /* IDENTITY */
     uint8_t device_key[VERIFY_KEY_BYTES];      /* DEVICE_ADDED */
     uint8_t certificate[VERIFY_CERT_BYTES];    /* DEVICE_ADDED */
-    uint8_t device_id[VERIFY_ID_BYTES];        /* DEVICE_REMOVED */
+    struct verify_removal removal; /* DEVICE_REMOVED; its user_id is that of the entry */
 };
 
 /* Encodes an entry and returns its length; 0 for a kind that is not in the list. */
@@ -118,21 +140,33 @@ int verify_log_decode(const uint8_t *data, size_t size, struct verify_log_entry 
 void verify_log_hash(const uint8_t previous[VERIFY_HASH_BYTES], const uint8_t *entry, size_t size,
                      uint8_t hash_out[VERIFY_HASH_BYTES]);
 
+struct verify_log_device {
+    uint8_t device_id[VERIFY_ID_BYTES];
+    uint8_t device_key[VERIFY_KEY_BYTES];
+};
+
 /* A walk along one user's log. Start with verify_log_init, give it each entry in order. */
 struct verify_log {
     uint8_t user_id[VERIFY_ID_BYTES];
     uint8_t identity_key[VERIFY_KEY_BYTES]; /* zero before the first entry */
     uint8_t head[VERIFY_HASH_BYTES];        /* hash of the last entry */
     uint32_t number;                        /* entries so far */
+    size_t device_count;
+    struct verify_log_device devices[VERIFY_LOG_DEVICES_MAX]; /* added and not removed */
 };
 
 void verify_log_init(struct verify_log *log, const uint8_t user_id[VERIFY_ID_BYTES]);
 
 /* Checks that an entry continues the chain and applies it: number and user fit, hash is what the chain gives, the
  * first entry publishes the identity with a good signature and no later one does, an added device is certified by
- * it. The log is unchanged when this fails. entry_out may be NULL. */
+ * it and is not there yet, a removed device is there and the removal is signed by it. The log is unchanged when this
+ * fails. entry_out may be NULL. */
 int verify_log_apply(struct verify_log *log, const uint8_t *entry, size_t size,
                      const uint8_t hash[VERIFY_HASH_BYTES], struct verify_log_entry *entry_out);
+
+/* The device of this id among those that the log has now; NULL when it is not there. */
+const struct verify_log_device *verify_log_device(const struct verify_log *log,
+                                                  const uint8_t device_id[VERIFY_ID_BYTES]);
 
 /* ---- what people compare ----------------------------------------------------------------------- */
 
