@@ -3,6 +3,7 @@
 import hashlib
 import json
 import signal
+import time
 
 from clients import database, people, person, start, texts, wait_text
 from sotto import BUILD
@@ -242,6 +243,9 @@ def ctrl_c_and_a_timeout_end_listening_in_order(stage):
     ear = bob.spawn('listen')
     alice.run('send', 'bob', 'one')
     wait_text(ear, 'one')
+    end = time.monotonic() + 30  # it is shown first and counts as read a moment later
+    while bob.run('chats')[0]['unread']:
+        assert time.monotonic() < end
 
     ear.signal(signal.SIGINT)
 
