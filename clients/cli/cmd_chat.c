@@ -52,6 +52,9 @@ show_chat(const struct sotto_client_chat *chat, void *arg)
                (unsigned long long)chat->unread);
     if (!strcmp(chat->state, "waiting"))
         fputs(tr("  (waits for another device of yours to come online and add this one)"), stdout);
+    else if (!strcmp(chat->state, "broken"))
+        fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
+              stdout);
     else if (strcmp(chat->state, "ready"))
         printf("  (%s)", tr(chat->state));
     if (chat->last_text) {

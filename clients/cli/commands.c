@@ -73,11 +73,12 @@ const struct command commands[] = {
     },
     {
         .name = "new",
-        .usage = TR("NAME... [--title T] [--mode archive]"),
+        .usage = TR("NAME... [--title T] [--mode archive|relay]"),
         .summary = TR("Start a chat"),
         .help = TR(
             "One NAME without a title is a chat of two: the existing one if there is one. Several names,\n"
-            "or a title, make a group.\n"),
+            "or a title, make a group. In the mode archive the server keeps what it cannot read; in the\n"
+            "mode relay it deletes a message once every device of the chat has it.\n"),
         .examples = "sotto new bob\n"
                     "sotto new bob carol --title lunch\n",
         .options = "title mode",

@@ -161,6 +161,10 @@ print_message(const struct cli *cli, const struct sotto_client_message *message)
         if (message->seq == 0)
             printf("  (%s)", tr(message->state));
         fputc('\n', stdout);
+    } else if (!strcmp(message->kind, "not_kept")) {
+        printf("%s  %.6s  * ", when, message->chat);
+        print_text(stdout, message->text ? message->text : "");
+        fputc('\n', stdout);
     } else {
         printf("%s  %.6s  * %s %s", when, message->chat, message->from,
                event_phrase(message->kind));

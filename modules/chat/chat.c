@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "chat.migrations.h"
+#include "chat_purge.h"
 #include "chat_roster.h"
 #include "chat_writer.h"
 #include "core.pb-c.h"
@@ -56,6 +57,14 @@ chat_fini(void *state)
 }
 
 static int
+chat_configure(struct sotto_host *host, const struct sotto_conf *conf)
+{
+    if (modes_parse(host->conf->get_string(conf, "modes")) == 0)
+        host->conf->error(conf, "modes", "names of modes, separated by spaces: archive, relay");
+    return SOTTO_OK;
+}
+
+static int
 chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out,
           struct sotto_err *err)
 {
@@ -66,6 +75,8 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->host = host;
     ds->message_bytes_max = (size_t)host->conf->get_int(conf, "message_size_max");
     ds->seats_max = (size_t)host->conf->get_int(conf, "devices_per_chat");
+    ds->modes = modes_parse(host->conf->get_string(conf, "modes"));
+    ds->relay_keep_ms = (uint64_t)host->conf->get_int(conf, "relay_keep");
     ds->mark_round = 1;
     roster_init(ds);
     ds->mls = mls_provider_default();
@@ -86,7 +97,9 @@ chat_start(void *state, struct sotto_err *err)
 
     ds->ack_timer = ds->host->timer->start(ds->host, CHAT_ACK_EVERY_MS, CHAT_ACK_EVERY_MS,
                                            chat_on_ack_timer, NULL);
-    if (ds->ack_timer == NULL || chat_load(ds) != SOTTO_OK)
+    ds->purge_timer = ds->host->timer->start(ds->host, CHAT_PURGE_EVERY_MS, CHAT_PURGE_EVERY_MS,
+                                             purge_on_timer, NULL);
+    if (ds->ack_timer == NULL || ds->purge_timer == NULL || chat_load(ds) != SOTTO_OK)
         return sotto_err_set(err, SOTTO_ENOMEM, "the chats cannot be loaded: the store refuses");
     return SOTTO_OK;
 }
@@ -97,7 +110,8 @@ chat_quiesce(void *state)
     struct delivery *ds = state;
 
     ds->host->timer->stop(ds->ack_timer);
-    ds->ack_timer = NULL;
+    ds->host->timer->stop(ds->purge_timer);
+    ds->ack_timer = ds->purge_timer = NULL;
     chat_load_give_up(ds);
     chat_flush_marks(ds);
 }
@@ -159,6 +173,20 @@ static const struct sotto_conf_row config[] = {
      .min = 2,
      .max = CHAT_SEATS_MAX,
      .doc = "Devices in one chat, of all its members together."},
+    {.name = "modes",
+     .type = SOTTO_CONF_STRING,
+     .preset = "archive relay",
+     .min = 1,
+     .max = 64,
+     .doc = "What a new chat may be: archive (the ciphertext is kept), relay (kept until every "
+            "device has it), separated by spaces. Chats that exist stay what they are."},
+    {.name = "relay_keep",
+     .type = SOTTO_CONF_DURATION,
+     .preset = "30d",
+     .min = 1000,
+     .max = 3650 * 86400000LL,
+     .doc = "How long a relay chat waits for a device that does not read. Then the entries are "
+            "deleted, and the device is told how many it missed."},
 };
 
 #define CHAT_ROW(handler, limit, bytes, deadline)                                 \
@@ -223,6 +251,14 @@ static const struct sotto_metric_row metrics[] = {
                            .type = SOTTO_METRIC_COUNTER,
                            .help = "Messages and commits of another epoch than the chat's"},
     [CHAT_METRIC_CHATS] = {.name = "chats", .type = SOTTO_METRIC_GAUGE, .help = "Chats in memory"},
+    [CHAT_METRIC_PURGED] = {.name = "purged_total",
+                            .type = SOTTO_METRIC_COUNTER,
+                            .help = "Entries of relay chats that were deleted",
+                            .label = "because",
+                            .values = "read|late"},
+    [CHAT_METRIC_RELAYING] = {.name = "relay_chats",
+                              .type = SOTTO_METRIC_GAUGE,
+                              .help = "Relay chats with entries that wait for somebody"},
 };
 
 static const struct sotto_module module = {
@@ -243,6 +279,7 @@ static const struct sotto_module module = {
     .metrics = SOTTO_TABLE(metrics),
     .writer = &chat_writer,
     .schema = CHAT_SCHEMA,
+    .configure = chat_configure,
     .init = chat_init,
     .start = chat_start,
     .quiesce = chat_quiesce,

@@ -29,7 +29,8 @@
 #define CHAT_SEQ_MAX UINT32_MAX
 #define CHAT_ACK_EVERY_MS 5000
 #define CHAT_MARKS_MAX 16384 /* read cursors that wait to be written */
-#define CHAT_HELD_MAX 1024   /* requests that wait for the rosters at start */
+#define CHAT_PURGE_EVERY_MS 1000
+#define CHAT_HELD_MAX 1024 /* requests that wait for the rosters at start */
 
 enum chat_metric {
     CHAT_METRIC_MESSAGES = 0,
@@ -37,6 +38,14 @@ enum chat_metric {
     CHAT_METRIC_COMMITS,
     CHAT_METRIC_STALE,
     CHAT_METRIC_CHATS,
+    CHAT_METRIC_PURGED,
+    CHAT_METRIC_RELAYING,
+};
+
+/* Why an entry was purged: the label of CHAT_METRIC_PURGED. */
+enum chat_purge_reason {
+    CHAT_PURGED_READ = 0, /* every device had it */
+    CHAT_PURGED_LATE,     /* somebody was away for longer than relay_keep */
 };
 
 /* A read cursor to be written: device and chat by number. */
@@ -64,6 +73,8 @@ struct delivery {
     const struct mls_provider *mls;
     size_t message_bytes_max; /* from the conf, at most CHAT_MESSAGE_BYTES_MAX */
     size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
+    uint32_t modes;           /* bits 1 << Mode that a new chat may have */
+    uint64_t relay_keep_ms;
 
     struct chat_map chats;   /* struct chat by id */
     struct chat_map devices; /* struct chat_device by user and device id */
@@ -78,6 +89,11 @@ struct delivery {
     struct chat_marks *marks;
     uint64_t mark_round; /* grows when the marks are handed to the writer */
     struct sotto_timer *ack_timer;
+
+    struct chat *purge_first, *purge_last; /* relay chats with entries (chat_purge.c) */
+    size_t purge_line;                     /* how many */
+    size_t purge_jobs;                     /* at work */
+    struct sotto_timer *purge_timer;
 
     sotto_done_fn *stop_done; /* set while stop waits for open work */
     void *stop_arg;
@@ -112,10 +128,15 @@ enum chat_stmt {
     CHAT_SEAT_GET,
     CHAT_SEAT_LIST,
     CHAT_SEAT_LEFT,
+    CHAT_SEAT_FLOOR,
     CHAT_LOG_ADD,
     CHAT_LOG_LAST,
     CHAT_LOG_GET,
     CHAT_LOG_PAGE,
+    CHAT_LOG_OLDEST,
+    CHAT_LOG_PURGE,
+    CHAT_PURGE_GET,
+    CHAT_PURGE_SET,
     CHAT_WINDOW_GET,
     CHAT_WINDOW_SET,
     CHAT_PROPOSAL_ADD,
@@ -201,8 +222,15 @@ sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
 sotto_timer_fn chat_on_ack_timer;
 
-/* Hands the waiting read cursors to the writer. */
-void chat_flush_marks(struct delivery *);
+/* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */
+int chat_flush_marks(struct delivery *);
+
+/* ---- chat_modes.c -------------------------------------------------------------------------------------- */
+
+/* The bits of a list of names as in the conf; 0: a name is unknown, or there is none. */
+uint32_t modes_parse(const char *text);
+/* Refuses a new chat, and says what to choose. */
+void modes_refuse(const struct delivery *, struct sotto_req *);
 
 /* Counts work that belongs to no request; the last one to end lets stop finish. */
 void chat_work_begin(struct delivery *);

@@ -3,10 +3,11 @@
  * Ack: how far a device has read, and which Welcomes it is through with.
  *
  * A cursor that is lost only means that something is delivered twice, so cursors are kept in memory and handed to
- * the writer every five seconds, the newest of each seat. A Welcome is deleted at once and for good: its
- * request is answered when that is durable.
+ * the writer every five seconds, the newest of each seat. In a relay chat a lost cursor would keep entries that
+ * everybody has, and nobody would say so again: there the answer comes when the cursor is on the disk. A Welcome is
+ * deleted at once and for good: its request is answered when that is durable.
  */
-#include "chat_roster.h"
+#include "chat_purge.h"
 
 /* ---- cursors ---------------------------------------------------------------------------------------------------- */
 
@@ -43,17 +44,20 @@ flush_done(void *state, int status, void *arg)
     chat_work_end(ds);
 }
 
-void
+int
 chat_flush_marks(struct delivery *ds)
 {
     const size_t size = sizeof(*ds->marks) + ds->marks->count * sizeof(ds->marks->marks[0]);
+    int rc = SOTTO_OK;
 
     if (ds->marks->count == 0)
-        return;
-    if (ds->host->db->write(ds->host, flush_tx, ds->marks, size, flush_done) == SOTTO_OK)
+        return SOTTO_OK;
+    rc = ds->host->db->write(ds->host, flush_tx, ds->marks, size, flush_done);
+    if (rc == SOTTO_OK)
         chat_work_begin(ds);
     ds->marks->count = 0;
     ds->mark_round++;
+    return rc;
 }
 
 void
@@ -73,12 +77,19 @@ add_mark(struct delivery *ds, uint32_t device, uint32_t chat, uint32_t seq)
     return ds->marks->count++;
 }
 
+static bool
+is_relay(const struct chat *chat)
+{
+    return chat->mode == SOTTO__CHAT__V1__MODE__MODE_RELAY;
+}
+
 static void
 move_cursor(struct delivery *ds, struct chat_seat *seat, uint64_t seq)
 {
     const uint32_t upto = seq > seat->chat->seq ? seat->chat->seq : (uint32_t)seq;
 
-    if (upto <= seat->read_seq)
+    /* The same once more in a relay chat: the first answer may have said that it could not be written. */
+    if (upto < seat->read_seq || (upto == seat->read_seq && !is_relay(seat->chat)))
         return;
     seat->read_seq = upto;
     if (seat->mark_round == ds->mark_round) {
@@ -89,11 +100,12 @@ move_cursor(struct delivery *ds, struct chat_seat *seat, uint64_t seq)
     seat->mark_round = ds->mark_round;
 }
 
-static void
+/* The relay chat that the cursor is of; NULL: an archive, or none of the device's. */
+static struct chat *
 take_cursor(struct delivery *ds, const struct chat_device *device,
             const Sotto__Chat__V1__Cursor *cursor)
 {
-    const struct chat *chat = roster_chat(ds, cursor->chat_id);
+    struct chat *chat = roster_chat(ds, cursor->chat_id);
     struct chat_seat *seat = chat != NULL ? roster_seat(chat, device) : NULL;
 
     if (seat != NULL)
@@ -102,6 +114,26 @@ take_cursor(struct delivery *ds, const struct chat_device *device,
         /* The device was removed and reads up to the end; where it never was, no row changes. */
         add_mark(ds, device->num, chat->num,
                  cursor->seq > chat->seq ? chat->seq : (uint32_t)cursor->seq);
+    else
+        return NULL;
+    return is_relay(chat) ? chat : NULL;
+}
+
+/* Takes the cursors. *must_wait_out: relay chats are among them, whose cursors are on their way to the writer. */
+static int
+take_cursors(struct delivery *ds, const struct chat_device *device,
+             const Sotto__Chat__V1__AckRequest *in, bool *must_wait_out)
+{
+    *must_wait_out = false;
+    for (size_t i = 0; i < in->n_cursors; i++) {
+        struct chat *relay = take_cursor(ds, device, in->cursors[i]);
+
+        if (relay == NULL)
+            continue;
+        purge_note_read(relay);
+        *must_wait_out = true;
+    }
+    return *must_wait_out ? chat_flush_marks(ds) : SOTTO_OK;
 }
 
 /* ---- Welcomes --------------------------------------------------------------------------------------------------- */
@@ -156,10 +188,10 @@ joined_done(void *state, int status, void *arg)
         reply_empty(op->req);
 }
 
-/* True when the answer comes later. */
+/* True when the answer comes later: with must_wait, or when there are Welcomes to delete, after the write. */
 static bool
 forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_device *device,
-                const Sotto__Chat__V1__AckRequest *in)
+                const Sotto__Chat__V1__AckRequest *in, bool must_wait)
 {
     struct joined_op op = {.req = req, .device = device->num};
     uint32_t *chats = req->api->alloc(req, (in->n_welcomes_joined + 1) * sizeof(*chats));
@@ -172,7 +204,7 @@ forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_de
             chats[op.count++] = chat->num;
     }
     op.chats = chats;
-    if (rc == SOTTO_OK && op.count == 0)
+    if (rc == SOTTO_OK && op.count == 0 && !must_wait)
         return false;
     if (rc == SOTTO_OK)
         rc = ds->host->db->write(ds->host, joined_tx, &op, sizeof(op), joined_done);
@@ -187,6 +219,8 @@ chat_on_ack(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     struct delivery *ds = state;
     const Sotto__Chat__V1__AckRequest *request = (const void *)in;
     const struct chat_device *device;
+    bool must_wait;
+    int rc;
 
     if (!chat_is_ready(ds, req, in, chat_on_ack))
         return;
@@ -195,8 +229,10 @@ chat_on_ack(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         return;
     }
     device = roster_device(ds, req->caller->user, req->caller->device);
-    for (size_t i = 0; i < request->n_cursors; i++)
-        take_cursor(ds, device, request->cursors[i]);
-    if (device == NULL || device->num == 0 || !forget_welcomes(ds, req, device, request))
+    rc = take_cursors(ds, device, request, &must_wait);
+    if (rc != SOTTO_OK)
+        sotto_fail_status(req, rc, NULL);
+    else if (device == NULL || device->num == 0 ||
+             !forget_welcomes(ds, req, device, request, must_wait))
         reply_empty(req);
 }

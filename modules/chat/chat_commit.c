@@ -144,6 +144,7 @@ write_welcome(struct sotto_tx *tx, const struct chat_step *step)
     sotto_bind_int(stmt, 4, step->device);
     sotto_bind_blob(stmt, 5, welcome->data, welcome->len);
     sotto_bind_blob(stmt, 6, roles.data, roles.len);
+    sotto_bind_int(stmt, 7, step->ts_ms);
     return sotto_step(stmt);
 }
 

@@ -6,16 +6,43 @@
  * with the first commit, so it never has a chat that nobody but its creator has heard of half-made. For a direct chat
  * the pair of users is unique; of two who create it at once, one is told the other's chat.
  */
+#include "chat_purge.h"
 #include "chat_step.h"
 #include "chat_writer.h"
+
+/* Whether the chat's first entry is this commit. One that is purged was acknowledged by its maker, so that only
+ * a client that lost its memory asks again: it is told about the chat that it made. */
+static int
+is_first_commit(struct sotto_tx *tx, struct chat_step *step, uint32_t num, bool *is_out)
+{
+    const ProtobufCBinaryData *commit = &step->plan.bundle->commit;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_GET);
+    struct chat_purged purged;
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat_log_id(num, 1));
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+    if (rc == SOTTO_ROW) {
+        const struct sotto_view stored = sotto_col_blob(stmt, 2);
+
+        step->ts_ms = sotto_col_int(stmt, 0);
+        *is_out = stored.size == commit->len && memcmp(stored.data, commit->data, commit->len) == 0;
+        return SOTTO_OK;
+    }
+    rc = purge_read(tx, num, &purged);
+    step->ts_ms = purged.ts_ms;
+    *is_out = true;
+    return rc == SOTTO_OK && purged.seq == 0 ? SOTTO_EDATALOSS : rc;
+}
 
 /* A chat with this id: the same request again, or somebody else's. 0: there is none. */
 static int
 find_chat(struct sotto_tx *tx, struct chat_step *step)
 {
-    const ProtobufCBinaryData *commit = &step->plan.bundle->commit;
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_CHAT_FIND);
-    struct sotto_view stored;
+    bool is_same = false;
     int64_t creator;
     uint32_t num;
     int rc;
@@ -27,19 +54,14 @@ find_chat(struct sotto_tx *tx, struct chat_step *step)
     num = (uint32_t)sotto_col_int(stmt, 0);
     creator = sotto_col_int(stmt, 1);
 
-    stmt = sotto_stmt(tx, CHAT_LOG_GET);
-    sotto_bind_int(stmt, 1, chat_log_id(num, 1));
-    rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EDATALOSS;
-    stored = sotto_col_blob(stmt, 2);
-    if (creator != step->device || stored.size != commit->len ||
-        memcmp(stored.data, commit->data, commit->len) != 0) {
+    rc = is_first_commit(tx, step, num, &is_same);
+    if (rc != SOTTO_OK)
+        return rc;
+    if (creator != step->device || !is_same) {
         step->text = "the chat id is taken";
         return SOTTO_EEXISTS;
     }
     step->seq = 1;
-    step->ts_ms = sotto_col_int(stmt, 0);
     step->is_repeat = true;
     return SOTTO_OK;
 }
@@ -145,11 +167,10 @@ chat_create_tx(struct sotto_tx *tx, void *arg)
     return rc < 0 ? rc : writer_head_add(tx, step->num, 1, 1);
 }
 
-/* NULL, or why the request is refused; error_out says how. */
+/* NULL, or why the request is malformed. */
 static const char *
-check_create(const Sotto__Chat__V1__CreateRequest *in, int *error_out)
+check_create(const Sotto__Chat__V1__CreateRequest *in)
 {
-    *error_out = SOTTO_EINVALID;
     if (in->chat_id.len != CHAT_ID_BYTES)
         return "chat_id has 16 bytes";
     if (in->type != SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT &&
@@ -162,9 +183,6 @@ check_create(const Sotto__Chat__V1__CreateRequest *in, int *error_out)
     if (in->mode < SOTTO__CHAT__V1__MODE__MODE_ARCHIVE ||
         in->mode > SOTTO__CHAT__V1__MODE__MODE_EPHEMERAL)
         return "the mode is missing";
-    *error_out = SOTTO_EUNIMPLEMENTED;
-    if (in->mode != SOTTO__CHAT__V1__MODE__MODE_ARCHIVE)
-        return "this server offers the mode MODE_ARCHIVE only";
     return NULL;
 }
 
@@ -175,13 +193,16 @@ chat_on_create(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     const Sotto__Chat__V1__CreateRequest *request = (const void *)in;
     struct chat_step step = {.ds = ds, .req = req, .is_create = true};
     const char *text;
-    int error;
 
     if (!chat_is_ready(ds, req, in, chat_on_create))
         return;
-    text = check_create(request, &error);
+    text = check_create(request);
     if (text != NULL) {
-        sotto_fail(req, error, text);
+        sotto_fail(req, SOTTO_EINVALID, text);
+        return;
+    }
+    if ((ds->modes & 1u << request->mode) == 0) {
+        modes_refuse(ds, req);
         return;
     }
     step.type = request->type;

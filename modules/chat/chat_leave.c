@@ -13,7 +13,7 @@
  */
 #include <stdlib.h>
 
-#include "chat_roster.h"
+#include "chat_purge.h"
 #include "chat_writer.h"
 
 /* One leaf that goes. */
@@ -168,6 +168,7 @@ apply(struct delivery *ds, const struct leave_op *op)
 
     chat->seq = op->seq + (uint32_t)op->count - 1;
     chat->last_ts_ms = op->ts_ms;
+    purge_note_entries(ds, chat);
     push_proposals(ds, op, chat);
     for (size_t i = 0; i < op->count; i++) {
         roster_seat_leave(chat, op->leaves[i].leaf);

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "chat_roster.h"
+#include "chat_purge.h"
 
 #define DEVICES_A_PAGE 4096
 #define CHATS_A_PAGE 64 /* with all their seats they stay below the memory of one job */
@@ -43,6 +43,7 @@ struct loaded_chat {
     uint64_t epoch;
     uint32_t seq;
     int64_t last_ts_ms;
+    struct chat_purged purged;
     struct loaded_member *members;
     struct loaded_seat *seats;
     struct loaded_proposal *proposals;
@@ -159,8 +160,12 @@ static int
 read_head(struct sotto_tx *tx, struct loaded_chat *chat)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_LAST);
-    int rc;
+    int rc = purge_read(tx, chat->num, &chat->purged);
 
+    if (rc != SOTTO_OK)
+        return rc;
+    chat->seq = chat->purged.seq;
+    chat->last_ts_ms = chat->purged.ts_ms;
     sotto_bind_int(stmt, 1, chat_log_id(chat->num, 0));
     sotto_bind_int(stmt, 2, chat_log_id(chat->num, CHAT_SEQ_MAX));
     rc = sotto_step(stmt);
@@ -356,6 +361,9 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
     chat->epoch = row->epoch;
     chat->seq = row->seq;
     chat->last_ts_ms = row->last_ts_ms;
+    chat->purge.seq = row->purged.seq;
+    chat->purge.is_due = true;
+    purge_note_entries(ds, chat);
     for (const struct loaded_member *member = row->members; member != NULL; member = member->next)
         roster_user_need(chat, member->user, (Sotto__Chat__V1__Role)member->role);
     roster_chat_publish(ds, chat);

@@ -6,7 +6,7 @@
  * everything else, a change is an entry of the log, read live or later like any other. It changes no epoch, hence
  * all of it is judged in its transaction, where no other change of the roster can come between.
  */
-#include "chat_roster.h"
+#include "chat_purge.h"
 #include "chat_writer.h"
 
 #define USER_ROLE_BYTES_MAX 32 /* an encoded UserRole */
@@ -149,6 +149,7 @@ role_done(void *state, int status, void *arg)
             user->role = op->in->role;
         chat->seq = op->seq;
         chat->last_ts_ms = op->ts_ms;
+        purge_note_entries(ds, chat);
         push_role(ds, op, chat);
     }
     reply.seq = op->seq;

@@ -81,6 +81,14 @@ struct chat {
     struct chat_proposal *proposals;
     size_t proposal_count;
     uint64_t seen;
+    struct chat_purge {
+        uint32_t seq;      /* the last entry that is gone; 0: none */
+        int64_t oldest_ms; /* of the first that is there; 0: not known */
+        bool is_in_line;
+        bool is_due; /* a cursor moved */
+        bool is_at_work;
+        struct chat *next; /* in the line */
+    } purge;               /* of a relay chat (chat_purge.c) */
 };
 
 void roster_init(struct delivery *);

@@ -11,7 +11,7 @@
  * a message in behind the commit. While somebody leaves no message of the epoch is taken, so whatever comes after
  * the proposal is encrypted for those who stay (RFC 9420 section 12.4).
  */
-#include "chat_roster.h"
+#include "chat_purge.h"
 #include "chat_writer.h"
 
 struct send_op {
@@ -35,6 +35,7 @@ struct send_op {
 static int
 answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer)
 {
+    struct chat_purged purged;
     struct sotto_stmt *stmt;
     int rc;
 
@@ -45,12 +46,18 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
     stmt = sotto_stmt(tx, CHAT_LOG_GET);
     sotto_bind_int(stmt, 1, chat_log_id(answer.chat, answer.seq));
     rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EDATALOSS;
+    if (rc < 0)
+        return rc;
     op->seq = answer.seq;
-    op->ts_ms = sotto_col_int(stmt, 0);
     op->is_repeat = true;
-    return SOTTO_OK;
+    if (rc == SOTTO_ROW) {
+        op->ts_ms = sotto_col_int(stmt, 0);
+        return SOTTO_OK;
+    }
+    /* Its row was purged, and with it the time: that of the last one that went must do. */
+    rc = purge_read(tx, answer.chat, &purged);
+    op->ts_ms = purged.ts_ms;
+    return rc == SOTTO_OK && purged.seq < answer.seq ? SOTTO_EDATALOSS : rc;
 }
 
 static int
@@ -151,6 +158,7 @@ announce(const struct send_op *op)
 
     chat->seq = op->seq;
     chat->last_ts_ms = op->ts_ms;
+    purge_note_entries(op->ds, chat);
     push(op, chat);
     host->broker->publish(host, "chat.message.accepted.v1", key, pack_accepted(op, payload));
 }

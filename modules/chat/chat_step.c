@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "chat_purge.h"
 #include "keyx.pb-c.h"
 
 #define CHECK_DEADLINE_MS 5000
@@ -190,6 +191,7 @@ apply(struct chat_step *step)
     chat->epoch = step->plan.epoch + 1;
     chat->seq = step->seq;
     chat->last_ts_ms = step->ts_ms;
+    purge_note_entries(ds, chat);
 
     push_commit(step, listeners, listener_count);
     push_welcome(step, chat, invited, invited_count);

@@ -48,10 +48,12 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                        " WHERE device = ? AND chat = ? AND leaf IS NULL"},
     [CHAT_SEAT_LIST] = {"SELECT device, leaf, since_seq, read_seq FROM chat_seats"
                         " WHERE chat = ? AND leaf IS NOT NULL"},
-    [CHAT_SEAT_LEFT] = {"SELECT s.chat, c.chat_id, s.since_seq, s.read_seq, s.until_seq"
+    [CHAT_SEAT_LEFT] = {"SELECT s.chat, c.chat_id, s.since_seq, s.read_seq, s.until_seq, c.mode"
                         " FROM chat_seats s JOIN chat_chats c ON c.num = s.chat"
                         " WHERE s.device = ? AND s.leaf IS NULL AND s.read_seq < s.until_seq"
                         " LIMIT ?"},
+    [CHAT_SEAT_FLOOR] = {"SELECT COALESCE(MIN(read_seq), 4294967295) FROM chat_seats"
+                         " WHERE chat = ? AND (leaf IS NOT NULL OR read_seq < until_seq)"},
 
     [CHAT_LOG_ADD] = {"INSERT INTO chat_log (id, chat, kind, epoch, device, ts_ms, client_msg_id,"
                       " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
@@ -63,6 +65,14 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                        " CASE WHEN l.device = ? AND l.kind = 1 THEN NULL ELSE l.message END"
                        " FROM chat_log l JOIN chat_devices d ON d.num = l.device"
                        " WHERE l.id > ? AND l.id <= ? ORDER BY l.id"},
+    [CHAT_LOG_OLDEST] = {"SELECT id, kind, epoch, ts_ms, LENGTH(message) FROM chat_log"
+                         " WHERE id > ? AND id <= ? ORDER BY id"},
+    [CHAT_LOG_PURGE] = {"DELETE FROM chat_log WHERE id > ? AND id <= ?"},
+
+    [CHAT_PURGE_GET] = {"SELECT seq, epoch, ts_ms FROM chat_purges WHERE chat = ?"},
+    [CHAT_PURGE_SET] = {"INSERT INTO chat_purges (chat, seq, epoch, ts_ms) VALUES (?, ?, ?, ?)"
+                        " ON CONFLICT (chat) DO UPDATE SET seq = excluded.seq,"
+                        " epoch = excluded.epoch, ts_ms = excluded.ts_ms"},
 
     [CHAT_WINDOW_GET] = {"SELECT top, answers FROM chat_windows WHERE device = ?"},
     [CHAT_WINDOW_SET] = {"INSERT INTO chat_windows (device, top, answers) VALUES (?, ?, ?)"
@@ -77,8 +87,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_GROUP_INFO_SET] = {"INSERT INTO chat_group_infos (chat, epoch, group_info)"
                              " VALUES (?, ?, ?) ON CONFLICT (chat) DO UPDATE SET"
                              " epoch = excluded.epoch, group_info = excluded.group_info"},
-    [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome, roles)"
-                          " VALUES (?, ?, ?, ?, ?, ?)"},
+    [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome, roles,"
+                          " ts_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_WELCOME_SWEEP] = {"DELETE FROM chat_welcomes WHERE chat = ? AND NOT EXISTS"
                             " (SELECT 1 FROM chat_invitations i WHERE i.chat = chat_welcomes.chat"
                             " AND i.seq = chat_welcomes.seq)"},
@@ -86,7 +96,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
     [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
-                              " w.welcome, l.ts_ms, w.roles FROM chat_invitations i"
+                              " w.welcome, COALESCE(l.ts_ms, w.ts_ms), w.roles"
+                              " FROM chat_invitations i"
                               " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
                               " LEFT JOIN chat_log l ON l.id = i.chat * 4294967296 + i.seq"
                               " JOIN chat_chats c ON c.num = i.chat"

@@ -12,7 +12,7 @@
  */
 #include <stdlib.h>
 
-#include "chat_roster.h"
+#include "chat_purge.h"
 
 #define ENTRIES_MAX \
     1024 /* a page; own messages come without bytes, so the page's size alone is no bound */
@@ -27,6 +27,7 @@ struct range {
     uint32_t after;
     uint32_t upto;
     bool is_left; /* upto comes from the seat's row */
+    bool is_relay;
 };
 
 struct sync_op {
@@ -60,7 +61,9 @@ make_room(struct sotto_tx *tx, struct sync_op *op)
     reply->entries = sotto_tx_alloc(tx, ENTRIES_MAX * sizeof(*reply->entries));
     reply->welcomes = sotto_tx_alloc(tx, WELCOMES_MAX * sizeof(*reply->welcomes));
     reply->left = sotto_tx_alloc(tx, (left_max + 1) * sizeof(*reply->left));
-    if (reply->entries == NULL || reply->welcomes == NULL || reply->left == NULL)
+    reply->gaps = sotto_tx_alloc(tx, (op->range_capacity + 1) * sizeof(*reply->gaps));
+    if (reply->entries == NULL || reply->welcomes == NULL || reply->left == NULL ||
+        reply->gaps == NULL)
         return SOTTO_ENOMEM;
     for (size_t i = 0; i < op->absent_count; i++)
         reply->left[reply->n_left++] = *op->absent[i];
@@ -160,6 +163,7 @@ read_left(struct sotto_tx *tx, struct sync_op *op)
             .chat = (uint32_t)sotto_col_int(stmt, 0),
             .after = read > since ? read : since,
             .upto = (uint32_t)sotto_col_int(stmt, 4),
+            .is_relay = sotto_col_int(stmt, 5) == SOTTO__CHAT__V1__MODE__MODE_RELAY,
         };
         for (size_t i = 0; i < named && !is_named; i++)
             is_named = op->ranges[i].chat == range->chat;
@@ -213,6 +217,29 @@ add_entry(struct sotto_tx *tx, struct sync_op *op, const struct range *range,
     return SOTTO_OK;
 }
 
+/* Tells a reader that comes too late what it will not get, and goes on behind it. */
+static int
+read_gap(struct sotto_tx *tx, struct sync_op *op, struct range *range)
+{
+    Sotto__Chat__V1__Gap *gap;
+    struct chat_purged purged;
+    const int rc = purge_read(tx, range->chat, &purged);
+
+    if (rc != SOTTO_OK || purged.seq <= range->after)
+        return rc;
+    gap = sotto_tx_alloc(tx, sizeof(*gap));
+    if (gap == NULL)
+        return SOTTO_ENOMEM;
+    range->after = purged.seq < range->upto ? purged.seq : range->upto;
+    sotto__chat__v1__gap__init(gap);
+    gap->chat_id = chat_bytes(range->chat_id, CHAT_ID_BYTES);
+    gap->upto_seq = range->after;
+    gap->epoch = purged.epoch;
+    gap->ts_ms = purged.ts_ms;
+    op->reply.gaps[op->reply.n_gaps++] = gap;
+    return SOTTO_OK;
+}
+
 static int
 read_range(struct sotto_tx *tx, struct sync_op *op, const struct range *range)
 {
@@ -257,6 +284,8 @@ sync_tx(struct sotto_tx *tx, void *arg)
 
         if (range->is_left)
             rc = find_end(tx, op, range, &found);
+        if (rc == SOTTO_OK && found && range->is_relay && range->after < range->upto)
+            rc = read_gap(tx, op, range);
         if (rc == SOTTO_OK && found && range->after < range->upto)
             rc = read_range(tx, op, range);
         if (range->is_left && !op->is_full)
@@ -307,6 +336,7 @@ add_range(struct sync_op *op, const struct chat *chat, uint64_t after, bool is_l
         .after = after > CHAT_SEQ_MAX ? CHAT_SEQ_MAX : (uint32_t)after,
         .upto = chat->seq,
         .is_left = is_left,
+        .is_relay = chat->mode == SOTTO__CHAT__V1__MODE__MODE_RELAY,
     };
     memcpy(range->chat_id, chat->id, CHAT_ID_BYTES);
     op->range_count++;

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "chat_purge.h"
+
 #define HEADS_MAX 65536  /* 2 MiB with the table */
 #define WINDOWS_MAX 8192 /* 9 MiB with the table */
 
@@ -114,6 +116,26 @@ const struct sotto_writer chat_writer = {
 
 /* ---- heads and windows ----------------------------------------------------------------------------------- */
 
+/* The last entry, whether it is there or was purged. */
+static int
+read_last(struct sotto_tx *tx, struct chat_head *head)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_LAST);
+    struct chat_purged purged;
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat_log_id(head->chat, 0));
+    sotto_bind_int(stmt, 2, chat_log_id(head->chat, CHAT_SEQ_MAX));
+    rc = sotto_step(stmt);
+    if (rc == SOTTO_ROW)
+        head->seq = (uint32_t)sotto_col_int(stmt, 0);
+    if (rc != SOTTO_DONE)
+        return rc < 0 ? rc : SOTTO_OK;
+    rc = purge_read(tx, head->chat, &purged);
+    head->seq = purged.seq;
+    return rc;
+}
+
 static int
 read_head(struct sotto_tx *tx, struct chat_head *head)
 {
@@ -126,14 +148,9 @@ read_head(struct sotto_tx *tx, struct chat_head *head)
         return rc < 0 ? rc : SOTTO_ENOTFOUND;
     head->epoch = (uint64_t)sotto_col_int(stmt, 0);
 
-    stmt = sotto_stmt(tx, CHAT_LOG_LAST);
-    sotto_bind_int(stmt, 1, chat_log_id(head->chat, 0));
-    sotto_bind_int(stmt, 2, chat_log_id(head->chat, CHAT_SEQ_MAX));
-    rc = sotto_step(stmt);
-    if (rc < 0)
+    rc = read_last(tx, head);
+    if (rc != SOTTO_OK)
         return rc;
-    head->seq = rc == SOTTO_ROW ? (uint32_t)sotto_col_int(stmt, 0) : 0;
-
     stmt = sotto_stmt(tx, CHAT_PROPOSAL_COUNT);
     sotto_bind_int(stmt, 1, head->chat);
     rc = sotto_step(stmt);

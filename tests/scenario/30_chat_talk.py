@@ -265,7 +265,7 @@ def what_does_not_exist_is_said_with_its_cure(stage):
     assert alice.fails(2, 'new', 'alice')['code'] == 'invalid_argument'
     assert alice.fails(2, 'new', 'bob', '--mode', 'forever')['code'] == 'invalid_argument'
     bob = person(stage, server, 'bob')
-    assert alice.fails(1, 'new', 'bob', '--mode', 'relay')['code'] == 'unimplemented'
+    assert alice.fails(1, 'new', 'bob', '--mode', 'peers')['code'] == 'unimplemented'
     assert alice.run('chats') == bob.run('chats') == []
     assert alice.fails(1, 'send', 'nobody', 'x')['code'] == 'not_found'
     assert alice.fails(1, 'read', 'nobody')['code'] == 'not_found'

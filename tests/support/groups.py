@@ -79,13 +79,13 @@ class Person:
         commit, welcome, group_info = self.ask('commit')
         return {'commit': commit, 'welcome': welcome, 'group_info': group_info}
 
-    def create(self, others, kind=GROUP):
+    def create(self, others, kind=GROUP, mode=ARCHIVE):
         """A chat in which the others have joined; returns its id."""
         chat = secrets.token_bytes(16)
         self.ask('create', chat)
         self.queue(others, [])
         bundle = self.bundle()
-        self.chat('Create', {'chat_id': chat, 'type': kind, 'mode': ARCHIVE, 'suite': SUITE, 'first': bundle})
+        self.chat('Create', {'chat_id': chat, 'type': kind, 'mode': mode, 'suite': SUITE, 'first': bundle})
         self.ask('merge')
         for other in others:
             other.ask('join', bundle['welcome'])

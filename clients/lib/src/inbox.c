@@ -320,6 +320,60 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     return status;
 }
 
+/* ---- gaps ------------------------------------------------------------------------------------ */
+
+static int
+note_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap,
+         uint64_t lost, bool behind)
+{
+    struct message message = {
+        .seq = gap->upto_seq,
+        .kind = KIND_NOT_KEPT,
+        .epoch = inbox->chat.epoch,
+        .ts_ms = gap->ts_ms,
+    };
+    char note[200];
+    snprintf(
+        note, sizeof(note), "%llu message%s not kept%s", (unsigned long long)lost,
+        lost == 1 ? " was" : "s were",
+        behind ? "; the group changed meanwhile: a member must remove this device and add it again"
+               : "");
+    memcpy(message.chat_id, inbox->chat.id, ID_BYTES);
+    return message_store(client, &message, NULL, note);
+}
+
+int
+inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap)
+{
+    int64_t own = 0;
+    if (gap->chat_id.len != ID_BYTES || gap->upto_seq > INT64_MAX)
+        return SOTTO_CLIENT_OK;
+    int status = pick_up(client, inbox, gap->chat_id.data);
+    struct chat *chat = &inbox->chat;
+    if (status || !chat->exists || chat->state == CHAT_CREATING || gap->upto_seq <= chat->cursor)
+        return status;
+    /* Of our own messages we have what we sent. */
+    status = query_number(&client->profile, &own, &client->error,
+                          "SELECT COUNT(*) FROM messages WHERE chat_id = ? AND seq > ?"
+                          " AND seq <= ? AND client_msg_id > 0",
+                          BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->cursor),
+                                bind_int((int64_t)gap->upto_seq)));
+    if (status)
+        return status;
+    uint64_t commits = gap->epoch > chat->epoch ? gap->epoch - chat->epoch : 0;
+    uint64_t known = commits + (uint64_t)own;
+    uint64_t missed = gap->upto_seq - chat->cursor;
+    uint64_t lost = missed > known ? missed - known : 0;
+    bool behind = commits > 0 && chat->state == CHAT_READY;
+    if (behind)
+        chat->state = CHAT_BROKEN;
+    if (lost || behind)
+        status = note_gap(client, inbox, gap, lost, behind);
+    chat->cursor = gap->upto_seq;
+    inbox->dirty = true;
+    return status;
+}
+
 /* ---- invitations ----------------------------------------------------------------------------- */
 
 /* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we

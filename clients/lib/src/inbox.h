@@ -34,6 +34,10 @@ int inbox_end(struct sotto_client *client, struct inbox *inbox, int status);
 int inbox_entry(struct sotto_client *client, struct inbox *inbox,
                 const Sotto__Chat__V1__Entry *entry, bool live);
 
+/* Steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the chat up when
+ * commits were among it. */
+int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap);
+
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome);
 

@@ -88,8 +88,9 @@ kind_name(enum message_kind kind)
         [KIND_REMOVED] = "removed",
         [KIND_KEY_CHANGED] = "key_changed",
         [KIND_UNDECRYPTABLE] = "undecryptable",
+        [KIND_NOT_KEPT] = "not_kept",
     };
-    return kind >= KIND_TEXT && kind <= KIND_UNDECRYPTABLE ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_NOT_KEPT ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

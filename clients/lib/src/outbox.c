@@ -109,6 +109,10 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
     if (chat_out->exists && chat_out->state == CHAT_LEFT)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
                     "you are no longer a member of this chat");
+    if (chat_out->exists && chat_out->state == CHAT_BROKEN)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                    "this device missed changes of the group; a member must remove it and add it "
+                    "again");
     if (chat_out->exists && chat_out->state == CHAT_READY)
         status = group_load(client, chat_id, group_out);
     if (status == SOTTO_CLIENT_OK && !*group_out)

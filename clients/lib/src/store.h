@@ -80,6 +80,7 @@ enum message_kind {
     KIND_REMOVED,
     KIND_KEY_CHANGED,
     KIND_UNDECRYPTABLE,
+    KIND_NOT_KEPT, /* entries that the server deleted before we read them */
 };
 
 struct message {

@@ -39,7 +39,9 @@ collect_cursors(struct sotto_client *client, bool unacked_only, struct cursors *
     out->list = mem_alloc(total, sizeof(Sotto__Chat__V1__Cursor *));
     for (size_t i = 0; i < total && out->count < CURSORS_MAX; i++) {
         const struct chat *chat = &out->chats[i];
-        if (chat->state != CHAT_READY && chat->state != CHAT_BROKEN)
+        /* A chat that we left is asked for no more, but what we read of it is acknowledged. */
+        bool gone = chat->state == CHAT_LEFT && !unacked_only;
+        if (chat->state == CHAT_CREATING || gone)
             continue;
         if (unacked_only && chat->acked >= chat->cursor)
             continue;
@@ -131,6 +133,8 @@ take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
         return status;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_welcomes; i++)
         status = inbox_welcome(client, inbox, page->welcomes[i]);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_gaps; i++)
+        status = inbox_gap(client, inbox, page->gaps[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_entries; i++)
         status = inbox_entry(client, inbox, page->entries[i], false);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_left; i++)

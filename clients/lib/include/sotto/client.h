@@ -135,7 +135,7 @@ struct sotto_client_chat {
     char id[SOTTO_CLIENT_HEX_BYTES];
     const char *title; /* "" when it has none; the other's name in a chat of two */
     const char *type;  /* direct, group */
-    const char *mode;  /* archive, ... */
+    const char *mode;  /* archive, relay */
     const char *state; /* ready; waiting: another device of ours must add this one; broken */
     const char *role;  /* owner, admin, member; "" when not known */
     uint64_t epoch;
@@ -178,7 +178,7 @@ int sotto_client_members(struct sotto_client *client, const char *chat, sotto_cl
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A message, or an event in a chat. Kinds: text (a message); title, joined, members, removed,
- * key_changed, undecryptable (events, with text saying what happened or NULL). */
+ * key_changed, undecryptable, not_kept (events, with text saying what happened or NULL). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */

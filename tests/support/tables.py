@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Looking into the files of a server that runs: what an operator, or a thief of the disk, would find."""
+import sqlite3
+import time
+
+from process import DEADLINE_SECONDS
+
+FILES = ('sotto.db', 'sotto.db-wal')
+
+
+def ask(server, sql, *values):
+    """The first column of the first row."""
+    path = f'file:{server.data / "sotto.db"}?mode=ro'
+    connection = sqlite3.connect(path, uri=True, timeout=DEADLINE_SECONDS)
+    try:
+        return connection.execute(sql, values).fetchone()[0]
+    finally:
+        connection.close()
+
+
+def wait_for(question, wanted=True):
+    """Asks until the answer is the wanted one; fails with the last answer."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while (answer := question()) != wanted and time.monotonic() < end:
+        time.sleep(0.05)
+    assert answer == wanted, f'it stayed {answer!r}, not {wanted!r}'
+
+
+def wait_rows(server, table, wanted):
+    wait_for(lambda: ask(server, f'SELECT COUNT(*) FROM {table}'), wanted)
+
+
+def file_bytes(server):
+    """How large the database is, its WAL included."""
+    return sum((server.data / name).stat().st_size for name in FILES if (server.data / name).exists())
+
+
+def is_on_disk(server, data):
+    """Whether these bytes are anywhere in the files, in a row or in what is left of one."""
+    return any(data in (server.data / name).read_bytes() for name in FILES if (server.data / name).exists())
