@@ -17,3 +17,5 @@ pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c>=1.4)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+# Debian's libwslay-dev has a CMake package and no .pc file.
+find_package(wslay REQUIRED CONFIG)

@@ -10,7 +10,8 @@
 static const char global_options[] = TR(
     "Options of every command:\n"
     "  --profile DIR          where keys and messages live (default $XDG_DATA_HOME/sotto/default)\n"
-    "  --server URL           tcp://host:port (default tcp://127.0.0.1:7500; remembered)\n"
+    "  --server URL           tcp://host:port or ws://host:port (default tcp://127.0.0.1:7500;\n"
+    "                         remembered)\n"
     "  --password-file FILE   the account's password; without it you are asked\n"
     "  --passphrase-file FILE a passphrase that seals the profile's key, from its first use on\n"
     "  --timeout SECONDS      for connecting and each answer (default 15)\n"

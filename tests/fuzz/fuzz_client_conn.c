@@ -54,7 +54,7 @@ one(void *state, const uint8_t *data, size_t size)
         return false;
     if (send(ends[1], data, size, MSG_DONTWAIT) == (ssize_t)size &&
         shutdown(ends[1], SHUT_WR) == 0) {
-        if (conn_adopt(ends[0], WAIT_MS, &conn, &error) == 0)
+        if (conn_adopt(ends[0], framing_tcp(), WAIT_MS, &conn, &error) == 0)
             taken = take_all(conn);
         conn_close(&conn);
     } else {

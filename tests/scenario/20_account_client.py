@@ -77,7 +77,7 @@ def other_doors_are_refused_by_name(stage):
     class Web:
         tcp = '127.0.0.1:1'
     client = stage.client('alice', Web)
-    for url in ('tcps://h:1', 'ws://h/ws', 'wss://h/ws', 'http://h', 'tcp://h:99999'):
+    for url in ('tcps://h:1', 'wss://h/ws', 'http://h', 'tcp://h:99999', 'ws://h:0/ws', 'ws://h/ws?x'):
         assert 'tcp://' in client.fails(2, 'whoami', '--server', url)['message']
 
 

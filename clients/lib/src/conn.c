@@ -25,7 +25,6 @@
 #define PING_AFTER_MS 20000 /* of silence */
 #define GONE_AFTER_MS 45000
 #define TICK_MS 5000 /* how often a waiting connection looks at its clocks */
-#define PREFIX_BYTES 4
 #define READ_CHUNK_BYTES 65536
 #define GOODBYE_UNAUTHENTICATED 4401
 
@@ -40,6 +39,7 @@ struct call {
 struct conn {
     int fd;
     int wake_fd; /* -1: none */
+    struct framing *framing;
     bool dead;
     bool greeted;
     uint32_t frame_max; /* what the server takes */
@@ -174,11 +174,11 @@ write_frame(struct conn *conn, const Frame *frame, int timeout_ms, struct sotto_
         return fail(error, SOTTO_CLIENT_EFAILED, "resource_exhausted",
                     "the request of %zu bytes is larger than the server takes (%u)", len,
                     conn->frame_max);
+    struct buf body = {0};
     struct buf out = {0};
-    buf_reserve(&out, PREFIX_BYTES + len);
-    for (int i = 0; i < PREFIX_BYTES; i++)
-        out.data[i] = (uint8_t)(len >> (8 * (PREFIX_BYTES - 1 - i)));
-    out.len = PREFIX_BYTES + protobuf_c_message_pack(&frame->base, out.data + PREFIX_BYTES);
+    buf_pack(&body, &frame->base);
+    conn->framing->ops->wrap(conn->framing, body.data, body.len, &out);
+    buf_fini(&body);
     int status = write_all(conn, out.data, out.len, conn_now_ms() + timeout_ms, error);
     buf_fini(&out);
     return status;
@@ -241,8 +241,8 @@ file_hello(struct conn *conn, const Sotto__Frame__V1__Hello *hello,
     }
     conn->greeted = true;
     conn->frame_max = hello->max_frame;
-    if (conn->frame_max > CONN_FRAME_BYTES_MAX || conn->frame_max < 4096)
-        conn->frame_max = CONN_FRAME_BYTES_MAX;
+    if (conn->frame_max > FRAMING_BYTES_MAX || conn->frame_max < 4096)
+        conn->frame_max = FRAMING_BYTES_MAX;
     return SOTTO_CLIENT_OK;
 }
 
@@ -280,31 +280,40 @@ file_frame(struct conn *conn, const Frame *frame, struct sotto_client_error *err
     return SOTTO_CLIENT_OK;
 }
 
-/* Files every complete frame of the input buffer. */
+/* One call of file_input. */
+struct filing {
+    struct conn *conn;
+    struct sotto_client_error *error;
+    int status;
+};
+
+static bool
+file_bytes(void *arg, const uint8_t *data, size_t len)
+{
+    struct filing *filing = arg;
+    Frame *frame = pb_unpack(&sotto__frame__v1__frame__descriptor, data, len);
+    if (frame)
+        filing->status = file_frame(filing->conn, frame, filing->error);
+    else
+        filing->status =
+            die(filing->conn, filing->error, TR("a frame is malformed; is this a Sotto server?"));
+    pb_free(frame);
+    return filing->status == SOTTO_CLIENT_OK;
+}
+
+/* Files every complete frame of the input buffer, and sends what the framing answers by itself. */
 static int
 file_input(struct conn *conn, struct sotto_client_error *error)
 {
-    size_t at = 0;
-    int status = SOTTO_CLIENT_OK;
-    while (status == SOTTO_CLIENT_OK && conn->in.len - at >= PREFIX_BYTES) {
-        const uint8_t *p = conn->in.data + at;
-        uint32_t len = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-        if (len > CONN_FRAME_BYTES_MAX)
-            return die(conn, error, "a frame is too long; is this a Sotto server?");
-        if (conn->in.len - at - PREFIX_BYTES < len)
-            break;
-        Frame *frame = pb_unpack(&sotto__frame__v1__frame__descriptor, p + PREFIX_BYTES, len);
-        if (!frame)
-            return die(conn, error, "a frame is malformed; is this a Sotto server?");
-        status = file_frame(conn, frame, error);
-        pb_free(frame);
-        at += PREFIX_BYTES + len;
-    }
-    if (at) {
-        memmove(conn->in.data, conn->in.data + at, conn->in.len - at);
-        conn->in.len -= at;
-    }
-    return status;
+    struct filing filing = {.conn = conn, .error = error};
+    struct buf out = {0};
+    const char *why = conn->framing->ops->feed(conn->framing, &conn->in, &out, file_bytes, &filing);
+    if (filing.status == SOTTO_CLIENT_OK && out.len)
+        filing.status = write_all(conn, out.data, out.len, conn_now_ms() + PING_AFTER_MS, error);
+    buf_fini(&out);
+    if (filing.status == SOTTO_CLIENT_OK && why)
+        filing.status = die(conn, error, why);
+    return filing.status;
 }
 
 /* Waits for input until the deadline and files it. 1: something came; 0: nothing. */
@@ -338,6 +347,7 @@ conn_close(struct conn **conn)
     struct conn *gone = *conn;
     if (gone->fd >= 0)
         close(gone->fd);
+    gone->framing->ops->destroy(gone->framing);
     buf_fini(&gone->in);
     for (size_t i = 0; i < CONN_CALLS_MAX; i++)
         conn_reply_fini(&gone->calls[i].reply);
@@ -347,30 +357,41 @@ conn_close(struct conn **conn)
     *conn = NULL;
 }
 
+/* Says the opening, and reads until the server has greeted. */
+static int
+greet(struct conn *conn, int64_t deadline_ms, struct sotto_client_error *error)
+{
+    const struct buf *opening = &conn->framing->opening;
+    int status = write_all(conn, opening->data, opening->len, deadline_ms, error);
+    while (status >= 0 && !conn->greeted) {
+        bool last = conn_now_ms() >= deadline_ms;
+        status = pump(conn, deadline_ms, error);
+        if (status == 0 || (status == 1 && last && !conn->greeted))
+            status = die(conn, error, TR("the server does not greet"));
+    }
+    return status < 0 ? status : SOTTO_CLIENT_OK;
+}
+
 int
-conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_error *error)
+conn_adopt(int take_fd, struct framing *take_framing, int timeout_ms, struct conn **conn_out,
+           struct sotto_client_error *error)
 {
     int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* no matter on a socket pair */
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    /* No matter on a socket pair. */
+    setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    fcntl(take_fd, F_SETFL, fcntl(take_fd, F_GETFL) | O_NONBLOCK);
     struct conn *conn = mem_alloc(1, sizeof(*conn));
-    conn->fd = fd;
+    conn->fd = take_fd;
     conn->wake_fd = -1;
+    conn->framing = take_framing;
     conn->frame_max = 4096;
     conn->heard_ms = conn_now_ms();
-    int64_t deadline_ms = conn->heard_ms + timeout_ms;
-    while (!conn->greeted) {
-        bool last = conn_now_ms() >= deadline_ms;
-        int status = pump(conn, deadline_ms, error);
-        if (status == 0 || (status == 1 && last && !conn->greeted))
-            status = die(conn, error, "the server does not greet");
-        if (status < 0) {
-            conn_close(&conn);
-            return status;
-        }
-    }
-    *conn_out = conn;
-    return SOTTO_CLIENT_OK;
+    int status = greet(conn, conn->heard_ms + timeout_ms, error);
+    if (status)
+        conn_close(&conn);
+    else
+        *conn_out = conn;
+    return status;
 }
 
 /* ---- calls and events ------------------------------------------------------------------------ */

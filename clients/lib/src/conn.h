@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection to a server: a TCP socket that carries frames of core/frame.proto, each behind its
- * length in four bytes. Calls may be pipelined: conn_call sends and returns a ticket, conn_wait
+ * One connection to a server: a TCP socket that carries frames of core/frame.proto in the framing of
+ * its URL (framing.h). Calls may be pipelined: conn_call sends and returns a ticket, conn_wait
  * takes the answer whenever it comes; events that arrive in between wait in a bounded queue.
  *
  * The socket does not block; every wait is a poll with a deadline. A connection that failed stays
@@ -11,11 +11,11 @@
 #define CLIENT_CONN_H
 
 #include "fail.h"
+#include "framing.h"
 #include "mem.h"
 
-#define CONN_FRAME_BYTES_MAX (16u << 20) /* the largest frame of the protocol */
-#define CONN_CALLS_MAX 64                /* open at a time */
-#define CONN_EVENTS_MAX 1024             /* waiting; beyond it events_lost is set */
+#define CONN_CALLS_MAX 64    /* open at a time */
+#define CONN_EVENTS_MAX 1024 /* waiting; beyond it events_lost is set */
 #define CONN_EVENT_BYTES_MAX (4u << 20)
 
 struct conn;
@@ -36,12 +36,13 @@ struct conn_event {
 /* Milliseconds of a clock that never jumps. */
 int64_t conn_now_ms(void);
 
-/* Connects to tcp://host:port and reads the server's Hello. */
+/* Connects to tcp://host:port or ws://host:port/path and reads the server's Hello. */
 int conn_open(const char *url, int timeout_ms, struct conn **conn_out,
               struct sotto_client_error *error);
 
-/* The same over a connected stream socket that the caller hands over, even on failure. */
-int conn_adopt(int fd, int timeout_ms, struct conn **conn_out, struct sotto_client_error *error);
+/* The same over a connected stream socket and a framing, both handed over even on failure. */
+int conn_adopt(int take_fd, struct framing *take_framing, int timeout_ms, struct conn **conn_out,
+               struct sotto_client_error *error);
 
 /* Closes at once, whatever is open. Accepts NULL and a pointer to NULL. */
 void conn_close(struct conn **conn);
@@ -79,11 +80,14 @@ int conn_queued_event(struct conn *conn, struct conn_event *event_out);
 /* True once, after events had to be dropped: what they said must be asked for. */
 bool conn_take_events_lost(struct conn *conn);
 
-/* Splits tcp://host:port, tcp://[v6]:port; the port defaults to 7500. SOTTO_CLIENT_EUSAGE says
- * what is wrong. */
+/* Splits tcp://host:port, tcp://[v6]:port, ws://host:port/path; the port defaults to the server's own (7500,
+ * 7580), the path of a WebSocket to /ws. SOTTO_CLIENT_EUSAGE says what is wrong. */
 struct conn_address {
+    bool websocket;
     char host[256];
     char port[6];
+    char path[128];      /* of a WebSocket */
+    char authority[272]; /* host:port as a URL has it, with the brackets of IPv6 */
 };
 int conn_parse_url(const char *url, struct conn_address *address_out,
                    struct sotto_client_error *error);

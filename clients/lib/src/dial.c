@@ -62,5 +62,7 @@ conn_open(const char *url, int timeout_ms, struct conn **conn_out, struct sotto_
         return fail(error, SOTTO_CLIENT_ENETWORK, "network",
                     "cannot reach %.100s (%s); is the server running?", url, tr(strerror(problem)));
     int64_t left = deadline_ms - conn_now_ms();
-    return conn_adopt(fd, left > 0 ? (int)left : 0, conn_out, error);
+    struct framing *framing =
+        address.websocket ? framing_ws(address.authority, address.path) : framing_tcp();
+    return conn_adopt(fd, framing, left > 0 ? (int)left : 0, conn_out, error);
 }

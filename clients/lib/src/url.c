@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PORT "7500"
+#define TCP_PORT "7500"
+#define WS_PORT "7580"
+#define WS_PATH "/ws"
+#define PATH_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.~-"
 
 static int
 refuse(const char *url, const char *why, struct sotto_client_error *error)
 {
     return fail(error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
-                "cannot use server \"%.100s\": %s; write tcp://host:port", url, tr(why));
+                "cannot use server \"%.100s\": %s; write tcp://host:port or ws://host:port", url,
+                tr(why));
 }
 
 /* Copies text[0..len) if it is a plausible host. */
@@ -45,41 +49,61 @@ take_port(const char *text, char port_out[6])
     return true;
 }
 
+/* What stands behind the host: ":port" and, of a WebSocket, a path; each may be missing. */
+static const char *
+take_rest(const char *rest, struct conn_address *address)
+{
+    size_t len = strcspn(rest, "/");
+    char port[8];
+    if (len >= sizeof(port))
+        return TR("the port is no number from 1 to 65535");
+    memcpy(port, rest, len);
+    port[len] = 0;
+    if (len && (*port != ':' || !take_port(port + 1, address->port)))
+        return TR("the port is no number from 1 to 65535");
+    const char *path = rest + len;
+    if (!strcmp(path, "") || !strcmp(path, "/"))
+        return NULL;
+    if (!address->websocket)
+        return TR("there is too much behind the host");
+    if (strlen(path) >= sizeof(address->path) || strspn(path, PATH_LETTERS) != strlen(path))
+        return TR("the path has letters that a server's path does not have");
+    snprintf(address->path, sizeof(address->path), "%s", path);
+    return NULL;
+}
+
+static const char *
+take_all(const char *host, struct conn_address *address)
+{
+    bool bracket = *host == '[';
+    host += bracket;
+    size_t len = strcspn(host, bracket ? "]" : ":/");
+    if (bracket && !host[len])
+        return TR("the bracket of the IPv6 address is not closed");
+    if (!take_host(host, len, address->host))
+        return TR("it names no host");
+    const char *why = take_rest(host + len + bracket, address);
+    snprintf(address->authority, sizeof(address->authority), bracket ? "[%s]:%s" : "%s:%s",
+             address->host, address->port);
+    return why;
+}
+
 int
 conn_parse_url(const char *url, struct conn_address *address_out, struct sotto_client_error *error)
 {
-    static const char *const others[] = {"tcps://", "ws://", "wss://"};
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (!strncmp(url, others[i], strlen(others[i])))
-            return refuse(url, "this build speaks tcp:// only", error);
-    if (strncmp(url, "tcp://", 6))
-        return refuse(url, "it does not begin with tcp://", error);
-
-    struct conn_address address = {.port = DEFAULT_PORT};
-    const char *host = url + 6;
-    const char *host_end;
-    const char *rest;
-    if (*host == '[') {
-        host++;
-        host_end = strchr(host, ']');
-        if (!host_end)
-            return refuse(url, "the bracket of the IPv6 address is not closed", error);
-        rest = host_end + 1;
-    } else {
-        host_end = host + strcspn(host, ":/");
-        rest = host_end;
+    struct conn_address address = {.port = TCP_PORT};
+    const char *host = url + strlen("tcp://");
+    if (!strncmp(url, "ws://", 5)) {
+        address = (struct conn_address){.websocket = true, .port = WS_PORT, .path = WS_PATH};
+        host = url + strlen("ws://");
+    } else if (!strncmp(url, "tcps://", 7) || !strncmp(url, "wss://", 6)) {
+        return refuse(url, TR("this version has no TLS yet"), error);
+    } else if (strncmp(url, "tcp://", 6)) {
+        return refuse(url, TR("it does not begin with tcp:// or ws://"), error);
     }
-    if (!take_host(host, (size_t)(host_end - host), address.host))
-        return refuse(url, "it names no host", error);
-    size_t len = strlen(rest);
-    char tail[16];
-    if (len >= sizeof(tail))
-        return refuse(url, "there is too much behind the host", error);
-    memcpy(tail, rest, len + 1);
-    if (len && tail[len - 1] == '/')
-        tail[len - 1] = 0;
-    if (*tail && (*tail != ':' || !take_port(tail + 1, address.port)))
-        return refuse(url, "the port is no number from 1 to 65535", error);
+    const char *why = take_all(host, &address);
+    if (why)
+        return refuse(url, why, error);
     *address_out = address;
     return SOTTO_CLIENT_OK;
 }

@@ -51,8 +51,8 @@ struct sotto_client_error {
 };
 
 struct sotto_client_options {
-    const char *profile;    /* folder; made with mode 0700 if it is missing */
-    const char *server;     /* tcp://host:port; NULL: the one the profile remembers */
+    const char *profile; /* folder; made with mode 0700 if it is missing */
+    const char *server; /* tcp://host:port, ws://host:port/path; NULL: what the profile remembers */
     const char *passphrase; /* opens a profile that has one, gives one to a new profile; or NULL */
     const char *user_agent; /* program and version, shown in the list of logins; or NULL */
     unsigned timeout_ms;    /* for connecting and for each answer; 0: 15000 */
