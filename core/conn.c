@@ -96,7 +96,8 @@ conn_poll(struct conn *conn)
 
     if (conn->state == CONN_CLOSED)
         return;
-    if (conn->state == CONN_OPEN ? !conn->pause : conn->shut)
+    if (conn->state == CONN_OPEN ? !conn->pause
+                                 : conn->shut || (conn->awaits_end && !conn->out_first))
         events |= UV_READABLE;
     if (conn->out_first && conn->blocked)
         events |= UV_WRITABLE;
@@ -193,6 +194,14 @@ conn_become(struct conn *conn, const struct door *door)
 
 /* ---- ending ---- */
 
+/* A peer that we do not understand any more, or that has itself ended the stream, is not waited for. */
+static bool
+has_to_hear_end(struct conn *conn)
+{
+    return conn->door->heard_end && !conn->feeding &&
+           !conn->door->heard_end(conn, conn->rest, conn->rest_size);
+}
+
 /* Leaves the open state: nothing is read or pushed any more, and the logic loop knows. */
 static void
 leave_open(struct conn *conn, enum conn_state next)
@@ -221,6 +230,7 @@ conn_end(struct conn *conn, struct frame_buf *take_goodbye)
         frame_unref(take_goodbye, 1);
         return;
     }
+    conn->awaits_end = take_goodbye && has_to_hear_end(conn);
     leave_open(conn, CONN_CLOSING);
     conn->since_ms = conn_now(conn);
     conn_list_add(&conn->loop->closing, conn);

@@ -180,10 +180,13 @@ read_large(struct conn *conn)
 static void
 discard(struct conn *conn)
 {
-    ssize_t n = recv(conn->fd, conn->loop->read_buf, IO_READ_BYTES, 0);
+    uint8_t *data = conn->loop->read_buf;
+    ssize_t n = recv(conn->fd, data, IO_READ_BYTES, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         conn_drop(conn);
+    else if (n > 0 && conn->awaits_end && conn->door->heard_end(conn, data, (size_t)n))
+        conn_shut(conn);
 }
 
 static void starve(struct conn *conn);

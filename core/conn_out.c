@@ -238,10 +238,10 @@ write_some(struct conn *conn)
     return conn->out_first != NULL;
 }
 
-/* All is written: the Goodbye was the last word, and the peer shall have the time to read it. */
-static void
-shut(struct conn *conn)
+void
+conn_shut(struct conn *conn)
 {
+    conn->awaits_end = false;
     conn->shut = true;
     shutdown(conn->fd, SHUT_WR);
 }
@@ -258,8 +258,8 @@ conn_flush(struct conn *conn)
         return;
     if (!conn->out_first) {
         conn->pongs = 0;
-        if (conn->state == CONN_CLOSING && !conn->shut)
-            shut(conn);
+        if (conn->state == CONN_CLOSING && !conn->shut && !conn->awaits_end)
+            conn_shut(conn);
     }
     conn_poll(conn);
 }

@@ -33,6 +33,9 @@ struct door {
      */
     int64_t (*feed)(struct conn *, uint8_t *data, size_t size, uint32_t max_frame,
                     size_t *need_out);
+    /* Looks through what comes after our last word, and first through what was not yet fed; true once the peer has
+     * ended the stream as well and the socket can go. NULL: there is nothing to wait for but the socket's end. */
+    bool (*heard_end)(struct conn *, const uint8_t *data, size_t size);
     /* Gives back what the state holds; the connection will be fed no more. Once. NULL: it holds nothing. */
     void (*release)(struct conn *);
 };

@@ -150,9 +150,10 @@ struct conn {
     uint8_t pause; /* enum conn_pause bits */
     uint8_t pongs; /* queued since the send queue was last empty */
     bool attached, dirty, feeding, pinged;
-    bool blocked; /* the kernel took no more: poll says when */
-    bool shut;    /* the sending side is shut down */
-    int events;   /* what poll waits for */
+    bool blocked;    /* the kernel took no more: poll says when */
+    bool shut;       /* the sending side is shut down */
+    bool awaits_end; /* before that the peer has its own last word, see door.heard_end */
+    int events;      /* what poll waits for */
     /* Written by the logic thread before the connection's acknowledgement, read here after the hand-over. */
     struct queue_item note_attached, note_close, note_gone;
     struct frame_buf *note_goodbye;
@@ -198,6 +199,8 @@ void conn_starved_remove(struct conn *);
 void conn_append(struct conn *,
                  struct frame_buf *take_buf); /* whatever the state; NULL: only marks it dirty */
 void conn_flush(struct conn *);
+/* All is written: the Goodbye was the last word, and the peer shall have the time to read it. */
+void conn_shut(struct conn *);
 void conn_flush_dirty(struct io_loop *);
 void conn_drop_out(struct conn *);
 void conn_trim_out(struct conn *);

@@ -88,6 +88,14 @@ ws_feed(struct conn *conn, uint8_t *data, size_t size, uint32_t max_frame, size_
     return (int64_t)at;
 }
 
+static bool
+ws_heard_end(struct conn *conn, const uint8_t *data, size_t size)
+{
+    struct ws_conn *ws = conn_door_state(conn);
+
+    return ws_skim(&ws->skim, data, size);
+}
+
 /* ---- sub-protocols ---- */
 
 static const struct ws_protocol protocols[] = {
@@ -95,6 +103,7 @@ static const struct ws_protocol protocols[] = {
               .wire = FRAME_WIRE_WS_PROTO,
               .state_bytes = sizeof(struct ws_conn),
               .feed = ws_feed,
+              .heard_end = ws_heard_end,
               .release = drop_message},
      .name = "sotto.v1.proto",
      .opcode = WS_BINARY},

@@ -21,6 +21,7 @@ struct ws_protocol {
 /* What a connection at the HTTP port holds. */
 struct ws_conn {
     struct ws_reader reader;
+    struct ws_skim skim; /* after our close frame */
 };
 
 /* Answers a GET of /ws: the connection becomes a WebSocket, or is refused and ends. I/O loop. */

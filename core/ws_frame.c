@@ -295,6 +295,52 @@ ws_read(struct ws_reader *reader, uint8_t *data, size_t size, const struct ws_li
     return error ? error : head_size + (int64_t)head.size;
 }
 
+/* ---- after the last word ---- */
+
+/* Bytes of the head that begins so; at least the two that say it. */
+static size_t
+head_size_of(const struct ws_skim *skim)
+{
+    const unsigned length = skim->head_size < 2 ? 0 : skim->head[1] & 0x7f;
+    const unsigned mask_bytes = skim->head_size >= 2 && (skim->head[1] & 0x80) ? 4 : 0;
+
+    return 2 + (length == 127 ? 8u : length == 126 ? 2u : 0u) + mask_bytes;
+}
+
+static uint64_t
+payload_of(const struct ws_skim *skim)
+{
+    const unsigned length = skim->head[1] & 0x7f;
+    const unsigned length_bytes = length == 127 ? 8 : length == 126 ? 2 : 0;
+    uint64_t size = length_bytes ? 0 : length;
+
+    for (unsigned i = 0; i < length_bytes; i++)
+        size = size << 8 | skim->head[2 + i];
+    return size;
+}
+
+bool
+ws_skim(struct ws_skim *skim, const uint8_t *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        if (skim->skip) {
+            const size_t step = skim->skip < size - at ? (size_t)skim->skip : size - at;
+
+            skim->skip -= step;
+            at += step;
+            continue;
+        }
+        skim->head[skim->head_size++] = data[at++];
+        if (skim->head_size < head_size_of(skim))
+            continue;
+        if ((skim->head[0] & 0x0f) == WS_CLOSE)
+            return true;
+        skim->skip = payload_of(skim);
+        skim->head_size = 0;
+    }
+    return false;
+}
+
 /* ---- what goes out ---- */
 
 size_t

@@ -89,6 +89,18 @@ int64_t ws_read(struct ws_reader *, uint8_t *data, size_t size, const struct ws_
 /* Wipes and frees the collected message, if there is one. The reader can go on. */
 void ws_reader_drop(struct ws_reader *);
 
+/* ---- after the last word ---- */
+
+/* Walks over frames whose content no longer matters. All zero: at the start of a frame. */
+struct ws_skim {
+    uint8_t head[WS_HEAD_MAX];
+    uint8_t head_size;
+    uint64_t skip; /* bytes of payload still to come */
+};
+
+/* Whether a close frame is among them; what comes behind it is nobody's business. */
+bool ws_skim(struct ws_skim *, const uint8_t *data, size_t size);
+
 /* ---- what goes out: never masked (RFC 6455, section 5.1) ---- */
 
 /* first: WS_FIN, an opcode and perhaps WS_RSV1. Returns the size of the head. */

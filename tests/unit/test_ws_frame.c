@@ -307,6 +307,30 @@ a_close_frame_is_never_over_125_bytes_and_never_cuts_a_character(void **state)
     assert_true(utf8_valid(out + 4, 122));
 }
 
+static void
+the_end_of_a_stream_is_found_behind_whatever_stands_before_it(void **state)
+{
+    static const char before[] = "\x82\xfe\x01\x00" Z, ping[] = "\x89\x84" Z "\x88\x82\x88\x82",
+                      end[] = "\x88\x82" Z;
+    uint8_t stream[512];
+    size_t size = sizeof(before) - 1;
+
+    (void)state;
+    memcpy(stream, before, size);
+    memset(stream + size, 0x88, 256); /* content that looks like close frames */
+    size += 256;
+    memcpy(stream + size, ping, sizeof(ping) - 1);
+    size += sizeof(ping) - 1;
+    memcpy(stream + size, end, sizeof(end) - 1);
+    size += sizeof(end) - 1;
+    for (size_t split = 0; split < size; split++) {
+        struct ws_skim skim = {.skip = 0};
+
+        assert_false(ws_skim(&skim, stream, split));
+        assert_true(ws_skim(&skim, stream + split, size - split));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_stream_has_its_one_outcome_however_it_is_split),
     cmocka_unit_test(byte_by_byte_is_the_same),
@@ -315,6 +339,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_claimed_length_takes_no_memory_and_pieces_take_what_came),
     cmocka_unit_test(heads_of_the_server_are_short_and_unmasked),
     cmocka_unit_test(a_close_frame_is_never_over_125_bytes_and_never_cuts_a_character),
+    cmocka_unit_test(the_end_of_a_stream_is_found_behind_whatever_stands_before_it),
 };
 
 SOTTO_TEST_MAIN(tests)
