@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE_BYTES 4096 /* SQLite's preset, which a new file gets */
+
 static const char *const own_sql[STORE_OWN_COUNT] = {
     [STORE_BEGIN] = "BEGIN",       [STORE_COMMIT] = "COMMIT",
     [STORE_ROLLBACK] = "ROLLBACK", [STORE_SAVEPOINT] = "SAVEPOINT j",
@@ -235,7 +237,7 @@ set_pragmas(struct store_conn *conn, const char *path, const struct settings_sto
              "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
              "PRAGMA secure_delete = ON;"
              "PRAGMA cache_size = -%lld; PRAGMA wal_autocheckpoint = %d; PRAGMA query_only = %s;",
-             (long long)(settings->cache_bytes / 1024), STORE_WAL_PAGES,
+             (long long)(settings->cache_bytes / 1024), (int)(settings->wal_bytes / PAGE_BYTES),
              conn->is_writer ? "OFF" : "ON");
     if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return store_conn_error(conn, path, err);

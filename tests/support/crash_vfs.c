@@ -127,14 +127,24 @@ synced(struct tracked *tracked)
     pthread_mutex_unlock(&crash.lock);
 }
 
+/* What should have reached the disk is gone for good. */
 static void
-before_operation(const struct crash_file *file)
+dropped(struct tracked *tracked)
+{
+    pthread_mutex_lock(&crash.lock);
+    operations_clear(tracked);
+    pthread_mutex_unlock(&crash.lock);
+}
+
+/* What the hook says: 0, or the code with which the operation fails. */
+static int
+ask_hook(const struct crash_file *file, enum crash_vfs_operation operation)
 {
     if (file->tracked == NULL)
-        return;
-    atomic_fetch_add(&crash.operations, 1);
-    if (crash.hook != NULL)
-        crash.hook(crash.hook_arg);
+        return 0;
+    if (operation != CRASH_VFS_READ)
+        atomic_fetch_add(&crash.operations, 1);
+    return crash.hook != NULL ? crash.hook(crash.hook_arg, operation) : 0;
 }
 
 /* ---- sqlite3_io_methods: followed operations, then plain passing on ---- */
@@ -145,10 +155,10 @@ static int
 file_write(sqlite3_file *base, const void *data, int size, sqlite3_int64 offset)
 {
     struct crash_file *file = (struct crash_file *)base;
-    int result;
+    int result = ask_hook(file, CRASH_VFS_WRITE);
 
-    before_operation(file);
-    result = file->real->pMethods->xWrite(file->real, data, size, offset);
+    if (result == SQLITE_OK)
+        result = file->real->pMethods->xWrite(file->real, data, size, offset);
     if (result == SQLITE_OK && file->tracked != NULL)
         remember(file->tracked, offset, data, size);
     return result;
@@ -158,10 +168,10 @@ static int
 file_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
     struct crash_file *file = (struct crash_file *)base;
-    int result;
+    int result = ask_hook(file, CRASH_VFS_TRUNCATE);
 
-    before_operation(file);
-    result = file->real->pMethods->xTruncate(file->real, size);
+    if (result == SQLITE_OK)
+        result = file->real->pMethods->xTruncate(file->real, size);
     if (result == SQLITE_OK && file->tracked != NULL)
         remember(file->tracked, size, NULL, 0);
     return result;
@@ -171,12 +181,12 @@ static int
 file_sync(sqlite3_file *base, int flags)
 {
     struct crash_file *file = (struct crash_file *)base;
-    int result;
+    int result = ask_hook(file, CRASH_VFS_SYNC);
 
-    before_operation(file);
-    result = file->real->pMethods->xSync(file->real, flags);
-    if (result == SQLITE_OK && file->tracked != NULL)
-        synced(file->tracked);
+    if (result == SQLITE_OK)
+        result = file->real->pMethods->xSync(file->real, flags);
+    if (file->tracked != NULL)
+        (result == SQLITE_OK ? synced : dropped)(file->tracked);
     return result;
 }
 
@@ -193,7 +203,10 @@ file_close(sqlite3_file *base)
 static int
 file_read(sqlite3_file *base, void *data, int size, sqlite3_int64 offset)
 {
-    return REAL(base)->pMethods->xRead(REAL(base), data, size, offset);
+    int result = ask_hook((struct crash_file *)base, CRASH_VFS_READ);
+
+    return result != SQLITE_OK ? result
+                               : REAL(base)->pMethods->xRead(REAL(base), data, size, offset);
 }
 
 static int

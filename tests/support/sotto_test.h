@@ -27,6 +27,7 @@
         _fail(__FILE__, __LINE__);          \
     } while (0)
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,15 @@
             fail_msg("%s: expected %s (%lld), got %lld", #expression, #error, (long long)(error), \
                      sotto_rc_);                                                                  \
     } while (0)
+
+/* Whether this run takes the long form of tests that have one (`make night`). */
+static inline bool
+sotto_night(void)
+{
+    const char *night = getenv("SOTTO_NIGHT");
+
+    return night != NULL && strcmp(night, "1") == 0;
+}
 
 /* The main of a test program: runs the table of cmocka_unit_test(...) rows. */
 #define SOTTO_TEST_MAIN(tests)                                           \

@@ -36,6 +36,7 @@ store_kit_settings(void)
                                    .queue_bytes = 128 << 20,
                                    .cache_bytes = 1 << 20,
                                    .busy_ms = 1,
+                                   .wal_bytes = 16 << 20,
                                    .breaker_failures = 5,
                                    .breaker_reset_ms = 30000};
 }
@@ -54,18 +55,26 @@ store_kit_setup(void **state)
     return uv_loop_init(&f->loop);
 }
 
+int
+store_kit_try_open(struct store_kit *f, const struct sotto_writer *writer)
+{
+    int error;
+
+    if (!f->metrics)
+        assert_ok(metrics_create(&f->metrics));
+    error = store_create(&f->loop, f->path, &f->settings, NULL, f->metrics, &f->store, &f->err);
+    if (error)
+        return error;
+    f->module = store_add_module(f->store, NULL, "demo", &demo_statement_table, writer);
+    error = store_migrate(f->store, f->module, &demo_migration_table, &f->err);
+    return error ? error : store_start(f->store, &f->err);
+}
+
 void
 store_kit_open(struct store_kit *f, const struct sotto_writer *writer)
 {
-    if (!f->metrics)
-        assert_ok(metrics_create(&f->metrics));
-    if (store_create(&f->loop, f->path, &f->settings, NULL, f->metrics, &f->store, &f->err) != 0)
-        fail_msg("store_create: %s", f->err.text);
-    f->module = store_add_module(f->store, NULL, "demo", &demo_statement_table, writer);
-    if (store_migrate(f->store, f->module, &demo_migration_table, &f->err) != 0)
-        fail_msg("store_migrate: %s", f->err.text);
-    if (store_start(f->store, &f->err) != 0)
-        fail_msg("store_start: %s", f->err.text);
+    if (store_kit_try_open(f, writer) != 0)
+        fail_msg("the store does not open: %s", f->err.text);
 }
 
 void

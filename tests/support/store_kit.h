@@ -57,6 +57,8 @@ int store_kit_setup(void **state);
 int store_kit_teardown(void **state);
 /* Opens, migrates and starts; the test fails with the store's sentence. */
 void store_kit_open(struct store_kit *, const struct sotto_writer *);
+/* The same with the store's error and its sentence in kit->err. */
+int store_kit_try_open(struct store_kit *, const struct sotto_writer *);
 void store_kit_close(struct store_kit *);
 /* Turns the loop until n done functions have run. */
 void store_kit_wait(struct store_kit *, const struct store_seen *, size_t n);

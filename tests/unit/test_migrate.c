@@ -41,6 +41,7 @@ setup(void **state)
                                           .queue_bytes = 1 << 20,
                                           .cache_bytes = 1 << 20,
                                           .busy_ms = 1000,
+                                          .wal_bytes = 16 << 20,
                                           .breaker_failures = 5};
     snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-migrate-XXXXXX");
     if (!mkdtemp(f->dir))

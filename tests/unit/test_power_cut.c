@@ -63,16 +63,16 @@ snapshot_path(const struct cut *cut, unsigned number, char path_out[PATH_BYTES +
 }
 
 /* Before an operation of the VFS: takes a snapshot every 10 to 30 operations, so that checkpoints are among them. */
-static void
-on_operation(void *arg)
+static int
+on_operation(void *arg, enum crash_vfs_operation operation)
 {
     struct cut *cut = arg;
     unsigned number = atomic_load(&cut->taken);
     char path[PATH_BYTES + 32];
 
-    if (!atomic_load(&cut->following) || number >= CRASH_POINTS ||
+    if (operation == CRASH_VFS_READ || !atomic_load(&cut->following) || number >= CRASH_POINTS ||
         crash_vfs_operations() < atomic_load(&cut->next_at))
-        return;
+        return 0;
     /* What is acknowledged is read before the disk is looked at: the promise must already hold. */
     cut->acked_at[number] = atomic_load(&cut->acked);
     snapshot_path(cut, number, path);
@@ -80,6 +80,7 @@ on_operation(void *arg)
         cut->pending_at[number] = crash_vfs_snapshot(path, cut->seed + number);
     atomic_store(&cut->next_at, crash_vfs_operations() + 10 + (cut->seed + number * 7) % 21);
     atomic_store(&cut->taken, number + 1);
+    return 0;
 }
 
 static int
@@ -130,6 +131,7 @@ open_store(struct cut *cut)
         .queue_bytes = 64 << 20,
         .cache_bytes = 2 << 20,
         .busy_ms = 1000,
+        .wal_bytes = 16 << 20,
         .breaker_failures = 5,
         .vfs = "crash",
     };
