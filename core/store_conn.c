@@ -67,8 +67,8 @@ store_conn_error(struct store_conn *conn, const char *path, struct sotto_err *er
     if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
         return sotto_err_set(err, SOTTO_EDATALOSS,
                              "%s is damaged or not a database (%s); restore a backup, or save what "
-                             "is left with `sqlite3 %s .recover`",
-                             path, sqlite3_errmsg(conn->db), path);
+                             "is left with `" STORE_CURE "`",
+                             path, sqlite3_errmsg(conn->db));
     if (kind == SQLITE_BUSY)
         return sotto_err_set(err, SOTTO_EIO,
                              "%s is locked by another program; is a second server running on this "
@@ -271,8 +271,8 @@ check_whole(struct store_conn *conn, const char *path, struct sotto_err *err)
     else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
         error = sotto_err_set(err, SOTTO_EDATALOSS,
                               "%s is damaged (%.200s); restore a backup, or save what is left with "
-                              "`sqlite3 %.100s .recover`",
-                              path, (const char *)sqlite3_column_text(stmt, 0), path);
+                              "`" STORE_CURE "`",
+                              path, (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
     return error;
 }

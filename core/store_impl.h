@@ -5,6 +5,7 @@
  *   store.c          life, queues, done functions, metrics
  *   store_breaker.c  what is refused after failures, and what the log hears of them
  *   store_conn.c     one connection: open, pragmas, limits, authorizer
+ *   store_wal.c      a look at the log before SQLite opens it
  *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
  *   store_writer.c   the writer thread: group commit
  *   store_reader.c   the reader threads
@@ -26,6 +27,8 @@
 #define STORE_WAL_PAGES 4000   /* of the log file before it is copied back: 16 MiB */
 #define STORE_READ_BATCH 32    /* reads that share one snapshot */
 #define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
+/* What the refusals of a damaged database tell to run. */
+#define STORE_CURE "sottoctl --data DIR db recover FILE"
 #define STORE_APPLICATION_ID 0x534f5454 /* "SOTT": the file is ours */
 
 struct store_conn;
@@ -212,6 +215,11 @@ int store_conn_error(struct store_conn *, const char *path, struct sotto_err *);
 bool store_is_fatal(int code);
 /* What a client of the store hears about it: SOTTO_EUNAVAILABLE or SOTTO_EIO. */
 int store_status(int code);
+
+/* ---- store_wal.c ---- */
+
+/* SOTTO_EDATALOSS: the log of the file at this path lost what was acknowledged. */
+int store_check_wal(const char *path, struct sotto_err *);
 
 /* ---- store_stmt.c ---- */
 

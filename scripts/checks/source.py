@@ -27,6 +27,7 @@ REACH = {
     'modules': ('sdk', 'crypto'),
     'crypto': (),
     'clients': ('crypto',),
+    'ctl': ('core', 'sdk'),
 }
 
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db check and db backup. Both go through SQLite and its locks, so a server may run beside them; a backup is made in
+ * one step, which no write of the server can make begin anew.
+ */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/store_impl.h"
+
+#define BUSY_MS 5000
+#define COMPLAINTS_MAX 10
+
+int
+db_fail(sqlite3 *db, const char *path)
+{
+    fprintf(stderr, "sottoctl: %s: %s\n", path, db ? sqlite3_errmsg(db) : "out of memory");
+    return 1;
+}
+
+int
+db_integrity(sqlite3 *db, const char *path)
+{
+    sqlite3_stmt *stmt = NULL;
+    int complaints = 0, code;
+
+    if (sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL) != SQLITE_OK)
+        return db_fail(db, path);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(stmt, 0);
+
+        if (strcmp(text, "ok") != 0 && complaints++ < COMPLAINTS_MAX)
+            fprintf(stderr, "%s\n", text);
+    }
+    if (code != SQLITE_DONE)
+        complaints += db_fail(db, path);
+    sqlite3_finalize(stmt);
+    return complaints != 0;
+}
+
+/* An existing file, without changing what is in it. */
+static int
+open_existing(const char *path, sqlite3 **db_out)
+{
+    struct sotto_err err;
+
+    if (access(path, F_OK) != 0) {
+        fprintf(stderr, "sottoctl: %s: %s; name the data folder with --data\n", path,
+                strerror(errno));
+        return 1;
+    }
+    if (store_check_wal(path, &err) != 0) {
+        fprintf(stderr, "sottoctl: %s\n", err.text);
+        return 1;
+    }
+    if (sqlite3_open_v2(path, db_out, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        return db_fail(*db_out, path);
+    sqlite3_busy_timeout(*db_out, BUSY_MS);
+    return 0;
+}
+
+int
+db_check(const char *path)
+{
+    sqlite3 *db = NULL;
+    int status = open_existing(path, &db);
+
+    if (!status)
+        status = db_integrity(db, path);
+    sqlite3_close(db);
+    if (status)
+        fprintf(stderr,
+                "sottoctl: %s is damaged; stop the server, then restore a backup, or save what is "
+                "left with `" STORE_CURE "`\n",
+                path);
+    else
+        printf("%s is sound\n", path);
+    return status;
+}
+
+/* ---- Copies ---- */
+
+int
+db_copy_begin(const char *copy, char *partial_out)
+{
+    const int length = snprintf(partial_out, CTL_PATH_MAX, "%s.partial", copy);
+
+    if (length < 0 || length >= CTL_PATH_MAX) {
+        fprintf(stderr, "sottoctl: the name of the new file is too long\n");
+        return 1;
+    }
+    if (access(copy, F_OK) == 0) {
+        fprintf(stderr, "sottoctl: %s is there already; name a new file\n", copy);
+        return 1;
+    }
+    if (unlink(partial_out) != 0 && errno != ENOENT) {
+        fprintf(stderr, "sottoctl: %s: %s\n", partial_out, strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+/* A name is on the disk when its folder is. */
+static int
+sync_folder_of(const char *path)
+{
+    char folder[CTL_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int fd, error;
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    error = fsync(fd);
+    close(fd);
+    return error;
+}
+
+int
+db_copy_end(const char *copy, const char *partial)
+{
+    const int fd = open(partial, O_RDONLY | O_CLOEXEC);
+    const int error =
+        fd < 0 || fsync(fd) != 0 || rename(partial, copy) != 0 || sync_folder_of(copy) != 0;
+
+    if (error)
+        fprintf(stderr, "sottoctl: %s: %s\n", copy, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+static int
+copy_pages(sqlite3 *from, sqlite3 *to)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    int code = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+
+    if (backup && sqlite3_backup_finish(backup) != SQLITE_OK && code == SQLITE_DONE)
+        code = SQLITE_ERROR;
+    return code;
+}
+
+int
+db_backup(const char *path, const char *copy)
+{
+    char partial[CTL_PATH_MAX];
+    sqlite3 *from = NULL, *to = NULL;
+    int status = db_copy_begin(copy, partial), code;
+
+    if (!status)
+        status = open_existing(path, &from);
+    if (!status && sqlite3_open(partial, &to) != SQLITE_OK)
+        status = db_fail(to, partial);
+    if (!status) {
+        code = copy_pages(from, to);
+        /* One file that needs no log beside it; the server makes it a WAL database again. */
+        if (code != SQLITE_DONE)
+            status = db_fail(code == SQLITE_CORRUPT ? from : to, copy);
+        else if (sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
+            status = db_fail(to, copy);
+        else
+            status = db_integrity(to, copy);
+    }
+    sqlite3_close(from);
+    sqlite3_close(to);
+    if (!status)
+        status = db_copy_end(copy, partial);
+    else
+        unlink(partial);
+    if (!status)
+        printf("%s is a sound copy of %s\n", copy, path);
+    return status;
+}

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+# timeout: 200
+# io_threads: default
+"""Damaged databases (R6): a bit, a zeroed page, a cut, in the file or in its log, on copies of one real database.
+
+The server refuses with the cure or serves; `sottoctl db recover` brings back every row of undamaged pages. What SQLite
+itself cannot see is counted apart and named: a bit inside a value, and a log that ends early.
+"""
+import collections
+import os
+import random
+import shutil
+
+from damage import NAME, Original, damage
+from groups import Groups
+from load import FAST_LIMITS, end_load, start_load
+from sotto import program, wait_object
+from tap import comment, main, night, test
+
+COPIES = night(40, 500)
+SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
+CONF = FAST_LIMITS + 'store { wal = 256KiB  check_at_start = yes }\n'
+
+
+def ctl(stage, data, *words):
+    """Runs sottoctl; returns (exit code, output, text on stderr)."""
+    process = stage.process([program('sottoctl'), '--data', data, *words], stage.folder / 'sottoctl.stderr')
+    code = process.wait()
+    return code, '\n'.join(process.lines), process.error_text()
+
+
+def grown(stage):
+    """A database with all kinds of rows, as kill -9 leaves it: some of it in the log."""
+    server = stage.server('grown', conf=CONF)
+    with Groups(stage, server) as groups:
+        people = [groups.person(name) for name in ('alice', 'bob', 'carol')]
+        chat = people[0].create(people[1:])
+        for number in range(20):
+            people[0].send(chat, f'a message of some length, number {number} ' + 'x' * number * 40)
+        load = start_load(stage, server, 'ledger', '--pairs', 30, '--messages', 100000, '--seconds', 60)
+        wait_object(load, lambda found: found.get('acked', 0) > 1000)
+        end_load(load)
+        server.kill()
+    return Original(server.data)
+
+
+def start_on(stage, original, folder):
+    """What a server makes of the files: (exit code or 'served', its last words)."""
+    server = stage.new_server(folder.name + '-server', conf=CONF)
+    shutil.rmtree(server.data)
+    folder.rename(server.data)
+    shutil.copytree(original.folder / 'secrets', server.data / 'secrets')
+    process = server.launch()
+    try:
+        process.wait_line(lambda line: line.startswith('ready '))
+        outcome = 'served'
+        assert server.stop() == 0, server.log()
+    except AssertionError:
+        outcome = process.wait()
+    words = server.log()
+    server.data.rename(folder)
+    return outcome, words
+
+
+def judge_start(stage, original, copy, harm):
+    """Refused with the cure, or served; returns how."""
+    outcome, words = start_on(stage, original, copy)
+    if outcome != 'served':
+        assert outcome == 1, (harm, outcome, words)
+        assert 'sottoctl --data DIR db recover' in words or 'another program' in words, (harm, words)
+        return 'refused'
+    lost, new = original.compare(copy / NAME)
+    if not lost and not new:
+        return 'served, whole'
+    if harm.last:
+        return 'served, the log ended early'  # as a power cut leaves it: nothing tells the two apart
+    # A value with another bit: SQLite has no checksum for it. One row, and nothing else.
+    assert harm.kind == 'bit' and sum(lost.values()) == sum(new.values()) == 1, (harm, lost, new, words)
+    return 'served, one value has another bit'
+
+
+def judge_recovery(stage, original, copy, harm, like):
+    target = stage.folder / 'recovered.db'
+    code, _, errors = ctl(stage, copy, 'db', 'recover', '--like', like, target)
+    assert code == 0, (harm, errors)
+    lost, new = original.compare(target)
+    if not harm.kind.startswith('log'):
+        may = original.may_lose(harm.pages)
+        beyond = {table: count for table, count in lost.items() if count > may[table]}
+        assert not beyond, (harm.kind, min(harm.pages), beyond, may)
+        # At most one row of which damage made another that still looks like one.
+        assert sum(new.values()) <= (0 if harm.kind == 'zero' else 1), (harm, new)
+    target.unlink()
+    return sum(lost.values())
+
+
+@test
+def every_damage_is_refused_or_harmless_and_can_be_recovered_from(stage):
+    chance = random.Random(SEED)
+    original = grown(stage)
+    empty = stage.server('empty', conf=CONF)
+    assert empty.stop() == 0
+    verdicts, lost = collections.Counter(), 0
+    for number in range(COPIES):
+        copy = original.copy(stage.folder / f'copy-{number}')
+        harm = damage(copy, chance, original)
+        lost += judge_recovery(stage, original, copy, harm, empty.data / NAME)
+        verdicts[harm.kind.split()[0] + ': ' + judge_start(stage, original, copy, harm)] += 1
+        shutil.rmtree(copy)
+
+    comment(f'seed {SEED}, {COPIES} copies of {len(original.pages)} pages: {dict(verdicts)}; '
+            f'{lost} rows lost by recovering')
+    assert sum(count for verdict, count in verdicts.items() if 'refused' in verdict) > COPIES / 10
+
+
+@test
+def a_recovered_database_serves_what_was_saved(stage):
+    server = stage.server(conf=CONF)
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        chat = alice.create([bob])
+        for number in range(50):
+            alice.send(chat, f'number {number}')
+        assert server.stop() == 0
+        original = Original(server.data)
+        page = next(page for page, (name, kind, _) in original.pages.items()
+                    if name == 'chat_log' and kind == 'leaf')
+        with open(server.data / NAME, 'r+b') as file:
+            file.seek((page - 1) * original.page_bytes)
+            file.write(bytes(original.page_bytes))
+        assert server.launch().wait() == 1
+        assert 'sottoctl --data DIR db recover FILE' in server.log()
+        assert ctl(stage, server.data, 'db', 'check')[0] == 1
+
+        assert ctl(stage, server.data, 'db', 'recover', server.data / 'saved.db')[0] == 0
+        for old in server.data.glob(NAME + '*'):
+            old.unlink()
+        (server.data / 'saved.db').rename(server.data / NAME)
+        server.start()
+
+        assert ctl(stage, server.data, 'db', 'check')[0] == 0
+        alice, bob = (groups.add(person.login) for person in (alice, bob))
+        entries = bob.sync({chat: 0}).entries
+        assert len(entries) == 51 - original.pages[page][2], len(entries)
+
+
+@test
+def a_backup_beside_a_running_server_holds_all_that_was_acknowledged(stage):
+    server = stage.server(conf=FAST_LIMITS)
+    load = start_load(stage, server, 'ledger', '--pairs', 20, '--messages', 100000, '--seconds', 60)
+    _, seen = wait_object(load, lambda found: found.get('acked', 0) > 1000)
+    target = stage.folder / 'backup.db'
+
+    code, output, errors = ctl(stage, server.data, 'db', 'backup', target)
+
+    assert code == 0, errors
+    assert 'sound copy' in output and target.stat().st_mode & 0o077 == 0
+    assert ctl(stage, server.data, 'db', 'backup', target)[0] == 1, 'an existing file was overwritten'
+    assert ctl(stage, server.data, 'db', 'recover', stage.folder / 'new.db')[0] == 1, 'beside a running server'
+    end_load(load)
+    restored = stage.new_server('restored', conf=CONF)
+    target.rename(restored.data / NAME)
+    # Every acknowledged message is a row of the log, and every chat has one more.
+    assert Original(restored.data).rows['chat_log'].total() >= seen['acked'] + 20
+    shutil.copytree(server.data / 'secrets', restored.data / 'secrets')
+    restored.start()
+
+
+if __name__ == '__main__':
+    main()
