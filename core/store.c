@@ -90,6 +90,8 @@ job_free(struct store_job *job)
 {
     store_blocks_free(job->blocks);
     sodium_memzero(job->arg, job->arg_size);
+    if (job->original)
+        sodium_memzero(job->original, job->arg_size);
     free(job);
 }
 
@@ -253,6 +255,23 @@ on_wake(uv_async_t *wake)
 
 /* ---- Jobs ------------------------------------------------------------------------------------------ */
 
+/* A job with its argument, twice for a write; NULL: no memory. */
+static struct store_job *
+job_new(const void *arg, size_t arg_size, bool writes)
+{
+    const size_t room = (arg_size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    struct store_job *job = malloc(sizeof(*job) + (writes ? room : 0) + arg_size);
+
+    if (!job)
+        return NULL;
+    *job = (struct store_job){.arg_size = arg_size};
+    if (arg_size)
+        memcpy(job->arg, arg, arg_size);
+    if (arg_size && writes)
+        job->original = memcpy(job->arg + room, arg, arg_size);
+    return job;
+}
+
 static int
 submit(struct store *store, struct store_queue *queue, struct store_module *module, sotto_tx_fn *fn,
        const void *arg, size_t arg_size, sotto_db_done_fn *done)
@@ -263,12 +282,12 @@ submit(struct store *store, struct store_queue *queue, struct store_module *modu
     assert(module && fn && done && (arg || arg_size == 0));
     if (store->stopped || arg_size > STORE_ARG_BYTES_MAX)
         return SOTTO_EUNAVAILABLE;
-    job = malloc(sizeof(*job) + arg_size);
+    job = job_new(arg, arg_size, queue == &store->writes);
     if (!job)
         return SOTTO_EUNAVAILABLE;
-    *job = (struct store_job){.module = module, .fn = fn, .done = done, .arg_size = arg_size};
-    if (arg_size)
-        memcpy(job->arg, arg, arg_size);
+    job->module = module;
+    job->fn = fn;
+    job->done = done;
     error = queue_put(store, queue, job);
     if (error)
         job_free(job);
@@ -372,6 +391,10 @@ add_metrics(struct store *store, struct metrics *metrics)
                                                      .type = SOTTO_METRIC_COUNTER,
                                                      .help =
                                                          "Free pages cut off the database's file."};
+    static const struct sotto_metric_row repeated = {
+        .name = "store_batches_repeated_total",
+        .type = SOTTO_METRIC_COUNTER,
+        .help = "Transactions that ran again, since a job was refused after it had written."};
 
     if (!metrics)
         return;
@@ -385,6 +408,7 @@ add_metrics(struct store *store, struct metrics *metrics)
         .read_failures = metrics_add(metrics, NULL, &read_failures),
         .jobs = metrics_add(metrics, NULL, &jobs),
         .released = metrics_add(metrics, NULL, &released),
+        .repeated = metrics_add(metrics, NULL, &repeated),
     };
     metrics_add_source(metrics, render, store);
 }

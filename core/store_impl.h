@@ -54,7 +54,8 @@ struct store_block {
     alignas(max_align_t) unsigned char data[];
 };
 
-/* A queued write or read: one allocation with its argument behind it. */
+/* A queued write or read: one allocation with its argument behind it, and for a write the argument as it came, since a
+ * transaction may run again. */
 struct store_job {
     struct store_job *next;
     struct store_module *module;
@@ -63,6 +64,7 @@ struct store_job {
     struct store_block *blocks;
     size_t alloc_bytes;
     size_t arg_size;
+    void *original; /* of arg, in the same allocation; NULL for a read */
     int status;
     alignas(max_align_t) unsigned char arg[];
 };
@@ -98,7 +100,9 @@ struct store_tx {
     struct store_job *job;      /* whose memory tx->alloc takes; NULL in writer functions */
     struct store_block *blocks; /* of writer functions */
     int64_t now_ms;
-    bool has_savepoint; /* the job has written */
+    bool careful;       /* a savepoint before the first write */
+    bool has_savepoint; /* it is open */
+    bool wrote;         /* a statement has changed something */
     int fatal;          /* SQLite's code once the whole transaction is lost */
 };
 
@@ -135,7 +139,7 @@ struct store_reader {
 
 struct store_metrics {
     struct metric *batch, *commits, *sync_seconds, *jobs, *failures, *refused, *read_failures;
-    struct metric *released;
+    struct metric *released, *repeated;
 };
 
 struct store {
@@ -150,6 +154,7 @@ struct store {
     struct store_conn writer;
     uv_thread_t writer_thread;
     bool writer_started;
+    unsigned careful;    /* batches left to run with savepoints; writer thread */
     uint64_t tidy_at_ns; /* uv_hrtime of the next store_tidy; 0: nothing to do; writer thread */
     struct store_queue writes;
     struct store_reader *readers;

@@ -177,15 +177,14 @@ stmt_bind_null(struct sotto_stmt *stmt, int position)
     assert(code == SQLITE_OK);
 }
 
-/* A job gets its savepoint with its first write; one that only reads needs none. */
+/* In a careful batch a job gets its savepoint with its first write; one that only reads needs none. */
 static int
-open_savepoint(struct store_tx *tx, sqlite3_stmt *raw)
+open_savepoint(struct store_tx *tx)
 {
     int code;
 
-    if (tx->has_savepoint || !tx->job || sqlite3_stmt_readonly(raw))
+    if (!tx->careful || tx->has_savepoint || !tx->job)
         return SQLITE_OK;
-    assert(tx->conn->is_writer && "reads do not write");
     code = store_conn_run(tx->conn, STORE_SAVEPOINT);
     tx->has_savepoint = code == SQLITE_OK;
     return code;
@@ -196,13 +195,17 @@ stmt_step(struct sotto_stmt *base)
 {
     struct store_stmt *stmt = store_stmt(base);
     struct store_tx *tx = &stmt->conn->tx;
+    const bool writes = !sqlite3_stmt_readonly(stmt->raw);
     int code;
 
+    assert((tx->conn->is_writer || !writes) && "reads do not write");
     if (tx->fatal)
         return SOTTO_EIO;
-    code = open_savepoint(tx, stmt->raw);
+    code = writes ? open_savepoint(tx) : SQLITE_OK;
     if (code == SQLITE_OK)
         code = sqlite3_step(stmt->raw);
+    if (writes && (code == SQLITE_ROW || code == SQLITE_DONE))
+        tx->wrote = true;
     switch (code & 0xff) {
     case SQLITE_ROW: return SOTTO_ROW;
     case SQLITE_DONE:

@@ -2,19 +2,27 @@
 /*
  * The writer thread: group commit.
  *
- *     take everything queued -> BEGIN IMMEDIATE -> job, job, job … each in a savepoint -> flush the caches of
- *     the modules that took part -> COMMIT (syncs the disk) -> hand all results over at once
+ *     take everything queued -> BEGIN IMMEDIATE -> job, job, job … -> flush the caches of the modules that took
+ *     part -> COMMIT (syncs the disk) -> hand all results over at once
  *
  * While one commit syncs, jobs pile up and become the next transaction, so the batch grows with the load by
  * itself. Nothing is handed over as done before COMMIT has returned; that is the promise of the whole server.
+ *
+ * A job that is refused must leave nothing behind, and nearly all that are refused have not written yet. So jobs run
+ * without savepoints, each of which would cost as much as a third of an insert (SQLite copies every page before its
+ * first change in one). When a job is refused after it has written, the transaction is rolled back and the whole batch
+ * runs again, each job in a savepoint, and so do the next batches: whoever provokes that slows nobody down for long.
  */
 #include "core/store_impl.h"
 
-#include <assert.h>
+#include <string.h>
 
 #ifdef SOTTO_FAULTS
 #define ACK_EARLY_MS 20
 #endif
+
+#define CAREFUL_BATCHES 64 /* with savepoints after one had to run again */
+#define RUN_AGAIN (-1)     /* no code of SQLite: those are 0 or positive */
 
 /* What a job that was refused or rolled back on its own leaves behind. */
 static void
@@ -31,13 +39,14 @@ undo_job(struct store_tx *tx)
         tx->fatal = code;
 }
 
-/* Runs one job; 0, or SQLite's code when the transaction is lost. */
+/* Runs one job; 0, SQLite's code when the transaction is lost, or RUN_AGAIN. */
 static int
-run_job(struct store *store, struct store_job *job, int64_t now_ms)
+run_job(struct store *store, struct store_job *job, int64_t now_ms, bool careful)
 {
     struct store_tx *tx = store_tx_begin(&store->writer, job->module, job, now_ms);
     int fatal;
 
+    tx->careful = careful;
     job->status = job->fn(&tx->base, job->arg);
     store_tx_end(tx);
     if (job->status < 0) {
@@ -53,7 +62,22 @@ run_job(struct store *store, struct store_job *job, int64_t now_ms)
         fatal = SQLITE_ABORT;
     if (job->status >= 0)
         job->module->touched = true;
+    else if (!fatal && tx->wrote && !careful)
+        fatal = RUN_AGAIN;
     return fatal;
+}
+
+/* Begins a transaction and runs the jobs in it; as run_job. */
+static int
+run_jobs(struct store *store, struct store_list *batch, int64_t now_ms, bool careful)
+{
+    int code = store_conn_run(&store->writer, STORE_BEGIN);
+
+    for (uint32_t i = 0; i < store->module_count; i++)
+        store->modules[i]->touched = false;
+    for (struct store_job *job = batch->first; job && code == SQLITE_OK; job = job->next)
+        code = run_job(store, job, now_ms, careful);
+    return code;
 }
 
 /* Lets the modules that took part write their heads. */
@@ -111,6 +135,41 @@ abort_batch(struct store *store, struct store_list *batch, int code, const char 
     store_failed(store, code, what);
 }
 
+/* As if the batch had not run. */
+static int
+rewind_batch(struct store *store, struct store_list *batch)
+{
+    const int code = store_conn_run(&store->writer, STORE_ROLLBACK);
+
+    discard_caches(store);
+    for (struct store_job *job = batch->first; job; job = job->next) {
+        store_blocks_free(job->blocks);
+        job->blocks = NULL;
+        job->alloc_bytes = 0;
+        if (job->original)
+            memcpy(job->arg, job->original, job->arg_size);
+    }
+    metric_add(store->metrics.repeated, 0, 1);
+    return code;
+}
+
+/* Runs the jobs of a batch in a transaction that is open afterwards; 0, or SQLite's code when it is lost. */
+static int
+run_all(struct store *store, struct store_list *batch)
+{
+    const int64_t now_ms = store_wall_ms();
+    const bool careful = store->careful > 0;
+    int code = run_jobs(store, batch, now_ms, careful);
+
+    if (careful)
+        store->careful--;
+    if (code != RUN_AGAIN)
+        return code;
+    store->careful = CAREFUL_BATCHES;
+    code = rewind_batch(store, batch);
+    return code == SQLITE_OK ? run_jobs(store, batch, now_ms, true) : code;
+}
+
 static int
 commit(struct store *store)
 {
@@ -124,20 +183,12 @@ commit(struct store *store)
 static void
 run_batch(struct store *store, struct store_list *batch)
 {
-    const int64_t now_ms = store_wall_ms();
-    const char *what = "begin";
-    int code = store_conn_run(&store->writer, STORE_BEGIN);
+    const char *what = "a job";
+    int code = run_all(store, batch);
 
-    for (uint32_t i = 0; i < store->module_count; i++)
-        store->modules[i]->touched = false;
-    if (code == SQLITE_OK) {
-        what = "a job";
-        for (struct store_job *job = batch->first; job && code == SQLITE_OK; job = job->next)
-            code = run_job(store, job, now_ms);
-    }
     if (code == SQLITE_OK) {
         what = "the heads of a module";
-        code = flush_caches(store, now_ms);
+        code = flush_caches(store, store_wall_ms());
     }
 #ifdef SOTTO_FAULTS
     if (store->ack_early && code == SQLITE_OK) {

@@ -57,6 +57,54 @@ a_refused_job_is_rolled_back_alone(void **state)
     free(seen);
 }
 
+/* Counts in its argument how often it ran from it. */
+static int
+insert_and_count(struct sotto_tx *tx, void *arg)
+{
+    struct store_test_job *job = arg;
+
+    job->value++;
+    sotto_tx_alloc(tx, 100);
+    return store_kit_insert(tx, arg);
+}
+
+static void
+note_one_run(void *state, int status, void *arg)
+{
+    const struct store_test_job *job = arg;
+
+    assert_int_equal(job->value, 1);
+    assert_int_equal(status, job->result);
+    store_kit_note(state, status, arg);
+}
+
+static void
+a_batch_that_runs_again_starts_from_what_it_was_given(void **state)
+{
+    struct store_kit *f = *state;
+    struct store_seen *seen = calloc(1, sizeof(*seen));
+    struct buf text = {0};
+
+    store_kit_open(f, NULL);
+    for (int i = 0; i < 2000; i++) {
+        const struct store_test_job job = {
+            .seen = seen, .id = i, .result = i % 100 == 50 ? SOTTO_EABORTED : 0};
+
+        assert_ok(store_write(f->store, f->module, insert_and_count, &job, sizeof(job),
+                              note_one_run));
+    }
+    store_kit_wait(f, seen, 2000);
+
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(seen->order[i], i);
+    assert_int_equal(store_kit_rows(f), 1980);
+    /* After the first time the batches are careful: it is not once for each of the twenty. */
+    metrics_render(f->metrics, &text);
+    assert_non_null(strstr(buf_text(&text), "sotto_store_batches_repeated_total 1\n"));
+    buf_fini(&text);
+    free(seen);
+}
+
 static int
 spoil(struct sotto_tx *tx, void *arg)
 {
@@ -564,6 +612,7 @@ damage_is_found_by_the_check_at_start(void **state)
 static const struct CMUnitTest tests[] = {
     TEST(writes_are_batched_and_done_in_the_order_they_were_queued),
     TEST(a_refused_job_is_rolled_back_alone),
+    TEST(a_batch_that_runs_again_starts_from_what_it_was_given),
     TEST(an_sql_error_undoes_its_job_and_no_other),
     TEST(a_row_whose_parent_is_not_there_is_refused),
     TEST(every_connection_has_the_pragmas_of_the_bar),

@@ -4,11 +4,12 @@
  *
  * A module declares its tables in numbered migrations and its SQL in a static table of statements, prepared
  * once. Work that must be durable is a write: tx_fn runs on the writer thread inside the current group
- * transaction, in a savepoint of its own, and done runs on the logic thread after the COMMIT reached the
- * disk, in commit order. tx_fn touches only its transaction, its argument and the module's writer cache,
- * calls no other host function, does no public-key cryptography, and may run again. A negative result of tx_fn
- * rolls the savepoint back and is handed to done as status; the writer cache has no savepoint, so a tx_fn
- * changes it last, after its statements have succeeded.
+ * transaction, and done runs on the logic thread after the COMMIT reached the disk, in commit order. tx_fn touches
+ * only its transaction, its argument and the module's writer cache, calls no other host function and does no
+ * public-key cryptography. A negative result of tx_fn undoes what it wrote, alone, and is handed to done as
+ * status. The writer cache is not undone with it, so a tx_fn changes it last, after its statements have succeeded.
+ * tx_fn may run again, from the argument as it was given: after a job of the same transaction was refused when it
+ * had already written, so refuse first and write then.
  *
  * SQL is the subset that SQLite and PostgreSQL share: `?` parameters, ON CONFLICT, RETURNING, no SQLite-only
  * functions, no rowid. Table names start with <module>_; an authorizer refuses those of others.
