@@ -26,14 +26,26 @@ chat_map_fini(struct chat_map *map)
     map->capacity = map->count = 0;
 }
 
+/* Strangers choose ids; numbers are given out in order by this module, and spreading them is enough. */
+static uint64_t
+hash_of(const struct chat_map *map, const void *key)
+{
+    uint64_t hash;
+    uint32_t number;
+
+    if (map->key_size == sizeof(number)) {
+        memcpy(&number, key, sizeof(number));
+        return (number * UINT64_C(0x9e3779b97f4a7c15)) >> 32; /* 2^64 / the golden ratio */
+    }
+    crypto_shorthash((unsigned char *)&hash, key, map->key_size, map->hash_key);
+    return hash;
+}
+
 /* The slot of the key, or the free one where it belongs. The table has a free slot. */
 static void **
 find_slot(const struct chat_map *map, const void *key)
 {
-    uint64_t hash;
-
-    crypto_shorthash((unsigned char *)&hash, key, map->key_size, map->hash_key);
-    for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1))
+    for (size_t i = hash_of(map, key) & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1))
         if (map->slots[i] == NULL || memcmp(map->slots[i], key, map->key_size) == 0)
             return &map->slots[i];
 }

@@ -2,8 +2,8 @@
 /*
  * A hash table of pointers to objects that begin with their key.
  *
- * Keys have one length a table. Hashes are keyed (SipHash), since the keys are ids that strangers choose. The
- * table does not own the objects.
+ * Keys have one length a table. Ids are hashed under a random key (SipHash), since strangers choose them; keys of four
+ * bytes are numbers that this module gives out. The table does not own the objects.
  */
 #ifndef CHAT_MAP_H
 #define CHAT_MAP_H
