@@ -90,8 +90,8 @@ a_batch_that_runs_again_starts_from_what_it_was_given(void **state)
         const struct store_test_job job = {
             .seen = seen, .id = i, .result = i % 100 == 50 ? SOTTO_EABORTED : 0};
 
-        assert_ok(store_write(f->store, f->module, insert_and_count, &job, sizeof(job),
-                              note_one_run));
+        assert_ok(
+            store_write(f->store, f->module, insert_and_count, &job, sizeof(job), note_one_run));
     }
     store_kit_wait(f, seen, 2000);
 
