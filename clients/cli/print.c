@@ -137,6 +137,7 @@ event_phrase(const char *kind)
         {"removed", TR("removed you from this chat")},
         {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`")},
         {"undecryptable", TR("sent something that cannot be read")},
+        {"untrusted", TR("wrote under an identity key that is not the one you know")},
     };
     for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
         if (!strcmp(phrases[i].kind, kind))
@@ -165,6 +166,9 @@ print_message(const struct cli *cli, const struct sotto_client_message *message)
         printf("%s  %.6s  * ", when, message->chat);
         print_text(stdout, message->text ? message->text : "");
         fputc('\n', stdout);
+    } else if (!strcmp(message->kind, "gap")) {
+        printf(tr("%s  %.6s  ! entries %s are missing: the server held them back\n"), when,
+               message->chat, message->text ? message->text : "");
     } else {
         printf("%s  %.6s  * %s %s", when, message->chat, message->from,
                event_phrase(message->kind));

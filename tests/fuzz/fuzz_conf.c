@@ -32,8 +32,8 @@ check_value(const struct conf_node *node)
 static void
 walk(const struct conf_node *node, int depth)
 {
-    assert(depth <= CONF_DEPTH_MAX + 1);
     for (; node != NULL; node = node->next) {
+        assert(depth <= CONF_DEPTH_MAX + 1); /* the items of a list in the innermost block */
         assert(node->key != NULL && node->file != NULL);
         if (node->kind == CONF_VALUE)
             check_value(node);

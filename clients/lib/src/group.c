@@ -136,6 +136,26 @@ group_has_device(const struct mls_group *group, const uint8_t user_id[ID_BYTES],
 }
 
 bool
+group_has_third(struct sotto_client *client, const struct mls_group *group)
+{
+    uint32_t cursor = 0;
+    struct mls_member member;
+    struct verify_cert cert;
+    uint8_t other[ID_BYTES];
+    bool has_other = false;
+    while (mls_group_next_member(group, &cursor, &member)) {
+        if (!group_certificate(&member.credential, &cert) ||
+            id_equal(cert.user_id, client->account.user_id))
+            continue;
+        if (has_other && !id_equal(cert.user_id, other))
+            return true;
+        has_other = true;
+        memcpy(other, cert.user_id, ID_BYTES);
+    }
+    return false;
+}
+
+bool
 group_is_first_of_user(struct sotto_client *client, const struct mls_group *group)
 {
     uint32_t cursor = 0;

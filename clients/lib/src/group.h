@@ -37,6 +37,9 @@ bool group_certificate(const struct mls_credential_view *credential, struct veri
 bool group_has_device(const struct mls_group *group, const uint8_t user_id[ID_BYTES],
                       const uint8_t device_id[ID_BYTES]);
 
+/* True when there is another user besides ourselves and one other. */
+bool group_has_third(struct sotto_client *client, const struct mls_group *group);
+
 /* True when this device has the lowest leaf of our user's devices. */
 bool group_is_first_of_user(struct sotto_client *client, const struct mls_group *group);
 

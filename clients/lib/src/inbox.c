@@ -104,9 +104,10 @@ may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_
                                          (chat->has_inviter && id_equal(user, chat->inviter)));
 }
 
+/* known: the sender's identity key is. What comes under another is kept and marked, and changes nothing. */
 static int
 store_content(struct sotto_client *client, struct inbox *inbox, struct message *message,
-              const struct buf *content)
+              const struct buf *content, bool known)
 {
     struct sotto_client_error why;
     Sotto__Content__V1__Content *decoded =
@@ -118,9 +119,9 @@ store_content(struct sotto_client *client, struct inbox *inbox, struct message *
     }
     if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_TEXT &&
         !check_text(TR("text"), decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {
-        message->kind = KIND_TEXT;
+        message->kind = known ? KIND_TEXT : KIND_UNTRUSTED;
         status = message_store(client, message, content, NULL);
-    } else if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO &&
+    } else if (known && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO &&
                !check_text(TR("title"), decoded->chat_info->title, SOTTO_CLIENT_TITLE_CHARS,
                            &why) &&
                may_set_title(client, &inbox->chat, message->from_user)) {
@@ -141,12 +142,16 @@ take_application(struct sotto_client *client, struct inbox *inbox,
     struct verify_cert cert;
     struct message message = row_of(inbox, entry, KIND_TEXT);
     struct buf content = {0};
+    bool known = false;
     if (!group_certificate(&received->sender, &cert))
         return note_undecryptable(client, inbox, entry, "its sender has no certificate");
+    int status = trust_is_known(client, &cert, &known);
+    if (status)
+        return status;
     memcpy(message.from_user, cert.user_id, ID_BYTES);
     memcpy(message.from_device, cert.device_id, ID_BYTES);
     buf_set(&content, received->plaintext.data, received->plaintext.len);
-    int status = store_content(client, inbox, &message, &content);
+    status = store_content(client, inbox, &message, &content, known);
     buf_fini(&content);
     return status;
 }
@@ -206,6 +211,8 @@ take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     int problem = mls_group_merge_staged(inbox->group);
     if (problem)
         return group_trouble(client, "enter the new epoch", problem);
+    if (group_has_third(client, inbox->group))
+        inbox->chat.type = CHAT_GROUP;
     if (received->removes_self) {
         struct message message = row_of(inbox, entry, KIND_REMOVED);
         inbox->chat.state = CHAT_LEFT;
@@ -288,6 +295,25 @@ step_over_own(struct sotto_client *client, struct chat *chat, uint64_t seq)
     return status;
 }
 
+/* A chat's log has no holes but those that the server tells of (inbox_gap): what is missing between the
+ * cursor and this entry was held back. */
+static int
+note_hole(struct sotto_client *client, const struct inbox *inbox,
+          const Sotto__Chat__V1__Entry *entry)
+{
+    char note[96];
+    struct message message = {
+        .seq = inbox->chat.cursor + 1,
+        .kind = KIND_GAP,
+        .epoch = inbox->chat.epoch,
+        .ts_ms = entry->ts_ms,
+    };
+    memcpy(message.chat_id, inbox->chat.id, ID_BYTES);
+    snprintf(note, sizeof(note), "%llu..%llu", (unsigned long long)message.seq,
+             (unsigned long long)entry->seq - 1);
+    return message_store(client, &message, NULL, note);
+}
+
 int
 inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
             bool live)
@@ -304,7 +330,7 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     }
     if (chat->state == CHAT_CREATING || chat->state == CHAT_LEFT || entry->seq <= chat->cursor)
         return SOTTO_CLIENT_OK;
-    if (live && entry->seq > chat->cursor + 1)
+    if (entry->seq > chat->cursor + 1)
         status = step_over_own(client, chat, entry->seq);
     if (status)
         return status;
@@ -312,6 +338,10 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
         inbox->gap = true;
         return SOTTO_CLIENT_OK;
     }
+    if (entry->seq > chat->cursor + 1)
+        status = note_hole(client, inbox, entry);
+    if (status)
+        return status;
     status = process(client, inbox, entry);
     chat->cursor = entry->seq;
     if (entry->ts_ms > chat->last_ts)
@@ -408,12 +438,17 @@ find_package(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcom
     return status;
 }
 
+/* Who invited us is what MLS proves (the signer of the GroupInfo), and whether a chat is one of two
+ * follows from its members: the server has no say in either. */
 static int
 store_joined(struct sotto_client *client, struct inbox *inbox,
-             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group)
+             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
+             uint32_t inviter)
 {
+    struct mls_member signer;
+    struct verify_cert cert;
     struct chat chat = {
-        .type = (int)welcome->type,
+        .type = group_has_third(client, group) ? CHAT_GROUP : (int)welcome->type,
         .mode = (int)welcome->mode,
         .state = CHAT_READY,
         .cursor = welcome->seq,
@@ -428,7 +463,10 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     };
     memcpy(chat.id, welcome->chat_id.data, ID_BYTES);
     memcpy(message.chat_id, chat.id, ID_BYTES);
-    chat.has_inviter = take_bytes(welcome->inviter_user, chat.inviter, ID_BYTES);
+    chat.has_inviter = mls_group_member(group, inviter, &signer) == MLS_OK &&
+                       group_certificate(&signer.credential, &cert);
+    if (chat.has_inviter)
+        memcpy(chat.inviter, cert.user_id, ID_BYTES);
     memcpy(message.from_user, chat.inviter, ID_BYTES);
     int status = group_save(client, &chat, group);
     if (status == SOTTO_CLIENT_OK)
@@ -450,6 +488,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     bool last_resort = false;
     struct mls_group *group = NULL;
     struct mls_config config;
+    uint32_t inviter = MLS_LEAF_NONE;
     int status = find_package(client, welcome, &bundle, ref, &last_resort);
     if (status || !bundle.len)
         return status;
@@ -457,6 +496,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
         .welcome = {welcome->welcome.data, welcome->welcome.len},
         .key_package_private = {bundle.data, bundle.len},
         .signature_seed = client->account.device_seed,
+        .inviter_out = &inviter,
     };
     group_config(client, &config);
     int problem = mls_group_join(&config, &params, &group);
@@ -466,7 +506,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     struct mls_bytes id = mls_group_id(group);
     bool again = known->exists && mls_group_epoch(group) <= known->epoch;
     if (!again && id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data)) {
-        status = store_joined(client, inbox, welcome, group);
+        status = store_joined(client, inbox, welcome, group, inviter);
         if (status == SOTTO_CLIENT_OK && !last_resort)
             status = query_run(&client->profile, &client->error,
                                "DELETE FROM key_packages WHERE ref = ?",

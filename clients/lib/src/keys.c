@@ -75,16 +75,24 @@ open_backup(struct sotto_client *client, const uint8_t *export_key, ProtobufCBin
     struct backup_info info;
     struct backup_key key = {BACKUP_SLOT_PW, export_key, BACKUP_PW_BYTES};
     uint8_t body[BACKUP_BODY_BYTES];
+    uint64_t counter = 0;
     size_t size = 0;
     int problem = backup_peek(container.data, container.len, &info);
     if (problem == BACKUP_OK)
         problem = backup_open(container.data, container.len, account->user_id, &key, body,
-                              sizeof(body), &size, &account->backup_counter, NULL);
+                              sizeof(body), &size, &counter, NULL);
     if (problem == BACKUP_OK && (size != sizeof(body) || body[0] != BACKUP_BODY_VERSION))
         problem = BACKUP_EDECODE;
-    if (problem == BACKUP_OK)
+    const bool old = problem == BACKUP_OK && counter < account->backup_counter;
+    if (problem == BACKUP_OK && !old) {
         memcpy(account->identity_seed, body + 1, VERIFY_SEED_BYTES);
+        account->backup_counter = counter;
+    }
     sodium_memzero(body, sizeof(body));
+    if (old)
+        return fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
+                    "the server gave back an older key backup than this device knows; do not use "
+                    "this server before its operator explained it");
     if (problem)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
                     "the key backup at the server does not open (%s); log in on a device that has "

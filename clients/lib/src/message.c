@@ -89,8 +89,10 @@ kind_name(enum message_kind kind)
         [KIND_KEY_CHANGED] = "key_changed",
         [KIND_UNDECRYPTABLE] = "undecryptable",
         [KIND_NOT_KEPT] = "not_kept",
+        [KIND_UNTRUSTED] = "untrusted",
+        [KIND_GAP] = "gap",
     };
-    return kind >= KIND_TEXT && kind <= KIND_NOT_KEPT ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_GAP ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

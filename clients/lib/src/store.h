@@ -80,8 +80,12 @@ enum message_kind {
     KIND_REMOVED,
     KIND_KEY_CHANGED,
     KIND_UNDECRYPTABLE,
-    KIND_NOT_KEPT, /* entries that the server deleted before we read them */
+    KIND_NOT_KEPT,  /* entries that the server deleted before we read them */
+    KIND_UNTRUSTED, /* a text under an identity key that contradicts the known one */
+    KIND_GAP,       /* entries that the server held back; seq is the first of them */
 };
+/* What is read: texts, and what stands where one is missing or not to be trusted. For SQL. */
+#define KINDS_READ "(1, 6, 7, 8, 9, 10)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

@@ -141,15 +141,15 @@ show_archive(struct sotto_client *client, const struct chat *chat, uint64_t sinc
     int64_t rows = limit && limit < INT64_MAX ? (int64_t)limit : -1;
     /* Without a start the last ones are meant, yet the oldest of them comes first. */
     const char *sql = since ? "SELECT " MESSAGE_COLUMNS " FROM messages WHERE chat_id = ?1"
-                              " AND kind IN (?4, ?5) AND seq > ?2 ORDER BY seq LIMIT ?3"
+                              " AND kind IN " KINDS_READ
+                              " AND seq > ?2 ORDER BY seq, local_id LIMIT ?3"
                             : "SELECT * FROM (SELECT " MESSAGE_COLUMNS " FROM messages"
-                              " WHERE chat_id = ?1 AND kind IN (?4, ?5) AND seq > ?2"
-                              " ORDER BY seq DESC LIMIT ?3) ORDER BY seq";
+                              " WHERE chat_id = ?1 AND kind IN " KINDS_READ " AND seq > ?2"
+                              " ORDER BY seq DESC, local_id DESC LIMIT ?3) ORDER BY seq, local_id";
     bool stopped = false;
-    int status = message_each(client, sql,
-                              BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)since),
-                                    bind_int(rows), bind_int(KIND_TEXT), bind_int(KIND_NOT_KEPT)),
-                              each, arg, NULL, &stopped);
+    int status = message_each(
+        client, sql, BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)since), bind_int(rows)),
+        each, arg, NULL, &stopped);
     if (status == SOTTO_CLIENT_OK && !stopped)
         status = outbox_show(client, &(struct outbox_choice){.chat_id = chat->id}, each, arg, NULL);
     return status ? status : mark_read(client, chat->id);

@@ -93,6 +93,21 @@ trust_observe(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     return mark_changed(client, &contact, identity_key);
 }
 
+int
+trust_is_known(struct sotto_client *client, const struct verify_cert *cert, bool *known_out)
+{
+    struct contact contact;
+    *known_out = true;
+    if (id_equal(cert->user_id, client->account.user_id))
+        return SOTTO_CLIENT_OK; /* no other key gets into a group (trust_check_credential) */
+    int status = contact_load(client, cert->user_id, &contact);
+    if (status)
+        return status;
+    if (contact.pinned && !memcmp(contact.identity_key, cert->identity_key, KEY_BYTES))
+        return SOTTO_CLIENT_OK;
+    return trust_was_accepted(client, cert->user_id, cert->identity_key, known_out);
+}
+
 /* Walks the key log; good_out says that it is whole and continues what we saw before. */
 static void
 walk_log(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityReply *reply,

@@ -84,6 +84,9 @@ int trust_check_credential(struct sotto_client *client, const uint8_t *identity,
                            size_t identity_len, const uint8_t *signature_key,
                            const uint8_t *replaced, size_t replaced_len);
 
+/* Whether a member's words may be shown as theirs: the key is our own, the pinned one, or one that was accepted. */
+int trust_is_known(struct sotto_client *client, const struct verify_cert *cert, bool *known_out);
+
 /* ---- history of a user's keys; lines are only ever added ------------------------------------ */
 
 struct key_change {

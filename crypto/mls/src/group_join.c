@@ -354,6 +354,8 @@ mls_group_join(const struct mls_config *config, const struct mls_join_params *pa
         error = build_group(&j);
     if (error == 0) {
         mls_group_remember_resumption(j.group);
+        if (params->inviter_out != NULL)
+            *params->inviter_out = j.info.signer;
         *group_out = j.group;
     } else {
         mls_group_destroy(&j.group);

@@ -178,7 +178,9 @@ int sotto_client_members(struct sotto_client *client, const char *chat, sotto_cl
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A message, or an event in a chat. Kinds: text (a message); title, joined, members, removed,
- * key_changed, undecryptable, not_kept (events, with text saying what happened or NULL). */
+ * key_changed, undecryptable, not_kept, gap (events, with text saying what happened or NULL; of a
+ * gap, which sequence numbers), untrusted (a text under another identity key than the one that is
+ * known). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */

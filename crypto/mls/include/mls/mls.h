@@ -236,6 +236,8 @@ struct mls_join_params {
     const uint8_t *signature_seed;        /* the one the key package was made with; copied */
     /* ratchet_tree<V> as encoded; len 0: it must be in the Welcome's extension. */
     struct mls_bytes ratchet_tree;
+    /* Gets the leaf of the member who signed the GroupInfo, which is who invites. May be NULL. */
+    uint32_t *inviter_out;
 };
 
 /*

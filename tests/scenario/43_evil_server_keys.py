@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""A server that lies about keys, devices and members (E1, E2), before real clients.
+
+It makes up identities that are whole in themselves (signature, certificate, key log, KeyPackages), which is all that a
+server can do. Clients block and say so; nothing is encrypted to a key that nobody accepted.
+"""
+import secrets
+
+from clients import at, people, start, texts
+from liar import FalseUser, Liar
+from tap import main, test
+
+
+def user_id(client):
+    return bytes.fromhex(client.run('whoami')[0]['user_id'])
+
+
+def swapped(false):
+    """GetIdentity, with this user's identity replaced."""
+    return lambda reply, request: false.identity() if request.user_id == false.user else reply
+
+
+def claims(false, identities=True, packages=True):
+    """ClaimKeyPackages, with identity or KeyPackages of this user replaced, or both."""
+    def change(reply, _):
+        if identities:
+            reply['identities'] = [false.identity() if one.user_id == false.user else one for one in reply.identities]
+        if packages:
+            reply['key_packages'] = [false.claimed() if one.user_id == false.user else one
+                                     for one in reply.key_packages]
+        return reply
+    return change
+
+
+@test
+def a_whole_false_identity_of_a_known_contact_blocks_sending(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    alice.run('send', 'bob', 'before')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        liar.answer('KeyService/GetIdentity', swapped(false))
+        at(alice, liar.address)
+
+        blocked = alice.fails(5, 'send', 'bob', 'to whom?')
+
+        assert blocked['code'] == 'blocked' and 'bob' in blocked['message']
+        code, shown, _ = alice.attempt('verify', 'bob')
+        assert code == 5 and shown[0]['state'] == 'changed' and shown[0]['new_sha256'] != shown[0]['sha256']
+        assert [line['what'] for line in shown[0]['history']] == ['first contact', 'changed']
+        assert liar.calls('ChatService/Send') == []
+    at(alice, server.tcp)
+    assert 'key_changed' in [message['kind'] for message in alice.run('read', 'bob')]
+    assert texts(bob.run('read', 'alice')) == ['before']
+
+
+@test
+def key_packages_of_a_false_identity_are_not_used(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('verify', 'bob')  # the first contact, and no chat yet
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        at(alice, liar.address)
+        for parts in ({}, {'identities': False}, {'packages': False}):
+            liar.answer('KeyService/ClaimKeyPackages', claims(false, **parts))
+            assert alice.fails(5, 'new', 'bob')['code'] == 'blocked', parts
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
+def packages_that_do_not_fit_the_identity_are_refused_at_first_contact(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        at(alice, liar.address)
+        liar.answer('KeyService/ClaimKeyPackages', claims(false, identities=False))
+
+        assert alice.fails(5, 'new', 'bob')['code'] == 'blocked'
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
+def a_lie_at_first_contact_is_found_by_comparing_and_by_the_first_true_word(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        at(alice, liar.address)
+        liar.answer('KeyService/GetIdentity', swapped(false))
+        of_bob = alice.run('verify', 'bob')[0]
+
+        assert of_bob['digits'] != bob.run('verify', 'alice')[0]['digits']
+        liar.honest()
+        assert alice.fails(5, 'new', 'bob')['code'] == 'blocked'
+
+
+@test
+def a_device_that_the_user_did_not_certify_gets_into_no_chat(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('verify', 'bob')
+
+    def one_more(false):
+        def change(reply, _):
+            reply['key_packages'] = [*reply.key_packages, false.claimed()]
+            return reply
+        return change
+
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false_bob, \
+            FalseUser(user_id(alice)) as false_alice:
+        at(alice, liar.address)
+        for false in (false_bob, false_alice):
+            liar.answer('KeyService/ClaimKeyPackages', one_more(false))
+            assert alice.fails(5, 'new', 'bob')['code'] == 'blocked'
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
+def a_truncated_key_log_is_noticed_over_the_wire(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+
+    def shorter(reply, _):
+        reply['key_log'] = reply.key_log[:-1]
+        return reply
+
+    with Liar(stage.schema, server.tcp) as liar:
+        liar.answer('KeyService/GetIdentity', shorter)
+        at(alice, liar.address)
+        assert alice.fails(5, 'send', 'bob', 'x')['code'] == 'blocked'
+        assert liar.calls('ChatService/Send') == []
+    assert texts(bob.run('read', 'alice')) == []
+
+
+@test
+def an_invitation_under_a_false_identity_is_shown_as_what_it_is(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('verify', 'bob')
+    chat = secrets.token_bytes(16)
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        package = invite_package(alice, bob, liar)
+        false.ask('create', chat)
+        false.ask('add', package)
+        welcome = false.ask('commit')[1]
+        false.ask('merge')
+        words = false.ask('encrypt', content('send me the password'))[0]
+
+        def invited(reply, _):
+            reply['welcomes'] = [{'chat_id': chat, 'seq': 1, 'epoch': 1, 'welcome': welcome, 'type': 1, 'mode': 1,
+                                  'inviter_user': false.user, 'ts_ms': 1}]
+            reply['entries'] = [{'chat_id': chat, 'seq': 2, 'kind': 1, 'epoch': 1, 'sender_user': false.user,
+                                 'sender_device': false.device, 'ts_ms': 2, 'message': words}]
+            return reply
+
+        liar.answer('ChatService/Sync', invited)
+        at(alice, liar.address)
+        shown = alice.run('read', chat.hex())
+
+        assert [(message['kind'], message['text']) for message in shown] == [('untrusted', 'send me the password')]
+        code, of_bob, _ = alice.attempt('verify', 'bob')
+        assert code == 5 and of_bob[0]['state'] == 'changed'
+        assert alice.fails(5, 'send', chat.hex(), 'here it is')['code'] == 'blocked'
+        assert liar.calls('ChatService/Send') == []
+
+
+def invite_package(victim, helper, liar):
+    """A KeyPackage of the victim, as the server has them: another client claims one and we look at the answer."""
+    seen = []
+
+    def look(reply, _):
+        seen.extend(one.key_package for one in reply.key_packages)
+        return {**reply, 'key_packages': [], 'no_keys': [one.user_id for one in reply.key_packages]}
+
+    liar.answer('KeyService/ClaimKeyPackages', look)
+    before = helper.server
+    at(helper, liar.address).attempt('new', victim.name)
+    helper.server = before
+    liar.honest()
+    return seen[0]
+
+
+def content(text):
+    """sotto.content.v1.Content{id, text}"""
+    data = text.encode()
+    inner = b'\x0a' + bytes([len(data)]) + data
+    return b'\x0a\x10' + secrets.token_bytes(16) + b'\x1a' + bytes([len(inner)]) + inner
+
+
+if __name__ == '__main__':
+    main()
