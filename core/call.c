@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/io_loop.h"
+#include "core/pbjson.h"
 #include "core/wire.h"
 
 static bool
@@ -70,6 +71,32 @@ refuse(struct call *call, int error, const char *why)
     call->why = why;
 }
 
+/* With a sentence that is made for this request, kept in its arena. */
+static void
+refuse_fault(struct call *call, int error, const struct pbjson_fault *fault)
+{
+    size_t size = strlen(fault->text) + 1;
+    char *why = arena_alloc(&call->arena, size);
+
+    if (why)
+        memcpy(why, fault->text, size);
+    refuse(call, error, why ? why : "The request takes too much memory.");
+}
+
+/* In JSON: what counts is the size that the message has in protobuf, as for everybody else. */
+static void
+decode_tree(struct call *call, const struct frame_in *frame,
+            const ProtobufCMessageDescriptor *input, uint32_t max_bytes)
+{
+    struct pbjson_fault fault;
+    int rc = pbjson_read(input, frame->tree, "body", &call->arena, &call->in, &fault);
+
+    if (rc)
+        refuse_fault(call, rc, &fault);
+    else if (protobuf_c_message_get_packed_size(call->in) > max_bytes)
+        refuse(call, SOTTO_EEXHAUSTED, "The request is larger than the method allows.");
+}
+
 static void
 decode(struct call *call, const struct frame_in *frame)
 {
@@ -78,6 +105,11 @@ decode(struct call *call, const struct frame_in *frame)
     size_t cap = (size_t)row->max_bytes * RPC_ARENA_FACTOR;
     const char *why;
 
+    arena_set_cap(&call->arena, cap > RPC_ARENA_MIN ? cap : RPC_ARENA_MIN);
+    if (frame->tree) {
+        decode_tree(call, frame, input, row->max_bytes);
+        return;
+    }
     if (frame->body.size > row->max_bytes) {
         refuse(call, SOTTO_EEXHAUSTED, "The request is larger than the method allows.");
         return;
@@ -86,7 +118,6 @@ decode(struct call *call, const struct frame_in *frame)
         refuse(call, SOTTO_EINVALID, why);
         return;
     }
-    arena_set_cap(&call->arena, cap > RPC_ARENA_MIN ? cap : RPC_ARENA_MIN);
     call->in = protobuf_c_message_unpack(input, arena_allocator(&call->arena), frame->body.size,
                                          frame->body.data);
     if (!call->in && call->arena.overrun)
@@ -110,7 +141,7 @@ call_make(struct conn *conn, const struct frame_in *frame)
     call->session = conn->session;
     call->start_ns = uv_hrtime();
     call->deadline_ms = frame->deadline_ms;
-    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->body.size);
+    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->size);
     loop->call_bytes += call->request_bytes;
     arena_init(&call->arena, call->block, CALL_BLOCK_BYTES - sizeof(*call), RPC_ARENA_MIN);
     if (!is_trace(frame->trace)) {

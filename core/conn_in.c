@@ -14,6 +14,7 @@
 
 #include <sodium.h>
 
+#include "core/frame_json.h"
 #include "core/io_loop.h"
 #include "core/session.h"
 
@@ -85,7 +86,8 @@ static size_t
 feed(struct conn *conn, uint8_t *data, size_t size)
 {
     const struct settings_limits *limits = conn_limits(conn);
-    int64_t most = conn->attached ? conn->loop->io->max_frame : limits->unattached_frame_bytes;
+    int64_t most = conn->attached ? frame_wire_max(conn->door->wire, conn->loop->io->max_frame)
+                                  : limits->unattached_frame_bytes;
     size_t need = 0;
     int64_t used;
 
@@ -341,24 +343,35 @@ on_cancel(struct conn *conn, const struct frame_in *frame)
     queue_batch_add(&conn->loop->outward, &cancel->item, run_cancel);
 }
 
+static void
+on_frame(struct conn *conn, const struct frame_in *frame)
+{
+    if (frame->kind == FRAME_CALL && frame->id)
+        on_call(conn, frame);
+    else if (frame->kind == FRAME_PING)
+        on_ping(conn, frame);
+    else if (frame->kind == FRAME_CANCEL && frame->id)
+        on_cancel(conn, frame);
+    else if (frame->kind != FRAME_PONG)
+        conn_close(conn, SOTTO_GOODBYE_PROTOCOL, "a frame that clients do not send");
+}
+
 bool
 conn_on_frame(struct conn *conn, const uint8_t *data, size_t size)
 {
+    const struct sotto_view text = {.data = data, .size = size};
+    struct pbjson_fault fault;
     struct frame_in frame;
-    const char *why;
+    const char *why = fault.text;
+    int rc = conn->door->wire == FRAME_WIRE_WS_JSON ? frame_json_read(text, &frame, &fault)
+                                                    : frame_read(data, size, &frame, &why);
 
     metric_add(conn->loop->io->frames_in, 0, 1);
-    if (frame_read(data, size, &frame, &why)) {
+    if (rc) {
         conn_close(conn, SOTTO_GOODBYE_PROTOCOL, why);
         return false;
     }
-    if (frame.kind == FRAME_CALL && frame.id)
-        on_call(conn, &frame);
-    else if (frame.kind == FRAME_PING)
-        on_ping(conn, &frame);
-    else if (frame.kind == FRAME_CANCEL && frame.id)
-        on_cancel(conn, &frame);
-    else if (frame.kind != FRAME_PONG)
-        conn_close(conn, SOTTO_GOODBYE_PROTOCOL, "a frame that clients do not send");
+    on_frame(conn, &frame);
+    frame_json_fini(&frame);
     return conn->state == CONN_OPEN && !conn->pause;
 }

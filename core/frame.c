@@ -11,6 +11,7 @@
 
 #include <sodium.h>
 
+#include "core/frame_json.h"
 #include "core/http_answer.h"
 #include "core/wire.h"
 #include "core/ws_frame.h"
@@ -115,7 +116,7 @@ frame_read(const uint8_t *data, size_t size, struct frame_in *frame_out, const c
 {
     const uint8_t *at = data;
     const uint8_t *end = data + size;
-    struct frame_in frame = {.kind = FRAME_NONE};
+    struct frame_in frame = {.kind = FRAME_NONE, .size = size};
     struct sotto_view kind = {.size = 0};
     struct field field;
     unsigned unknown = 0;
@@ -200,8 +201,8 @@ size_t
 frame_wire_head(enum frame_wire wire, uint8_t head[FRAME_HEAD_MAX], size_t size)
 {
     assert(frame_wire_has_frames(wire));
-    if (wire == FRAME_WIRE_WS_PROTO)
-        return ws_put_head(head, WS_FIN | WS_BINARY, size);
+    if (wire == FRAME_WIRE_WS_PROTO || wire == FRAME_WIRE_WS_JSON)
+        return ws_put_head(head, WS_FIN | (wire == FRAME_WIRE_WS_JSON ? WS_TEXT : WS_BINARY), size);
     head[0] = (uint8_t)(size >> 24);
     head[1] = (uint8_t)(size >> 16);
     head[2] = (uint8_t)(size >> 8);
@@ -209,8 +210,8 @@ frame_wire_head(enum frame_wire wire, uint8_t head[FRAME_HEAD_MAX], size_t size)
     return 4;
 }
 
-static struct frame_buf *
-make(size_t size)
+struct frame_buf *
+frame_make(size_t size)
 {
     struct frame_buf *buf = malloc(sizeof(*buf) + size);
 
@@ -224,7 +225,7 @@ make(size_t size)
 struct frame_buf *
 frame_raw(const void *data, size_t size)
 {
-    struct frame_buf *buf = make(size);
+    struct frame_buf *buf = frame_make(size);
 
     if (buf && size)
         memcpy(buf->data, data, size);
@@ -245,7 +246,7 @@ begin_with_tail(enum frame_wire wire, uint64_t id, enum frame_kind kind, size_t 
 
     if (size > UINT32_MAX - FRAME_HEAD_MAX - tail_size)
         return NULL;
-    buf = make(head_size + size + tail_size);
+    buf = frame_make(head_size + size + tail_size);
     if (!buf)
         return NULL;
     memcpy(buf->data, head, head_size);
@@ -273,10 +274,14 @@ finish(struct frame_buf *buf, const uint8_t *at)
 struct frame_buf *
 frame_reply(enum frame_wire wire, uint64_t id, const ProtobufCMessage *body)
 {
-    size_t size = protobuf_c_message_get_packed_size(body);
+    struct frame_buf *buf;
     uint8_t *at;
-    struct frame_buf *buf = begin(wire, id, FRAME_REPLY, bytes_size(size), &at);
+    size_t size;
 
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_reply(id, body);
+    size = protobuf_c_message_get_packed_size(body);
+    buf = begin(wire, id, FRAME_REPLY, bytes_size(size), &at);
     if (!buf)
         return NULL;
     at = put_head(at, 1, size);
@@ -292,9 +297,12 @@ frame_error(enum frame_wire wire, uint64_t id, const char *code, const char *tex
     size_t details_size = details ? protobuf_c_message_get_packed_size(details) : 0;
     size_t size =
         bytes_size(code_size) + bytes_size(text_size) + (details ? bytes_size(details_size) : 0);
+    struct frame_buf *buf;
     uint8_t *at;
-    struct frame_buf *buf = begin(wire, id, FRAME_REPLY, bytes_size(size), &at);
 
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_error(id, code, text, details);
+    buf = begin(wire, id, FRAME_REPLY, bytes_size(size), &at);
     if (!buf)
         return NULL;
     at = put_head(at, 2, size);
@@ -312,11 +320,14 @@ frame_event(enum frame_wire wire, const ProtobufCMessage *event)
 {
     const char *type = event->descriptor->name;
     size_t type_size = strlen(type);
-    size_t size = protobuf_c_message_get_packed_size(event);
+    struct frame_buf *buf;
     uint8_t *at;
-    struct frame_buf *buf =
-        begin(wire, 0, FRAME_EVENT, bytes_size(type_size) + bytes_size(size), &at);
+    size_t size;
 
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_event(event);
+    size = protobuf_c_message_get_packed_size(event);
+    buf = begin(wire, 0, FRAME_EVENT, bytes_size(type_size) + bytes_size(size), &at);
     if (!buf)
         return NULL;
     at = put_bytes(at, 1, type, type_size);
@@ -352,7 +363,7 @@ frame_ws_control(unsigned opcode, struct sotto_view data)
 struct frame_buf *
 frame_ping(enum frame_wire wire, struct sotto_view data)
 {
-    if (wire == FRAME_WIRE_WS_PROTO)
+    if (wire == FRAME_WIRE_WS_PROTO || wire == FRAME_WIRE_WS_JSON)
         return frame_ws_control(WS_PING, data);
     return small(wire, FRAME_PING, data);
 }
@@ -360,6 +371,8 @@ frame_ping(enum frame_wire wire, struct sotto_view data)
 struct frame_buf *
 frame_pong(enum frame_wire wire, struct sotto_view data)
 {
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_pong(data);
     return small(wire, FRAME_PONG, data);
 }
 
@@ -371,6 +384,8 @@ frame_hello(enum frame_wire wire, const char *name, uint32_t max_frame, const ch
     struct frame_buf *buf;
     uint8_t *at;
 
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_hello(name, max_frame, features, count);
     for (size_t i = 0; i < count; i++)
         size += bytes_size(strlen(features[i]));
     buf = begin(wire, 0, FRAME_HELLO, size, &at);
@@ -397,6 +412,8 @@ frame_goodbye(enum frame_wire wire, uint32_t code, const char *reason, uint32_t 
 
     if (wire == FRAME_WIRE_HTTP)
         return http_answer_goodbye(code);
+    if (wire == FRAME_WIRE_WS_JSON)
+        return frame_json_goodbye(code, reason, resume_after_ms);
     if (wire == FRAME_WIRE_WS_PROTO)
         tail_size = ws_put_close(tail, code, reason);
     buf = begin_with_tail(wire, 0, FRAME_GOODBYE, size, tail_size, &at);

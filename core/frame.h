@@ -30,14 +30,21 @@ enum frame_kind {
     FRAME_CANCEL,
 };
 
+struct json_t;
+
 /* A frame from a client; views point into the bytes it was read from. */
 struct frame_in {
     enum frame_kind kind;
+    size_t size; /* of the whole frame */
     uint64_t id;
     struct sotto_view method; /* CALL */
     struct sotto_view body;   /* CALL: request; PING and PONG: data */
     struct sotto_view trace;  /* CALL */
     uint32_t deadline_ms;     /* CALL */
+    /* Of a frame in JSON (frame_json.h). */
+    struct json_t *document;      /* what the views point into */
+    const struct json_t *tree;    /* CALL: the request, in the place of body */
+    uint8_t ping[FRAME_PING_MAX]; /* PING and PONG: what body points to */
 };
 
 /* 0, or SOTTO_EINVALID with a static sentence. Any thread. */
@@ -50,6 +57,7 @@ enum frame_wire {
     FRAME_WIRE_TCP = 0,  /* 4 bytes length, big-endian */
     FRAME_WIRE_HTTP,     /* no frames yet: only a Goodbye, as the answer that ends a request */
     FRAME_WIRE_WS_PROTO, /* a binary message of a WebSocket */
+    FRAME_WIRE_WS_JSON,  /* a text message of a WebSocket, in JSON */
     FRAME_WIRE_COUNT,
 };
 
@@ -58,6 +66,13 @@ static inline bool
 frame_wire_has_frames(enum frame_wire wire)
 {
     return wire != FRAME_WIRE_HTTP;
+}
+
+/* The largest frame of this kind when one in protobuf has at most so many bytes: base64 makes four of three. */
+static inline uint32_t
+frame_wire_max(enum frame_wire wire, uint32_t max_frame)
+{
+    return wire == FRAME_WIRE_WS_JSON ? max_frame / 3 * 4 + FRAME_OVERHEAD : max_frame;
 }
 
 /* Immutable once shared. */
@@ -89,6 +104,8 @@ struct frame_buf *frame_goodbye(enum frame_wire, uint32_t code, const char *reas
 struct frame_buf *frame_ws_control(unsigned opcode, struct sotto_view data);
 /* Bytes as they are, for what a door says outside of frames. */
 struct frame_buf *frame_raw(const void *data, size_t size);
+/* So many bytes that the caller is going to write. */
+struct frame_buf *frame_make(size_t size);
 /* The head that stands before a frame of so many bytes, for who encodes frames in another form. Returns its size. */
 size_t frame_wire_head(enum frame_wire, uint8_t head[FRAME_HEAD_MAX], size_t size);
 /* Adds n references. Any thread. */

@@ -125,7 +125,7 @@ static const struct sotto_metric_row rows[] = {
      .type = SOTTO_METRIC_GAUGE,
      .help = "Open connections by what is spoken on them",
      .label = "door",
-     .values = "tcp|http|ws"}, /* by enum frame_wire */
+     .values = "tcp|http|ws|ws_json"}, /* by enum frame_wire */
     {.name = "http_requests_total",
      .type = SOTTO_METRIC_COUNTER,
      .help =
@@ -234,7 +234,8 @@ io_start(struct io *io, const char *const *features, size_t count)
         const bool has_frames = frame_wire_has_frames(wire);
 
         if (has_frames)
-            io->hello[wire] = frame_hello(wire, io->server_name, io->max_frame, features, count);
+            io->hello[wire] = frame_hello(wire, io->server_name,
+                                          frame_wire_max(wire, io->max_frame), features, count);
         io->refusal[wire] = frame_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections", 1000);
         if ((has_frames && !io->hello[wire]) || !io->refusal[wire])
             return SOTTO_ENOMEM;

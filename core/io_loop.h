@@ -99,7 +99,7 @@ struct io {
     struct address_table addresses;
     struct listener *listeners; /* loop 0 */
     int reserve_fd;             /* loop 0: given up to say no when descriptors run out */
-    uint32_t max_frame;         /* of an attached connection */
+    uint32_t max_frame;         /* of an attached connection, in protobuf */
     struct frame_buf *hello[FRAME_WIRE_COUNT];
     struct frame_buf *refusal[FRAME_WIRE_COUNT]; /* Goodbye{LIMIT} for connections over a cap */
     struct frame_buf *goodbye[FRAME_WIRE_COUNT]; /* for io_goodbye_all */

@@ -18,6 +18,7 @@
 #include "core/loop.h"
 #include "core/metric.h"
 #include "core/net_addr.h"
+#include "core/pbjson.h"
 #include "core/process.h"
 #include "core/rpc.h"
 #include "core/session.h"
@@ -332,6 +333,7 @@ run_server(struct server *server, int argc, char **argv)
     if (server->errors.count && server->settings.action != SETTINGS_CHECK)
         return refuse(server);
     process_protect(&server->settings);
+    pbjson_init();
     if (sodium_init() < 0 || metrics_create(&core->metrics) != 0 ||
         host_create(core, &core->host) != 0)
         return fatal(server, "out of memory");

@@ -107,6 +107,13 @@ static const struct ws_protocol protocols[] = {
               .release = drop_message},
      .name = "sotto.v1.proto",
      .opcode = WS_BINARY},
+    {.door = {.name = "ws_json",
+              .wire = FRAME_WIRE_WS_JSON,
+              .state_bytes = sizeof(struct ws_conn),
+              .feed = ws_feed,
+              .release = drop_message},
+     .name = "sotto.v1.json",
+     .opcode = WS_TEXT},
 };
 
 /* ---- the handshake ---- */

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 
 from door import Door
+from json_door import JsonDoor
 from process import DEADLINE_SECONDS, Process
 from protobuf import Schema
 from websocket import WebSocketDoor
@@ -227,6 +228,11 @@ class Stage:
     def websocket(self, server, address=None, **options):
         """A WebSocket; address: of a proxy on the way."""
         door = WebSocketDoor(self.schema, address or server.ready['http'], **options)
+        self.open_doors.append(door)
+        return door
+
+    def json_door(self, server, **options):
+        door = JsonDoor(self.schema, server.ready['http'], **options)
         self.open_doors.append(door)
         return door
 
