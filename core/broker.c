@@ -465,6 +465,17 @@ broker_render_metrics(void *arg, struct buf *out)
                broker_open(broker));
 }
 
+static bool
+broker_wanted(struct sotto_host *host, const char *name)
+{
+    const struct broker *broker = broker_of(host);
+    const struct topic *topic = broker_topic(broker, name);
+    const struct point *point = broker_point(broker, name);
+
+    return (topic && topic->sub_count > 0) ||
+           (point && (point->count > 0 || point->row->preset_deny));
+}
+
 const struct sotto_broker_api broker_api = {
     .struct_size = sizeof(broker_api),
     .publish = broker_publish,
@@ -475,4 +486,5 @@ const struct sotto_broker_api broker_api = {
     .hook_deny = broker_hook_deny,
     .hook_token = broker_hook_token,
     .hook_complete = broker_hook_complete,
+    .wanted = broker_wanted,
 };

@@ -95,6 +95,8 @@ chat_start(void *state, struct sotto_err *err)
 {
     struct delivery *ds = state;
 
+    ds->sends_are_hooked = ds->host->broker->wanted(ds->host, "chat.message.send.v1");
+    ds->sends_are_told = ds->host->broker->wanted(ds->host, "chat.message.accepted.v1");
     ds->ack_timer = ds->host->timer->start(ds->host, CHAT_ACK_EVERY_MS, CHAT_ACK_EVERY_MS,
                                            chat_on_ack_timer, NULL);
     ds->purge_timer = ds->host->timer->start(ds->host, CHAT_PURGE_EVERY_MS, CHAT_PURGE_EVERY_MS,

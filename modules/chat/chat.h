@@ -75,6 +75,8 @@ struct delivery {
     size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
     uint32_t modes;           /* bits 1 << Mode that a new chat may have */
     uint64_t relay_keep_ms;
+    bool sends_are_hooked; /* somebody is attached to chat.message.send.v1 */
+    bool sends_are_told;   /* somebody is subscribed to chat.message.accepted.v1 */
 
     struct chat_map chats;   /* struct chat by id */
     struct chat_map devices; /* struct chat_device by user and device id */

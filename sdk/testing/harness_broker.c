@@ -422,6 +422,15 @@ harness_broker_fini(struct harness *h)
     }
 }
 
+/* The test takes everything. */
+static bool
+broker_wanted(struct sotto_host *host, const char *name)
+{
+    (void)host;
+    (void)name;
+    return true;
+}
+
 const struct sotto_broker_api harness_broker_api = {
     .struct_size = sizeof(harness_broker_api),
     .publish = broker_publish,
@@ -432,4 +441,5 @@ const struct sotto_broker_api harness_broker_api = {
     .hook_deny = broker_hook_deny,
     .hook_token = broker_hook_token,
     .hook_complete = broker_hook_complete,
+    .wanted = broker_wanted,
 };

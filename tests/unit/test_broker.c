@@ -413,6 +413,24 @@ without_opinions_the_points_own_preset_holds(void **state)
 }
 
 static void
+what_nobody_takes_is_not_wanted(void **state)
+{
+    struct fixture *f = *state;
+    static const struct sotto_sub_row hatched[] = {{.pattern = "ant.*.hatched.v1", .fn = on_fact}};
+
+    f->modules[0].descriptor.topics = (struct sotto_table)SOTTO_TABLE(ant_topics);
+    f->modules[1].descriptor.subs = (struct sotto_table)SOTTO_TABLE(hatched);
+    hooks_on_ant(f);
+
+    assert_true(broker_api.wanted(host(f, 0), "ant.egg.hatched.v1"));
+    assert_false(broker_api.wanted(host(f, 0), "ant.egg.laid.v1"));
+    assert_true(broker_api.wanted(host(f, 0), "ant.egg.lay.v1"));
+    assert_true(
+        broker_api.wanted(host(f, 0), "ant.egg.eat.v1")); /* denies when nobody is attached */
+    assert_false(broker_api.wanted(host(f, 0), "ant.egg.lost.v1"));
+}
+
+static void
 a_deferred_decision_goes_on_where_it_stopped(void **state)
 {
     struct fixture *f = *state;
@@ -543,6 +561,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_provider_that_stops_leaves_nobody_waiting),
     CASE(a_chain_is_asked_in_its_order_and_one_denial_wins),
     CASE(without_opinions_the_points_own_preset_holds),
+    CASE(what_nobody_takes_is_not_wanted),
     CASE(a_deferred_decision_goes_on_where_it_stopped),
     CASE(a_decision_may_come_from_another_thread),
     CASE(a_decision_that_does_not_come_ends_as_its_point_says),

@@ -121,6 +121,9 @@ struct sotto_broker_api {
      * token comes from hook_token, never the pointer. Any thread. */
     uint64_t (*hook_token)(struct sotto_decision *);
     void (*hook_complete)(struct sotto_host *, uint64_t token, int status, const char *text);
+    /* Whether publishing on the topic reaches anybody, or the hook point can do anything but pass. It does not change
+     * between start and stop: who publishes for every message need not encode what nobody takes. */
+    bool (*wanted)(struct sotto_host *, const char *topic_or_point);
 };
 
 #endif
