@@ -342,6 +342,7 @@ read_payload(const struct image *image, const uint8_t *p, const uint8_t *end, ui
         memcpy(row->payload + have, page_at(image, next) + 4, part);
         have += part;
     }
+    row->payload[size] = '\0';
     return true;
 }
 
