@@ -151,7 +151,10 @@ struct auth_opening {
     int64_t now_ms; /* finer than the times in grant: it decides which login is the oldest */
 };
 
-/* Draws ids and the first refresh token; logic thread. */
+/* The refresh token of a login with this number; 0 is the first. Any thread. */
+void auth_derive_refresh(const struct auth_secrets *, const uint8_t login[SOTTO_ID_BYTES],
+                         int64_t counter, uint8_t token_out[AUTH_REFRESH_BYTES]);
+/* Draws the id and makes the first refresh token; logic thread. */
 void auth_opening_init(const struct auth *, struct auth_opening *);
 /* Inside a transaction: ends the device's old login, evicts the longest unused ones, adds the
  * row. */

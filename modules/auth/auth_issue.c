@@ -19,6 +19,18 @@ auth_hash_refresh(const uint8_t token[AUTH_REFRESH_BYTES], uint8_t hash_out[AUTH
 }
 
 void
+auth_derive_refresh(const struct auth_secrets *secrets, const uint8_t login[SOTTO_ID_BYTES],
+                    int64_t counter, uint8_t token_out[AUTH_REFRESH_BYTES])
+{
+    uint8_t input[SOTTO_ID_BYTES + 8];
+
+    memcpy(input, login, SOTTO_ID_BYTES);
+    for (int i = 0; i < 8; i++)
+        input[SOTTO_ID_BYTES + i] = (uint8_t)((uint64_t)counter >> (56 - 8 * i));
+    crypto_auth_hmacsha256(token_out, input, sizeof(input), secrets->refresh_key);
+}
+
+void
 auth_opening_init(const struct auth *auth, struct auth_opening *opening)
 {
     const int64_t now_ms = auth->host->api->now_ms(auth->host);
@@ -28,7 +40,7 @@ auth_opening_init(const struct auth *auth, struct auth_opening *opening)
     opening->now_ms = now_ms;
     memcpy(grant->device, opening->device.id, SOTTO_ID_BYTES);
     randombytes_buf(grant->login, sizeof(grant->login));
-    randombytes_buf(grant->refresh, sizeof(grant->refresh));
+    auth_derive_refresh(auth->secrets, grant->login, 0, grant->refresh);
     grant->issued = now;
     grant->access_until = now + auth->conf.access_s;
     grant->refresh_until = now + auth->conf.refresh_s;

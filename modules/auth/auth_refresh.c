@@ -2,8 +2,8 @@
 /*
  * Refresh: one refresh token for the next one and a new access token.
  *
- * The first token of a login is random; each successor is HMAC(server key, login || its number), so
- * the store holds nothing but hashes and the same successor can be given twice. That is needed
+ * Each token of a login is HMAC(server key, login || its number), so the store holds nothing but
+ * hashes and the same token can be given twice. That is needed
  * once: two requests of one device that race (a lost answer, two tabs) both get the same successor
  * within `refresh_race`. Any other used token that comes back, or a token from another device,
  * means that somebody has a copy: the login ends at once, with its access tokens and connections,
@@ -39,18 +39,6 @@ struct found {
     int64_t rotated_ms;
     int64_t refresh_until; /* of the newest token, seconds */
 };
-
-static void
-derive_successor(const struct auth_secrets *secrets, const uint8_t login[SOTTO_ID_BYTES],
-                 int64_t counter, uint8_t token_out[AUTH_REFRESH_BYTES])
-{
-    uint8_t input[SOTTO_ID_BYTES + 8];
-
-    memcpy(input, login, SOTTO_ID_BYTES);
-    for (int i = 0; i < 8; i++)
-        input[SOTTO_ID_BYTES + i] = (uint8_t)((uint64_t)counter >> (56 - 8 * i));
-    crypto_auth_hmacsha256(token_out, input, sizeof(input), secrets->refresh_key);
-}
 
 static int
 find_token(struct sotto_tx *tx, struct refresh_op *op, struct found *found)
@@ -150,12 +138,12 @@ refresh_write(struct sotto_tx *tx, void *arg)
     memcpy(op->grant.device, op->device, SOTTO_ID_BYTES);
     if (found.counter == found.current) {
         op->grant.refresh_until = op->now_ms / 1000 + op->refresh_s;
-        derive_successor(op->secrets, op->grant.login, found.current + 1, op->grant.refresh);
+        auth_derive_refresh(op->secrets, op->grant.login, found.current + 1, op->grant.refresh);
         return store_rotation(tx, op, found.current + 1);
     }
     if (found.counter + 1 == found.current && op->now_ms - found.rotated_ms <= op->race_ms) {
         op->grant.refresh_until = found.refresh_until;
-        derive_successor(op->secrets, op->grant.login, found.current, op->grant.refresh);
+        auth_derive_refresh(op->secrets, op->grant.login, found.current, op->grant.refresh);
         return store_race(tx, op);
     }
     return end_for_reuse(tx, op, &found);

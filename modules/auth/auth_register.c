@@ -101,6 +101,7 @@ auth_on_register_start(void *state, struct sotto_req *req, const ProtobufCMessag
 /* ---- RegisterFinish -------------------------------------------------------------------------- */
 
 struct finish_op {
+    const struct auth_secrets *secrets;
     struct sotto_req *req;
     char name_key[AUTH_NAME_BYTES_MAX + 1];
     uint8_t record[OPAQUE_RECORD_BYTES];
@@ -110,20 +111,28 @@ struct finish_op {
     struct auth_opening opening;
 };
 
-/* The login that the registration opened is still that device's: a repeat is for an answer that was lost, and no
- * way to open a login again that was ended, or one on another device. */
+/* The login that the registration opened is still that device's, and none of its tokens was used: a repeat is for an
+ * answer that was lost. It is no way to open a login again that was ended, or one on another device. */
 static int
-find_first_login(struct sotto_tx *tx, const struct finish_op *op)
+find_first_login(struct sotto_tx *tx, struct finish_op *op)
 {
+    struct auth_grant *grant = &op->opening.grant;
     struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_LOGIN_OF_DEVICE);
     int step;
 
-    sotto_bind_blob(stmt, 1, op->opening.grant.user, SOTTO_ID_BYTES);
+    sotto_bind_blob(stmt, 1, grant->user, SOTTO_ID_BYTES);
     sotto_bind_blob(stmt, 2, op->opening.device.id, SOTTO_ID_BYTES);
     step = sotto_step(stmt);
-    if (step < 0)
-        return step;
-    return step == SOTTO_ROW ? SOTTO_OK : SOTTO_EEXISTS;
+    if (step != SOTTO_ROW)
+        return step < 0 ? step : SOTTO_EEXISTS;
+    if (auth_col_bytes(stmt, 0, grant->login, sizeof(grant->login)) != 0)
+        return SOTTO_EDATALOSS;
+    if (sotto_col_int(stmt, 1) != 0)
+        return SOTTO_EEXISTS;
+    grant->refresh_until = sotto_col_int(stmt, 2);
+    grant->access_until = sotto_col_int(stmt, 3);
+    auth_derive_refresh(op->secrets, grant->login, 0, grant->refresh);
+    return SOTTO_OK;
 }
 
 /* The name exists. Is this the same registration once more? */
@@ -176,7 +185,7 @@ finish_write(struct sotto_tx *tx, void *arg)
         rc = accept_repeat(tx, op, stmt);
     else if (rc == SOTTO_DONE)
         rc = add_user(tx, op);
-    return rc == 0 ? auth_opening_store(tx, &op->opening) : rc;
+    return rc == 0 && !op->repeated ? auth_opening_store(tx, &op->opening) : rc;
 }
 
 static void
@@ -238,7 +247,7 @@ auth_on_register_finish(void *state, struct sotto_req *req, const ProtobufCMessa
 {
     struct auth *auth = state;
     const Sotto__Auth__V1__RegisterFinishRequest *request = (const void *)in;
-    struct finish_op op = {.req = req};
+    struct finish_op op = {.secrets = auth->secrets, .req = req};
     const char *problem = check_finish(request, req->caller, &op);
 
     if (problem != NULL) {

@@ -15,8 +15,9 @@ const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
                          " (user_id, name, name_key, record, idempotency, created_ms)"
                          " VALUES (?, ?, ?, ?, ?, ?)"},
     [AUTH_Q_USER_ANY] = {"SELECT 1 FROM auth_users LIMIT 1"},
-    [AUTH_Q_LOGIN_OF_DEVICE] = {"SELECT login_id FROM auth_logins"
-                                " WHERE user_id = ? AND device_id = ?"},
+    [AUTH_Q_LOGIN_OF_DEVICE] =
+        {"SELECT login_id, counter, refresh_until, access_until FROM auth_logins"
+         " WHERE user_id = ? AND device_id = ?"},
     [AUTH_Q_LOGIN_COUNT] = {"SELECT count(*) FROM auth_logins WHERE user_id = ?"},
     [AUTH_Q_LOGIN_OLDEST] = {"SELECT login_id, device_id FROM auth_logins WHERE user_id = ?"
                              " ORDER BY used_ms, created_ms, login_id LIMIT 1"},

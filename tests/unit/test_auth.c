@@ -119,13 +119,15 @@ a_repeated_registration_is_answered_like_the_first(void **state)
 {
     struct harness *h = *state;
     struct peer alice;
-    uint8_t user[SOTTO_ID_BYTES];
+    struct peer first;
 
     peer_init(&alice, h, "alice", "correct horse 1", 1);
     assert_ok(peer_register(&alice));
-    memcpy(user, alice.user, sizeof(user));
+    first = alice;
     assert_ok(peer_register_again(&alice));
-    assert_memory_equal(alice.user, user, sizeof(user));
+    assert_memory_equal(alice.user, first.user, sizeof(first.user));
+    assert_memory_equal(alice.login, first.login, sizeof(first.login));
+    assert_memory_equal(alice.refresh, first.refresh, sizeof(first.refresh));
     assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_users"), 1);
     assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_logins"), 1);
 
