@@ -39,13 +39,16 @@ struct cli {
     /* The words that are no options: the command, then its arguments. */
     const char *words[WORDS_MAX];
     size_t word_count;
-    struct sotto_client *client; /* open while a command runs */
+    struct sotto_client *client;            /* open while a command runs */
+    struct screen *screen;                  /* of the interactive client; NULL in the shell */
+    char made_chat[SOTTO_CLIENT_HEX_BYTES]; /* by the command, to be opened on the screen */
 };
 
 /* Where a command can be given. */
 enum place {
-    PLACE_BOTH,  /* in the shell, and with a slash in the interactive client */
-    PLACE_SHELL, /* in the shell only */
+    PLACE_BOTH,   /* in the shell, and with a slash in the interactive client */
+    PLACE_SHELL,  /* in the shell only */
+    PLACE_SCREEN, /* in the interactive client only */
 };
 
 /* What the first word of a command is; completion offers it, and the interactive client fills in
@@ -73,7 +76,8 @@ struct command {
 };
 extern const struct command commands[];
 extern const size_t command_count;
-const struct command *command_find(const char *name); /* NULL: there is none */
+/* NULL: there is none that can be given there. */
+const struct command *command_find(const char *name, enum place where);
 
 /* options.c: fills cli; SOTTO_CLIENT_EUSAGE with the error printed. */
 int options_read(struct cli *cli, int argc, char **argv);
@@ -89,7 +93,8 @@ int language_choose(const struct cli *cli, int argc, char **argv);
 
 /* help.c */
 void help_all(FILE *out);
-void help_command(const struct command *command, FILE *out);
+void help_screen(FILE *out);
+void help_command(const struct command *command, enum place place, FILE *out);
 
 /* secret.c: a password from --password-file, else from the terminal without echo (twice if
  * `confirm`). The caller wipes the buffer. */
@@ -103,11 +108,9 @@ int print_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Returns status after printing the client's last error if it is not 0. */
 int print_status(const struct cli *cli, int status);
-/* A line for people: a clock time of today, else a date. */
-void print_time(int64_t seconds, char out[32]);
 /* Whether there is a connection, for people. */
 void print_link(const struct sotto_client_link *link, FILE *out);
-/* Text of others on a terminal: control characters become visible. */
+/* Text of others, made harmless. */
 void print_text(FILE *out, const char *text);
 /* The object or line of a message. */
 void print_message(const struct cli *cli, const struct sotto_client_message *message);
@@ -126,5 +129,13 @@ int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);
 int cmd_verify(struct cli *cli);
+int cmd_queue(struct cli *cli);
+int cmd_retry(struct cli *cli);
+int cmd_drop(struct cli *cli);
+/* On the screen only. */
+int cmd_open(struct cli *cli);
+int cmd_more(struct cli *cli);
+int cmd_help(struct cli *cli);
+int cmd_quit(struct cli *cli);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "json.h"
 #include "text.h"
+#include "view.h"
 
 #include <sodium.h>
 
@@ -109,7 +110,7 @@ show_login(const struct sotto_client_login *login, void *arg)
         json_line(&json);
     } else if (!cli->quiet) {
         char used[32];
-        print_time(login->last_used, used);
+        view_time(login->last_used, used);
         printf("%s  %s  ", login->id, used);
         print_text(stdout, login->label);
         fputs("  ", stdout);

@@ -4,7 +4,9 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "screen.h"
 #include "text.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -32,6 +34,43 @@ show_chat_json(const struct sotto_client_chat *chat)
     json_line(&json);
 }
 
+/* What there is to do about a chat. */
+static void
+show_state(const struct sotto_client_chat *chat)
+{
+    if (chat->unread)
+        printf(tr_count("  %llu unread", "  %llu unread", chat->unread),
+               (unsigned long long)chat->unread);
+    if (!strcmp(chat->state, "waiting"))
+        fputs(tr("  (waits for another device of yours to come online and add this one)"), stdout);
+    else if (!strcmp(chat->state, "broken"))
+        fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
+              stdout);
+    else if (strcmp(chat->state, "ready"))
+        printf("  (%s)", tr(chat->state));
+}
+
+/* On the screen: a number for /open, and the last text as far as it fits. */
+static void
+show_numbered(struct cli *cli, const struct sotto_client_chat *chat, const char *when)
+{
+    struct view view;
+    view_init(&view, stdout);
+    printf("%3zu  ", screen_list_add(cli->screen, chat->id));
+    view_tint(&view, TINT_BOLD);
+    view_cut(&view, *chat->title ? chat->title : tr("(no title)"), 40);
+    view_tint(&view, TINT_NONE);
+    printf("  %s", when);
+    show_state(chat);
+    if (chat->last_text) {
+        fputs("\n     ", stdout);
+        view_tint(&view, TINT_DIM);
+        view_cut(&view, chat->last_text, 5);
+        view_tint(&view, TINT_NONE);
+    }
+    putchar('\n');
+}
+
 static int
 show_chat(const struct sotto_client_chat *chat, void *arg)
 {
@@ -43,25 +82,31 @@ show_chat(const struct sotto_client_chat *chat, void *arg)
     }
     if (cli->quiet)
         return 0;
-    print_time(chat->last_ts / 1000, when);
+    view_time(chat->last_ts / 1000, when);
+    if (cli->screen) {
+        show_numbered(cli, chat, when);
+        return 0;
+    }
     printf("%.8s  %s  ", chat->id, tr(chat->type));
     print_text(stdout, *chat->title ? chat->title : tr("(no title)"));
     printf("  %s", when);
-    if (chat->unread)
-        printf(tr_count("  %llu unread", "  %llu unread", chat->unread),
-               (unsigned long long)chat->unread);
-    if (!strcmp(chat->state, "waiting"))
-        fputs(tr("  (waits for another device of yours to come online and add this one)"), stdout);
-    else if (!strcmp(chat->state, "broken"))
-        fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
-              stdout);
-    else if (strcmp(chat->state, "ready"))
-        printf("  (%s)", tr(chat->state));
+    show_state(chat);
     if (chat->last_text) {
         printf("\n          ");
         print_text(stdout, chat->last_text);
     }
     putchar('\n');
+    return 0;
+}
+
+/* A chat that was made on the screen is opened there. */
+static int
+show_made(const struct sotto_client_chat *chat, void *arg)
+{
+    struct cli *cli = arg;
+    if (!cli->screen)
+        return show_chat(chat, arg);
+    memcpy(cli->made_chat, chat->id, sizeof(cli->made_chat));
     return 0;
 }
 
@@ -74,12 +119,37 @@ cmd_new(struct cli *cli)
         .title = cli->title,
         .mode = cli->mode,
     };
-    return print_status(cli, sotto_client_new(cli->client, &what, show_chat, cli));
+    return print_status(cli, sotto_client_new(cli->client, &what, show_made, cli));
+}
+
+static int
+count_chat(const struct sotto_client_chat *chat, void *arg)
+{
+    size_t *count = arg;
+    (void)chat;
+    return ++*count != 0;
+}
+
+static int
+list_on_screen(struct cli *cli)
+{
+    size_t any = 0;
+    screen_list_begin(cli->screen);
+    int status = sotto_client_known_chats(cli->client, show_chat, cli);
+    if (status == SOTTO_CLIENT_OK)
+        status = sotto_client_known_chats(cli->client, count_chat, &any);
+    if (status == SOTTO_CLIENT_OK)
+        puts(any ? tr("/open with a number or a name opens one; /new NAME starts another.")
+                 : tr("No chats yet: /new NAME starts one with somebody."));
+    return print_status(cli, status);
 }
 
 int
 cmd_chats(struct cli *cli)
 {
+    /* The listening thread keeps the profile up to date, so the screen need not wait for an answer. */
+    if (cli->screen && !cli->unread && !cli->type)
+        return list_on_screen(cli);
     return print_status(cli,
                         sotto_client_chats(cli->client, cli->unread, cli->type, show_chat, cli));
 }

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "json.h"
 #include "text.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -57,7 +58,7 @@ show_lines(const struct sotto_client_trust *trust)
         printf("%s %s", i == 8 ? "\n   " : "", trust->emoji[i]);
     fputs(tr("\n\n  history\n"), stdout);
     for (size_t i = 0; i < trust->history_count; i++) {
-        print_time(trust->history[i].seen, when);
+        view_time(trust->history[i].seen, when);
         printf("    %-16s  %.16s  %s\n", when, trust->history[i].sha256,
                tr(trust->history[i].what));
     }

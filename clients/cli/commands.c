@@ -169,14 +169,77 @@ const struct command commands[] = {
         .words_max = 1,
         .run = cmd_verify,
     },
+    {
+        .name = "queue",
+        .summary = TR("Show what waits to be sent"),
+        .help =
+            TR("Each with its id. What the server refused three times waits for `sotto retry` or\n"
+               "`sotto drop`.\n"),
+        .examples = "sotto queue\n",
+        .run = cmd_queue,
+    },
+    {
+        .name = "retry",
+        .usage = TR("[ID]"),
+        .summary = TR("Send a refused message once more"),
+        .help = TR(
+            "ID is a beginning of the id that `sotto queue` shows; without one all of them are meant.\n"),
+        .examples = "sotto retry\n",
+        .words_max = 1,
+        .run = cmd_retry,
+    },
+    {
+        .name = "drop",
+        .usage = TR("[ID]"),
+        .summary = TR("Forget a refused message"),
+        .help = TR(
+            "ID is a beginning of the id that `sotto queue` shows; without one all of them are meant.\n"),
+        .examples = "sotto drop 3f9a\n",
+        .words_max = 1,
+        .run = cmd_drop,
+    },
+    {
+        .name = "open",
+        .usage = TR("CHAT"),
+        .summary = TR("Open a chat and show its last messages"),
+        .help = TR(
+            "CHAT is a name, a title, an id, or a number of /chats. What you type then goes there.\n"),
+        .examples = "/open bob\n/open 2\n",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .place = PLACE_SCREEN,
+        .run = cmd_open,
+    },
+    {
+        .name = "more",
+        .summary = TR("Show older messages of the open chat"),
+        .place = PLACE_SCREEN,
+        .run = cmd_more,
+    },
+    {
+        .name = "help",
+        .usage = TR("[COMMAND]"),
+        .summary = TR("Show what can be done"),
+        .words_max = 1,
+        .place = PLACE_SCREEN,
+        .run = cmd_help,
+    },
+    {
+        .name = "quit",
+        .summary = TR("Leave; Ctrl-D does the same"),
+        .place = PLACE_SCREEN,
+        .run = cmd_quit,
+    },
 };
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 const struct command *
-command_find(const char *name)
+command_find(const char *name, enum place where)
 {
     for (size_t i = 0; i < command_count; i++)
-        if (!strcmp(commands[i].name, name))
+        if (!strcmp(commands[i].name, name) &&
+            (commands[i].place == PLACE_BOTH || commands[i].place == where))
             return &commands[i];
     return NULL;
 }

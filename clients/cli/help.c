@@ -31,7 +31,8 @@ help_all(FILE *out)
                "usage: sotto [OPTIONS] COMMAND [ARGUMENTS]\n\nCommands:\n"),
             SOTTO_VERSION);
     for (size_t i = 0; i < command_count; i++)
-        fprintf(out, "  %-13s %s\n", commands[i].name, tr(commands[i].summary));
+        if (commands[i].place != PLACE_SCREEN)
+            fprintf(out, "  %-13s %s\n", commands[i].name, tr(commands[i].summary));
     fputs(tr("\n`sotto COMMAND --help` tells more about one.\n\n"), out);
     fprintf(out, "%s\n%s", tr(global_options), tr(exit_codes));
     fputs(
@@ -50,15 +51,43 @@ print_examples(const char *lines, FILE *out)
     fputc('\n', out);
 }
 
-void
-help_command(const struct command *command, FILE *out)
+/* On the screen a CHAT is the open one, and is not typed. */
+static const char *
+screen_usage(const struct command *command)
 {
-    fprintf(out, tr("usage: sotto %s %s\n\n"), command->name,
-            command->usage ? tr(command->usage) : "");
+    const char *usage = command->usage ? tr(command->usage) : "";
+    if (command->takes != ARG_CHAT || command->place == PLACE_SCREEN)
+        return usage;
+    usage += strcspn(usage, " ");
+    return usage + strspn(usage, " ");
+}
+
+void
+help_screen(FILE *out)
+{
+    fputs(tr("What you type goes to the open chat. Commands begin with a slash:\n"), out);
+    for (size_t i = 0; i < command_count; i++)
+        if (commands[i].place != PLACE_SHELL)
+            fprintf(out, "  /%-13s %s\n", commands[i].name, tr(commands[i].summary));
+    fputs(
+        tr("/help COMMAND tells more about one. Commands about a chat mean the open one. Tab completes,\n"
+           "arrow keys bring back lines, Ctrl-C clears the line, // begins a message with a slash.\n"),
+        out);
+}
+
+void
+help_command(const struct command *command, enum place place, FILE *out)
+{
+    const char *usage = command->usage ? tr(command->usage) : "";
+    if (place == PLACE_SCREEN)
+        fprintf(out, "/%s %s\n\n", command->name, screen_usage(command));
+    else
+        fprintf(out, tr("usage: sotto %s %s\n\n"), command->name, usage);
     fprintf(out, "%s.\n\n", tr(command->summary));
     if (command->help)
         fprintf(out, "%s\n", tr(command->help));
-    if (command->examples)
+    if (command->examples && (place != PLACE_SCREEN || command->place == PLACE_SCREEN))
         print_examples(command->examples, out);
-    fputs(tr(global_options), out);
+    if (place != PLACE_SCREEN)
+        fputs(tr(global_options), out);
 }

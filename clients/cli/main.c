@@ -4,11 +4,14 @@
  * command runs, its status becomes the exit code.
  */
 #include "cli.h"
+#include "hint.h"
+#include "screen.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* $XDG_DATA_HOME/sotto/default, where the variable defaults to ~/.local/share. */
 static int
@@ -28,32 +31,59 @@ default_profile(const struct cli *cli, char *out, size_t size)
     return SOTTO_CLIENT_OK;
 }
 
+/* Opens the profile, with a passphrase if there is one. count: how many client objects on it. */
 static int
-run(struct cli *cli, const struct command *command)
+open_clients(struct cli *cli, unsigned timeout_ms, size_t count, struct sotto_client **clients_out)
 {
-    char profile[4096];
     char passphrase[SECRET_BYTES] = "";
     struct sotto_client_error error;
     int status = SOTTO_CLIENT_OK;
-    if (!cli->profile)
-        status = default_profile(cli, profile, sizeof(profile));
-    if (status == SOTTO_CLIENT_OK && cli->passphrase_file)
+    if (cli->passphrase_file)
         status = secret_read(cli, cli->passphrase_file, "", false, passphrase);
     if (status)
         return status;
     struct sotto_client_options options = {
-        .profile = cli->profile ? cli->profile : profile,
+        .profile = cli->profile,
         .server = cli->server,
         .passphrase = *passphrase ? passphrase : NULL,
         .user_agent = "sotto/" SOTTO_VERSION,
-        /* For `listen` the option says how long to listen. */
-        .timeout_ms = command->run == cmd_listen ? 0 : cli->timeout_s * 1000u,
+        .timeout_ms = timeout_ms,
     };
-    status = sotto_client_open(&options, &cli->client, &error);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = sotto_client_open(&options, &clients_out[i], &error);
     sodium_memzero(passphrase, sizeof(passphrase));
-    if (status)
-        return print_error(cli, &error);
-    status = command->run(cli);
+    return status ? print_error(cli, &error) : SOTTO_CLIENT_OK;
+}
+
+static int
+run(struct cli *cli, const struct command *command)
+{
+    /* For `listen` the option says how long to listen. */
+    unsigned timeout_ms = command->run == cmd_listen ? 0 : cli->timeout_s * 1000u;
+    int status = open_clients(cli, timeout_ms, 1, &cli->client);
+    if (status == SOTTO_CLIENT_OK) {
+        status = command->run(cli);
+        hint_after(cli, command, status);
+    }
+    sotto_client_close(&cli->client);
+    return status;
+}
+
+/* `sotto` alone: on a terminal the interactive client. */
+static int
+run_alone(struct cli *cli)
+{
+    struct sotto_client *clients[2] = {NULL, NULL};
+    if (cli->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        help_all(stderr);
+        return SOTTO_CLIENT_EUSAGE;
+    }
+    int status = open_clients(cli, cli->timeout_s * 1000u, 2, clients);
+    cli->client = clients[0];
+    if (status == SOTTO_CLIENT_OK)
+        status = screen_run(cli, clients[1]);
+    else
+        sotto_client_close(&clients[1]);
     sotto_client_close(&cli->client);
     return status;
 }
@@ -62,6 +92,7 @@ int
 main(int argc, char **argv)
 {
     struct cli cli = {0};
+    char profile[4096];
     /* A core dump would hold keys, tokens and texts. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0});
     int status = options_read(&cli, argc, argv);
@@ -72,17 +103,22 @@ main(int argc, char **argv)
         cli.help = true;
         name = cli_word(&cli, 1);
     }
-    if (!name) {
-        help_all(cli.help ? stdout : stderr);
-        return cli.help ? 0 : -SOTTO_CLIENT_EUSAGE;
-    }
-    const struct command *command = command_find(name);
-    if (!command)
-        return -print_usage_error(&cli, "there is no command \"%.40s\"; see `sotto --help`", name);
+    const struct command *command = name ? command_find(name, PLACE_SHELL) : NULL;
+    if (name && !command)
+        return -hint_unknown_command(&cli, name, PLACE_SHELL);
     if (cli.help) {
-        help_command(command, stdout);
+        if (command)
+            help_command(command, PLACE_SHELL, stdout);
+        else
+            help_all(stdout);
         return 0;
     }
-    status = options_check(&cli, command);
-    return status ? -status : -run(&cli, command);
+    status = command ? options_check(&cli, command) : SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK && !cli.profile) {
+        status = default_profile(&cli, profile, sizeof(profile));
+        cli.profile = profile;
+    }
+    if (status)
+        return -status;
+    return command ? -run(&cli, command) : -run_alone(&cli);
 }

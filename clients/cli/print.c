@@ -5,10 +5,36 @@
 #include "cli.h"
 #include "json.h"
 #include "text.h"
+#include "view.h"
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
+
+/* A cure is written as a command of the shell; on the screen it is one with a slash. */
+static void
+print_error_line(const struct cli *cli, const char *message)
+{
+    static const char shell[] = "`sotto ";
+    char line[sizeof((struct sotto_client_error){0}.message)] = "";
+    size_t used = 0;
+    fflush(stdout);
+    if (!cli->screen) {
+        fprintf(stderr, "sotto: %s\n", message);
+        return;
+    }
+    while (*message && used + 2 < sizeof(line)) {
+        bool cure = !strncmp(message, shell, strlen(shell));
+        used += (size_t)snprintf(line + used, sizeof(line) - used, "%.*s", cure ? 2 : 1,
+                                 cure ? "`/" : message);
+        message += cure ? strlen(shell) : 1;
+    }
+    struct view view;
+    view_init(&view, stdout);
+    view_tint(&view, TINT_WARN);
+    view_text(&view, line, 0, 2);
+    view_tint(&view, TINT_NONE);
+    fputc('\n', stdout);
+}
 
 int
 print_error(const struct cli *cli, const struct sotto_client_error *error)
@@ -23,7 +49,7 @@ print_error(const struct cli *cli, const struct sotto_client_error *error)
         json_end(&json, '}');
         json_line(&json);
     } else {
-        fprintf(stderr, "sotto: %s\n", error->message);
+        print_error_line(cli, error->message);
     }
     return error->status;
 }
@@ -48,22 +74,6 @@ print_status(const struct cli *cli, int status)
 }
 
 void
-print_time(int64_t seconds, char out[32])
-{
-    time_t then = (time_t)seconds;
-    time_t now = time(NULL);
-    struct tm then_tm;
-    struct tm now_tm;
-    if (!localtime_r(&then, &then_tm) || !localtime_r(&now, &now_tm)) {
-        snprintf(out, 32, "?"); /* a year that no calendar has */
-        return;
-    }
-    bool today = then_tm.tm_yday == now_tm.tm_yday && then_tm.tm_year == now_tm.tm_year;
-    if (!strftime(out, 32, today ? "%H:%M" : "%Y-%m-%d %H:%M", &then_tm))
-        snprintf(out, 32, "?");
-}
-
-void
 print_link(const struct sotto_client_link *link, FILE *out)
 {
     unsigned seconds = (link->retry_ms + 999) / 1000;
@@ -77,23 +87,11 @@ print_link(const struct sotto_client_link *link, FILE *out)
     fflush(out);
 }
 
-/* Escape sequences in a message could rewrite the screen of whoever reads it. C1 controls are
- * two bytes in UTF-8. */
 void
 print_text(FILE *out, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '\n')
-            fputs("\n    ", out);
-        else if (*p == '\t')
-            fputc(' ', out);
-        else if (*p < 0x20 || *p == 0x7f)
-            fputc('?', out);
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-            fputc('?', out), p++;
-        else
-            fputc(*p, out);
-    }
+    struct view view = {.out = out};
+    view_text(&view, text, 0, 4);
 }
 
 static void
@@ -123,60 +121,15 @@ print_message_json(const struct sotto_client_message *message)
     json_line(&json);
 }
 
-/* What an event says about the one it comes from. */
-static const char *
-event_phrase(const char *kind)
-{
-    static const struct {
-        const char *kind;
-        const char *phrase;
-    } phrases[] = {
-        {"joined", TR("added you to this chat")},
-        {"title", TR("called this chat")},
-        {"members", TR("changed the members")},
-        {"removed", TR("removed you from this chat")},
-        {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`")},
-        {"undecryptable", TR("sent something that cannot be read")},
-        {"untrusted", TR("wrote under an identity key that is not the one you know")},
-    };
-    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-        if (!strcmp(phrases[i].kind, kind))
-            return tr(phrases[i].phrase);
-    return kind;
-}
-
 void
 print_message(const struct cli *cli, const struct sotto_client_message *message)
 {
-    char when[32];
+    struct view view;
     if (cli->json) {
         print_message_json(message);
-        return;
+    } else if (!cli->quiet) {
+        view_init(&view, stdout);
+        view.chats = true;
+        view_message(&view, message);
     }
-    if (cli->quiet)
-        return;
-    print_time(message->ts / 1000, when);
-    if (!strcmp(message->kind, "text")) {
-        printf("%s  %.6s  %s: ", when, message->chat, message->from);
-        print_text(stdout, message->text ? message->text : "");
-        if (message->seq == 0)
-            printf("  (%s)", tr(message->state));
-        fputc('\n', stdout);
-    } else if (!strcmp(message->kind, "not_kept")) {
-        printf("%s  %.6s  * ", when, message->chat);
-        print_text(stdout, message->text ? message->text : "");
-        fputc('\n', stdout);
-    } else if (!strcmp(message->kind, "gap")) {
-        printf(tr("%s  %.6s  ! entries %s are missing: the server held them back\n"), when,
-               message->chat, message->text ? message->text : "");
-    } else {
-        printf("%s  %.6s  * %s %s", when, message->chat, message->from,
-               event_phrase(message->kind));
-        if (message->text && strcmp(message->kind, "key_changed")) {
-            fputs(": ", stdout);
-            print_text(stdout, message->text);
-        }
-        fputc('\n', stdout);
-    }
-    fflush(stdout);
 }

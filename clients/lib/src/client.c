@@ -94,12 +94,25 @@ sotto_client_user(struct sotto_client *client)
                                                                              : NULL;
 }
 
+const char *
+sotto_client_server(const struct sotto_client *client)
+{
+    return client->server;
+}
+
 void
 sotto_client_wake(struct sotto_client *client)
 {
     /* A counter that is full wakes as well. */
     if (eventfd_write(client->wake_fd, 1))
         return;
+}
+
+void
+sotto_client_stop(struct sotto_client *client)
+{
+    atomic_store(&client->stopped, true);
+    sotto_client_wake(client);
 }
 
 const struct sotto_client_error *

@@ -69,6 +69,15 @@ sotto_client_known_chats(struct sotto_client *client, sotto_client_chat_fn each,
     return status;
 }
 
+int
+sotto_client_find(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                  void *arg)
+{
+    struct chat found;
+    int status = chat_find(client, chat, &found);
+    return status ? status : chat_show(client, &found, NULL, each, arg);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {

@@ -254,9 +254,10 @@ next_deadline(const struct listener *listener)
 }
 
 static bool
-is_over(const struct listener *listener)
+is_over(struct sotto_client *client, const struct listener *listener)
 {
-    return listener->stopped || (listener->end_ms >= 0 && conn_now_ms() >= listener->end_ms);
+    return listener->stopped || atomic_load(&client->stopped) ||
+           (listener->end_ms >= 0 && conn_now_ms() >= listener->end_ms);
 }
 
 /* ---- one connection -------------------------------------------------------------------------- */
@@ -324,7 +325,7 @@ static int
 listen_connected(struct sotto_client *client, struct listener *listener)
 {
     int status = start(client, listener);
-    while (status == SOTTO_CLIENT_OK && !is_over(listener)) {
+    while (status == SOTTO_CLIENT_OK && !is_over(client, listener)) {
         struct sync_news news;
         status = do_chores(client, listener);
         if (status == SOTTO_CLIENT_OK)
@@ -369,7 +370,7 @@ sotto_client_listen(struct sotto_client *client, const struct sotto_client_liste
     };
     for (;;) {
         int status = listen_connected(client, &listener);
-        if (is_over(&listener)) {
+        if (is_over(client, &listener)) {
             /* What was shown is acknowledged if there still is a connection; if not, it is
              * repeated. */
             if (status == SOTTO_CLIENT_OK && listener.ack_ms)
@@ -385,7 +386,7 @@ sotto_client_listen(struct sotto_client *client, const struct sotto_client_liste
             session_drop(client);
         else
             back_off(client, &listener);
-        if (listener.stopped)
+        if (is_over(client, &listener))
             return SOTTO_CLIENT_OK;
     }
 }

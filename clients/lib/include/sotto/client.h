@@ -72,9 +72,11 @@ void sotto_client_close(struct sotto_client **client);
 /* What the last failed call of this client had to say; valid until the next call. */
 const struct sotto_client_error *sotto_client_last_error(const struct sotto_client *client);
 
-/* Makes a sotto_client_listen of this client try to connect, and send what waits, at once. The one
- * function that another thread may call meanwhile; safe in a signal handler. */
+/* Makes a sotto_client_listen of this client try to connect, and send what waits, at once; or end
+ * once and for all, as soon as it does not wait for an answer. The two functions that another thread
+ * may call meanwhile; both are safe in a signal handler. */
 void sotto_client_wake(struct sotto_client *client);
+void sotto_client_stop(struct sotto_client *client);
 
 /* Ends the connection; the next call that needs one connects again. For a client that will be idle
  * and does not listen. */
@@ -267,6 +269,13 @@ int sotto_client_known_chats(struct sotto_client *client, sotto_client_chat_fn e
 /* Names of the users that the profile knows, in alphabetical order. */
 typedef int (*sotto_client_name_fn)(const char *name, void *arg);
 int sotto_client_known_users(struct sotto_client *client, sotto_client_name_fn each, void *arg);
+
+/* Hands out the chat of this name, as the profile has it. */
+int sotto_client_find(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                      void *arg);
+
+/* The server that the profile talks to. */
+const char *sotto_client_server(const struct sotto_client *client);
 
 /* The name of the account in the profile, or NULL; valid until the client's next call. */
 const char *sotto_client_user(struct sotto_client *client);

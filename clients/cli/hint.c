@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guesses. See hint.h.
+ */
+#include "hint.h"
+#include "text.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROFILES_SHOWN 5
+
+/* ---- the nearest ----------------------------------------------------------------------------- */
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool
+same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Optimal string alignment: three rows of the table are enough. */
+size_t
+hint_distance(const char *a, const char *b)
+{
+    size_t a_len = least(strlen(a), HINT_LETTERS_MAX);
+    size_t b_len = least(strlen(b), HINT_LETTERS_MAX);
+    size_t rows[3][HINT_LETTERS_MAX + 1];
+    for (size_t k = 0; k <= b_len; k++)
+        rows[0][k] = k;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *now = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3];
+        const size_t *before = rows[(i + 1) % 3];
+        now[0] = i;
+        for (size_t k = 1; k <= b_len; k++) {
+            size_t change = last[k - 1] + !same(a[i - 1], b[k - 1]);
+            now[k] = least(least(last[k], now[k - 1]) + 1, change);
+            if (i > 1 && k > 1 && same(a[i - 1], b[k - 2]) && same(a[i - 2], b[k - 1]))
+                now[k] = least(now[k], before[k - 2] + 1);
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+struct nearest {
+    const char *word;
+    size_t distance;
+    char found[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+};
+
+static void
+offer(struct nearest *nearest, const char *candidate)
+{
+    size_t distance = hint_distance(nearest->word, candidate);
+    /* A third of the letters may be wrong, one in any case. */
+    size_t allowed = strlen(nearest->word) / 3 ? strlen(nearest->word) / 3 : 1;
+    bool begins =
+        strlen(nearest->word) >= 2 && !strncasecmp(candidate, nearest->word, strlen(nearest->word));
+    if (begins)
+        distance = 1;
+    if (distance > allowed || (*nearest->found && distance >= nearest->distance))
+        return;
+    nearest->distance = distance;
+    snprintf(nearest->found, sizeof(nearest->found), "%s", candidate);
+}
+
+int
+hint_unknown_command(const struct cli *cli, const char *name, enum place place)
+{
+    struct nearest nearest = {.word = name};
+    for (size_t i = 0; i < command_count; i++)
+        if (command_find(commands[i].name, place))
+            offer(&nearest, commands[i].name);
+    if (*nearest.found && place == PLACE_SCREEN)
+        return print_usage_error(cli, "there is no command \"/%.40s\"; did you mean /%s?", name,
+                                 nearest.found);
+    if (*nearest.found)
+        return print_usage_error(cli, "there is no command \"%.40s\"; did you mean \"%s\"?", name,
+                                 nearest.found);
+    return print_usage_error(cli, "there is no command \"%.40s\"; see `sotto help`", name);
+}
+
+static int
+offer_chat(const struct sotto_client_chat *chat, void *arg)
+{
+    if (*chat->title)
+        offer(arg, chat->title);
+    return 0;
+}
+
+static int
+offer_user(const char *name, void *arg)
+{
+    offer(arg, name);
+    return 0;
+}
+
+static void
+hint_name(const struct cli *cli, const struct command *command)
+{
+    struct nearest nearest = {.word = cli_word(cli, 1)};
+    if (!nearest.word)
+        return;
+    if (command->takes == ARG_CHAT)
+        sotto_client_known_chats(cli->client, offer_chat, &nearest);
+    sotto_client_known_users(cli->client, offer_user, &nearest);
+    if (*nearest.found) {
+        fprintf(stderr, tr("       did you mean \"%s\"?"), nearest.found);
+        fputc('\n', stderr);
+    }
+}
+
+/* ---- other profiles -------------------------------------------------------------------------- */
+
+/* Names the profiles that lie beside this one. */
+static void
+hint_profiles(const struct cli *cli)
+{
+    char folder[4096];
+    const char *slash = strrchr(cli->profile, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - cli->profile) : 1,
+             slash ? cli->profile : ".");
+    DIR *dir = opendir(folder);
+    size_t shown = 0;
+    for (struct dirent *entry; dir && shown < PROFILES_SHOWN && (entry = readdir(dir));) {
+        char path[5000];
+        if (entry->d_name[0] == '.' || (slash && !strcmp(entry->d_name, slash + 1)))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s/profile.db", folder, entry->d_name);
+        if (access(path, R_OK))
+            continue;
+        if (shown++ == 0)
+            fprintf(stderr, "       %s\n", tr("or did you forget --profile? There are:"));
+        fprintf(stderr, "         --profile %s/%s\n", folder, entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+void
+hint_after(const struct cli *cli, const struct command *command, int status)
+{
+    if (status == SOTTO_CLIENT_OK || cli->json)
+        return;
+    const char *code = sotto_client_last_error(cli->client)->code;
+    if (status == SOTTO_CLIENT_EFAILED && command->takes != ARG_OTHER && !strcmp(code, "not_found"))
+        hint_name(cli, command);
+    else if (status == SOTTO_CLIENT_EAUTH && !cli->screen && !sotto_client_user(cli->client))
+        hint_profiles(cli);
+}
