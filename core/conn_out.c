@@ -151,6 +151,8 @@ conn_send(struct conn *conn, struct frame_buf *take_buf)
         conn_close(conn, SOTTO_GOODBYE_SLOW, "out of memory: resume");
         return;
     }
+    if (conn->door->pack)
+        take_buf = conn->door->pack(conn, take_buf);
     /* A turn may make more than the bound for a reader that keeps up: ask the kernel before we judge. */
     if (conn->out_bytes && conn->out_bytes + (size_t)take_buf->size > most && !conn->blocked)
         conn_flush(conn);

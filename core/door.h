@@ -36,6 +36,8 @@ struct door {
     /* Looks through what comes after our last word, and first through what was not yet fed; true once the peer has
      * ended the stream as well and the socket can go. NULL: there is nothing to wait for but the socket's end. */
     bool (*heard_end)(struct conn *, const uint8_t *data, size_t size);
+    /* May put another form of a buffer in its place before it is queued. Takes a reference and gives one. NULL: no. */
+    struct frame_buf *(*pack)(struct conn *, struct frame_buf *take_buf);
     /* Gives back what the state holds; the connection will be fed no more. Once. NULL: it holds nothing. */
     void (*release)(struct conn *);
 };

@@ -349,22 +349,25 @@ small(enum frame_wire wire, enum frame_kind kind, struct sotto_view data)
 }
 
 struct frame_buf *
-frame_ws_control(unsigned opcode, struct sotto_view data)
+frame_ws(unsigned first, struct sotto_view data)
 {
-    uint8_t bytes[WS_SERVER_HEAD_MAX + WS_CONTROL_MAX];
-    size_t size = ws_put_head(bytes, WS_FIN | opcode, data.size);
+    uint8_t head[WS_SERVER_HEAD_MAX];
+    size_t head_size = ws_put_head(head, first, data.size);
+    struct frame_buf *buf = frame_make(head_size + data.size);
 
-    assert(data.size <= WS_CONTROL_MAX);
+    if (!buf)
+        return NULL;
+    memcpy(buf->data, head, head_size);
     if (data.size)
-        memcpy(bytes + size, data.data, data.size);
-    return frame_raw(bytes, size + data.size);
+        memcpy(buf->data + head_size, data.data, data.size);
+    return buf;
 }
 
 struct frame_buf *
 frame_ping(enum frame_wire wire, struct sotto_view data)
 {
     if (wire == FRAME_WIRE_WS_PROTO || wire == FRAME_WIRE_WS_JSON)
-        return frame_ws_control(WS_PING, data);
+        return frame_ws(WS_FIN | WS_PING, data);
     return small(wire, FRAME_PING, data);
 }
 

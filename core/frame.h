@@ -100,8 +100,8 @@ struct frame_buf *frame_hello(enum frame_wire, const char *name, uint32_t max_fr
 /* The last words of a connection: on a WebSocket with its close frame behind them. */
 struct frame_buf *frame_goodbye(enum frame_wire, uint32_t code, const char *reason,
                                 uint32_t resume_after_ms);
-/* A control frame of a WebSocket (enum ws_opcode), data at most WS_CONTROL_MAX bytes. */
-struct frame_buf *frame_ws_control(unsigned opcode, struct sotto_view data);
+/* One frame of a WebSocket around these bytes; first as for ws_put_head. */
+struct frame_buf *frame_ws(unsigned first, struct sotto_view data);
 /* Bytes as they are, for what a door says outside of frames. */
 struct frame_buf *frame_raw(const void *data, size_t size);
 /* So many bytes that the caller is going to write. */

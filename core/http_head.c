@@ -58,16 +58,16 @@ trim(struct sotto_view view)
 }
 
 bool
-http_list_next(struct sotto_view *list, struct sotto_view *element_out)
+http_list_next(struct sotto_view *list, char separator, struct sotto_view *element_out)
 {
-    const uint8_t *comma = list->size ? memchr(list->data, ',', list->size) : NULL;
-    const size_t size = comma ? (size_t)(comma - list->data) : list->size;
+    const uint8_t *end = list->size ? memchr(list->data, separator, list->size) : NULL;
+    const size_t size = end ? (size_t)(end - list->data) : list->size;
 
     if (!list->size)
         return false;
     *element_out = trim((struct sotto_view){.data = list->data, .size = size});
-    list->data += comma ? size + 1 : size;
-    list->size -= comma ? size + 1 : size;
+    list->data += end ? size + 1 : size;
+    list->size -= end ? size + 1 : size;
     return true;
 }
 
@@ -76,7 +76,7 @@ http_list_has(struct sotto_view list, const char *token)
 {
     struct sotto_view element;
 
-    while (http_list_next(&list, &element))
+    while (http_list_next(&list, ',', &element))
         if (http_view_is(element, token))
             return true;
     return false;

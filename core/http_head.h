@@ -51,8 +51,8 @@ int http_head_read(struct http_head *, const uint8_t *data, size_t size);
 const struct http_field *http_head_field(const struct http_head *, const char *name);
 /* How many fields have this name. */
 size_t http_head_count(const struct http_head *, const char *name);
-/* Takes the first element off a comma-separated list, without blanks around it. false: the list is empty. */
-bool http_list_next(struct sotto_view *list, struct sotto_view *element_out);
+/* Takes the first element off a list with this separator, without blanks around it. false: the list is empty. */
+bool http_list_next(struct sotto_view *list, char separator, struct sotto_view *element_out);
 /* Whether a comma-separated list has this token, ASCII case ignored. */
 bool http_list_has(struct sotto_view list, const char *token);
 /* Equal, ASCII case ignored. */

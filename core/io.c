@@ -13,7 +13,9 @@
 
 #include "core/io_loop.h"
 #include "core/net_addr.h"
+#include "core/net_ws.h"
 #include "core/session.h"
+#include "core/ws_deflate.h"
 #include "sotto/session.h"
 
 /* ---- turns ---- */
@@ -27,6 +29,7 @@ end_turn(void *arg)
 
     queue_push(logic, &loop->outward);
     conn_flush_dirty(loop);
+    ws_forget_packed(loop);
     queue_push(logic, &loop->outward);
 }
 
@@ -141,6 +144,9 @@ static const struct sotto_metric_row rows[] = {
      .type = SOTTO_METRIC_COUNTER,
      .help = "Frames received from clients"},
     {.name = "sent_frames_total", .type = SOTTO_METRIC_COUNTER, .help = "Frames sent to clients"},
+    {.name = "websocket_saved_bytes_total",
+     .type = SOTTO_METRIC_COUNTER,
+     .help = "Bytes that were not sent because messages of WebSockets were compressed"},
     {.name = "reads_paused_total",
      .type = SOTTO_METRIC_COUNTER,
      .help = "Connections that were not read for a while because the logic queue was full"},
@@ -149,10 +155,10 @@ static const struct sotto_metric_row rows[] = {
 static void
 add_metrics(struct io *io, struct metrics *metrics)
 {
-    struct metric **series[] = {&io->accepted,    &io->refused,       &io->closed,
-                                &io->open_metric, &io->door_metric,   &io->requests,
-                                &io->bytes_in,    &io->bytes_out,     &io->frames_in,
-                                &io->frames_out,  &io->starved_metric};
+    struct metric **series[] = {&io->accepted,    &io->refused,     &io->closed,
+                                &io->open_metric, &io->door_metric, &io->requests,
+                                &io->bytes_in,    &io->bytes_out,   &io->frames_in,
+                                &io->frames_out,  &io->saved_bytes, &io->starved_metric};
 
     for (size_t i = 0; metrics && i < sizeof(rows) / sizeof(rows[0]); i++)
         *series[i] = metrics_add(metrics, NULL, &rows[i]);
@@ -186,7 +192,7 @@ init_loop(struct io *io, uint32_t index)
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, IO_TICK_MS, IO_TICK_MS);
     io->loop_count++; /* only those that were made are unmade */
-    return 0;
+    return io->http && io->http->deflate ? ws_deflate_create(&loop->deflate) : 0;
 }
 
 int
@@ -389,6 +395,7 @@ free_loop(struct io_loop *loop)
     uv_loop_close(&loop->uv);
     conn_free_out_slabs(loop);
     call_free_pool(loop);
+    ws_deflate_destroy(&loop->deflate);
     free(loop->read_buf);
 }
 

@@ -39,6 +39,7 @@ struct out {
 };
 
 struct out_slab;
+struct ws_deflate;
 
 /* One listening socket; on loop 0. */
 struct listener {
@@ -76,6 +77,9 @@ struct io_loop {
     size_t rest_bytes; /* started frames */
     size_t call_bytes; /* requests between decoding and answer */
     uint64_t trace_prefix, trace_next;
+    struct ws_deflate *deflate; /* NULL: switched off */
+    struct frame_buf *packed_from,
+        *packed; /* the last that was compressed, and what it became; of this turn */
 
     atomic_size_t connections; /* any thread reads */
     atomic_bool is_starved;    /* the logic loop wakes us when its queue has room again */
@@ -108,7 +112,7 @@ struct io {
     struct loop_hook hook;
     uint32_t stopped; /* logic thread: loops without connections */
     struct metric *accepted, *refused, *closed, *bytes_in, *bytes_out, *frames_in, *frames_out;
-    struct metric *open_metric, *door_metric, *starved_metric, *requests;
+    struct metric *open_metric, *door_metric, *starved_metric, *requests, *saved_bytes;
 };
 
 /* label values of sotto_http_requests_total */

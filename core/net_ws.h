@@ -11,6 +11,8 @@
 #include "core/http_head.h"
 #include "core/ws_frame.h"
 
+struct io_loop;
+
 /* A sub-protocol. */
 struct ws_protocol {
     struct door door; /* first: what a connection of it points to */
@@ -26,6 +28,8 @@ struct ws_conn {
 
 /* Answers a GET of /ws: the connection becomes a WebSocket, or is refused and ends. I/O loop. */
 void ws_upgrade(struct conn *, const struct http_head *);
+/* At the end of a turn: lets go of what was compressed in it. I/O loop. */
+void ws_forget_packed(struct io_loop *);
 /* From net_http.c: a refusal with this status, which ends the connection. */
 void http_refuse(struct conn *, int status, const char *fields, const char *why);
 

@@ -34,6 +34,7 @@ struct settings_names {
 };
 
 struct settings_http {
+    bool deflate;                          /* permessage-deflate for who asks */
     const char *origins_text, *hosts_text; /* as written, words with blanks between */
     struct settings_names origins;         /* of web pages that may open a WebSocket */
     struct settings_names hosts;           /* names of this server in requests; none: any */

@@ -43,6 +43,10 @@ static const struct settings_row http_rows[] = {
             "Web pages that may open a WebSocket here, as browsers write their origin: "
             "\"https://talk.example.org https://intern.example.org:8443\". Other browsers' pages are refused; "
             "programs that are no browsers send no origin and are not asked for one."),
+    KEY(http.deflate, "deflate", SOTTO_CONF_BOOL, "no",
+        .doc =
+            "Whether messages of a WebSocket are compressed for clients that ask for it. Encrypted messages do not "
+            "get smaller; lists and errors do, at the price of a little time for every message."),
     KEY(http.hosts_text, "hosts", SOTTO_CONF_STRING, "", .min = 0, .max = 4096,
         .doc =
             "Names of this server, with or without port, that a request has to be addressed to. \"\": any."),

@@ -195,7 +195,7 @@ end_data(struct ws_reader *reader, const struct head *head, uint8_t *data, size_
         return 0;
     }
     if (!utf8_check_end(&reader->utf8))
-        return broken(WS_CODE_NOT_UTF8, "text that ends inside a character", why_out);
+        return broken(WS_CODE_BAD_DATA, "text that ends inside a character", why_out);
     *event = (struct ws_event){.kind = WS_EVENT_MESSAGE,
                                .data = reader->message ? reader->message : data,
                                .size = is_whole ? (size_t)head->size : reader->size,
@@ -227,7 +227,7 @@ read_close(const uint8_t *data, size_t size, struct ws_event *event, const char 
     if (!is_close_code(event->code))
         return broken(WS_CODE_PROTOCOL, "a close code that clients do not send", why_out);
     if (!utf8_valid(data + 2, size - 2))
-        return broken(WS_CODE_NOT_UTF8, "a close reason that is not UTF-8", why_out);
+        return broken(WS_CODE_BAD_DATA, "a close reason that is not UTF-8", why_out);
     return 0;
 }
 
@@ -259,7 +259,7 @@ take_payload(struct ws_reader *reader, const struct head *head, uint8_t *data, s
     ws_unmask(fresh, size, head->mask, reader->seen);
     reader->seen = have;
     if (is_text && !utf8_check_more(&reader->utf8, fresh, size))
-        return broken(WS_CODE_NOT_UTF8, "text that is not UTF-8", why_out);
+        return broken(WS_CODE_BAD_DATA, "text that is not UTF-8", why_out);
     return 0;
 }
 

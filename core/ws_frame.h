@@ -37,8 +37,8 @@ enum ws_code {
     WS_CODE_PROTOCOL = 1002,
     WS_CODE_UNSUPPORTED = 1003, /* text where only binary is spoken, or the reverse */
     WS_CODE_NONE = 1005,        /* a close frame without a code; never on the wire */
-    WS_CODE_NOT_UTF8 = 1007,
-    WS_CODE_POLICY = 1008, /* too many frames for one message */
+    WS_CODE_BAD_DATA = 1007,    /* text that is not UTF-8, a message that cannot be inflated */
+    WS_CODE_POLICY = 1008,      /* too many frames for one message */
     WS_CODE_TOO_BIG = 1009,
     WS_CODE_NO_MEMORY = 1013,
 };

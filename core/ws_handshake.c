@@ -109,7 +109,7 @@ choose_protocol(struct ws_handshake *handshake, const struct http_head *head,
 
         if (!http_view_is(head->fields[i].name, "sec-websocket-protocol"))
             continue;
-        while (http_list_next(&list, &word)) {
+        while (http_list_next(&list, ',', &word)) {
             handshake->protocol = find_protocol(rules, word);
             if (handshake->protocol)
                 return true;
@@ -135,9 +135,10 @@ ws_handshake_read(struct ws_handshake *handshake, const struct http_head *head,
                   const struct ws_rules *rules)
 {
     *handshake = (struct ws_handshake){.status = 101};
-    (void)(is_upgrade(handshake, head) && check_version(handshake, head) &&
-           check_key(handshake, head) && check_origin(handshake, head, rules->origins) &&
-           choose_protocol(handshake, head, rules));
+    if (is_upgrade(handshake, head) && check_version(handshake, head) &&
+        check_key(handshake, head) && check_origin(handshake, head, rules->origins) &&
+        choose_protocol(handshake, head, rules) && rules->deflate)
+        ws_extension_read(&handshake->extension, head);
 }
 
 void
@@ -145,6 +146,8 @@ ws_handshake_answer(const struct ws_handshake *handshake, struct buf *out)
 {
     buf_printf(out,
                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+               "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n",
                handshake->accept, handshake->protocol->name);
+    ws_extension_answer(&handshake->extension, out);
+    buf_puts(out, "\r\n");
 }

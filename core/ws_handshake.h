@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/net_ws.h"
 #include "core/settings.h"
+#include "core/ws_deflate.h"
 
 #define WS_ACCEPT_CHARS 28 /* base64 of a SHA-1 */
 
@@ -17,6 +18,7 @@ struct ws_rules {
     const struct settings_names *origins; /* of web pages that may come in */
     const struct ws_protocol *protocols;  /* that are spoken */
     size_t protocol_count;
+    bool deflate; /* whether permessage-deflate may be agreed on */
 };
 
 struct ws_handshake {
@@ -24,6 +26,7 @@ struct ws_handshake {
     const char *why;                    /* of a refusal, for people */
     const char *fields;                 /* header lines of a refusal */
     const struct ws_protocol *protocol; /* 101: the one that was agreed on */
+    struct ws_extension extension;
     char accept[WS_ACCEPT_CHARS + 1];
 };
 

@@ -4,6 +4,7 @@ import re
 import struct
 
 from door import RpcError
+from load import is_sanitized
 from tap import main, test
 from websocket import BINARY, CLOSE, CONTINUATION, PING, RawSocket, read_answer, ws_frame
 
@@ -15,6 +16,11 @@ def metric(server, series):
     text = server.http('/metrics')[2].decode('utf-8')
     found = re.search(rf'^{re.escape(series)} (\S+)$', text, re.MULTILINE)
     return float(found.group(1)) if found else 0.0
+
+
+def resident_kib(server):
+    with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
+        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
 
 
 def expect_unauthenticated(door):
@@ -114,6 +120,20 @@ def a_message_in_pieces_is_one_frame(stage):
     assert door.pump(lambda: door.pongs) == [b'0123456789'] and door.ws_pongs == [b'between']
     door.send_bytes(ws_frame(CLOSE, struct.pack('>H', NORMAL)))
     assert door.wait_close_code() == NORMAL
+
+
+@test
+def an_idle_websocket_costs_less_than_three_kilobytes(stage):
+    server = stage.server(conf='limits { unattached_per_address = 2000 }')
+    for _ in range(100):
+        stage.websocket(server)
+    before = resident_kib(server)
+
+    for _ in range(400):
+        stage.websocket(server)
+
+    grown = resident_kib(server) - before
+    assert is_sanitized() or grown <= 400 * 3, f'{grown} KiB for 400 connections'
 
 
 if __name__ == '__main__':

@@ -107,5 +107,15 @@ def npm_ws_lives_a_whole_life(stage):
     whole_life(stage, node_peer())
 
 
+@test
+def python_websockets_lives_it_compressed_as_well(stage):
+    assert 'PerMessageDeflate' in whole_life(stage, python_peer(), 'deflate').extensions
+
+
+@test
+def npm_ws_lives_it_compressed_as_well(stage):
+    assert 'permessage-deflate' in whole_life(stage, node_peer(), 'deflate').extensions
+
+
 if __name__ == '__main__':
     main()

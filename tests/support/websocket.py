@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 import time
+import zlib
 
 from door import DEADLINE_SECONDS, FRAME, Closed, Door, split_address
 
@@ -97,12 +98,13 @@ def read_answer(data):
 class WebSocketDoor(Door):
     """One connection that speaks a sub-protocol. Not for threads."""
 
-    def __init__(self, schema, address, hello=True, protocol=PROTO, **request):
+    def __init__(self, schema, address, hello=True, protocol=PROTO, deflate=False, **request):
         self.address = address
         self.protocol = protocol
         self.request = request
-        self.messages = []      # server frames: (opcode, payload), data frames only
         self.ws_pongs = []
+        self.deflate = deflate  # the server may compress
+        self.payload_bytes = 0  # of all frames that came
         self.close_code = None  # of the server's close frame: None, or 1005 for an empty one
         self.close_reason = b''
         self.answer = None      # fields of the 101
@@ -142,12 +144,17 @@ class WebSocketDoor(Door):
     def read_ws_frame(self, end):
         """One frame of the server, which never masks and never leaves a bit set that was not agreed on."""
         first, size = self.take(2, end)
-        assert not first & (RSV1 | RSV2 | RSV3) and not size & 0x80, (first, size)
+        assert not first & (RSV2 | RSV3 | (0 if self.deflate else RSV1)) and not size & 0x80, (first, size)
         if size >= 126:
             form = size
             size = int.from_bytes(self.take(2 if form == 126 else 8, end), 'big')
             assert size >= (126 if form == 126 else 65536), 'a length that is not in its shortest form'
-        return first, self.take(size, end)
+        self.payload_bytes += size
+        payload = self.take(size, end)
+        if first & RSV1:
+            assert first & 0x0f in (TEXT, BINARY), 'only messages are compressed'
+            payload = zlib.decompressobj(-15).decompress(payload + b'\0\0\xff\xff')
+        return first, payload
 
     def read_frame(self, end):
         """The next Frame; control frames on the way are dealt with as a client does."""
