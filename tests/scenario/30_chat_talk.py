@@ -7,10 +7,10 @@ import time
 
 from clients import database, people, person, start, texts, wait_text
 from sotto import BUILD
-from tap import main, test
+from tap import main, test, test_over
 
 
-@test
+@test_over('tcp', 'ws')
 def two_people_talk_live(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
@@ -43,7 +43,7 @@ def the_sender_gets_none_back(stage):
     assert 'mine' not in [json.loads(line).get('text') for line in alice_hears.lines]
 
 
-@test
+@test_over('tcp', 'ws')
 def what_was_missed_is_caught_up_in_order(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
@@ -65,7 +65,7 @@ def what_was_missed_is_caught_up_in_order(stage):
     assert texts(bob.run('read', 'alice', '--since', str(acknowledged[-3]))) == wanted[-2:]
 
 
-@test
+@test_over('tcp', 'ws')
 def all_of_a_group_of_five_see_a_message(stage):
     server = start(stage)
     members = people(stage, server, 'alice', 'bob', 'carol', 'dave', 'erin')

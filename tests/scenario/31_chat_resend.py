@@ -5,22 +5,22 @@ import json
 from clients import at, people, start, texts, wait_text
 from relay import Relay
 from sotto import wait_object
-from tap import main, test
+from tap import main, test, test_over
 
 
 def break_off(stage, client, server, method, *words):
     """Runs a command whose call of the method is answered into the void, kills the client then."""
-    relay = Relay(server.tcp)
+    relay = Relay(stage.address(server))
     relay.lose_reply_to(method)
     process = at(client, relay.address).spawn(*words)
     assert relay.lost.wait(30), f'{method} was not called'
     process.child.kill()
     process.wait()
     relay.close()
-    at(client, server.tcp)
+    at(client, stage.address(server))
 
 
-@test
+@test_over('tcp', 'ws')
 def a_client_killed_between_send_and_answer_sends_once(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
@@ -34,12 +34,12 @@ def a_client_killed_between_send_and_answer_sends_once(stage):
     assert after['seq'] == 3
 
 
-@test
+@test_over('tcp', 'ws')
 def an_answer_lost_on_the_way_is_asked_for_again(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
     alice.run('new', 'bob')
-    relay = Relay(server.tcp)
+    relay = Relay(stage.address(server))
     relay.lose_reply_to('ChatService/Send')
 
     sent = at(alice, relay.address).run('send', 'bob', 'patience', '--timeout', '2')[0]
@@ -50,7 +50,7 @@ def an_answer_lost_on_the_way_is_asked_for_again(stage):
     assert b'\nsotto_chat_repeats_total 1\n' in server.http('/metrics')[2]
 
 
-@test
+@test_over('tcp', 'ws')
 def a_message_without_a_server_is_kept_and_goes_out_once(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
@@ -88,7 +88,7 @@ def a_chat_whose_creation_lost_its_answer_is_there_once(stage):
 def a_creation_that_never_arrived_is_repeated(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
-    relay = Relay(server.tcp)
+    relay = Relay(stage.address(server))
     relay.lose_call_of('ChatService/Create')
     process = at(alice, relay.address).spawn('new', 'bob')
     assert relay.lost.wait(30)
@@ -96,7 +96,7 @@ def a_creation_that_never_arrived_is_repeated(stage):
     process.wait()
     relay.close()
 
-    chats = at(alice, server.tcp).run('chats')
+    chats = at(alice, stage.address(server)).run('chats')
 
     assert [row['state'] for row in chats] == ['ready']
     assert [row['chat'] for row in bob.run('chats')] == [chats[0]['chat']]

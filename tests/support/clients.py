@@ -35,7 +35,7 @@ def wait_text(process, text, start_at=0):
 def at(client, address):
     """Makes a client's next commands use another address, such as a relay's. Returns the client."""
     class Elsewhere:
-        tcp = address
+        tcp = web = address
     client.server = Elsewhere
     return client
 

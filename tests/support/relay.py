@@ -8,13 +8,48 @@
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.sent                                  all that clients have sent through it
 
-It looks for the method's name in the bytes from the client; it knows nothing else of the protocol.
+It looks for the method's name in the bytes from the client, under the masks of a WebSocket if it is one; it knows
+nothing else of the protocol.
 """
 import contextlib
 import socket
 import threading
 
 from door import split_address
+from websocket import mask_bytes
+
+
+class Reader:
+    """What a client says, as a test can search it: the handshake of a WebSocket left out, its masks taken off."""
+
+    def __init__(self):
+        self.rest = b''
+        self.is_open = None  # None: no byte yet; False: a stream without masks
+
+    def read(self, data):
+        if self.is_open is None:
+            self.is_open = data.startswith(b'GET ')
+        if not self.is_open:
+            return data
+        self.rest += data
+        if self.rest.startswith(b'GET '):
+            _, found, self.rest = self.rest.partition(b'\r\n\r\n')
+            assert found, 'a handshake in pieces'
+        return b''.join(iter(self.message, None))
+
+    def message(self):
+        """The payload of the next frame that is whole, None without one."""
+        if len(self.rest) < 2:
+            return None
+        size = self.rest[1] & 0x7f
+        head = {126: 4, 127: 10}.get(size, 2)
+        if head > 2:
+            size = int.from_bytes(self.rest[2:head], 'big')
+        if len(self.rest) < head + 4 + size:
+            return None
+        mask, payload = self.rest[head:head + 4], self.rest[head + 4:head + 4 + size]
+        self.rest = self.rest[head + 4 + size:]
+        return mask_bytes(payload, mask)
 
 
 class Relay:
@@ -55,14 +90,16 @@ class Relay:
 
     def upstream(self, client, server, muted):
         deaf = False
+        reader = Reader()
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                self.sent += data
-                if self.lose_call and self.lose_call in data:
+                said = reader.read(data)
+                self.sent += said
+                if self.lose_call and self.lose_call in said:
                     self.lose_call = None
                     deaf = True
                     self.lost.set()
-                if self.lose_reply and self.lose_reply in data:
+                if self.lose_reply and self.lose_reply in said:
                     self.lose_reply = None
                     muted.set()
                 if not deaf:

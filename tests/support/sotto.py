@@ -92,6 +92,10 @@ class Server:
         return self.ready['tcp']
 
     @property
+    def web(self):
+        return self.ready['http']
+
+    @property
     def pid(self):
         return int(self.ready['pid'])
 
@@ -138,7 +142,7 @@ class Client:
         self.runs = 0
 
     def command(self, words):
-        return [program('sotto'), '--profile', self.profile, '--server', f'tcp://{self.server.tcp}',
+        return [program('sotto'), '--profile', self.profile, '--server', self.stage.url(self.server),
                 '--json', '--password-file', self.password_file, *words]
 
     def spawn(self, *words, **options):
@@ -190,6 +194,7 @@ class Stage:
 
     def __init__(self, name):
         self.name = name
+        self.scheme = 'tcp'  # by which clients reach servers; see test_over
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='sotto-'))
         self.processes = []
         self.servers = []
@@ -202,6 +207,12 @@ class Stage:
         if self._schema is None:
             self._schema = Schema(BUILD)
         return self._schema
+
+    def address(self, server):
+        return server.tcp if self.scheme == 'tcp' else server.web
+
+    def url(self, server):
+        return f'{self.scheme}://{self.address(server)}'
 
     def process(self, command, errors, **options):
         process = Process(command, errors, **options)

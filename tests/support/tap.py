@@ -39,6 +39,19 @@ def test(function):
     return function
 
 
+def test_over(*schemes):
+    """A test for each scheme of a server's URL (Stage.scheme); those after the first have it in their name."""
+    def add(function):
+        for scheme in schemes:
+            def run(stage, scheme=scheme):
+                stage.scheme = scheme
+                function(stage)
+            run.__name__ = function.__name__ + (f'_over_{scheme}' if scheme != schemes[0] else '')
+            test(run)
+        return function
+    return add
+
+
 def comment(text):
     for line in text.rstrip().splitlines():
         print(f'# {line}')
