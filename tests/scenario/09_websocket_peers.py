@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """Other people's WebSocket clients at our door: python3-websockets and npm's ws, each through hello, ping, pieces, a
-login's token, a large message, and both ways of closing.
+login's token, a large message, and both ways of closing; then once more in JSON, which they need no schema for.
 """
+import base64
+import json
 import shutil
 import subprocess
 
+from groups import Groups
 from logins import Accounts
 from sotto import BUILD, SOURCE
 from tap import main, skip, test
-from websocket import PROTO
+from websocket import JSON, PROTO
 from ws_cases import message
 
 FRAME = 'sotto.frame.v1.Frame'
 AUTH = 'sotto.auth.v1.AuthService'
+CHAT = 'sotto.chat.v1.ChatService'
 
 
 class Peer:
     """A running peer: lines in, lines out."""
 
-    def __init__(self, stage, command, server, compression=''):
+    def __init__(self, stage, command, server, compression='', protocol=PROTO):
         self.schema = stage.schema
         self.place = 0
-        self.process = stage.process([*command, f'ws://{server.ready["http"]}/ws', PROTO, compression],
+        self.process = stage.process([*command, f'ws://{server.ready["http"]}/ws', protocol, compression],
                                      stage.folder / 'peer.stderr', stdin=subprocess.PIPE)
         self.protocol, self.extensions = self.wait('open').split(' ', 1)
 
@@ -47,6 +51,22 @@ class Peer:
         frame = self.frame()
         assert frame.id == number and 'body' in frame.reply, frame
         return self.schema.decode(reply, frame.reply.body)
+
+
+class JsonPeer(Peer):
+    """The same in JSON; nothing of protobuf is known to it."""
+
+    def __init__(self, stage, command, server, compression=''):
+        super().__init__(stage, command, server, compression, JSON)
+
+    def frame(self):
+        return json.loads(bytes.fromhex(self.wait('message')))
+
+    def call(self, number, method, body):
+        self.tell('text', json.dumps({'id': number, 'call': {'method': method, 'body': body}}).encode())
+        frame = self.frame()
+        assert frame['id'] == number, frame
+        return frame['reply']
 
 
 def python_peer():
@@ -95,6 +115,43 @@ def whole_life(stage, command, compression=''):
     assert other.wait('closed') == '1001'
     assert server.process.wait() == 0
     return peer
+
+
+def talk_in_json(stage, command, compression=''):
+    server = stage.server(name='hearth', conf='listen "http" { deflate = yes }' if compression else '')
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        chat = alice.create([bob])
+        chat_id = base64.b64encode(chat).decode()
+        peer = JsonPeer(stage, command, server, compression)
+        assert peer.frame()['hello']['name'] == 'hearth'
+
+        refused = peer.call(1, f'{CHAT}/ListChats', {})['error']
+        attached = peer.call(2, f'{AUTH}/Attach', {'accessToken': bob.login.access})['body']
+        chats = peer.call(3, f'{CHAT}/ListChats', {})['body']['chats']
+        peer.call(4, f'{CHAT}/Sync', {'cursors': [{'chatId': chat_id, 'seq': '1'}], 'live': True})
+        sent = alice.send(chat, 'hello json \u00e9')
+        event = peer.frame()['event']
+        peer.tell('text', b'no json')
+
+        assert refused['code'] == 'unauthenticated'
+        assert base64.b64decode(attached['userId']) == bob.user
+        assert [(row['chatId'], row['type'], row['members']) for row in chats] == [(chat_id, 'CHAT_TYPE_GROUP', 2)]
+        entry = event['body']['entries'][0]
+        assert event['type'] == 'sotto.chat.v1.EntryEvent' and entry['seq'] == str(sent.seq)
+        assert bob.ask('process', base64.b64decode(entry['message']))[0].decode() == 'hello json \u00e9'
+        assert peer.frame()['goodbye']['code'] == 1002
+        assert peer.wait('closed') == '1002'
+
+
+@test
+def python_websockets_talks_in_json(stage):
+    talk_in_json(stage, python_peer())
+
+
+@test
+def npm_ws_talks_in_json(stage):
+    talk_in_json(stage, node_peer())
 
 
 @test

@@ -28,6 +28,8 @@ async def run(url, protocol, compression):
             data = [bytes.fromhex(part) for part in parts]
             if word == 'send':
                 await socket.send(data[0])
+            elif word == 'text':
+                await socket.send(data[0].decode('utf-8'))
             elif word == 'pieces':
                 await socket.send(iter(data))
             elif word == 'ping':
@@ -42,7 +44,8 @@ async def run(url, protocol, compression):
 async def read(socket):
     try:
         while True:
-            say('message', (await socket.recv()).hex())
+            message = await socket.recv()
+            say('message', (message if isinstance(message, bytes) else message.encode('utf-8')).hex())
     except websockets.ConnectionClosed as closed:
         received = closed.rcvd.code if closed.rcvd else 1006
         say('closed', received)

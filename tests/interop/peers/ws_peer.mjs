@@ -23,6 +23,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [word, ...parts] = line.split(' ');
   const data = parts.map((part) => Buffer.from(part, 'hex'));
   if (word === 'send') socket.send(data[0]);
+  if (word === 'text') socket.send(data[0], { binary: false });
   if (word === 'pieces') data.forEach((piece, i) => socket.send(piece, { binary: true, fin: i === data.length - 1 }));
   if (word === 'ping') socket.ping(data[0]);
   if (word === 'close') socket.close(parseInt(parts[0], 16));
