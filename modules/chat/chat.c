@@ -206,6 +206,7 @@ static const struct sotto_conf_row config[] = {
 #define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_ListMembers CHAT_ROW(chat_on_list_members, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
+#define CHAT_RPC_DeleteChat CHAT_ROW(chat_on_delete, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_Leave CHAT_ROW(chat_on_leave, SOTTO_RATE_GENERAL, 32 * 1024, DEADLINE_MS)
 #include "chat.rpc.h"
 
@@ -216,6 +217,7 @@ static const struct sotto_dep_row deps[] = {
 static const ProtobufCMessageDescriptor *const events[] = {
     &sotto__chat__v1__entry_event__descriptor,
     &sotto__chat__v1__welcome_event__descriptor,
+    &sotto__chat__v1__chat_deleted_event__descriptor,
 };
 
 static const struct sotto_topic_row topics[] = {
@@ -225,6 +227,9 @@ static const struct sotto_topic_row topics[] = {
     {.name = "chat.commit.accepted.v1",
      .message = "sotto.chat.v1.Accepted",
      .doc = "A commit is in the log and the roster follows it; key: the chat id."},
+    {.name = "chat.deleted.v1",
+     .message = "sotto.chat.v1.Accepted",
+     .doc = "A chat is deleted; seq and epoch are its last; key: the chat id."},
 };
 
 static const struct sotto_sub_row subs[] = {
@@ -255,12 +260,13 @@ static const struct sotto_metric_row metrics[] = {
     [CHAT_METRIC_CHATS] = {.name = "chats", .type = SOTTO_METRIC_GAUGE, .help = "Chats in memory"},
     [CHAT_METRIC_PURGED] = {.name = "purged_total",
                             .type = SOTTO_METRIC_COUNTER,
-                            .help = "Entries of relay chats that were deleted",
+                            .help = "Entries of relay chats and of deleted chats that were deleted",
                             .label = "because",
-                            .values = "read|late"},
-    [CHAT_METRIC_RELAYING] = {.name = "relay_chats",
-                              .type = SOTTO_METRIC_GAUGE,
-                              .help = "Relay chats with entries that wait for somebody"},
+                            .values = "read|late|deleted"},
+    [CHAT_METRIC_PURGE_LINE] = {.name = "purge_line",
+                                .type = SOTTO_METRIC_GAUGE,
+                                .help = "Relay chats with entries that wait for somebody, "
+                                        "and deleted chats that are not cleared yet"},
 };
 
 static const struct sotto_module module = {

@@ -39,13 +39,14 @@ enum chat_metric {
     CHAT_METRIC_STALE,
     CHAT_METRIC_CHATS,
     CHAT_METRIC_PURGED,
-    CHAT_METRIC_RELAYING,
+    CHAT_METRIC_PURGE_LINE,
 };
 
 /* Why an entry was purged: the label of CHAT_METRIC_PURGED. */
 enum chat_purge_reason {
     CHAT_PURGED_READ = 0, /* every device had it */
     CHAT_PURGED_LATE,     /* somebody was away for longer than relay_keep */
+    CHAT_PURGED_DELETED,  /* with its chat */
 };
 
 /* A read cursor to be written: device and chat by number. */
@@ -113,12 +114,17 @@ enum chat_stmt {
     CHAT_CHAT_ADD,
     CHAT_CHAT_SET_EPOCH,
     CHAT_CHAT_EPOCH,
+    CHAT_CHAT_SET_DELETED,
+    CHAT_CHAT_REMOVE,
+    CHAT_CHAT_SET_TOP,
     CHAT_CHAT_TOP,
     CHAT_CHAT_PAGE,
     CHAT_PAIR_FIND,
     CHAT_PAIR_ADD,
+    CHAT_PAIR_CLEAR,
     CHAT_MEMBER_ADD,
     CHAT_MEMBER_REMOVE,
+    CHAT_MEMBER_CLEAR,
     CHAT_MEMBER_SET_ROLE,
     CHAT_MEMBER_LIST,
     CHAT_MEMBER_ROLE,
@@ -131,6 +137,7 @@ enum chat_stmt {
     CHAT_SEAT_LIST,
     CHAT_SEAT_LEFT,
     CHAT_SEAT_FLOOR,
+    CHAT_SEAT_CLEAR,
     CHAT_LOG_ADD,
     CHAT_LOG_LAST,
     CHAT_LOG_GET,
@@ -139,6 +146,7 @@ enum chat_stmt {
     CHAT_LOG_PURGE,
     CHAT_PURGE_GET,
     CHAT_PURGE_SET,
+    CHAT_PURGE_REMOVE,
     CHAT_WINDOW_GET,
     CHAT_WINDOW_SET,
     CHAT_PROPOSAL_ADD,
@@ -146,11 +154,19 @@ enum chat_stmt {
     CHAT_PROPOSAL_LIST,
     CHAT_PROPOSAL_CLEAR,
     CHAT_GROUP_INFO_SET,
+    CHAT_GROUP_INFO_CLEAR,
     CHAT_WELCOME_ADD,
     CHAT_WELCOME_SWEEP,
+    CHAT_WELCOME_CLEAR,
     CHAT_INVITATION_ADD,
     CHAT_INVITATION_REMOVE,
     CHAT_INVITATION_LIST,
+    CHAT_INVITATION_CLEAR,
+    CHAT_NOTICE_ADD,
+    CHAT_NOTICE_FIND,
+    CHAT_NOTICE_LIST,
+    CHAT_NOTICE_REMOVE,
+    CHAT_NOTICE_SWEEP,
     CHAT_STMT_COUNT,
 };
 extern const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT];
@@ -222,6 +238,7 @@ bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage
 
 sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
+sotto_rpc_fn chat_on_delete;
 sotto_timer_fn chat_on_ack_timer;
 
 /* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */

@@ -140,10 +140,28 @@ take_cursors(struct delivery *ds, const struct chat_device *device,
 
 struct joined_op {
     struct sotto_req *req;
+    const Sotto__Chat__V1__AckRequest *in;
     uint32_t device;
     size_t count;
     const uint32_t *chats; /* in the request's memory */
 };
+
+static int
+forget_notices(struct sotto_tx *tx, const struct joined_op *op)
+{
+    for (size_t i = 0; i < op->in->n_deleted_seen; i++) {
+        const ProtobufCBinaryData *id = &op->in->deleted_seen[i];
+        struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_NOTICE_REMOVE);
+        int rc;
+
+        sotto_bind_int(stmt, 1, op->device);
+        sotto_bind_blob(stmt, 2, id->data, id->len);
+        rc = sotto_step(stmt);
+        if (rc < 0)
+            return rc;
+    }
+    return SOTTO_OK;
+}
 
 static int
 joined_tx(struct sotto_tx *tx, void *arg)
@@ -165,7 +183,7 @@ joined_tx(struct sotto_tx *tx, void *arg)
         if (rc < 0)
             return rc;
     }
-    return SOTTO_OK;
+    return forget_notices(tx, op);
 }
 
 static void
@@ -188,12 +206,12 @@ joined_done(void *state, int status, void *arg)
         reply_empty(op->req);
 }
 
-/* True when the answer comes later: with must_wait, or when there are Welcomes to delete, after the write. */
+/* True when the answer comes later: with must_wait, or when there is something to delete, after the write. */
 static bool
 forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_device *device,
                 const Sotto__Chat__V1__AckRequest *in, bool must_wait)
 {
-    struct joined_op op = {.req = req, .device = device->num};
+    struct joined_op op = {.req = req, .in = in, .device = device->num};
     uint32_t *chats = req->api->alloc(req, (in->n_welcomes_joined + 1) * sizeof(*chats));
     int rc = chats != NULL ? SOTTO_OK : SOTTO_ENOMEM;
 
@@ -204,7 +222,7 @@ forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_de
             chats[op.count++] = chat->num;
     }
     op.chats = chats;
-    if (rc == SOTTO_OK && op.count == 0 && !must_wait)
+    if (rc == SOTTO_OK && op.count == 0 && in->n_deleted_seen == 0 && !must_wait)
         return false;
     if (rc == SOTTO_OK)
         rc = ds->host->db->write(ds->host, joined_tx, &op, sizeof(op), joined_done);
@@ -224,8 +242,9 @@ chat_on_ack(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 
     if (!chat_is_ready(ds, req, in, chat_on_ack))
         return;
-    if (request->n_cursors > CHAT_CURSORS_MAX || request->n_welcomes_joined > CHAT_CURSORS_MAX) {
-        sotto_fail(req, SOTTO_EINVALID, "at most 5000 cursors and 5000 Welcomes");
+    if (request->n_cursors > CHAT_CURSORS_MAX || request->n_welcomes_joined > CHAT_CURSORS_MAX ||
+        request->n_deleted_seen > CHAT_CURSORS_MAX) {
+        sotto_fail(req, SOTTO_EINVALID, "at most 5000 cursors, Welcomes and deletions");
         return;
     }
     device = roster_device(ds, req->caller->user, req->caller->device);

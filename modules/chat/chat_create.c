@@ -42,7 +42,7 @@ static int
 find_chat(struct sotto_tx *tx, struct chat_step *step)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_CHAT_FIND);
-    bool is_same = false;
+    bool is_same = false, is_deleted;
     int64_t creator;
     uint32_t num;
     int rc;
@@ -53,11 +53,12 @@ find_chat(struct sotto_tx *tx, struct chat_step *step)
         return rc;
     num = (uint32_t)sotto_col_int(stmt, 0);
     creator = sotto_col_int(stmt, 1);
+    is_deleted = sotto_col_int(stmt, 2) != 0;
 
     rc = is_first_commit(tx, step, num, &is_same);
     if (rc != SOTTO_OK)
         return rc;
-    if (creator != step->device || !is_same) {
+    if (creator != step->device || !is_same || is_deleted) {
         step->text = "the chat id is taken";
         return SOTTO_EEXISTS;
     }

@@ -44,6 +44,7 @@ struct loaded_chat {
     uint32_t seq;
     int64_t last_ts_ms;
     struct chat_purged purged;
+    bool is_deleted;
     struct loaded_member *members;
     struct loaded_seat *seats;
     struct loaded_proposal *proposals;
@@ -194,6 +195,7 @@ read_chat_rows(struct sotto_tx *tx, struct load_op *op)
         chat->mode = (uint8_t)sotto_col_int(stmt, 3);
         chat->suite = (uint16_t)sotto_col_int(stmt, 4);
         chat->epoch = (uint64_t)sotto_col_int(stmt, 5);
+        chat->is_deleted = sotto_col_int(stmt, 6) != 0;
     }
     return rc;
 }
@@ -351,7 +353,7 @@ retire_seats(struct chat *chat, const struct loaded_chat *row)
 static int
 make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_chat *row)
 {
-    struct chat *chat = roster_chat_create(row->id);
+    struct chat *chat = roster_chat_need(ds, row->id);
     int rc;
 
     chat->num = row->num;
@@ -366,7 +368,10 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
     purge_note_entries(ds, chat);
     for (const struct loaded_member *member = row->members; member != NULL; member = member->next)
         roster_user_need(chat, member->user, (Sotto__Chat__V1__Role)member->role);
-    roster_chat_publish(ds, chat);
+    if (row->is_deleted) {
+        purge_deleted(ds, chat);
+        return SOTTO_OK;
+    }
     ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
     rc = seat_chat(chat, by_num, row);
     return rc == SOTTO_OK ? retire_seats(chat, row) : rc;

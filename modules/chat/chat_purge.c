@@ -19,11 +19,13 @@ struct purge_op {
     uint8_t chat_id[CHAT_ID_BYTES];
     uint32_t chat;
     uint64_t keep_ms;
+    bool is_deleted;
     /* from the transaction */
     struct chat_purged purged;
     size_t read_rows, late_rows; /* that everybody had, and that were too old */
     int64_t oldest_ms;           /* of the first entry that stays; 0: there is none */
     bool more;                   /* the job's bound was reached */
+    bool is_over;                /* the deleted chat is gone */
 };
 
 /* ---- writer thread ------------------------------------------------------------------------------------- */
@@ -111,6 +113,30 @@ take_away(struct sotto_tx *tx, const struct purge_op *op, uint32_t after)
     return sotto_step(stmt);
 }
 
+/* The log is empty: now the chat's row can go. Its number is not used again. */
+static int
+remove_chat(struct sotto_tx *tx, struct purge_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_PURGE_REMOVE);
+    int rc;
+
+    sotto_bind_int(stmt, 1, op->chat);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_CHAT_SET_TOP);
+    sotto_bind_int(stmt, 1, op->chat);
+    sotto_bind_int(stmt, 2, op->chat);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_CHAT_REMOVE);
+    sotto_bind_int(stmt, 1, op->chat);
+    rc = sotto_step(stmt);
+    op->is_over = rc >= 0;
+    return rc;
+}
+
 static int
 purge_tx(struct sotto_tx *tx, void *arg)
 {
@@ -120,15 +146,17 @@ purge_tx(struct sotto_tx *tx, void *arg)
     int rc;
 
     op->read_rows = op->late_rows = 0;
-    op->more = false;
+    op->more = op->is_over = false;
     rc = purge_read(tx, op->chat, &op->purged);
     if (rc == SOTTO_OK)
-        rc = find_floor(tx, op->chat, &floor);
+        rc = find_floor(tx, op->chat, &floor); /* nobody sits in a deleted chat: all of it */
     after = op->purged.seq;
     if (rc == SOTTO_OK)
         rc = choose(tx, op, floor);
     if (rc == SOTTO_OK && op->purged.seq > after)
         rc = take_away(tx, op, after);
+    if (rc >= 0 && op->is_deleted && op->oldest_ms == 0)
+        rc = remove_chat(tx, op);
     return rc < 0 ? rc : SOTTO_OK;
 }
 
@@ -139,7 +167,9 @@ static void start_job(struct delivery *ds, struct chat *chat);
 static void
 count(struct delivery *ds, const struct purge_op *op)
 {
-    ds->host->metric->add(ds->host, CHAT_METRIC_PURGED, CHAT_PURGED_READ, (double)op->read_rows);
+    ds->host->metric->add(ds->host, CHAT_METRIC_PURGED,
+                          op->is_deleted ? CHAT_PURGED_DELETED : CHAT_PURGED_READ,
+                          (double)op->read_rows);
     ds->host->metric->add(ds->host, CHAT_METRIC_PURGED, CHAT_PURGED_LATE, (double)op->late_rows);
 }
 
@@ -156,11 +186,12 @@ purge_done(void *state, int status, void *arg)
         count(ds, op);
         chat->purge.seq = op->purged.seq;
         chat->purge.oldest_ms = op->oldest_ms;
+        chat->purge.is_over = op->is_over;
         if (op->more)
             start_job(ds, chat);
     } else {
         chat->purge.is_due = true; /* with the next tick */
-        ds->host->api->log(ds->host, SOTTO_LOG_WARN, "entries of a relay chat were not purged: %s",
+        ds->host->api->log(ds->host, SOTTO_LOG_WARN, "entries of a chat were not purged: %s",
                            sotto_error_code(status));
     }
     chat_work_end(ds);
@@ -169,7 +200,11 @@ purge_done(void *state, int status, void *arg)
 static void
 start_job(struct delivery *ds, struct chat *chat)
 {
-    struct purge_op op = {.chat = chat->num, .keep_ms = ds->relay_keep_ms};
+    struct purge_op op = {
+        .chat = chat->num,
+        .keep_ms = ds->relay_keep_ms,
+        .is_deleted = chat->purge.is_deleted,
+    };
 
     memcpy(op.chat_id, chat->id, CHAT_ID_BYTES);
     if (ds->host->db->write(ds->host, purge_tx, &op, sizeof(op), purge_done) != SOTTO_OK) {
@@ -208,6 +243,16 @@ dequeue(struct delivery *ds)
     return chat;
 }
 
+static void
+join(struct delivery *ds, struct chat *chat)
+{
+    if (chat->purge.is_in_line)
+        return;
+    chat->purge.is_in_line = true;
+    enqueue(ds, chat);
+    ds->host->metric->add(ds->host, CHAT_METRIC_PURGE_LINE, 0, 1);
+}
+
 void
 purge_note_entries(struct delivery *ds, struct chat *chat)
 {
@@ -215,11 +260,14 @@ purge_note_entries(struct delivery *ds, struct chat *chat)
         return;
     if (chat->purge.oldest_ms == 0)
         chat->purge.oldest_ms = ds->host->api->now_ms(ds->host);
-    if (chat->purge.is_in_line)
-        return;
-    chat->purge.is_in_line = true;
-    enqueue(ds, chat);
-    ds->host->metric->add(ds->host, CHAT_METRIC_RELAYING, 0, 1);
+    join(ds, chat);
+}
+
+void
+purge_deleted(struct delivery *ds, struct chat *chat)
+{
+    chat->purge.is_deleted = chat->purge.is_due = true;
+    join(ds, chat);
 }
 
 void
@@ -232,9 +280,12 @@ purge_note_read(struct chat *chat)
 static void
 look_at(struct delivery *ds, struct chat *chat, int64_t too_old_ms)
 {
-    if (chat->seq == chat->purge.seq) {
+    const bool is_done =
+        chat->purge.is_deleted ? chat->purge.is_over : chat->seq == chat->purge.seq;
+
+    if (is_done) {
         chat->purge.is_in_line = false;
-        ds->host->metric->add(ds->host, CHAT_METRIC_RELAYING, 0, -1);
+        ds->host->metric->add(ds->host, CHAT_METRIC_PURGE_LINE, 0, -1);
         return;
     }
     enqueue(ds, chat);

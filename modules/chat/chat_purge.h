@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking the entries of relay chats away: when every device has acknowledged them, or when they are too old.
+ * Taking entries away: those of relay chats when every device has acknowledged them, or when they are too old, and all of
+ * a chat that was deleted.
  *
- * Logic thread. A relay chat with entries stands in a line; every second some of the line are looked at, and those
+ * Logic thread. A relay chat with entries, or a deleted chat, stands in a line; every second some of the line are looked at, and those
  * with something to take get a write job, a bounded number at a time. What may go is decided in the job, from cursors
  * that are on the disk, never from those in memory. chat_purges has a row for each chat that was purged: where its
  * log begins, and its head when nothing is left.
@@ -26,6 +27,9 @@ int purge_read(struct sotto_tx *, uint32_t chat, struct chat_purged *purged_out)
 void purge_note_entries(struct delivery *, struct chat *);
 /* A cursor of the chat moved, and the write of it is queued already. */
 void purge_note_read(struct chat *);
+
+/* The chat is deleted and empty: its log and its row go. */
+void purge_deleted(struct delivery *, struct chat *);
 
 /* Every CHAT_PURGE_EVERY_MS. */
 sotto_timer_fn purge_on_timer;

@@ -138,6 +138,10 @@ role_done(void *state, int status, void *arg)
     struct chat *chat;
     struct chat_user *user;
 
+    if (status == SOTTO_ENOTFOUND) {
+        chat_fail_absent(op->req);
+        return;
+    }
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
         return;

@@ -158,12 +158,30 @@ roster_caller_chat(const struct delivery *ds, const struct sotto_caller *caller,
 /* ---- changing ---------------------------------------------------------------------------------------- */
 
 struct chat *
-roster_chat_create(const uint8_t *chat_id)
+roster_chat_need(struct delivery *ds, const uint8_t *chat_id)
 {
-    struct chat *chat = must_alloc(sizeof(*chat));
+    struct chat *chat = chat_map_find(&ds->chats, chat_id);
 
+    if (chat != NULL) {
+        chat->purge.is_deleted = chat->purge.is_over = false;
+        chat->purge.seq = 0;
+        chat->purge.oldest_ms = 0;
+        return chat;
+    }
+    chat = must_alloc(sizeof(*chat));
     memcpy(chat->id, chat_id, CHAT_ID_BYTES);
+    if (chat_map_add(&ds->chats, chat) != SOTTO_OK)
+        abort();
     return chat;
+}
+
+void
+roster_chat_empty(struct chat *chat)
+{
+    for (uint32_t leaf = 0; leaf < chat->leaf_capacity; leaf++)
+        if (chat->leaves[leaf] != NULL)
+            roster_seat_leave(chat, leaf);
+    roster_proposals_clear(chat);
 }
 
 void
@@ -180,13 +198,6 @@ roster_chat_destroy(struct chat **chat)
     free((*chat)->proposals);
     free(*chat);
     *chat = NULL;
-}
-
-void
-roster_chat_publish(struct delivery *ds, struct chat *chat)
-{
-    if (chat_map_add(&ds->chats, chat) != SOTTO_OK)
-        abort();
 }
 
 struct chat_user *

@@ -87,8 +87,10 @@ struct chat {
         bool is_in_line;
         bool is_due; /* a cursor moved */
         bool is_at_work;
+        bool is_deleted;   /* the whole chat goes */
+        bool is_over;      /* it went */
         struct chat *next; /* in the line */
-    } purge;               /* of a relay chat (chat_purge.c) */
+    } purge;               /* of a relay chat, or a deleted one (chat_purge.c) */
 };
 
 void roster_init(struct delivery *);
@@ -111,10 +113,11 @@ struct chat_seat *roster_caller_seat(const struct delivery *, const struct sotto
 struct chat *roster_caller_chat(const struct delivery *, const struct sotto_caller *,
                                 ProtobufCBinaryData chat_id);
 
-/* A chat that is not in the table yet. */
-struct chat *roster_chat_create(const uint8_t *chat_id);
+/* A new chat; the empty shell of a deleted one when there is one with this id. */
+struct chat *roster_chat_need(struct delivery *, const uint8_t *chat_id);
+/* Nobody is in it any more. */
+void roster_chat_empty(struct chat *);
 void roster_chat_destroy(struct chat **);
-void roster_chat_publish(struct delivery *, struct chat *);
 /* The user as a member; role counts only when it is new. */
 struct chat_user *roster_user_need(struct chat *, const uint8_t *user, Sotto__Chat__V1__Role role);
 /* Takes a blank leaf for a device; the user must be a member. */

@@ -175,6 +175,10 @@ send_done(void *state, int status, void *arg)
         chat_fail_stale(ds, op->req, op->epoch);
         return;
     }
+    if (status == SOTTO_ENOTFOUND) {
+        chat_fail_absent(op->req);
+        return;
+    }
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
         return;

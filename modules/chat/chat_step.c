@@ -160,7 +160,7 @@ static struct chat *
 make_chat(struct chat_step *step)
 {
     struct delivery *ds = step->ds;
-    struct chat *chat = roster_chat_create(step->plan.chat_id.data);
+    struct chat *chat = roster_chat_need(ds, step->plan.chat_id.data);
     struct chat_device *creator = roster_device_need(ds, step->plan.user, step->plan.device);
 
     chat->num = step->num;
@@ -170,7 +170,6 @@ make_chat(struct chat_step *step)
     creator->num = step->device;
     roster_user_need(chat, creator->user, SOTTO__CHAT__V1__ROLE__ROLE_OWNER);
     roster_seat_take(chat, 0, creator, 0);
-    roster_chat_publish(ds, chat);
     ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
     return chat;
 }

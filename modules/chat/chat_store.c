@@ -11,22 +11,28 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_DEVICE_PAGE] = {"SELECT num, user_id, device_id FROM chat_devices WHERE num > ?"
                           " ORDER BY num LIMIT ?"},
 
-    [CHAT_CHAT_FIND] = {"SELECT num, creator FROM chat_chats WHERE chat_id = ?"},
+    [CHAT_CHAT_FIND] = {"SELECT num, creator, deleted_ms FROM chat_chats WHERE chat_id = ?"},
     [CHAT_CHAT_ADD] = {"INSERT INTO chat_chats (num, chat_id, type, mode, suite, epoch, creator,"
                        " created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_CHAT_SET_EPOCH] = {"UPDATE chat_chats SET epoch = ? WHERE num = ?"},
-    [CHAT_CHAT_EPOCH] = {"SELECT epoch FROM chat_chats WHERE num = ?"},
-    [CHAT_CHAT_TOP] = {"SELECT COALESCE(MAX(num), 0) FROM chat_chats"},
-    [CHAT_CHAT_PAGE] = {"SELECT num, chat_id, type, mode, suite, epoch FROM chat_chats"
+    [CHAT_CHAT_EPOCH] = {"SELECT epoch FROM chat_chats WHERE num = ? AND deleted_ms = 0"},
+    [CHAT_CHAT_SET_DELETED] = {"UPDATE chat_chats SET deleted_ms = ? WHERE num = ?"},
+    [CHAT_CHAT_REMOVE] = {"DELETE FROM chat_chats WHERE num = ?"},
+    [CHAT_CHAT_SET_TOP] = {"UPDATE chat_tops SET chat = ? WHERE id = 1 AND chat < ?"},
+    [CHAT_CHAT_TOP] = {"SELECT MAX(top) FROM (SELECT COALESCE(MAX(num), 0) AS top FROM chat_chats"
+                       " UNION ALL SELECT chat FROM chat_tops) AS tops"},
+    [CHAT_CHAT_PAGE] = {"SELECT num, chat_id, type, mode, suite, epoch, deleted_ms FROM chat_chats"
                         " WHERE num > ? ORDER BY num LIMIT ?"},
 
     [CHAT_PAIR_FIND] = {"SELECT c.chat_id FROM chat_pairs p JOIN chat_chats c ON c.num = p.chat"
                         " WHERE p.first_user = ? AND p.second_user = ?"},
     [CHAT_PAIR_ADD] = {"INSERT INTO chat_pairs (first_user, second_user, chat) VALUES (?, ?, ?)"},
+    [CHAT_PAIR_CLEAR] = {"DELETE FROM chat_pairs WHERE chat = ?"},
 
     [CHAT_MEMBER_ADD] = {"INSERT INTO chat_members (chat, user_id, role) VALUES (?, ?, ?)"
                          " ON CONFLICT (chat, user_id) DO NOTHING"},
     [CHAT_MEMBER_REMOVE] = {"DELETE FROM chat_members WHERE chat = ? AND user_id = ?"},
+    [CHAT_MEMBER_CLEAR] = {"DELETE FROM chat_members WHERE chat = ?"},
     [CHAT_MEMBER_SET_ROLE] = {"UPDATE chat_members SET role = ? WHERE chat = ? AND user_id = ?"},
     [CHAT_MEMBER_LIST] = {"SELECT user_id, role FROM chat_members WHERE chat = ?"},
     [CHAT_MEMBER_ROLE] = {"SELECT role FROM chat_members WHERE chat = ? AND user_id = ?"},
@@ -54,6 +60,7 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                         " LIMIT ?"},
     [CHAT_SEAT_FLOOR] = {"SELECT COALESCE(MIN(read_seq), 4294967295) FROM chat_seats"
                          " WHERE chat = ? AND (leaf IS NOT NULL OR read_seq < until_seq)"},
+    [CHAT_SEAT_CLEAR] = {"DELETE FROM chat_seats WHERE chat = ?"},
 
     [CHAT_LOG_ADD] = {"INSERT INTO chat_log (id, chat, kind, epoch, device, ts_ms, client_msg_id,"
                       " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
@@ -73,6 +80,7 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_PURGE_SET] = {"INSERT INTO chat_purges (chat, seq, epoch, ts_ms) VALUES (?, ?, ?, ?)"
                         " ON CONFLICT (chat) DO UPDATE SET seq = excluded.seq,"
                         " epoch = excluded.epoch, ts_ms = excluded.ts_ms"},
+    [CHAT_PURGE_REMOVE] = {"DELETE FROM chat_purges WHERE chat = ?"},
 
     [CHAT_WINDOW_GET] = {"SELECT top, answers FROM chat_windows WHERE device = ?"},
     [CHAT_WINDOW_SET] = {"INSERT INTO chat_windows (device, top, answers) VALUES (?, ?, ?)"
@@ -87,11 +95,13 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_GROUP_INFO_SET] = {"INSERT INTO chat_group_infos (chat, epoch, group_info)"
                              " VALUES (?, ?, ?) ON CONFLICT (chat) DO UPDATE SET"
                              " epoch = excluded.epoch, group_info = excluded.group_info"},
+    [CHAT_GROUP_INFO_CLEAR] = {"DELETE FROM chat_group_infos WHERE chat = ?"},
     [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome, roles,"
                           " ts_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_WELCOME_SWEEP] = {"DELETE FROM chat_welcomes WHERE chat = ? AND NOT EXISTS"
                             " (SELECT 1 FROM chat_invitations i WHERE i.chat = chat_welcomes.chat"
                             " AND i.seq = chat_welcomes.seq)"},
+    [CHAT_WELCOME_CLEAR] = {"DELETE FROM chat_welcomes WHERE chat = ?"},
     [CHAT_INVITATION_ADD] = {"INSERT INTO chat_invitations (device, chat, seq) VALUES (?, ?, ?)"
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
@@ -103,6 +113,17 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                               " JOIN chat_chats c ON c.num = i.chat"
                               " JOIN chat_devices d ON d.num = w.inviter"
                               " WHERE i.device = ? ORDER BY i.chat"},
+    [CHAT_INVITATION_CLEAR] = {"DELETE FROM chat_invitations WHERE chat = ?"},
+
+    [CHAT_NOTICE_ADD] = {"INSERT INTO chat_notices (device, chat_id, user_id, ts_ms)"
+                         " SELECT device, ?, ?, ? FROM chat_seats"
+                         " WHERE chat = ? AND leaf IS NOT NULL"},
+    [CHAT_NOTICE_FIND] = {"SELECT ts_ms FROM chat_notices WHERE device = ? AND chat_id = ?"
+                          " AND user_id = ?"},
+    [CHAT_NOTICE_LIST] = {"SELECT chat_id, user_id, ts_ms FROM chat_notices WHERE device = ?"
+                          " LIMIT ?"},
+    [CHAT_NOTICE_REMOVE] = {"DELETE FROM chat_notices WHERE device = ? AND chat_id = ?"},
+    [CHAT_NOTICE_SWEEP] = {"DELETE FROM chat_notices WHERE ts_ms < ?"},
 };
 
 ProtobufCBinaryData

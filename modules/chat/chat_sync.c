@@ -17,6 +17,7 @@
 #define ENTRIES_MAX \
     1024 /* a page; own messages come without bytes, so the page's size alone is no bound */
 #define WELCOMES_MAX 64 /* a page */
+#define NOTICES_MAX 64  /* deleted chats a page; the rest comes when these are acknowledged */
 #define LEFT_MAX 64 /* chats a page that the device was removed from and has not read to the end */
 #define ENTRY_OVERHEAD 96 /* encoded, besides the message */
 
@@ -62,8 +63,9 @@ make_room(struct sotto_tx *tx, struct sync_op *op)
     reply->welcomes = sotto_tx_alloc(tx, WELCOMES_MAX * sizeof(*reply->welcomes));
     reply->left = sotto_tx_alloc(tx, (left_max + 1) * sizeof(*reply->left));
     reply->gaps = sotto_tx_alloc(tx, (op->range_capacity + 1) * sizeof(*reply->gaps));
-    if (reply->entries == NULL || reply->welcomes == NULL || reply->left == NULL ||
-        reply->gaps == NULL)
+    reply->deleted = sotto_tx_alloc(tx, NOTICES_MAX * sizeof(*reply->deleted));
+    if (reply->entries == NULL || reply->deleted == NULL || reply->welcomes == NULL ||
+        reply->left == NULL || reply->gaps == NULL)
         return SOTTO_ENOMEM;
     for (size_t i = 0; i < op->absent_count; i++)
         reply->left[reply->n_left++] = *op->absent[i];
@@ -141,6 +143,30 @@ read_welcomes(struct sotto_tx *tx, struct sync_op *op)
             return rc;
     }
     return rc;
+}
+
+static int
+read_notices(struct sotto_tx *tx, struct sync_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_NOTICE_LIST);
+    int rc;
+
+    sotto_bind_int(stmt, 1, op->num);
+    sotto_bind_int(stmt, 2, NOTICES_MAX);
+    while ((rc = sotto_step(stmt)) == SOTTO_ROW && op->reply.n_deleted < NOTICES_MAX) {
+        Sotto__Chat__V1__ChatDeleted *deleted = sotto_tx_alloc(tx, sizeof(*deleted));
+
+        if (deleted == NULL)
+            return SOTTO_ENOMEM;
+        sotto__chat__v1__chat_deleted__init(deleted);
+        deleted->chat_id = chat_copy(tx, sotto_col_blob(stmt, 0));
+        deleted->user_id = chat_copy(tx, sotto_col_blob(stmt, 1));
+        deleted->ts_ms = sotto_col_int(stmt, 2);
+        if (deleted->user_id.data == NULL)
+            return SOTTO_ENOMEM;
+        op->reply.deleted[op->reply.n_deleted++] = deleted;
+    }
+    return rc < 0 ? rc : SOTTO_OK;
 }
 
 /* Chats that the device was removed from and has no cursor for in the request. */
@@ -274,6 +300,8 @@ sync_tx(struct sotto_tx *tx, void *arg)
 
     if (rc == SOTTO_OK && op->num != 0)
         rc = read_welcomes(tx, op);
+    if (rc == SOTTO_OK && op->num != 0)
+        rc = read_notices(tx, op);
     is_read_welcomes_full = op->is_full;
     op->is_full = false;
     if (rc == SOTTO_OK && op->num != 0)

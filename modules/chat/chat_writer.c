@@ -169,7 +169,7 @@ writer_head(struct sotto_tx *tx, uint32_t chat, struct chat_head **head_out)
 
     if (head != NULL) {
         *head_out = head;
-        return SOTTO_OK;
+        return head->is_deleted ? SOTTO_ENOTFOUND : SOTTO_OK;
     }
     head = calloc(1, sizeof(*head));
     if (head == NULL)

@@ -19,6 +19,7 @@
 struct chat_head {
     uint32_t chat; /* first: the key */
     uint32_t seq;
+    bool is_deleted;
     uint64_t epoch;
     uint32_t proposals; /* stored in this epoch, to be committed next */
 };
@@ -42,7 +43,8 @@ struct chat_window {
 
 extern const struct sotto_writer chat_writer;
 
-/* Both: SOTTO_OK and a pointer that is valid until the transaction ends, or an error. A chat must exist. */
+/* Both: SOTTO_OK and a pointer that is valid until the transaction ends, or an error. SOTTO_ENOTFOUND: the chat is
+ * not there (any more). */
 int writer_head(struct sotto_tx *, uint32_t chat, struct chat_head **head_out);
 int writer_window(struct sotto_tx *, uint32_t device, struct chat_window **window_out);
 

@@ -518,6 +518,42 @@ rig_leave_begin(struct chat_rig *rig, struct chat_peer *peer)
     return leave(rig, peer, true);
 }
 
+static const struct harness_answer *
+delete_chat(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
+{
+    Sotto__Chat__V1__DeleteChatRequest request = SOTTO__CHAT__V1__DELETE_CHAT_REQUEST__INIT;
+    uint8_t id[16];
+
+    request.chat_id = chat_id(rig, id);
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "DeleteChat",
+                                                        &request.base);
+}
+
+const struct harness_answer *
+rig_delete(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return delete_chat(rig, peer, false);
+}
+
+const struct harness_answer *
+rig_delete_begin(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return delete_chat(rig, peer, true);
+}
+
+void
+rig_ack_deleted(struct chat_rig *rig, struct chat_peer *peer)
+{
+    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
+    ProtobufCBinaryData name;
+    uint8_t id[16];
+
+    name = chat_id(rig, id);
+    request.n_deleted_seen = 1;
+    request.deleted_seen = &name;
+    assert_ok(harness_rpc(rig->h, peer->session, "Ack", &request.base)->status);
+}
+
 const struct harness_answer *
 rig_any(struct chat_rig *rig, struct chat_peer *peer, int method)
 {

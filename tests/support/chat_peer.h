@@ -111,6 +111,11 @@ const struct harness_answer *rig_leave_as(struct chat_rig *, struct chat_peer *,
 const struct harness_answer *rig_leave_again(struct chat_rig *, struct chat_peer *);
 const struct harness_answer *rig_leave_begin(struct chat_rig *, struct chat_peer *);
 
+const struct harness_answer *rig_delete(struct chat_rig *, struct chat_peer *);
+const struct harness_answer *rig_delete_begin(struct chat_rig *, struct chat_peer *);
+/* Says that the deletion is known. */
+void rig_ack_deleted(struct chat_rig *, struct chat_peer *);
+
 /* One of the methods that take a chat, with a request that is well made but for the chat. */
 #define RIG_METHODS 5
 const struct harness_answer *rig_any(struct chat_rig *, struct chat_peer *, int method);

@@ -66,9 +66,9 @@ an_entry_goes_when_the_last_device_has_it(void **state)
     assert_int_equal(rows(rig), 0);
     assert_int_equal((int)harness_metric(rig->h, "purged_total", 0), 3);
     assert_int_equal((int)harness_metric(rig->h, "purged_total", 1), 0);
-    assert_int_equal((int)harness_metric(rig->h, "relay_chats", 0), 1);
+    assert_int_equal((int)harness_metric(rig->h, "purge_line", 0), 1);
     purge(rig);
-    assert_int_equal((int)harness_metric(rig->h, "relay_chats", 0), 0);
+    assert_int_equal((int)harness_metric(rig->h, "purge_line", 0), 0);
 }
 
 static void
