@@ -63,6 +63,33 @@ walk_bytes(struct walk *walk, const ProtobufCFieldDescriptor *field, const uint8
     return true;
 }
 
+/* The type that the field's values have on the wire; protobuf-c does not look at it for every field. */
+static bool
+fits(const ProtobufCFieldDescriptor *field, unsigned type)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE: return type == WIRE_BYTES;
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        if (type == WIRE_FIXED32)
+            return true;
+        break;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        if (type == WIRE_FIXED64)
+            return true;
+        break;
+    default:
+        if (type == WIRE_VARINT)
+            return true;
+    }
+    return field->label == PROTOBUF_C_LABEL_REPEATED && type == WIRE_BYTES; /* packed */
+}
+
 /* Steps over one value. For WIRE_BYTES *size_out is its length and *at_out its start. */
 static bool
 skip_value(unsigned type, const uint8_t **at, const uint8_t *end, const uint8_t **start_out,
@@ -111,6 +138,8 @@ walk_message(struct walk *walk, const ProtobufCMessageDescriptor *descriptor, co
                 return refuse(walk, "The request has too many unknown fields.");
             continue;
         }
+        if (!fits(field, (unsigned)(key & 7)))
+            return refuse(walk, "A field of the request has another type.");
         if ((key & 7) == WIRE_BYTES && !walk_bytes(walk, field, start, size, depth))
             return false;
     }

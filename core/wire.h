@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What protobuf-c does not check, checked on the encoded bytes before anything is decoded: strings are UTF-8
- * without NUL, fields that the schema does not know are few, nothing nests deeper than the schema allows. And the
- * check of a schema itself: a message that can contain itself has no depth limit in protobuf-c, so it is refused when
- * its method is registered.
+ * without NUL, known fields have their type, fields that the schema does not know are few, nothing nests deeper than
+ * the schema allows. And the check of a schema itself: a message that can contain itself has no depth limit in
+ * protobuf-c, so it is refused when its method is registered.
  */
 #ifndef CORE_WIRE_H
 #define CORE_WIRE_H

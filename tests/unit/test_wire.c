@@ -59,6 +59,18 @@ lengths_and_numbers_stay_inside_the_message(void **state)
 }
 
 static void
+fields_have_the_type_of_the_schema(void **state)
+{
+    (void)state;
+    assert_fails(CHECK("\x08\x01"), SOTTO_EINVALID);         /* a text as a number */
+    assert_fails(CHECK("\x0d\x01zzz"), SOTTO_EINVALID);      /* a text as four bytes */
+    assert_ok(CHECK("\x20\x01"));                            /* a number of a list */
+    assert_ok(CHECK("\x22\x02\x01\x02"));                    /* two of them, packed */
+    assert_fails(CHECK("\x25\x01zzz"), SOTTO_EINVALID);      /* a number as four bytes */
+    assert_fails(CHECK("\x1a\x02\x1a\x00"), SOTTO_EINVALID); /* a single number as bytes */
+}
+
+static void
 unknown_fields_are_few(void **state)
 {
     uint8_t bytes[2 * (WIRE_UNKNOWN_MAX + 1)];
@@ -86,6 +98,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(texts_are_utf8_without_nul),
     cmocka_unit_test(texts_inside_messages_are_checked_too),
     cmocka_unit_test(lengths_and_numbers_stay_inside_the_message),
+    cmocka_unit_test(fields_have_the_type_of_the_schema),
     cmocka_unit_test(unknown_fields_are_few),
     cmocka_unit_test(a_message_that_contains_itself_is_refused),
 };
