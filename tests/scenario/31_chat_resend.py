@@ -50,6 +50,23 @@ def an_answer_lost_on_the_way_is_asked_for_again(stage):
     assert b'\nsotto_chat_repeats_total 1\n' in server.http('/metrics')[2]
 
 
+@test
+def a_name_whose_question_was_lost_is_asked_for_again(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    alice.run('send', 'bob', 'it is me')
+    relay = Relay(server.tcp)
+    relay.lose_call_of('AuthService/LookupUsers')
+
+    joined = at(bob, relay.address).attempt('chats', '--timeout', '2')
+    relay.close()
+
+    assert joined[0] == 4 and [row['title'] for row in joined[1]] != ['alice']
+    at(bob, server.tcp)
+    assert texts(bob.run('read', 'alice')) == ['it is me']
+
+
 @test_over('tcp', 'ws')
 def a_message_without_a_server_is_kept_and_goes_out_once(stage):
     server = start(stage)

@@ -255,8 +255,28 @@ nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)
     return status < 0 ? status : SOTTO_CLIENT_OK;
 }
 
+static const char NAMES_DUE[] = "names_due";
+
 int
-contact_fill_names(struct sotto_client *client)
+contact_names_due(struct sotto_client *client)
+{
+    return meta_set(&client->profile, NAMES_DUE, "", 1, &client->error);
+}
+
+/* Whether names are due; negative: an error. */
+static int
+are_names_due(struct sotto_client *client)
+{
+    struct buf value = {0};
+    int status = meta_get(&client->profile, NAMES_DUE, &value, &client->error);
+    int due = value.len > 0;
+    buf_fini(&value);
+    return status ? status : due;
+}
+
+/* Asks for a page of names; *more_out: there may be more to ask for. */
+static int
+ask_names(struct sotto_client *client, bool *more_out)
 {
     uint8_t ids[LOOKUP_MAX][ID_BYTES];
     ProtobufCBinaryData views[LOOKUP_MAX];
@@ -265,7 +285,21 @@ contact_fill_names(struct sotto_client *client)
     if (status || request.n_user_ids == 0)
         return status;
     request.user_ids = views;
+    *more_out = request.n_user_ids == LOOKUP_MAX;
     return lookup(client, &request);
+}
+
+int
+contact_fill_names(struct sotto_client *client)
+{
+    bool more = false;
+    int status = are_names_due(client);
+    if (status <= 0)
+        return status;
+    status = ask_names(client, &more);
+    if (status == SOTTO_CLIENT_OK && !more)
+        status = meta_set(&client->profile, NAMES_DUE, "", 0, &client->error);
+    return status;
 }
 
 /* ---- history --------------------------------------------------------------------------------- */

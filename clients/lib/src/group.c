@@ -89,6 +89,8 @@ save_roster(struct sotto_client *client, const struct chat *chat, const struct m
         if (group_certificate(&member.credential, &cert))
             memcpy(ids[count++], cert.user_id, ID_BYTES);
     int status = chat_set_members(client, chat->id, (const uint8_t(*)[ID_BYTES])ids, count);
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_names_due(client);
     free(ids);
     return status;
 }

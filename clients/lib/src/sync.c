@@ -164,7 +164,7 @@ static int
 after_news(struct sotto_client *client, struct inbox *inbox)
 {
     int status = ack(client, inbox);
-    if (status == SOTTO_CLIENT_OK && inbox->roster_changed)
+    if (status == SOTTO_CLIENT_OK)
         status = contact_fill_names(client);
     if (status == SOTTO_CLIENT_OK && inbox->joined)
         status = keys_replenish(client, true);

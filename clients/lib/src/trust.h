@@ -53,7 +53,11 @@ int contact_has_name(struct sotto_client *client, const char *name, bool *has_ou
  * Inside a transaction. */
 int contact_learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *user);
 
-/* Asks the server for the names of members that have none here. */
+/* Remembers that there may be members without a name here, until contact_fill_names had an answer: the connection may
+ * be lost before. Inside a transaction. */
+int contact_names_due(struct sotto_client *client);
+
+/* Asks the server for the names of members that have none here, when that is due. */
 int contact_fill_names(struct sotto_client *client);
 
 /* Compares a key of a user with the pinned one: pins it at first contact; marks the contact as
