@@ -162,6 +162,27 @@ show_link(const struct sotto_client_link *link, void *arg)
     return 0;
 }
 
+static int
+count_chat(const struct sotto_client_chat *chat, void *arg)
+{
+    (void)chat;
+    return ++*(size_t *)arg != 0;
+}
+
+/* Without any chat a listener shows nothing for ever: either there is none, or this device waits to
+ * be added. */
+static void
+hint_no_chats(const struct cli *cli)
+{
+    size_t count = 0;
+    if (cli->json || cli->quiet || sotto_client_known_chats(cli->client, count_chat, &count) ||
+        count || !sotto_client_user(cli->client))
+        return;
+    fprintf(stderr, "%s\n",
+            tr("no chats yet: `sotto new NAME` starts one. On a new device of an account that has "
+               "chats, leave `sotto listen` running on another device, which then adds this one"));
+}
+
 int
 cmd_listen(struct cli *cli)
 {
@@ -169,6 +190,7 @@ cmd_listen(struct cli *cli)
     int status = options_number(cli, "count", cli->count, &listening.wanted);
     if (status)
         return status;
+    hint_no_chats(cli);
     status = sotto_client_listen(cli->client, &(struct sotto_client_listening){
                                                   .chat = cli_word(cli, 1),
                                                   .duration_ms = cli->timeout_s * 1000u,

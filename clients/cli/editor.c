@@ -400,6 +400,8 @@ editor_read(struct editor *editor, const char *begin)
     if (begin)
         el_push(editor->el, begin);
     pthread_sigmask(SIG_BLOCK, &editor->signals, &editor->before);
+    /* libedit shows its prompt first and takes the terminal then, which echoes a quick key twice. */
+    el_set(editor->el, EL_PREP_TERM, 1);
     const char *line = el_gets(editor->el, &count);
     pthread_sigmask(SIG_SETMASK, &editor->before, NULL);
     if (!line || count <= 0 || editor->interrupted) {

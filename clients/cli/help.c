@@ -36,8 +36,9 @@ help_all(FILE *out)
     fputs(tr("\n`sotto COMMAND --help` tells more about one.\n\n"), out);
     fprintf(out, "%s\n%s", tr(global_options), tr(exit_codes));
     fputs(
-        tr("\nTo begin: `sotto register NAME`, then `sotto new OTHER`, `sotto send OTHER hello`,\n"
-           "and `sotto listen` in a second terminal.\n"),
+        tr("\nTo begin: `sotto` alone opens the interactive client. Or step by step:\n"
+           "`sotto register NAME`, `sotto new OTHER`, `sotto send OTHER hello`, and `sotto listen` in\n"
+           "a second terminal.\n"),
         out);
 }
 

@@ -114,25 +114,15 @@ find_own(struct screen *screen, const char *id)
     return NULL;
 }
 
-/* A message of ours that was shown as pending has gone out, or will not by itself. */
+/* A message of ours has gone out, or will not by itself. */
 static void
 show_progress(struct screen *screen, const struct sotto_client_message *message, struct own *own)
 {
-    bool was_shown = own && own->shown;
     if (own)
         *own = (struct own){0};
-    if (!strcmp(message->state, "failed")) {
-        view_message(&screen->view, message);
+    view_message(&screen->view, message);
+    if (!strcmp(message->state, "failed"))
         note(screen, TINT_WARN, tr("not sent: /retry sends it once more, /drop forgets it"));
-    } else if (was_shown) {
-        view_tint(&screen->view, TINT_DIM);
-        fprintf(screen->view.out, "      %s: ", tr("sent"));
-        view_text(&screen->view, message->text ? message->text : "", 6, 6);
-        view_tint(&screen->view, TINT_NONE);
-        fputc('\n', screen->view.out);
-    } else {
-        view_message(&screen->view, message);
-    }
 }
 
 /* A chat that is not open. */

@@ -37,6 +37,9 @@ def program(name):
     assert path.exists(), f'{name} is not built'
     return path
 
+# What the client says is compared with English, whatever the developer speaks.
+os.environ['SOTTO_LANG'] = 'en'
+
 
 class Server:
     """One sottod with a data folder of its own. Its ports stay the same over restarts."""

@@ -113,10 +113,10 @@ die(struct conn *conn, struct sotto_client_error *error, const char *why)
     if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED)
         return fail(error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "the server ended this login (%s); log in again with `sotto login`",
-                    conn->goodbye);
+                    tr(conn->goodbye));
     if (conn->goodbye_code)
         return fail(error, SOTTO_CLIENT_ENETWORK, "unavailable",
-                    "the server closed the connection (%s); try again", conn->goodbye);
+                    "the server closed the connection (%s); try again", tr(conn->goodbye));
     return fail(error, SOTTO_CLIENT_ENETWORK, "network",
                 "the connection to the server failed (%s); try again", tr(why));
 }

@@ -367,6 +367,9 @@ chat_find(struct sotto_client *client, const char *text, struct chat *chat_out)
     free(chats);
     if (status)
         return status;
+    if (!best.exists && client->account.exists && !strcasecmp(text, client->account.name))
+        return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
+                    "that is you: a chat needs somebody else; `sotto new NAME` starts one");
     if (!best.exists)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "not_found",
                     "there is no chat \"%.64s\"; `sotto chats` lists them, `sotto new` makes one",

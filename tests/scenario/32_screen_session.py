@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+# io_threads: default
+"""`sotto` alone on a terminal: whole sessions, typed and read on a pty."""
+import re
+
+from clients import people, person, start, texts, wait_text
+from sotto import PASSWORD, program
+from tap import main, test
+from terminal import Terminal
+
+
+def sotto(stage, client, *words, **options):
+    """The interactive client on a client's profile."""
+    return Terminal(stage, [program('sotto'), '--profile', client.profile, '--server', f'tcp://{client.server.tcp}',
+                            *words], **options)
+
+
+def opened(stage, client, chat, **options):
+    """The same, logged in, with a chat open."""
+    screen = sotto(stage, client, **options)
+    screen.see_bottom('sotto>')
+    screen.type(f'/open {chat}\n')
+    screen.see_bottom(f'{chat}>')
+    return screen
+
+
+@test
+def a_session_from_the_first_start_to_the_last_word(stage):
+    server = start(stage)
+    bob = person(stage, server, 'bob')
+    ear = bob.spawn('listen')
+
+    ann = sotto(stage, stage.client('ann', server))
+    ann.see('Make a new account (n), log in (l), or quit (q)?')
+    ann.type('n\n')
+    ann.see('your name here')
+    ann.type('ann\n')
+    ann.see('password:')
+    ann.type(PASSWORD + '\n')
+    ann.see('once more:')
+    ann.type(PASSWORD + '\n')
+    ann.see('You are ann.', 'No chats yet')
+    ann.type('/new bob\n')
+    ann.see('no messages yet')
+    ann.type('hello from a terminal\n')
+    ann.see('you: hello from a terminal  (sent)')
+    wait_text(ear, 'hello from a terminal')
+    bob.run('send', 'ann', 'and hello back')
+    ann.see('bob: and hello back')
+    ann.type('/quit\n')
+
+    assert ann.finish() == 0
+    assert PASSWORD not in ann.raw.decode()
+    assert texts(bob.run('read', 'ann')) == ['hello from a terminal', 'and hello back']
+
+
+@test
+def a_chat_is_chosen_by_number_or_name_and_the_others_are_counted(stage):
+    server = start(stage)
+    ann, bob, carol = people(stage, server, 'ann', 'bob', 'carol')
+    carol.run('new', 'ann')
+    bob.run('new', 'ann')
+    bob.run('send', 'ann', 'one')
+    ann.run('chats')
+
+    screen = sotto(stage, ann)
+    screen.see('1  bob', '1 unread', '2  carol')
+    screen.type('/open 2\n')
+    screen.see_bottom('carol (+1)>')
+    bob.run('send', 'ann', 'two')
+    screen.see('bob: 2 unread messages; /open bob')
+    screen.see_bottom('carol (+2)>')
+    screen.type('/open bob\n')
+    screen.see('bob: one', 'bob: two')
+    screen.see_bottom('bob>')
+
+    screen.type('/quit\n')
+    assert screen.finish() == 0
+    assert ann.run('chats', '--unread') == []
+
+
+@test
+def a_message_does_not_disturb_the_line_that_is_being_typed(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    bob.run('chats')
+    screen = opened(stage, ann, 'bob')
+    half = 'a line with 日本語, an 🙂 and enough words to run over the edge of the terminal,'
+
+    screen.type(half)
+    screen.see_bottom(f'bob> {half}')
+    for number in range(1, 4):
+        bob.run('send', 'ann', f'interruption {number}')
+        screen.see(f'bob: interruption {number}')
+        screen.see_bottom(f'bob> {half}')
+    screen.type(' and its end\n')
+    screen.see('(sent)')
+
+    assert texts(bob.run('read', 'ann'))[-1] == half + ' and its end'
+    shown = screen.text()
+    assert shown.count('interruption 1') == 1 and shown.index('interruption 1') < shown.index('you: a line')
+
+
+@test
+def what_is_written_without_a_server_waits_and_goes_out_in_order(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    bob.run('chats')
+    screen = opened(stage, ann, 'bob')
+    server.stop()
+    screen.see('offline: what you write is kept', 'next try in')
+    for number in (1, 2):
+        screen.type(f'waiting {number}\n')
+        screen.see(f'you: waiting {number}  (pending)')
+    screen.type('/quit\n')
+    assert screen.finish() == 0
+
+    screen = sotto(stage, ann)
+    screen.see('You are ann.')
+    screen.type('/open bob\n')
+    screen.see('you: waiting 1  (pending)', 'you: waiting 2  (pending)')
+    screen.type('waiting 3\n')
+    screen.see('you: waiting 3  (pending)')
+    server.start()
+    screen.type('\n')
+    screen.see('waiting 1  (sent)', 'waiting 2  (sent)', 'waiting 3  (sent)')
+
+    assert texts(bob.run('read', 'ann')) == ['waiting 1', 'waiting 2', 'waiting 3']
+    assert ann.run('queue') == []
+
+
+@test
+def old_messages_come_by_the_page(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    process = ann.spawn_with(''.join(f'line {number:03}\n' for number in range(1, 121)), 'send', 'bob', '-')
+    assert process.wait() == 0
+
+    screen = opened(stage, ann, 'bob')
+    screen.see('line 120', 'older messages: /more')
+    assert 'line 070' not in screen.text() and 'line 071' in screen.text()
+    assert re.search(r'--- \d+ \w+ 20\d\d ---', screen.text())
+    screen.type('/more\n')
+    screen.see('line 021', 'up to here: older messages')
+    assert 'line 020' not in screen.text()
+
+
+@test
+def hostile_text_is_shown_harmlessly(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    screen = opened(stage, ann, 'bob')
+
+    bob.run('send', 'ann', 'pay \u202eeve\u202c \x1b[2J\x1b]0;owned\x07 \x9b31m \u2066x\u2069 end')
+
+    screen.see('bob: pay <U+202E>eve<U+202C> \ufffd[2J\ufffd]0;owned\ufffd \ufffd31m <U+2066>x<U+2069> end')
+    raw = screen.raw.decode()
+    assert not re.search('[\u202a-\u202e\u2066-\u2069\x9b\x07]|\x1b\\[2J', raw)
+
+
+@test
+def ctrl_c_clears_the_line_and_then_leaves(stage):
+    server = start(stage)
+    ann, = people(stage, server, 'ann')
+    screen = sotto(stage, ann)
+    screen.see_bottom('sotto>')
+
+    screen.type('half a thought')
+    screen.see_bottom('sotto> half a thought')
+    screen.type('\x03')
+    screen.see_bottom('sotto>')
+    screen.type('\x03')
+
+    assert screen.finish() == 0
+
+
+@test
+def tab_completes_commands_chats_and_names(stage):
+    server = start(stage)
+    ann, _, _ = people(stage, server, 'ann', 'barbara', 'barnaby')
+    ann.run('new', 'barbara')
+    ann.run('new', 'barnaby')
+    screen = sotto(stage, ann)
+    screen.see_bottom('sotto>')
+
+    screen.type('/op\t')
+    screen.see_bottom('sotto> /open')
+    screen.type('b\t')
+    screen.see_bottom('sotto> /open bar')
+    screen.type('\t')
+    screen.see('barnaby  barbara')
+    screen.type('b\t\n')
+    screen.see_bottom('barbara>')
+    screen.type('/verify barn\t')
+    screen.see_bottom('barbara> /verify barnaby')
+
+
+@test
+def commands_about_a_chat_mean_the_open_one(stage):
+    server = start(stage)
+    ann, _ = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob', '--title', 'lunch')
+    screen = sotto(stage, ann)
+    screen.see_bottom('sotto>')
+
+    screen.type('/members\n')
+    screen.see('open a chat first')
+    screen.type('/open lunch\n')
+    screen.see_bottom('lunch>')
+    screen.type('/members\n')
+    screen.see('unverified')
+    screen.type('/membrs\n')
+    screen.see('did you mean /members?')
+    screen.type('/verify bub\n')
+    screen.see('did you mean "bob"?')
+    screen.type('/help\n')
+    screen.see('/members', '/verify', '/quit')
+
+
+@test
+def colours_are_for_terminals_that_want_them(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    bob.run('send', 'ann', 'hello')
+    ann.run('chats')
+
+    colours = re.compile(rb'\x1b\[[0-9;]*m')
+    with_colours = opened(stage, ann, 'bob', env={'NO_COLOR': None})
+    without = opened(stage, ann, 'bob', env={'NO_COLOR': '1'})
+    with_colours.see('bob: hello')
+    without.see('bob: hello')
+
+    assert colours.search(with_colours.raw)
+    assert not colours.search(without.raw)
+
+
+@test
+def it_speaks_russian_to_whoever_has_a_russian_locale(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    for number in range(5):
+        bob.run('send', 'ann', f'привет {number}')
+    ann.run('chats')
+
+    russian = {'SOTTO_LANG': None, 'LC_ALL': None, 'LC_MESSAGES': None, 'LANG': 'ru_RU.UTF-8'}
+    screen = sotto(stage, ann, env=russian)
+    screen.see('Вы — ann.', '5 непрочитанных')
+    screen.type('/open bob\n')
+    screen.see_bottom('bob>')
+    screen.type('привет\n')
+    screen.see('вы: привет  (отправлено)')
+    screen.type('/нет\n')
+    screen.see('нет команды')
+    english = sotto(stage, ann, '--lang', 'en', env=russian)
+    english.see('You are ann.')
+
+
+if __name__ == '__main__':
+    main()

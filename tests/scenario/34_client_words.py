@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+# io_threads: default
+"""Help that helps, guesses, and both languages, of single commands."""
+import os
+import subprocess
+
+from clients import people, person, start
+from sotto import program
+from tap import main, test
+
+
+def say(*words, **environment):
+    """Runs sotto for a person; returns (exit code, stdout, stderr)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(('LC_', 'LANG', 'SOTTO_LANG'))}
+    done = subprocess.run([program('sotto'), *words], capture_output=True, text=True, check=False, timeout=60,
+                          env={**kept, 'LC_ALL': 'C.UTF-8', **environment})
+    return done.returncode, done.stdout, done.stderr
+
+
+def at(client):
+    return ['--profile', client.profile, '--server', f'tcp://{client.server.tcp}']
+
+
+@test
+def help_shows_examples_in_three_ways(stage):
+    del stage
+    answers = {say('help', 'send')[1], say('send', '--help')[1], say('--help', 'send')[1]}
+
+    assert len(answers) == 1
+    assert 'sotto send bob "hello"' in answers.pop()
+
+
+@test
+def an_unknown_command_suggests_the_nearest(stage):
+    del stage
+    for typed, meant in (('sned', 'send'), ('lsten', 'listen'), ('chat', 'chats'), ('verfy', 'verify')):
+        code, _, error = say(typed)
+        assert code == 2 and f'did you mean "{meant}"?' in error, error
+    assert 'did you mean' not in say('xyzzy')[2]
+
+
+@test
+def a_name_with_a_slip_is_recognised(stage):
+    server = start(stage)
+    ann, _ = people(stage, server, 'ann', 'barbara')
+    ann.run('new', 'barbara')
+
+    code, _, error = say(*at(ann), 'send', 'barbra', 'hello')
+
+    assert code == 1 and 'there is no chat "barbra"' in error and 'did you mean "barbara"?' in error, error
+
+
+@test
+def writing_to_oneself_has_a_sentence_of_its_own(stage):
+    server = start(stage)
+    ann = person(stage, server, 'ann')
+
+    code, _, error = say(*at(ann), 'send', 'ann', 'hello')
+
+    assert code == 2 and 'that is you' in error, error
+
+
+@test
+def a_forgotten_profile_is_named(stage):
+    server = start(stage)
+    ann = person(stage, server, 'ann')
+    code, _, error = say('whoami', XDG_DATA_HOME=str(stage.folder / 'data'))
+    assert code == 3 and 'forget' not in error
+
+    home = stage.folder / 'data' / 'sotto'
+    ann.profile.rename(home / 'ann')
+    code, _, error = say('whoami', XDG_DATA_HOME=str(stage.folder / 'data'))
+
+    assert code == 3 and f'--profile {home}/ann' in error, error
+
+
+@test
+def a_listener_without_chats_says_what_to_do(stage):
+    server = start(stage)
+    ann = person(stage, server, 'ann')
+
+    _, _, error = say(*at(ann), 'listen', '--timeout', '1')
+
+    assert 'no chats yet' in error and 'another device' in error, error
+
+
+@test
+def every_way_to_ask_for_russian_is_heard(stage):
+    del stage
+    asked = [{'LC_ALL': 'ru_RU.UTF-8'}, {'LC_ALL': '', 'LC_MESSAGES': 'ru_RU.UTF-8', 'LANG': 'en_US.UTF-8'},
+             {'LC_ALL': '', 'LANG': 'ru'}, {'SOTTO_LANG': 'ru'}]
+    for environment in asked:
+        assert 'Команды:' in say('--help', **environment)[1], environment
+    assert 'Команды:' in say('--lang', 'ru', '--help')[1]
+    assert 'Commands:' in say('--lang=en', '--help', LC_ALL='ru_RU.UTF-8')[1]
+    assert 'Commands:' in say('--help', LC_ALL='de_DE.UTF-8', LANG='ru_RU.UTF-8')[1]
+    assert say('--lang', 'xx', '--help')[0] == 2
+
+
+@test
+def errors_are_russian_and_their_codes_are_not(stage):
+    server = start(stage)
+    ann = person(stage, server, 'ann')
+
+    code, _, error = say(*at(ann), '--lang', 'ru', 'send', 'nobody', 'hello')
+    assert code == 1 and 'нет чата «nobody»' in error, error
+    code, _, error = say(*at(ann), '--lang', 'ru', '--json', 'send', 'nobody', 'hello')
+    assert '"code":"not_found"' in error and 'нет чата' in error, error
+
+
+if __name__ == '__main__':
+    main()
