@@ -122,6 +122,8 @@ int cmd_logout(struct cli *cli);
 int cmd_whoami(struct cli *cli);
 int cmd_logins(struct cli *cli);
 int cmd_revoke(struct cli *cli);
+int cmd_devices(struct cli *cli);
+int cmd_device_remove(struct cli *cli);
 int cmd_new(struct cli *cli);
 int cmd_chats(struct cli *cli);
 int cmd_members(struct cli *cli);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register, login, logout, whoami, logins, revoke.
+ * register, login, logout, whoami, logins, revoke, devices, device-remove.
  */
 #include "cli.h"
 #include "json.h"
@@ -86,6 +86,63 @@ cmd_logout(struct cli *cli)
                      "logged out (%u logins ended); your keys and messages stay in the profile\n",
                      ended),
             ended);
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+show_device(const struct sotto_client_device *device, void *arg)
+{
+    struct cli *cli = arg;
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "id", device->id);
+        json_string(&json, "label", device->label);
+        json_int(&json, "added", device->added);
+        if (device->last_seen)
+            json_int(&json, "last_seen", device->last_seen);
+        else
+            json_string(&json, "last_seen", NULL);
+        json_bool(&json, "this", device->current);
+        json_bool(&json, "verified", device->verified);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        char added[32];
+        char seen[32] = "";
+        view_time(device->added, added);
+        if (device->last_seen)
+            view_time(device->last_seen, seen);
+        printf(tr("%s  added %s  seen %s  "), device->id, added, *seen ? seen : tr("never"));
+        print_text(stdout, device->label);
+        fputs(device->verified ? "" : tr("  (not certified by your identity key)"), stdout);
+        puts(device->current ? tr("  (this one)") : "");
+    }
+    return 0;
+}
+
+int
+cmd_devices(struct cli *cli)
+{
+    return print_status(cli, sotto_client_devices(cli->client, show_device, cli));
+}
+
+int
+cmd_device_remove(struct cli *cli)
+{
+    char id[SOTTO_CLIENT_HEX_BYTES] = "";
+    int status = sotto_client_device_remove(cli->client, cli_word(cli, 1), id);
+    if (status)
+        return print_status(cli, status);
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "removed", id);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf(tr("removed %s\n"), id);
     }
     return SOTTO_CLIENT_OK;
 }

@@ -30,6 +30,8 @@ show_chat_json(const struct sotto_client_chat *chat)
     json_int(&json, "last_ts", chat->last_ts);
     json_string(&json, "last_text", chat->last_text);
     json_uint(&json, "unread", chat->unread);
+    if (chat->cure)
+        json_string(&json, "cure", chat->cure);
     json_end(&json, '}');
     json_line(&json);
 }
@@ -41,8 +43,8 @@ show_state(const struct sotto_client_chat *chat)
     if (chat->unread)
         printf(tr_count("  %llu unread", "  %llu unread", chat->unread),
                (unsigned long long)chat->unread);
-    if (!strcmp(chat->state, "waiting"))
-        fputs(tr("  (waits for another device of yours to come online and add this one)"), stdout);
+    if (chat->cure)
+        printf(tr("  (waits for another device of yours to add this one: %s)"), chat->cure);
     else if (!strcmp(chat->state, "broken"))
         fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
               stdout);

@@ -72,6 +72,27 @@ const struct command commands[] = {
         .run = cmd_revoke,
     },
     {
+        .name = "devices",
+        .summary = TR("List the devices of your account"),
+        .help =
+            TR("Each with its id for `sotto device-remove`, when it was added and last seen.\n"),
+        .examples = "sotto devices\n",
+        .run = cmd_devices,
+    },
+    {
+        .name = "device-remove",
+        .usage = TR("ID"),
+        .summary = TR("Take a device out of your account for good"),
+        .help = TR(
+            "ID is the device's id or a unique beginning of it (4 digits or more). Its logins end within a\n"
+            "second, it is removed from your chats, and your contacts are told. A device that is lost\n"
+            "keeps what it has; it gets nothing new.\n"),
+        .examples = "sotto device-remove 0123456789abcdef0123456789abcdef\n",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_device_remove,
+    },
+    {
         .name = "new",
         .usage = TR("NAME... [--title T] [--mode archive|relay]"),
         .summary = TR("Start a chat"),

@@ -9,6 +9,7 @@
  */
 #include "chat.h"
 #include "keys.h"
+#include "own_devices.h"
 #include "session.h"
 
 #include "opaque/opaque.h"
@@ -82,10 +83,11 @@ take_user(struct sotto_client *client, const char *name, const Sotto__Auth__V1__
     return SOTTO_CLIENT_OK;
 }
 
-/* A device of its own for a profile that has none. */
+/* A device of its own for a profile that has none, or has none any more. */
 static void
 make_device(struct account *account)
 {
+    account->removed_ms = 0;
     randombytes_buf(account->device_id, ID_BYTES);
     randombytes_buf(account->device_seed, VERIFY_SEED_BYTES);
     verify_public_key(account->device_seed, account->device_key);
@@ -221,12 +223,17 @@ login_finish(struct sotto_client *client, ProtobufCBinaryData start_id,
 {
     Sotto__Auth__V1__Device device;
     Sotto__Auth__V1__LoginFinishRequest request = SOTTO__AUTH__V1__LOGIN_FINISH_REQUEST__INIT;
+    struct buf details = {0};
     describe_device(client, &device);
     request.login_start_id = start_id;
     request.ke3 = view(ke3, OPAQUE_KE3_BYTES);
     request.device = &device;
-    return rpc(client, AUTH_METHOD("LoginFinish"), &request.base,
-               &sotto__auth__v1__login_reply__descriptor, reply_out, NULL);
+    int status = rpc(client, AUTH_METHOD("LoginFinish"), &request.base,
+                     &sotto__auth__v1__login_reply__descriptor, reply_out, &details);
+    if (status && details.len)
+        status = own_device_refused(client, &details);
+    buf_fini(&details);
+    return status;
 }
 
 static int
@@ -283,6 +290,21 @@ equip_new_device(struct sotto_client *client, const Sotto__Auth__V1__LoginReply 
     return status;
 }
 
+/* A device without keys has no use for its login, which would only count. */
+static void
+end_useless_login(struct sotto_client *client)
+{
+    Sotto__Auth__V1__LogoutRequest request = SOTTO__AUTH__V1__LOGOUT_REQUEST__INIT;
+    Sotto__Auth__V1__LogoutReply *reply = NULL;
+    struct sotto_client_error kept = client->error;
+    if (client->attached)
+        rpc(client, AUTH_METHOD("Logout"), &request.base,
+            &sotto__auth__v1__logout_reply__descriptor, &reply, NULL);
+    pb_free(reply);
+    session_drop(client);
+    client->error = kept;
+}
+
 int
 sotto_client_login(struct sotto_client *client, const char *name, const char *password,
                    const char *label)
@@ -299,15 +321,18 @@ sotto_client_login(struct sotto_client *client, const char *name, const char *pa
     status = session_connect(client);
     if (status)
         return status;
-    if (!client->account.exists)
+    if (!client->account.exists || client->account.removed_ms)
         make_device(&client->account);
     if (label || !client->account.exists)
         choose_label(client, label);
     status = login_exchange(client, name, password, export_key, &reply);
     if (status == SOTTO_CLIENT_OK)
         status = take_user(client, name, reply);
-    if (status == SOTTO_CLIENT_OK && !client->account.has_identity)
+    if (status == SOTTO_CLIENT_OK && !client->account.has_identity) {
         status = equip_new_device(client, reply, export_key);
+        if (status)
+            end_useless_login(client);
+    }
     if (status == SOTTO_CLIENT_OK)
         status = store_login(client, reply);
     sodium_memzero(export_key, sizeof(export_key));

@@ -50,11 +50,17 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
         verify_cert_check(&cert, info.credential.signature_key.data) ||
         !id_equal(cert.user_id, user_id) || !id_equal(cert.device_id, claimed->device_id.data))
         return refuse_package(client, user_id, "has no valid certificate");
+    bool gone = false;
+    int status = trust_device_is_gone(client, user_id, cert.device_id, &gone);
+    if (status)
+        return status;
+    if (gone)
+        return refuse_package(client, user_id, "its user removed");
     if (id_equal(user_id, client->account.user_id))
         return memcmp(cert.identity_key, client->account.identity_key, KEY_BYTES)
                    ? refuse_package(client, user_id, "we did not certify")
                    : SOTTO_CLIENT_OK;
-    int status = contact_load(client, user_id, &contact);
+    status = contact_load(client, user_id, &contact);
     if (status == SOTTO_CLIENT_OK &&
         (!contact.pinned || memcmp(contact.identity_key, cert.identity_key, KEY_BYTES)))
         status = refuse_package(client, user_id, "another identity key certified");

@@ -310,9 +310,9 @@ change_place(const uint8_t user_id[ID_BYTES])
     return (struct vault_place){"key_changes.record", user_id, ID_BYTES};
 }
 
-int
-trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
-           const uint8_t identity_key[KEY_BYTES], const char *what)
+static int
+note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+     const uint8_t identity_key[KEY_BYTES], const char *what, const uint8_t *device_id)
 {
     Sotto__Profile__V1__KeyChange record = SOTTO__PROFILE__V1__KEY_CHANGE__INIT;
     struct buf value = {0};
@@ -320,6 +320,8 @@ trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     record.identity_key = view(identity_key, KEY_BYTES);
     record.seen = wall_seconds();
     record.what = (char *)(uintptr_t)what;
+    if (device_id)
+        record.device_id = view(device_id, ID_BYTES);
     buf_pack(&value, &record.base);
     vault_seal(&client->profile.vault, change_place(user_id), value.data, value.len, &sealed);
     int status = query_run(&client->profile, &client->error,
@@ -328,6 +330,21 @@ trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     buf_fini(&value);
     buf_fini(&sealed);
     return status;
+}
+
+int
+trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+           const uint8_t identity_key[KEY_BYTES], const char *what)
+{
+    return note(client, user_id, identity_key, what, NULL);
+}
+
+int
+trust_note_device(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                  const uint8_t identity_key[KEY_BYTES], const char *what,
+                  const uint8_t device_id[ID_BYTES])
+{
+    return note(client, user_id, identity_key, what, device_id);
 }
 
 static bool
@@ -339,6 +356,7 @@ change_decode(const struct buf *value, struct key_change *line)
     if (good) {
         line->seen = record->seen;
         snprintf(line->what, sizeof(line->what), "%s", record->what);
+        line->about_device = take_bytes(record->device_id, line->device_id, ID_BYTES);
     }
     pb_free(record);
     return good;
@@ -392,7 +410,7 @@ trust_was_accepted(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
         return status;
     *accepted_out = false;
     for (size_t i = 0; i < count; i++)
-        if (!memcmp(lines[i].identity_key, identity_key, KEY_BYTES) &&
+        if (!memcmp(lines[i].identity_key, identity_key, KEY_BYTES) && !lines[i].about_device &&
             strcmp(lines[i].what, "changed"))
             *accepted_out = true;
     free(lines);

@@ -8,21 +8,13 @@
 #include "chat.h"
 
 #include "group.h"
+#include "own_devices.h"
 #include "session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SUITE 3
-
-static int
-fetch_own(struct sotto_client *client, Sotto__Keyx__V1__GetIdentityReply **own_out)
-{
-    Sotto__Keyx__V1__GetIdentityRequest request = SOTTO__KEYX__V1__GET_IDENTITY_REQUEST__INIT;
-    request.user_id = view(client->account.user_id, ID_BYTES);
-    return rpc(client, KEYX_METHOD("GetIdentity"), &request.base,
-               &sotto__keyx__v1__get_identity_reply__descriptor, own_out, NULL);
-}
 
 /* True when one of our devices is not in the chat, and it is for us to add it. */
 static int
@@ -89,7 +81,7 @@ chat_add_own_devices(struct sotto_client *client, bool first_only, size_t *missi
     struct chat *chats = NULL;
     size_t count = 0;
     *missing_out = 0;
-    int status = fetch_own(client, &own);
+    int status = own_devices_fetch(client, &own);
     if (status == SOTTO_CLIENT_OK)
         status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && own->n_devices > 1 && i < count; i++) {

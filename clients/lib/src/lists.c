@@ -5,13 +5,17 @@
  */
 #include "chat.h"
 
+#include "own_devices.h"
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
 #include "text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CURE_BYTES 256
 
 static const char *
 role_name(Sotto__Chat__V1__Role role)
@@ -81,7 +85,8 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     struct sotto_client_chat shown = {
         .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
-        .state = state_name(chat),
+        /* The account is in it, and this device is not any more: it was removed and came back. */
+        .state = chat->state == CHAT_LEFT && server ? TR("waiting") : state_name(chat),
         .role = server ? role_name(server->role) : "",
         .epoch = chat->epoch,
         .last_seq = server && server->last_seq > chat->cursor ? server->last_seq : chat->cursor,
@@ -119,6 +124,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
 struct listing {
     bool unread_only;
     const char *type;
+    const char *cure; /* for chats that wait */
     sotto_client_chat_fn each;
     void *arg;
     bool stopped;
@@ -132,8 +138,42 @@ pass_on(const struct sotto_client_chat *chat, void *arg)
         return 0;
     if (listing->type && strcmp(listing->type, chat->type))
         return 0;
-    listing->stopped = listing->each(chat, listing->arg) != 0;
+    struct sotto_client_chat shown = *chat;
+    shown.cure = strcmp(chat->state, "waiting") ? NULL : listing->cure;
+    listing->stopped = listing->each(&shown, listing->arg) != 0;
     return 0;
+}
+
+/* What makes a chat that waits ready, with the labels of our other devices. */
+static int
+name_cure(struct sotto_client *client, char *cure_out, size_t size)
+{
+    struct buf others = {0};
+    int status = own_devices_fetch(client, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = own_device_others(client, &others);
+    if (status == SOTTO_CLIENT_OK)
+        snprintf(cure_out, size, tr("run `sotto listen` on %s"),
+                 others.len > 1 ? (const char *)others.data : tr("another device of yours"));
+    buf_fini(&others);
+    return status;
+}
+
+/* Whether the account is in a chat that this device does not have. */
+static int
+lacks_any(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *reply,
+          bool *lacks_out)
+{
+    int status = SOTTO_CLIENT_OK;
+    *lacks_out = false;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !*lacks_out && i < reply->n_chats; i++) {
+        struct chat chat;
+        if (reply->chats[i]->chat_id.len != ID_BYTES)
+            continue;
+        status = chat_load(client, reply->chats[i]->chat_id.data, &chat);
+        *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || chat.state == CHAT_LEFT);
+    }
+    return status;
 }
 
 static const Sotto__Chat__V1__Chat *
@@ -173,7 +213,10 @@ int
 sotto_client_chats(struct sotto_client *client, bool unread_only, const char *type,
                    sotto_client_chat_fn each, void *arg)
 {
-    struct listing listing = {.unread_only = unread_only, .type = type, .each = each, .arg = arg};
+    char cure[CURE_BYTES] = "";
+    bool lacks = false;
+    struct listing listing = {
+        .unread_only = unread_only, .type = type, .cure = cure, .each = each, .arg = arg};
     Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
     Sotto__Chat__V1__ListChatsReply *reply = NULL;
     struct chat *chats = NULL;
@@ -187,6 +230,10 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
     if (status == SOTTO_CLIENT_OK)
         status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
                      &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = lacks_any(client, reply, &lacks);
+    if (status == SOTTO_CLIENT_OK && lacks)
+        status = name_cure(client, cure, sizeof(cure));
     if (status == SOTTO_CLIENT_OK)
         status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing.stopped && i < count; i++)

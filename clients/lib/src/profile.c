@@ -52,6 +52,9 @@ static const char *const migrations[] = {
     "ALTER TABLE outbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE outbox ADD COLUMN retry_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE outbox ADD COLUMN refusal BLOB;",
+    /* Devices that their users removed, ours and others'. */
+    "CREATE TABLE removed_devices(user_id BLOB NOT NULL, device_id BLOB NOT NULL,"
+    " PRIMARY KEY(user_id, device_id)) WITHOUT ROWID;",
 };
 
 static int

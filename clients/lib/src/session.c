@@ -9,6 +9,7 @@
 
 #include "chat.h"
 #include "keys.h"
+#include "own_devices.h"
 
 #include "profile.pb-c.h"
 
@@ -142,8 +143,14 @@ refresh(struct sotto_client *client, const Sotto__Profile__V1__Tokens *tokens)
     request.refresh_token = tokens->refresh_token;
     request.device_id = view(client->account.device_id, ID_BYTES);
     Sotto__Auth__V1__LoginReply *reply = NULL;
+    struct buf details = {0};
     int status = rpc(client, AUTH_METHOD("Refresh"), &request.base,
-                     &sotto__auth__v1__login_reply__descriptor, &reply, NULL);
+                     &sotto__auth__v1__login_reply__descriptor, &reply, &details);
+    if (status == SOTTO_CLIENT_EAUTH && details.len)
+        status = own_device_refused(client, &details);
+    buf_fini(&details);
+    if (status && client->account.removed_ms)
+        return status;
     if (status == SOTTO_CLIENT_EAUTH)
         return fail(&client->error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "this login has ended; log in again with `sotto login %s`",
@@ -219,22 +226,41 @@ attach(struct sotto_client *client)
     return status;
 }
 
-int
-session_ready(struct sotto_client *client)
+/* fresh_out: the connection was attached just now. */
+static int
+attach_if_needed(struct sotto_client *client, bool *fresh_out)
 {
     int status = account_load(client);
+    *fresh_out = false;
     if (status)
         return status;
     if (!client->account.exists)
         return fail(&client->error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "not logged in; run `sotto login NAME` or `sotto register NAME`");
-    status = session_connect(client);
+    status = own_device_gate(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = session_connect(client);
     if (status == SOTTO_CLIENT_OK && client->attached)
         return session_extend(client);
-    if (status == SOTTO_CLIENT_OK)
-        status = attach(client);
-    if (status == SOTTO_CLIENT_OK)
-        status = keys_finish(client);
+    *fresh_out = status == SOTTO_CLIENT_OK;
+    return status ? status : attach(client);
+}
+
+int
+session_attached(struct sotto_client *client)
+{
+    bool fresh;
+    return attach_if_needed(client, &fresh);
+}
+
+int
+session_ready(struct sotto_client *client)
+{
+    bool fresh = false;
+    int status = attach_if_needed(client, &fresh);
+    if (status || !fresh)
+        return status;
+    status = keys_finish(client);
     if (status == SOTTO_CLIENT_OK)
         status = chat_finish_creations(client);
     return status;

@@ -21,6 +21,9 @@ int session_connect(struct sotto_client *client);
  * whose answer was lost. */
 int session_ready(struct sotto_client *client);
 
+/* Only the first half of it: for what a device must be able to do before it is registered. */
+int session_attached(struct sotto_client *client);
+
 /* Renews the token of an attached connection that will expire within a minute. */
 int session_extend(struct sotto_client *client);
 

@@ -191,6 +191,8 @@ account_decode(const Sotto__Profile__V1__Account *from, struct account *out)
     snprintf(out->label, sizeof(out->label), "%s", from->label);
     out->steps_done = from->steps_done;
     out->backup_counter = from->backup_counter;
+    if (take_bytes(from->removed_by, out->removed_by, ID_BYTES))
+        out->removed_ms = from->removed_ms;
     buf_set(&out->backup, from->backup.data, from->backup.len);
     out->exists = true;
     return true;
@@ -233,6 +235,10 @@ account_store(struct sotto_client *client)
     record.steps_done = account->steps_done;
     record.backup = view(account->backup.data, account->backup.len);
     record.backup_counter = account->backup_counter;
+    if (account->removed_ms) {
+        record.removed_ms = account->removed_ms;
+        record.removed_by = view(account->removed_by, ID_BYTES);
+    }
     struct buf value = {0};
     buf_pack(&value, &record.base);
     int status = meta_set(&client->profile, "account", value.data, value.len, &client->error);

@@ -43,6 +43,8 @@ struct account {
     uint32_t steps_done;
     struct buf backup; /* a container that the server does not have yet */
     uint64_t backup_counter;
+    int64_t removed_ms; /* when another device removed this one; 0: it did not */
+    uint8_t removed_by[ID_BYTES];
 };
 
 struct sotto_client {

@@ -108,6 +108,36 @@ trust_is_known(struct sotto_client *client, const struct verify_cert *cert, bool
     return trust_was_accepted(client, cert->user_id, cert->identity_key, known_out);
 }
 
+int
+trust_device_is_gone(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                     const uint8_t device_id[ID_BYTES], bool *gone_out)
+{
+    int64_t count = 0;
+    int status = query_number(&client->profile, &count, &client->error,
+                              "SELECT COUNT(*) FROM removed_devices WHERE user_id = ?"
+                              " AND device_id = ?",
+                              BINDS(bind_blob(user_id, ID_BYTES), bind_blob(device_id, ID_BYTES)));
+    *gone_out = count > 0;
+    return status;
+}
+
+/* Once, however often the log is read from its beginning. */
+static int
+note_gone(struct sotto_client *client, const struct contact *contact, const uint8_t key[KEY_BYTES],
+          const uint8_t device_id[ID_BYTES])
+{
+    bool known = false;
+    int status = trust_device_is_gone(client, contact->user_id, device_id, &known);
+    if (status || known)
+        return status;
+    status =
+        query_run(&client->profile, &client->error,
+                  "INSERT INTO removed_devices(user_id, device_id) VALUES(?, ?)",
+                  BINDS(bind_blob(contact->user_id, ID_BYTES), bind_blob(device_id, ID_BYTES)));
+    return status ? status
+                  : trust_note_device(client, contact->user_id, key, "device removed", device_id);
+}
+
 /* Walks the key log; good_out says that it is whole and continues what we saw before. */
 static void
 walk_log(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityReply *reply,
@@ -139,6 +169,43 @@ proves_itself(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityR
            !memcmp(log->identity_key, key, KEY_BYTES);
 }
 
+/* What the key log says of devices after the entry that was known: who came, who went. At first
+ * contact those who came are no news. */
+static int
+note_devices(struct sotto_client *client, const struct contact *contact,
+             const Sotto__Keyx__V1__GetIdentityReply *reply, const uint8_t key[KEY_BYTES])
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = contact->log_number; status == SOTTO_CLIENT_OK && i < reply->n_key_log; i++) {
+        const Sotto__Keyx__V1__KeyLogEntry *line = reply->key_log[i];
+        struct verify_log_entry entry;
+        struct verify_cert cert;
+        if (verify_log_decode(line->entry.data, line->entry.len, &entry))
+            continue;
+        if (entry.kind == VERIFY_LOG_DEVICE_ADDED && contact->log_number &&
+            !verify_cert_parse(entry.certificate, VERIFY_CERT_BYTES, &cert))
+            status =
+                trust_note_device(client, contact->user_id, key, "device added", cert.device_id);
+        if (entry.kind == VERIFY_LOG_DEVICE_REMOVED)
+            status = note_gone(client, contact, key, entry.removal.device_id);
+    }
+    return status;
+}
+
+/* The log went on: so do we. */
+static int
+follow_log(struct sotto_client *client, struct contact *contact, const struct verify_log *log,
+           const Sotto__Keyx__V1__GetIdentityReply *reply, const uint8_t key[KEY_BYTES])
+{
+    if (log->number == contact->log_number)
+        return SOTTO_CLIENT_OK;
+    int status = note_devices(client, contact, reply, key);
+    contact->accepted_unproven = false;
+    contact->log_number = log->number;
+    memcpy(contact->log_head, log->head, VERIFY_HASH_BYTES);
+    return status ? status : contact_store(client, contact);
+}
+
 static int
 observe_other(struct sotto_client *client, struct contact *contact, const uint8_t key[KEY_BYTES],
               const Sotto__Keyx__V1__GetIdentityReply *reply)
@@ -157,12 +224,28 @@ observe_other(struct sotto_client *client, struct contact *contact, const uint8_
                     contact->name[0] ? contact->name : "a user");
     }
     int status = contact->pinned ? SOTTO_CLIENT_OK : pin(client, contact, key);
-    if (status || log.number == contact->log_number)
+    return status ? status : follow_log(client, contact, &log, reply, key);
+}
+
+/* Ourselves: the key is certain, and what the log says of our devices must be one story. */
+static int
+observe_own(struct sotto_client *client, const uint8_t key[KEY_BYTES],
+            const Sotto__Keyx__V1__GetIdentityReply *reply)
+{
+    struct contact self;
+    struct verify_log log;
+    if (memcmp(key, client->account.identity_key, KEY_BYTES))
+        return fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
+                    "the server shows another identity key for you than your own; do not use it "
+                    "before its operator explained it");
+    int status = contact_load(client, client->account.user_id, &self);
+    if (status)
         return status;
-    contact->accepted_unproven = false;
-    contact->log_number = log.number;
-    memcpy(contact->log_head, log.head, VERIFY_HASH_BYTES);
-    return contact_store(client, contact);
+    if (!proves_itself(&self, reply, key, &log))
+        return fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
+                    "the server tells another story of your devices than it did before; do not use "
+                    "it before its operator explained it");
+    return follow_log(client, &self, &log, reply, key);
 }
 
 int
@@ -174,13 +257,8 @@ trust_observe_identity(struct sotto_client *client, const Sotto__Keyx__V1__GetId
     if (!take_bytes(reply->user_id, user_id, ID_BYTES) ||
         !take_bytes(reply->identity_key, key, KEY_BYTES))
         return SOTTO_CLIENT_OK; /* no keys yet */
-    if (id_equal(user_id, client->account.user_id)) {
-        if (!memcmp(key, client->account.identity_key, KEY_BYTES))
-            return SOTTO_CLIENT_OK;
-        return fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
-                    "the server shows another identity key for you than your own; do not use it "
-                    "before its operator explained it");
-    }
+    if (id_equal(user_id, client->account.user_id))
+        return observe_own(client, key, reply);
     int status = contact_load(client, user_id, &contact);
     return status ? status : observe_other(client, &contact, key, reply);
 }

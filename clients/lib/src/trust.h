@@ -8,8 +8,10 @@
  * every claimed KeyPackage, every certificate in a Welcome or commit, every identity that is
  * fetched, and before sending.
  *
- * The server keeps a hash chain of each user's key changes. Its last known head is pinned as well,
- * so that a server cannot show a past that differs from the one it showed before.
+ * The server keeps a hash chain of each user's key changes, our own included. Its last known head is
+ * pinned as well, so that a server cannot show a past that differs from the one it showed before.
+ * Devices that come and go are lines of the history; a new one that the pinned key certified changes
+ * nothing in what we believe of the user.
  */
 #ifndef CLIENT_TRUST_H
 #define CLIENT_TRUST_H
@@ -67,7 +69,8 @@ int trust_observe(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                   const uint8_t identity_key[KEY_BYTES]);
 
 /* Compares what the server says of a user. reply's key must be the pinned one and continue the
- * known key log; a contradiction marks the contact as changed and is no error here. */
+ * known key log; a contradiction marks the contact as changed and is no error here, except for
+ * ourselves (SOTTO_CLIENT_EBLOCKED). Notes devices that came and went. Inside a transaction. */
 int trust_observe_identity(struct sotto_client *client,
                            const Sotto__Keyx__V1__GetIdentityReply *reply);
 
@@ -96,11 +99,22 @@ int trust_is_known(struct sotto_client *client, const struct verify_cert *cert, 
 struct key_change {
     uint8_t identity_key[KEY_BYTES];
     int64_t seen;  /* seconds */
-    char what[16]; /* first contact, changed, accepted, verified */
+    char what[16]; /* first contact, changed, accepted, verified, device added, device removed */
+    bool about_device; /* the last two */
+    uint8_t device_id[ID_BYTES];
 };
 
 int trust_note(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                const uint8_t identity_key[KEY_BYTES], const char *what);
+
+/* Adds a line about one of the user's devices. */
+int trust_note_device(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                      const uint8_t identity_key[KEY_BYTES], const char *what,
+                      const uint8_t device_id[ID_BYTES]);
+
+/* True when the user's key log said that the device was removed; it never comes back. */
+int trust_device_is_gone(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
+                         const uint8_t device_id[ID_BYTES], bool *gone_out);
 
 /* All lines, oldest first, in memory of its own (free). */
 int trust_history(struct sotto_client *client, const uint8_t user_id[ID_BYTES],

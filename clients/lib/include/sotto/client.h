@@ -107,6 +107,17 @@ struct sotto_client_login {
 };
 typedef int (*sotto_client_login_fn)(const struct sotto_client_login *login, void *arg);
 
+/* A device of the account. */
+struct sotto_client_device {
+    char id[SOTTO_CLIENT_HEX_BYTES];
+    const char *label; /* as its owner called it; others never see it */
+    int64_t added;     /* seconds since 1970 */
+    int64_t last_seen; /* when its login was used or renewed last; 0: it is not logged in */
+    bool current;      /* this one */
+    bool verified;     /* the account's identity key certified it, and the key log says so */
+};
+typedef int (*sotto_client_device_fn)(const struct sotto_client_device *device, void *arg);
+
 /* Makes an account: password (8 to 72 characters, a letter and a digit) stays here, the server gets
  * an OPAQUE record. label names this device for its owner; NULL: the host's name. */
 int sotto_client_register(struct sotto_client *client, const char *name, const char *password,
@@ -128,6 +139,14 @@ int sotto_client_logins(struct sotto_client *client, sotto_client_login_fn each,
 /* Ends one login by its id in hex. */
 int sotto_client_revoke(struct sotto_client *client, const char *login_id);
 
+int sotto_client_devices(struct sotto_client *client, sotto_client_device_fn each, void *arg);
+
+/* Takes a device out of the account for good, by its id in hex or a unique beginning of it (4
+ * digits or more): its logins end at once, its keys are with nobody any more, and it is removed from
+ * the chats. When this device names itself, its profile keeps the messages and loses its keys. */
+int sotto_client_device_remove(struct sotto_client *client, const char *device,
+                               char id_out[SOTTO_CLIENT_HEX_BYTES]);
+
 /* ---- Chats ----------------------------------------------------------------------------------- */
 
 /* A chat is named by its id in hex, a unique beginning of it (4 digits or more), its title, or, for
@@ -145,6 +164,7 @@ struct sotto_client_chat {
     int64_t last_ts; /* milliseconds */
     uint64_t unread;
     const char *last_text;      /* NULL: none */
+    const char *cure;           /* state waiting: what to do on which device; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
 };

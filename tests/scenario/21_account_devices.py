@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Several devices of one account: listed, added by a sibling, removed for good, and never without a word to whom it concerns."""
+import time
+
+from clients import database, people, person, start, texts, wait_text
+from sotto import wait_object
+from tap import main, test
+
+
+def device_of(stage, server, name, label):
+    """Another device of a user, logged in."""
+    client = stage.client(f'{name}-{label}', server)
+    client.run('login', name, '--device', label)
+    return client
+
+
+def wait_kind(process, kind, start_at=0):
+    """Waits until a `listen` prints an event of this kind; returns (next start, event)."""
+    return wait_object(process, lambda found: found.get('kind') == kind, start_at)
+
+
+def joined(laptop, phone):
+    """Lets the laptop take the phone into all chats; returns when it is in them."""
+    ear = laptop.spawn('listen')
+    end = time.monotonic() + 30
+    while {row['state'] for row in phone.run('chats')} != {'ready'}:
+        assert time.monotonic() < end
+    ear.kill()
+
+
+def labels(client):
+    return {row['label']: row for row in client.run('devices')}
+
+
+@test
+def a_second_device_has_an_id_of_its_own_and_both_are_listed(stage):
+    server = start(stage)
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'laptop')
+    phone = device_of(stage, server, 'alice', 'phone')
+
+    rows = labels(alice)
+
+    assert set(rows) == {'laptop', 'phone'}
+    assert rows['phone']['id'] == phone.run('whoami')[0]['device_id'] != rows['laptop']['id']
+    assert (rows['laptop']['this'], rows['phone']['this']) == (True, False)
+    assert labels(phone)['phone']['this'] is True
+    for row in rows.values():
+        assert row['verified'] is True and row['added'] > 0 and row['last_seen'] >= row['added'] - 1, row
+    phone.run('logout')
+    assert labels(alice)['phone']['last_seen'] is None
+
+
+@test
+def a_new_device_says_what_its_chats_wait_for(stage):
+    server = start(stage)
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'laptop')
+    person(stage, server, 'bob')
+    alice.run('new', 'bob')
+    phone = device_of(stage, server, 'alice', 'phone')
+
+    chat = phone.run('chats')[0]
+
+    assert chat['state'] == 'waiting' and 'sotto listen' in chat['cure'] and 'laptop' in chat['cure'], chat
+    joined(alice, phone)
+    assert phone.run('chats')[0]['state'] == 'ready' and 'cure' not in phone.run('chats')[0]
+
+
+@test
+def a_removed_device_is_out_at_once_and_told_by_which_one(stage):
+    server = start(stage)
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'laptop')
+    bob = person(stage, server, 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    phone = device_of(stage, server, 'alice', 'phone')
+    joined(alice, phone)
+    bob.run('send', 'alice', 'for both')
+    assert texts(phone.run('read', chat)) == ['for both']
+    phone.run('devices')
+    hears = phone.spawn('listen')
+    phone_id = phone.run('whoami')[0]['device_id']
+
+    assert alice.run('device-remove', phone_id[:6]) == [{'removed': phone_id}]
+
+    assert hears.wait() == 3
+    said = phone.fails(3, 'whoami')['message']
+    assert 'this device was removed on ' in said and ' by laptop (' in said and 'sotto login alice' in said, said
+    bob.run('send', 'alice', 'for the laptop alone')
+    code, archive, _ = phone.attempt('read', chat)
+    assert (code, texts(archive)) == (3, ['for both'])
+    assert set(labels(alice)) == {'laptop'} and len(alice.run('logins')) == 1
+    assert alice.fails(1, 'device-remove', phone_id)['code'] == 'not_found'
+    assert alice.fails(1, 'device-remove', labels(alice)['laptop']['id'])['code'] == 'failed_precondition'
+
+
+@test
+def a_removed_device_that_was_away_learns_of_it_and_can_come_back_as_a_new_one(stage):
+    server = start(stage)
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'laptop')
+    bob = person(stage, server, 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    phone = device_of(stage, server, 'alice', 'phone')
+    joined(alice, phone)
+    bob.run('send', 'alice', 'before')
+    phone.run('read', chat)
+    before = phone.run('whoami')[0]['device_id']
+    phone.run('logout')
+    alice.run('device-remove', before)
+
+    assert 'was removed on ' in phone.fails(3, 'login', 'alice')['message']
+    after = phone.run('login', 'alice', '--device', 'phone again')[0]['device_id']
+
+    assert after != before
+    assert phone.run('chats')[0]['state'] == 'waiting'
+    joined(alice, phone)
+    bob.run('send', 'alice', 'after')
+    assert texts(phone.run('read', chat)) == ['before', 'after']
+    assert set(labels(alice)) == {'laptop', 'phone again'}
+
+
+@test
+def one_device_too_many_is_refused_with_the_cure_and_can_apply_it_itself(stage):
+    server = start(stage, module_conf={'keyx': 'devices_max = 2\n'})
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'laptop')
+    device_of(stage, server, 'alice', 'phone')
+    pad = stage.client('pad', server)
+
+    assert 'sotto device-remove' in pad.fails(1, 'login', 'alice', '--device', 'pad')['message']
+    pad.run('device-remove', labels(pad)['phone']['id'])
+
+    assert pad.run('whoami')[0]['keys_ready'] is True
+    assert set(labels(alice)) == {'laptop', 'pad'}
+
+
+@test
+def without_a_backup_that_opens_a_new_device_is_sent_to_another_one(stage):
+    server = start(stage)
+    alice = person(stage, server, 'alice')
+    server.stop()
+    with database(server) as content:
+        content.execute('UPDATE keyx_backups SET container = substr(container, 1, 40) || zeroblob(length(container) - 40)')
+    server.start()
+    phone = stage.client('phone', server)
+
+    said = phone.fails(1, 'login', 'alice')['message']
+
+    assert 'backup' in said and 'log in on a device that has the keys' in said, said
+    phone.fails(3, 'whoami')
+    assert [row['current'] for row in alice.run('logins')] == [True]
+
+
+@test
+def siblings_see_what_each_other_sends_and_receives(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    phone = device_of(stage, server, 'alice', 'phone')
+    joined(alice, phone)
+    laptop, pocket = alice.spawn('listen'), phone.spawn('listen')
+
+    alice.run('send', chat, 'from the laptop')
+    phone.run('send', chat, 'from the phone')
+    bob.run('send', 'alice', 'from bob')
+
+    assert wait_text(pocket, 'from the laptop')[1]['own'] is True
+    assert wait_text(laptop, 'from the phone')[1]['own'] is True
+    wait_text(pocket, 'from bob')
+    wait_text(laptop, 'from bob')
+    assert texts(alice.run('read', chat)) == texts(phone.run('read', chat)) == ['from the laptop', 'from the phone', 'from bob']
+
+
+if __name__ == '__main__':
+    main()
