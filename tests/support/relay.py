@@ -6,7 +6,8 @@
     client.server_address = relay.address       (see clients.py)
     relay.lost.wait(30)                         the server has answered, and the answer is gone
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
-    relay.sent                                  all that clients have sent through it
+    relay.cut_after(up=100)                     the next connection ends when 100 bytes have reached the server (down: the client)
+    relay.sent, relay.received                  all that clients have sent through it; how much came back
 
 It looks for the method's name in the bytes from the client, under the masks of a WebSocket if it is one; it knows
 nothing else of the protocol.
@@ -52,6 +53,16 @@ class Reader:
         return mask_bytes(payload, mask)
 
 
+def receive(connection, left):
+    """What comes next, no more than what is left; nothing when that is used up or the connection ends."""
+    return connection.recv(65536 if left is None else min(left, 65536)) if left != 0 else b''
+
+
+def end(connection):
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class Relay:
     def __init__(self, target):
         self.target = target
@@ -62,6 +73,8 @@ class Relay:
         self.lose_reply = None
         self.lose_call = None
         self.lies = {}
+        self.received = 0
+        self.cut = {}
         self.sockets = [self.listener]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -72,6 +85,10 @@ class Relay:
     def lose_call_of(self, method):
         """The next call of the method, and all that follows it on that connection, does not reach the server."""
         self.lose_call = method.encode()
+
+    def cut_after(self, up=None, down=None):
+        """Breaks the next connection after so many bytes in one direction; the ones after it are whole."""
+        self.cut = {'up': up, 'down': down}
 
     def lie(self, true, false):
         """Replaces bytes on their way to the client. The lengths are equal, so that the frames stay whole."""
@@ -85,14 +102,15 @@ class Relay:
                 server = socket.create_connection(split_address(self.target))
                 self.sockets += [client, server]
                 muted = threading.Event()
-                threading.Thread(target=self.upstream, args=(client, server, muted), daemon=True).start()
-                threading.Thread(target=self.downstream, args=(server, client, muted), daemon=True).start()
+                cut, self.cut = self.cut, {}
+                threading.Thread(target=self.upstream, args=(client, server, muted, cut.get('up')), daemon=True).start()
+                threading.Thread(target=self.downstream, args=(server, client, muted, cut.get('down')), daemon=True).start()
 
-    def upstream(self, client, server, muted):
+    def upstream(self, client, server, muted, left):
         deaf = False
         reader = Reader()
         with contextlib.suppress(OSError):
-            while data := client.recv(65536):
+            while data := receive(client, left):
                 said = reader.read(data)
                 self.sent += said
                 if self.lose_call and self.lose_call in said:
@@ -104,12 +122,18 @@ class Relay:
                     muted.set()
                 if not deaf:
                     server.sendall(data)
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
+                if left is not None:
+                    left -= len(data)
+        end(server)
+        if left == 0:
+            end(client)
 
-    def downstream(self, server, client, muted):
+    def downstream(self, server, client, muted, left):
         with contextlib.suppress(OSError):
-            while data := server.recv(65536):
+            while data := receive(server, left):
+                self.received += len(data)
+                if left is not None:
+                    left -= len(data)
                 if muted.is_set():
                     self.lost.set()
                 else:
@@ -117,8 +141,9 @@ class Relay:
                         data = data.replace(true, false)
                     client.sendall(data)
         if not muted.is_set():
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
+            end(client)
+        if left == 0:
+            end(server)
 
     def close(self):
         for one in self.sockets:

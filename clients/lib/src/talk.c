@@ -80,6 +80,29 @@ send_contents(struct sotto_client *client, const struct chat *chat, const struct
                        "the message waits in the profile and goes out with the next command");
 }
 
+/* The chat to send to, with its members looked at if the connection is new. Without a connection,
+ * or when it breaks here, the message is kept if the chat is known and nothing bars it. */
+static int
+choose_chat(struct sotto_client *client, const char *text, struct chat *chat_out)
+{
+    const bool fresh = !client->attached;
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_resolve(client, text, chat_out);
+    if (status == SOTTO_CLIENT_OK)
+        status =
+            fresh ? trust_check_chat(client, chat_out->id) : trust_gate_chat(client, chat_out->id);
+    if (status != SOTTO_CLIENT_ENETWORK)
+        return status;
+    struct sotto_client_error kept = client->error;
+    status = chat_find(client, text, chat_out);
+    if (status == SOTTO_CLIENT_OK)
+        status = trust_gate_chat(client, chat_out->id);
+    if (status == SOTTO_CLIENT_OK)
+        client->error = kept;
+    return status;
+}
+
 int
 sotto_client_send_many(struct sotto_client *client, const char *chat, const char *const *texts,
                        size_t count, sotto_client_message_fn each, void *arg)
@@ -92,22 +115,8 @@ sotto_client_send_many(struct sotto_client *client, const char *chat, const char
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
         status = check_text(TR("text"), texts[i], SOTTO_CLIENT_TEXT_CHARS, &client->error);
-    bool fresh = !client->attached;
     if (status == SOTTO_CLIENT_OK)
-        status = session_ready(client);
-    if (status == SOTTO_CLIENT_ENETWORK) {
-        /* Without a connection the message is kept, if the chat is known and nothing bars it. */
-        struct sotto_client_error kept = client->error;
-        status = chat_find(client, chat, &found);
-        if (status == SOTTO_CLIENT_OK)
-            status = trust_gate_chat(client, found.id);
-        if (status == SOTTO_CLIENT_OK)
-            client->error = kept;
-    } else if (status == SOTTO_CLIENT_OK) {
-        status = chat_resolve(client, chat, &found);
-        if (status == SOTTO_CLIENT_OK)
-            status = fresh ? trust_check_chat(client, found.id) : trust_gate_chat(client, found.id);
-    }
+        status = choose_chat(client, chat, &found);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
         talk_encode_text(texts[i], &contents[i]);
     if (status == SOTTO_CLIENT_OK)
