@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define WORDS_MAX 210
+#define WORDS_MAX 510
 
 /* The command line, taken apart. Options may stand before and after the command. */
 struct cli {

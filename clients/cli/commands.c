@@ -105,7 +105,7 @@ const struct command commands[] = {
         .options = "title mode",
         .takes = ARG_USER,
         .words_min = 1,
-        .words_max = 199,
+        .words_max = 499,
         .run = cmd_new,
     },
     {

@@ -18,6 +18,9 @@
  *       OPAQUE logins without the client's stretching, N at a time: a second
  *   sotto-load idle   --server URL [--connections N]
  *       opens N attached connections, prints {"ready":N} and holds them until stdin ends
+ *   sotto-load readers --server URL [--members N]
+ *       registers reader-0 to reader-N-1, who join what they are invited to; each line on stdin lets them catch up and
+ *       prints how many are in, in one epoch, with one text read
  *   sotto-load secrets --server URL
  *       registers a user, prints its keys and tokens in hex and holds the connection until stdin ends
  *
@@ -52,7 +55,7 @@ static const struct job {
 } jobs[] = {
     {"pairs", load_pairs_rates}, {"ledger", load_pairs_ledger}, {"group", load_group},
     {"catchup", load_catchup},   {"idle", load_idle},           {"attach", load_attach},
-    {"login", load_login},       {"secrets", load_secrets},
+    {"login", load_login},       {"secrets", load_secrets},     {"readers", load_readers},
 };
 
 static int

@@ -17,6 +17,7 @@ int load_catchup(const struct load_options *options);
 int load_group(const struct load_options *options);
 int load_idle(const struct load_options *options);
 int load_login(const struct load_options *options);
+int load_readers(const struct load_options *options);
 int load_secrets(const struct load_options *options);
 
 #endif

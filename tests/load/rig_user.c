@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Accounts and chats of the load rig: see rig_user.h. */
+/* Accounts of the load rig: see rig_user.h. */
 #include "rig_user.h"
 
 #include <sodium.h>
@@ -8,17 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "mls/mls.h"
 #include "modules/auth/auth.pb-c.h"
-#include "modules/chat/chat.pb-c.h"
 #include "modules/keyx/keyx.pb-c.h"
 #include "verify/verify.h"
 
 #define AUTH "sotto.auth.v1.AuthService/"
 #define KEYX "sotto.keyx.v1.KeyService/"
-#define CHAT "sotto.chat.v1.ChatService/"
-#define SUITE 3
-#define LIFETIME_S (90 * 24 * 3600)
 
 static const uint8_t password[] = "load-rig-1";
 
@@ -232,177 +227,4 @@ rig_login_finish(struct rig_login *login, const struct rig_user *user, struct ri
     if (started != NULL)
         sotto__auth__v1__login_start_reply__free_unpacked(started, NULL);
     return result;
-}
-
-/* ---- Chats ---- */
-
-static int
-trust_everyone(void *arg, const struct mls_credential_view *credential)
-{
-    (void)arg;
-    (void)credential;
-    return 0;
-}
-
-static uint64_t
-wall_clock(void *arg)
-{
-    (void)arg;
-    return (uint64_t)time(NULL);
-}
-
-static struct mls_lifetime
-lifetime_now(void)
-{
-    uint64_t now = (uint64_t)time(NULL);
-
-    return (struct mls_lifetime){.not_before = now - 3600, .not_after = now + LIFETIME_S};
-}
-
-static struct mls_bytes
-certificate_of(const struct rig_user *user)
-{
-    return (struct mls_bytes){user->certificate, user->certificate_size};
-}
-
-static int
-make_key_package(const struct mls_config *config, const struct rig_user *user,
-                 struct mls_buf *message_out)
-{
-    struct mls_key_package_params params = {
-        .suite = SUITE,
-        .signature_seed = user->device_seed,
-        .identity = certificate_of(user),
-        .lifetime = lifetime_now(),
-    };
-    struct mls_buf private_bundle;
-    int result;
-
-    mls_buf_init(&private_bundle);
-    result = mls_key_package_create(config->provider, &params, message_out, &private_bundle);
-    mls_buf_fini(&private_bundle);
-    return result;
-}
-
-/* A group of users[0] and one commit that adds the others. */
-static int
-make_first_commit(const struct mls_config *config, const uint8_t *chat_id,
-                  struct rig_user *const *users, size_t count, struct mls_buf *packages,
-                  struct mls_buf out[3])
-{
-    struct mls_group_params params = {
-        .suite = SUITE,
-        .group_id = {chat_id, 16},
-        .signature_seed = users[0]->device_seed,
-        .identity = certificate_of(users[0]),
-        .lifetime = lifetime_now(),
-    };
-    struct mls_proposal *adds = calloc(count, sizeof(*adds));
-    struct mls_commit_options options = {.proposals = adds, .proposal_count = count - 1};
-    struct mls_group *group = NULL;
-    int result = adds != NULL ? mls_group_create(config, &params, &group) : -1;
-
-    for (size_t i = 1; i < count && result == 0; i++) {
-        result = make_key_package(config, users[i], &packages[i]);
-        adds[i - 1].type = MLS_PROPOSAL_ADD;
-        adds[i - 1].key_package = (struct mls_bytes){packages[i].data, packages[i].len};
-    }
-    if (result == 0)
-        result = mls_group_commit(group, &options, &out[0], &out[1], &out[2]);
-    mls_group_destroy(&group);
-    free(adds);
-    return result;
-}
-
-static int
-send_create(struct rig_chat *chat, struct rig_conn *conn, size_t members,
-            const struct mls_buf bundle_bytes[3])
-{
-    Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
-    Sotto__Chat__V1__Bundle bundle = SOTTO__CHAT__V1__BUNDLE__INIT;
-    Sotto__Chat__V1__CommitReply *reply;
-
-    bundle.commit = binary(bundle_bytes[0].data, bundle_bytes[0].len);
-    bundle.welcome = binary(bundle_bytes[1].data, bundle_bytes[1].len);
-    bundle.group_info = binary(bundle_bytes[2].data, bundle_bytes[2].len);
-    request.chat_id = binary(chat->chat_id, 16);
-    request.type = members == 2 ? SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT
-                                : SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP;
-    request.mode = SOTTO__CHAT__V1__MODE__MODE_ARCHIVE;
-    request.suite = SUITE;
-    request.first = &bundle;
-    if (rig_call(conn, CHAT "Create", &request.base, &sotto__chat__v1__commit_reply__descriptor,
-                 (ProtobufCMessage **)&reply) != 0)
-        return complain(conn, "Create");
-    chat->epoch = reply->epoch;
-    protobuf_c_message_free_unpacked(&reply->base, NULL);
-    return 0;
-}
-
-int
-rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,
-                size_t count)
-{
-    struct mls_config config = {
-        .provider = mls_provider_default(),
-        .check_credential = trust_everyone,
-        .now = wall_clock,
-    };
-    struct mls_buf *packages = calloc(count, sizeof(*packages));
-    struct mls_buf bundle[3];
-    int result;
-
-    if (packages == NULL)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        mls_buf_init(&packages[i]);
-    for (size_t i = 0; i < 3; i++)
-        mls_buf_init(&bundle[i]);
-    randombytes_buf(chat->chat_id, 16);
-    result = make_first_commit(&config, chat->chat_id, users, count, packages, bundle);
-    if (result != 0)
-        fprintf(stderr, "load: making a group: %s\n", mls_error_text(result));
-    else
-        result = send_create(chat, conn, count, bundle);
-    for (size_t i = 0; i < count; i++)
-        mls_buf_fini(&packages[i]);
-    for (size_t i = 0; i < 3; i++)
-        mls_buf_fini(&bundle[i]);
-    free(packages);
-    return result;
-}
-
-/* ---- Messages ---- */
-
-static uint8_t *
-put_opaque(uint8_t *at, const void *data, size_t size)
-{
-    if (size < 64) {
-        *at++ = (uint8_t)size;
-    } else {
-        *at++ = (uint8_t)(0x40 | size >> 8);
-        *at++ = (uint8_t)size;
-    }
-    memcpy(at, data, size);
-    return at + size;
-}
-
-size_t
-rig_private_message(const struct rig_chat *chat, size_t size, uint8_t *out)
-{
-    static const uint8_t noise[16 * 1024];
-    uint8_t *at = out;
-
-    *at++ = 0;
-    *at++ = 1; /* ProtocolVersion mls10 */
-    *at++ = 0;
-    *at++ = MLS_WIRE_PRIVATE_MESSAGE;
-    at = put_opaque(at, chat->chat_id, 16);
-    for (int shift = 56; shift >= 0; shift -= 8)
-        *at++ = (uint8_t)(chat->epoch >> shift);
-    *at++ = MLS_CONTENT_APPLICATION;
-    at = put_opaque(at, noise, 0);
-    at = put_opaque(at, noise, 28); /* encrypted_sender_data */
-    at = put_opaque(at, noise, size < sizeof(noise) ? size : sizeof(noise) - 1);
-    return (size_t)(at - out);
 }

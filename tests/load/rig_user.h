@@ -8,6 +8,7 @@
 
 #include "rig_conn.h"
 
+#include "mls/mls.h"
 #include "opaque/opaque.h"
 
 struct rig_user {
@@ -45,7 +46,14 @@ void rig_login_start(struct rig_login *login, const struct rig_user *user, struc
 int rig_login_finish(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn,
                      const ProtobufCBinaryData *body);
 
-/* Creates a chat of the first user with the others through its attached connection. 0 or -1. */
+/* For groups of the rig: everybody is trusted. */
+struct mls_config rig_mls_config(void);
+/* A KeyPackage of the user's device and its private half; an MLS error code. */
+int rig_key_package(const struct rig_user *user, struct mls_buf *message_out,
+                    struct mls_buf *private_out);
+
+/* Creates a chat of the first user with the others, at most 200 in a commit, through its attached connection; the first
+ * user's device alone can follow what it made. 0 or -1. */
 int rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,
                     size_t count);
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define SUITE 3
-#define OTHERS_MAX 199 /* of one claim, ourselves being the 200th */
+#define OTHERS_MAX 499
 #define LEAF_LIFETIME_SECONDS (365 * 86400)
 
 /* ---- finishing ------------------------------------------------------------------------------- */
@@ -174,6 +174,8 @@ make_plan(struct sotto_client *client, const struct sotto_client_new *what, stru
     int status = read_mode(client, what->mode, &plan->mode);
     if (status == SOTTO_CLIENT_OK && what->title)
         status = check_text(TR("title"), what->title, SOTTO_CLIENT_TITLE_CHARS, &client->error);
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_look_up(client, what->names, what->name_count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < what->name_count; i++) {
         struct contact contact;
         bool known = false;

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define USERS_PER_CLAIM 200
+
 static int
 refuse_package(struct sotto_client *client, const uint8_t *user_id, const char *why)
 {
@@ -114,9 +116,9 @@ check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
     return status;
 }
 
-int
-group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-            uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
+static int
+claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+           uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
         SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
@@ -140,5 +142,32 @@ group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
         return status;
     }
     *reply_out = reply;
+    return SOTTO_CLIENT_OK;
+}
+
+int
+group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+            uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesReply *all = NULL;
+    int status = SOTTO_CLIENT_OK;
+    for (size_t done = 0; status == SOTTO_CLIENT_OK && done < count; done += USERS_PER_CLAIM) {
+        Sotto__Keyx__V1__ClaimKeyPackagesReply *page = NULL;
+        size_t left = count - done;
+        status = claim_page(client, user_ids + done,
+                            left < USERS_PER_CLAIM ? left : USERS_PER_CLAIM, suite, &page);
+        if (status == SOTTO_CLIENT_OK && all)
+            pb_move((void ***)&all->key_packages, &all->n_key_packages, (void **)page->key_packages,
+                    &page->n_key_packages);
+        if (status == SOTTO_CLIENT_OK && !all)
+            all = page;
+        else
+            pb_free(page);
+    }
+    if (status) {
+        pb_free(all);
+        return status;
+    }
+    *reply_out = all;
     return SOTTO_CLIENT_OK;
 }

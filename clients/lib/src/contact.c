@@ -226,6 +226,24 @@ contact_find(struct sotto_client *client, const char *name, struct contact *cont
     return SOTTO_CLIENT_OK;
 }
 
+int
+contact_look_up(struct sotto_client *client, const char *const *names, size_t count)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t at = 0; status == SOTTO_CLIENT_OK && count > 1 && at < count;) {
+        Sotto__Auth__V1__LookupUsersRequest request = SOTTO__AUTH__V1__LOOKUP_USERS_REQUEST__INIT;
+        struct sotto_client_error why;
+        char *page[LOOKUP_MAX];
+        request.names = page;
+        for (; at < count && request.n_names < LOOKUP_MAX; at++)
+            if (!check_name(names[at], &why))
+                page[request.n_names++] = (char *)(uintptr_t)names[at];
+        if (request.n_names)
+            status = lookup(client, &request);
+    }
+    return status;
+}
+
 /* Collects members without a name; a page of LOOKUP_MAX. */
 static int
 nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)[ID_BYTES],

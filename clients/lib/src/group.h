@@ -48,7 +48,7 @@ int group_trouble(struct sotto_client *client, const char *what, int problem);
 
 /* ---- KeyPackages of others ------------------------------------------------------------------- */
 
-/* Claims one KeyPackage of every device of the users and checks all of it: identities against
+/* Claims one KeyPackage of every device of the users, in as many requests as it takes, and checks all of it: identities against
  * what is pinned (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with
  * pb_free. */
 int group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,

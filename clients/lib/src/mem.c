@@ -148,3 +148,18 @@ pb_free(void *message)
     if (message)
         protobuf_c_message_free_unpacked(message, &allocator);
 }
+
+void
+pb_move(void ***items, size_t *count, void **more, size_t *more_count)
+{
+    struct budget budget = {.left = SIZE_MAX};
+    void **joined = budget_alloc(&budget, (*count + *more_count) * sizeof(*joined));
+    if (*count)
+        memcpy(joined, *items, *count * sizeof(*joined));
+    if (*more_count)
+        memcpy(joined + *count, more, *more_count * sizeof(*joined));
+    wiping_free(NULL, *items);
+    *items = joined;
+    *count += *more_count;
+    *more_count = 0;
+}

@@ -48,4 +48,7 @@ void *pb_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, siz
 /* Wipes and frees what pb_unpack returned. Accepts NULL. */
 void pb_free(void *message);
 
+/* Moves the messages of one decoded array behind those of another, also decoded. Afterwards *more_count is 0. */
+void pb_move(void ***items, size_t *count, void **more, size_t *more_count);
+
 #endif

@@ -48,6 +48,9 @@ int contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTE
  * stays with its id. */
 int contact_find(struct sotto_client *client, const char *name, struct contact *contact_out);
 
+/* Asks the server for all of these names at once, so that contact_find need not ask for each. */
+int contact_look_up(struct sotto_client *client, const char *const *names, size_t count);
+
 /* Whether a name is our own or a contact's, without case. */
 int contact_has_name(struct sotto_client *client, const char *name, bool *has_out);
 
