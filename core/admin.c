@@ -13,6 +13,7 @@
 #include "core/metric.h"
 #include "core/net_addr.h"
 #include "core/schema.h"
+#include "core/reserve.h"
 #include "core/store.h"
 
 #include <stdlib.h>
@@ -145,6 +146,8 @@ answer_health(struct connection *connection)
     bool fit = admin->state == ADMIN_READY;
 
     if (core->store && store_health(core->store, &err) != 0)
+        fit = false;
+    else if (reserve_health(core->reserve, &err) != 0)
         fit = false;
     if (core->host && admin->state != ADMIN_STARTING && !host_health(core->host, &body))
         fit = false;

@@ -20,6 +20,7 @@ struct sessions; /* session.h   connections and who is behind them */
 struct broker;   /* broker.h    topics, calls, hooks */
 struct host;     /* host.h      the loaded modules and their life */
 struct io;       /* io.h        I/O loops and their doors */
+struct reserve;  /* reserve.h   room on the disk for logins */
 struct admin;    /* admin.h     health, metrics, schema */
 
 struct core {
@@ -35,6 +36,7 @@ struct core {
     struct broker *broker;
     struct host *host;
     struct io *io;
+    struct reserve *reserve;
     struct admin *admin;
 };
 

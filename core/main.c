@@ -20,6 +20,7 @@
 #include "core/net_addr.h"
 #include "core/pbjson.h"
 #include "core/process.h"
+#include "core/reserve.h"
 #include "core/rpc.h"
 #include "core/session.h"
 #include "core/settings.h"
@@ -158,6 +159,15 @@ open_store(struct server *server)
 }
 
 static int
+keep_room(struct server *server)
+{
+    struct core *core = &server->core;
+
+    return reserve_create(core, &server->uv, &core->reserve) != 0 ? fatal(server, "out of memory")
+                                                                  : 0;
+}
+
+static int
 start_modules(struct server *server)
 {
     struct host *host = server->core.host;
@@ -250,6 +260,8 @@ run(struct server *server)
     int status = open_store(server);
 
     if (!status)
+        status = keep_room(server);
+    if (!status)
         status = start_modules(server);
     if (!status)
         status = open_doors(server);
@@ -283,6 +295,7 @@ destroy_parts(struct server *server)
     io_destroy(&core->io);
     host_destroy(&core->host);
     store_destroy(&core->store);
+    reserve_destroy(&core->reserve);
     sessions_destroy(&core->sessions);
     rpc_destroy(&core->rpc);
     loop_destroy(&core->logic);

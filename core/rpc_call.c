@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests on the logic thread. In order: rate, what the I/O loop found, drain, level, then the handler. Each ends
+ * Requests on the logic thread. In order: rate, what the I/O loop found, drain, level, room on the disk, then the handler. Each ends
  * in end_call, which every path reaches exactly once; an answer that had to be given before (deadline, Cancel)
  * travels on its own, and the handler's later one is dropped.
  */
@@ -14,6 +14,7 @@
 #include "core/io.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "core/reserve.h"
 #include "core/rpc_table.h"
 #include "core/session.h"
 
@@ -207,6 +208,16 @@ within_rate(struct call *call)
     return false;
 }
 
+/* Calls that store much leave what is left of a full disk to logins. */
+static bool
+no_room(const struct call *call)
+{
+    struct sotto_err err;
+
+    return call->method->row->flags & SOTTO_RPC_BULKY &&
+           reserve_health(rpc_of(call)->core->reserve, &err) != 0;
+}
+
 static void
 set_caller(struct call *call)
 {
@@ -268,6 +279,8 @@ rpc_on_call(struct queue_item *item)
         fail_call(call, SOTTO_EUNAVAILABLE, NULL, "The server stops: try again.");
     else if (call->method->row->level != SOTTO_LEVEL_NONE && !session->attached)
         fail_call(call, SOTTO_EAUTH, NULL, "Attach first.");
+    else if (no_room(call))
+        fail_call(call, SOTTO_EUNAVAILABLE, NULL, "The server's disk is full: try again later.");
     else
         dispatch(call);
 }

@@ -80,6 +80,7 @@ struct settings_store {
     int64_t queue_bytes;
     int64_t cache_bytes;      /* SQLite's page cache of each connection */
     int64_t wal_bytes;        /* of the log beside the file before it is copied into it */
+    int64_t reserve_bytes;    /* of the disk, for logins when it is full; 0: none */
     int64_t busy_ms;          /* how long a locked file is waited for */
     int64_t breaker_failures; /* so many writes that fail in a row open the breaker */
     int64_t breaker_reset_ms; /* for so long */

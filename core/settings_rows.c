@@ -128,6 +128,10 @@ static const struct settings_row store_rows[] = {
         .doc = "Page cache of each connection to the database."),
     KEY(store.wal_bytes, "wal", SOTTO_CONF_SIZE, "16MiB", .min = 65536, .max = INT64_C(1) << 30,
         .doc = "Size of the write-ahead log at which it is copied into the database."),
+    KEY(store.reserve_bytes, "reserve", SOTTO_CONF_SIZE, "32MiB", .min = 0, .max = INT64_C(1) << 40,
+        .doc =
+            "Room on the disk that is kept in a file beside the database. When little else is left, "
+            "messages are refused and logins go on in it. At least twice the size of wal. 0: none."),
     KEY(store.busy_ms, "busy_timeout", SOTTO_CONF_DURATION, "5s", .min = 0, .max = 5000,
         .doc = "How long to wait for a database that another process has locked."),
     KEY(store.breaker_failures, "breaker_failures", SOTTO_CONF_INT, "5", .min = 1, .max = 1000,

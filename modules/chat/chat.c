@@ -191,16 +191,19 @@ static const struct sotto_conf_row config[] = {
             "deleted, and the device is told how many it missed."},
 };
 
-#define CHAT_ROW(handler, limit, bytes, deadline)                                 \
-    .level = SOTTO_LEVEL_SESSION, .rate = (limit), .flags = SOTTO_RPC_IDEMPOTENT, \
+#define CHAT_ROW_OF(handler, limit, more_flags, bytes, deadline)                                 \
+    .level = SOTTO_LEVEL_SESSION, .rate = (limit), .flags = SOTTO_RPC_IDEMPOTENT | (more_flags), \
     .max_bytes = (bytes), .deadline_ms = (deadline), .fn = (handler)
+#define CHAT_ROW(handler, limit, bytes, deadline) CHAT_ROW_OF(handler, limit, 0, bytes, deadline)
+#define CHAT_BULKY_ROW(handler, limit, bytes, deadline) \
+    CHAT_ROW_OF(handler, limit, SOTTO_RPC_BULKY, bytes, deadline)
 
 #define CHAT_RPC_Create \
-    CHAT_ROW(chat_on_create, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
+    CHAT_BULKY_ROW(chat_on_create, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
 #define CHAT_RPC_Commit \
-    CHAT_ROW(chat_on_commit, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
+    CHAT_BULKY_ROW(chat_on_commit, SOTTO_RATE_GENERAL, CHAT_BUNDLE_BYTES_MAX, BUNDLE_DEADLINE_MS)
 #define CHAT_RPC_Send \
-    CHAT_ROW(chat_on_send, SOTTO_RATE_SEND, CHAT_MESSAGE_BYTES_MAX + 64, DEADLINE_MS)
+    CHAT_BULKY_ROW(chat_on_send, SOTTO_RATE_SEND, CHAT_MESSAGE_BYTES_MAX + 64, DEADLINE_MS)
 #define CHAT_RPC_Sync CHAT_ROW(chat_on_sync, SOTTO_RATE_GENERAL, 256 * 1024, DEADLINE_MS)
 #define CHAT_RPC_Ack CHAT_ROW(chat_on_ack, SOTTO_RATE_SEND, 256 * 1024, DEADLINE_MS)
 #define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)

@@ -130,17 +130,19 @@ static const struct sotto_conf_row config[] = {
      .doc = "How often one account may claim KeyPackages of the same other user in an hour."},
 };
 
-#define READ_ROW(handler, bytes)                                                             \
-    .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .flags = SOTTO_RPC_IDEMPOTENT, \
+#define KEYX_ROW(handler, row_flags, bytes)                                         \
+    .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .flags = (row_flags), \
     .max_bytes = (bytes), .deadline_ms = DEADLINE_MS, .fn = (handler)
+#define READ_ROW(handler, bytes) KEYX_ROW(handler, SOTTO_RPC_IDEMPOTENT, bytes)
+#define UPLOAD_ROW(handler, bytes) KEYX_ROW(handler, SOTTO_RPC_IDEMPOTENT | SOTTO_RPC_BULKY, bytes)
 
 #define KEYX_RPC_PublishIdentity READ_ROW(keyx_on_publish_identity, 1024)
 #define KEYX_RPC_AddDevice READ_ROW(keyx_on_add_device, 2048)
 #define KEYX_RPC_RemoveDevice READ_ROW(keyx_on_remove_device, 256)
 #define KEYX_RPC_GetIdentity READ_ROW(keyx_on_get_identity, 256)
-#define KEYX_RPC_UploadKeyPackages READ_ROW(keyx_on_upload, 512 * 1024)
+#define KEYX_RPC_UploadKeyPackages UPLOAD_ROW(keyx_on_upload, 512 * 1024)
 #define KEYX_RPC_CountKeyPackages READ_ROW(keyx_on_count, 64)
-#define KEYX_RPC_PutBackup READ_ROW(keyx_on_put_backup, 66 * 1024)
+#define KEYX_RPC_PutBackup UPLOAD_ROW(keyx_on_put_backup, 66 * 1024)
 #define KEYX_RPC_GetBackup READ_ROW(keyx_on_get_backup, 64)
 /* A repeat takes further packages, so this one is not idempotent. */
 #define KEYX_RPC_ClaimKeyPackages                                                    \

@@ -35,6 +35,7 @@ enum sotto_rate {
 
 enum sotto_rpc_flags {
     SOTTO_RPC_IDEMPOTENT = 1 << 0, /* a client may repeat it without harm */
+    SOTTO_RPC_BULKY = 1 << 1, /* it stores much: refused as unavailable while the disk is full */
 };
 
 /* Who asks. Borrowed from the request, valid until it is answered. */
