@@ -2,10 +2,11 @@
 /*
  * sotto-load: drives a server with many clients from one thread, and keeps a ledger of what was promised.
  *
- *   sotto-load pairs  --server URL [--pairs N] [--window W] [--seconds S] [--bytes B]
- *       durable 1:1 chats: each sender keeps W messages in flight for S seconds; prints rates and latencies
- *   sotto-load ledger --server URL [--pairs N] [--window W] [--messages M] [--seconds S]
- *       M messages for each pair, or as many as were begun when stdin ended, through every loss of the connection, at
+ *   sotto-load pairs  --server URL [--pairs N] [--readers R] [--window W] [--seconds S] [--bytes B]
+ *       durable chats of a sender and R readers (preset 1): each sender keeps W messages in flight for S seconds;
+ *       prints rates and latencies
+ *   sotto-load ledger --server URL [--pairs N] [--readers R] [--window W] [--messages M] [--seconds S]
+ *       M messages for each chat, or as many as were begun when stdin ended, through every loss of the connection, at
  *       most S seconds; prints the ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or
  *       twice is not 0
  *   sotto-load group  --server URL [--members N] [--window W] [--seconds S]
@@ -61,10 +62,11 @@ static const struct job {
 static int
 usage(void)
 {
-    fprintf(stderr,
-            "usage: sotto-load JOB --server [tcp://|ws://]HOST:PORT [--pairs N] [--window W]\n"
-            "                  [--seconds S] [--messages M] [--members N] [--connections N]\n"
-            "                  [--bytes B]\njobs:");
+    fprintf(
+        stderr,
+        "usage: sotto-load JOB --server [tcp://|ws://]HOST:PORT [--pairs N] [--readers R] [--window W]\n"
+        "                  [--seconds S] [--messages M] [--members N] [--connections N]\n"
+        "                  [--bytes B]\njobs:");
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
         fprintf(stderr, " %s", jobs[i].name);
     fprintf(stderr, "\n");
@@ -86,15 +88,11 @@ static int
 parse_options(int argc, char **argv, struct load_options *options)
 {
     static const struct option names[] = {
-        {"server", required_argument, NULL, 's'},
-        {"pairs", required_argument, NULL, 'p'},
-        {"window", required_argument, NULL, 'w'},
-        {"seconds", required_argument, NULL, 't'},
-        {"messages", required_argument, NULL, 'm'},
-        {"members", required_argument, NULL, 'g'},
-        {"bytes", required_argument, NULL, 'b'},
-        {"connections", required_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 's'},      {"pairs", required_argument, NULL, 'p'},
+        {"readers", required_argument, NULL, 'r'},     {"window", required_argument, NULL, 'w'},
+        {"seconds", required_argument, NULL, 't'},     {"messages", required_argument, NULL, 'm'},
+        {"members", required_argument, NULL, 'g'},     {"bytes", required_argument, NULL, 'b'},
+        {"connections", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0},
     };
     bool have_server = false;
     int name;
@@ -107,6 +105,7 @@ parse_options(int argc, char **argv, struct load_options *options)
             have_server = true;
             break;
         case 'p': options->pairs = (size_t)atoi(optarg); break;
+        case 'r': options->readers = (size_t)atoi(optarg); break;
         case 'w': options->window = (size_t)atoi(optarg); break;
         case 't': options->seconds = atof(optarg); break;
         case 'm': options->messages = (size_t)atoi(optarg); break;
@@ -119,7 +118,8 @@ parse_options(int argc, char **argv, struct load_options *options)
     /* 128 is the server's window of repeats: more in flight could not be resent safely. */
     if (options->window == 0 || options->window > 100 || options->bytes == 0 ||
         options->bytes > 8192 || options->pairs == 0 || options->pairs > 2000 ||
-        options->members < 2 || options->members > 2000 || options->messages == 0)
+        options->readers == 0 || options->readers > LOAD_READERS_MAX || options->members < 2 ||
+        options->members > 2000 || options->messages == 0)
         return -1;
     return have_server ? 0 : -1;
 }
@@ -128,6 +128,7 @@ int
 main(int argc, char **argv)
 {
     struct load_options options = {.pairs = 100,
+                                   .readers = 1,
                                    .window = 16,
                                    .seconds = 5,
                                    .messages = 1000,

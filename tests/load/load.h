@@ -5,9 +5,11 @@
 
 #include "rig_conn.h"
 
+#define LOAD_READERS_MAX 50 /* of one chat in the jobs pairs and ledger */
+
 struct load_options {
     struct rig_address address;
-    size_t pairs, window, messages, members, connections, bytes;
+    size_t pairs, readers, window, messages, members, connections, bytes;
     double seconds;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The jobs `pairs` and `ledger`: N chats of two, each with a sender that keeps a window of messages in flight
- * and a receiver that is subscribed. The ledger remembers for each message whether it was acknowledged, how
- * often the reader of the other side was shown it, and whether the order of its sender was kept.
+ * The jobs `pairs` and `ledger`: N chats, each with a sender that keeps a window of messages in flight and with one
+ * or more readers that are subscribed. The ledger remembers for each message whether it was acknowledged, how
+ * often each reader was shown it, and whether the order of its sender was kept.
  */
 #include "load.h"
 #include "peer.h"
@@ -19,14 +19,20 @@
 #define RECONNECT_S 0.05
 #define REPORT_S 0.1
 
+struct reader {
+    struct peer peer;
+    struct pair *pair;
+    uint64_t shown_msg; /* last message shown, by its sender's counter */
+    uint64_t shown_seq; /* last position in the log shown */
+    uint8_t *shown;     /* ledger: how often, one a message */
+};
+
 struct pair {
     struct rig_chat chat;
-    struct peer sender, receiver;
+    struct peer sender;
+    struct reader *readers;
     struct pairs_job *job;
-    uint64_t shown_msg; /* last message shown to the receiver's reader, by its sender's counter */
-    uint64_t shown_seq; /* last position in the log shown */
-    uint8_t *acked;     /* ledger: one a message */
-    uint8_t *shown;     /* ledger: how often */
+    uint8_t *acked; /* ledger: one a message */
 };
 
 struct pairs_job {
@@ -58,24 +64,25 @@ on_ack(void *arg, struct peer *peer, uint64_t msg, uint64_t seq)
 static void
 on_entry(void *arg, struct peer *peer, uint64_t seq, uint64_t msg, const uint8_t *sender_device)
 {
-    struct pair *pair = arg;
-    struct pairs_job *job = pair->job;
+    struct reader *reader = arg;
+    const struct peer *sender = &reader->pair->sender;
+    struct pairs_job *job = reader->pair->job;
 
     (void)peer;
-    if (seq <= pair->shown_seq || memcmp(sender_device, pair->sender.user.device_id, 16) != 0)
+    if (seq <= reader->shown_seq || memcmp(sender_device, sender->user.device_id, 16) != 0)
         return;
-    if (msg <= pair->shown_msg)
+    if (msg <= reader->shown_msg)
         job->out_of_order++;
-    pair->shown_seq = seq;
-    pair->shown_msg = msg;
+    reader->shown_seq = seq;
+    reader->shown_msg = msg;
     job->delivered++;
-    if (job->ledger && msg <= job->options->messages && pair->shown[msg] < 255)
-        pair->shown[msg]++;
-    stats_add(&job->to_reader, rig_now_s() - pair->sender.flight[msg % PEER_WINDOW_MAX].sent_at);
+    if (job->ledger && msg <= job->options->messages && reader->shown[msg] < 255)
+        reader->shown[msg]++;
+    stats_add(&job->to_reader, rig_now_s() - sender->flight[msg % PEER_WINDOW_MAX].sent_at);
 }
 
 static void
-peer_prepare(struct peer *peer, struct pair *pair, bool receives)
+peer_prepare(struct peer *peer, struct pair *pair)
 {
     peer_init(peer);
     peer->chat = &pair->chat;
@@ -83,15 +90,25 @@ peer_prepare(struct peer *peer, struct pair *pair, bool receives)
     peer->on_ack = on_ack;
     peer->arg = pair;
     peer->bytes = pair->job->options->bytes;
-    peer->receives = receives;
+}
+
+static void
+reader_prepare(struct reader *reader, struct pair *pair)
+{
+    peer_prepare(&reader->peer, pair);
+    reader->peer.arg = reader;
+    reader->peer.receives = true;
+    reader->peer.cursor = 1; /* the commit that made the chat */
+    reader->pair = pair;
+    reader->shown = calloc(pair->job->options->messages + 1, 1);
 }
 
 static int
-peer_register(struct peer *peer, const struct rig_address *address, size_t number, char side)
+peer_register(struct peer *peer, const struct rig_address *address, size_t number, size_t place)
 {
     char name[33];
 
-    snprintf(name, sizeof(name), "load-%d-%zu%c", (int)getpid(), number, side);
+    snprintf(name, sizeof(name), "load-%d-%zu-%zu", (int)getpid(), number, place);
     if (rig_dial(&peer->conn, address) != 0) {
         fprintf(stderr, "load: cannot connect\n");
         return -1;
@@ -99,27 +116,58 @@ peer_register(struct peer *peer, const struct rig_address *address, size_t numbe
     return rig_user_register(&peer->user, &peer->conn, name);
 }
 
+/* Memory first, so that a half-made pair can be taken apart. */
+static int
+pair_prepare(struct pairs_job *job, struct pair *pair)
+{
+    pair->job = job;
+    peer_prepare(&pair->sender, pair);
+    pair->acked = calloc(job->options->messages + 1, 1);
+    pair->readers = calloc(job->options->readers, sizeof(*pair->readers));
+    if (pair->acked == NULL || pair->readers == NULL)
+        return -1;
+    for (size_t i = 0; i < job->options->readers; i++) {
+        reader_prepare(&pair->readers[i], pair);
+        if (pair->readers[i].shown == NULL)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 pair_setup(struct pairs_job *job, size_t number)
 {
     struct pair *pair = &job->pairs[number];
-    struct rig_user *users[2] = {&pair->sender.user, &pair->receiver.user};
+    struct rig_user *users[LOAD_READERS_MAX + 1] = {&pair->sender.user};
     const struct rig_address *address = &job->options->address;
+    const size_t readers = job->options->readers;
 
-    pair->job = job;
-    pair->acked = calloc(job->options->messages + 1, 1);
-    pair->shown = calloc(job->options->messages + 1, 1);
-    peer_prepare(&pair->sender, pair, false);
-    peer_prepare(&pair->receiver, pair, true);
-    if (pair->acked == NULL || pair->shown == NULL ||
-        peer_register(&pair->sender, address, number, 'a') != 0 ||
-        peer_register(&pair->receiver, address, number, 'b') != 0 ||
-        rig_chat_create(&pair->chat, &pair->sender.conn, users, 2) != 0)
+    if (pair_prepare(job, pair) != 0 || peer_register(&pair->sender, address, number, 0) != 0)
         return -1;
-    pair->receiver.cursor = 1; /* the commit that made the chat */
-    if (peer_connect(&pair->sender, address) != 0 || peer_connect(&pair->receiver, address) != 0)
+    for (size_t i = 0; i < readers; i++) {
+        users[i + 1] = &pair->readers[i].peer.user;
+        if (peer_register(&pair->readers[i].peer, address, number, i + 1) != 0)
+            return -1;
+    }
+    if (rig_chat_create(&pair->chat, &pair->sender.conn, users, readers + 1) != 0 ||
+        peer_connect(&pair->sender, address) != 0)
         return -1;
+    for (size_t i = 0; i < readers; i++)
+        if (peer_connect(&pair->readers[i].peer, address) != 0)
+            return -1;
     return 0;
+}
+
+static void
+pair_fini(struct pair *pair)
+{
+    peer_fini(&pair->sender);
+    for (size_t i = 0; pair->readers != NULL && i < pair->job->options->readers; i++) {
+        peer_fini(&pair->readers[i].peer);
+        free(pair->readers[i].shown);
+    }
+    free(pair->readers);
+    free(pair->acked);
 }
 
 /* ---- The loop ---- */
@@ -197,7 +245,8 @@ total(const struct pairs_job *job)
 
     for (size_t i = 0; i < job->options->pairs; i++) {
         add_peer(&totals, &job->pairs[i].sender);
-        add_peer(&totals, &job->pairs[i].receiver);
+        for (size_t j = 0; j < job->options->readers; j++)
+            add_peer(&totals, &job->pairs[i].readers[j].peer);
     }
     return totals;
 }
@@ -232,7 +281,8 @@ turn(struct pairs_job *job)
             serve(job, peer);
     }
     for (size_t i = 0; i < job->options->pairs; i++) {
-        reconnect(job, &job->pairs[i].receiver);
+        for (size_t j = 0; j < job->options->readers; j++)
+            reconnect(job, &job->pairs[i].readers[j].peer);
         reconnect(job, &job->pairs[i].sender);
     }
     report(job);
@@ -252,7 +302,7 @@ ledger_complete(const struct pairs_job *job)
 
     for (size_t i = 0; i < job->options->pairs; i++)
         wanted += job->closing ? begun(&job->pairs[i]) : job->options->messages;
-    return job->acked >= wanted && job->delivered >= wanted;
+    return job->acked >= wanted && job->delivered >= wanted * job->options->readers;
 }
 
 static bool
@@ -288,8 +338,10 @@ print_ledger(const struct pairs_job *job)
         for (uint64_t msg = 1; msg <= messages; msg++) {
             acked += pair->acked[msg];
             unacked += pair->acked[msg] == 0;
-            lost += pair->acked[msg] != 0 && pair->shown[msg] == 0;
-            twice += pair->shown[msg] > 1;
+            for (size_t j = 0; j < job->options->readers; j++) {
+                lost += pair->acked[msg] != 0 && pair->readers[j].shown[msg] == 0;
+                twice += pair->readers[j].shown[msg] > 1;
+            }
         }
     }
     printf("{\"job\":\"ledger\",\"acknowledged\":%llu,\"delivered\":%llu,\"lost\":%llu,"
@@ -345,7 +397,8 @@ load_pairs(const struct load_options *options, bool ledger)
         printf("{\"ready\":%zu}\n", made);
         job.sending = true;
         for (size_t i = 0; i < made; i++) {
-            serve(&job, &job.pairs[i].receiver);
+            for (size_t j = 0; j < options->readers; j++)
+                serve(&job, &job.pairs[i].readers[j].peer);
             serve(&job, &job.pairs[i].sender);
         }
         if (ledger) {
@@ -355,12 +408,8 @@ load_pairs(const struct load_options *options, bool ledger)
             code = measure(&job);
         }
     }
-    for (size_t i = 0; job.pairs != NULL && i < options->pairs; i++) {
-        peer_fini(&job.pairs[i].sender);
-        peer_fini(&job.pairs[i].receiver);
-        free(job.pairs[i].acked);
-        free(job.pairs[i].shown);
-    }
+    for (size_t i = 0; job.pairs != NULL && i < options->pairs && job.pairs[i].job != NULL; i++)
+        pair_fini(&job.pairs[i]);
     free(job.pairs);
     close(job.epoll);
     return code;

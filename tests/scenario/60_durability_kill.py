@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 400
-"""kill -9 of the server at random moments under load, 20 times: nothing acknowledged is lost, nothing is shown twice.
+"""kill -9 of the server at random moments under load, 20 times, and in groups: nothing acknowledged is lost, nothing is
+shown twice.
 
 sotto-load keeps the ledger: what was acknowledged, what the readers were shown. The last test is the control: a
 server that acknowledges before its commit loses messages under the same treatment, and the ledger says so.
@@ -9,11 +10,14 @@ import json
 import os
 import random
 
-from load import FAST_LIMITS, is_sanitized, start_load
+from load import FAST_LIMITS, end_load, is_sanitized, start_load
 from sotto import wait_object
-from tap import comment, main, skip, test
+from tap import comment, main, night, skip, test
 
 KILLS = 20
+GROUPS = 20
+READERS = 7
+GROUP_KILLS = night(4, 30)
 PAIRS = 100
 WINDOW = 16
 IN_FLIGHT_AT_LEAST = 100
@@ -54,6 +58,20 @@ def twenty_kills_lose_nothing_and_repeat_nothing(stage):
     assert ledger['unacknowledged'] == 0, ledger
     assert ledger['reconnects'] >= KILLS, ledger
     assert code == 0, code
+
+
+@test
+def kills_under_groups_lose_nothing_for_any_member(stage):
+    chance = random.Random(SEED)
+    server = stage.server(conf=FAST_LIMITS)
+    load = start_load(stage, server, 'ledger', '--pairs', GROUPS, '--readers', READERS, '--window', WINDOW,
+                      '--messages', 100000, '--seconds', 240)
+    place = kill_under_load(server, load, GROUP_KILLS, chance, {})
+    ledger = end_load(load, place)
+
+    comment(f'seed {SEED}, {GROUP_KILLS} kills: {json.dumps(ledger)}')
+    assert (ledger['lost'], ledger['twice'], ledger['out_of_order'], ledger['unacknowledged']) == (0, 0, 0, 0)
+    assert ledger['delivered'] == READERS * ledger['acknowledged'] > 0, ledger
 
 
 @test
