@@ -72,6 +72,12 @@ struct settings_log {
     int64_t rotate_keep;
 };
 
+enum settings_check {
+    SETTINGS_CHECK_SMALL, /* only a database that is read in no time */
+    SETTINGS_CHECK_ALWAYS,
+    SETTINGS_CHECK_NEVER,
+};
+
 struct settings_store {
     const char *file;
     int64_t readers;
@@ -84,7 +90,7 @@ struct settings_store {
     int64_t busy_ms;          /* how long a locked file is waited for */
     int64_t breaker_failures; /* so many writes that fail in a row open the breaker */
     int64_t breaker_reset_ms; /* for so long */
-    bool check_at_start;      /* PRAGMA quick_check */
+    int64_t check_at_start;   /* PRAGMA quick_check: an enum settings_check */
     const char *vfs;          /* only in builds with fault switches: name of an SQLite VFS */
 };
 

@@ -140,8 +140,10 @@ static const struct settings_row store_rows[] = {
             "ones are refused at once."),
     KEY(store.breaker_reset_ms, "breaker_reset", SOTTO_CONF_DURATION, "30s", .min = 100,
         .max = 3600000, .doc = "For so long; then one write tries for all."),
-    KEY(store.check_at_start, "check_at_start", SOTTO_CONF_BOOL, "no",
-        .doc = "Whether to search the whole database for damage at every start (slow when large)."),
+    KEY(store.check_at_start, "check_at_start", SOTTO_CONF_ENUM, "auto", .choices = "auto|yes|no",
+        .doc =
+            "Whether to search the whole database for damage at every start. auto: up to 64 MiB, "
+            "which takes no time."),
 };
 
 static const struct settings_row job_rows[] = {

@@ -445,7 +445,7 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
         goto fail;
     store->wake.data = store;
     store->wake_open = true;
-    error = store_check_wal(path, err);
+    error = store_check_files(path, err);
     if (!error)
         error = store_conn_open(&store->writer, path, settings, true, err);
     if (error)

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES 4096 /* SQLite's preset, which a new file gets */
+#define PAGE_BYTES 4096                           /* SQLite's preset, which a new file gets */
+#define CHECK_PAGES_MAX ((64 << 20) / PAGE_BYTES) /* 0.1 s of reading */
 
 static const char *const own_sql[STORE_OWN_COUNT] = {
     [STORE_BEGIN] = "BEGIN",       [STORE_COMMIT] = "COMMIT",
@@ -258,6 +259,14 @@ prepare_own(struct store_conn *conn, const char *path, struct sotto_err *err)
     return 0;
 }
 
+static bool
+wants_check(struct store_conn *conn, const struct settings_store *settings)
+{
+    if (settings->check_at_start == SETTINGS_CHECK_SMALL)
+        return store_conn_int(conn, "PRAGMA page_count", 0) <= CHECK_PAGES_MAX;
+    return settings->check_at_start == SETTINGS_CHECK_ALWAYS;
+}
+
 /* PRAGMA quick_check: the first complaint, or 0. */
 static int
 check_whole(struct store_conn *conn, const char *path, struct sotto_err *err)
@@ -297,7 +306,7 @@ store_conn_open(struct store_conn *conn, const char *path, const struct settings
     error = set_pragmas(conn, path, settings, err);
     if (!error)
         error = prepare_own(conn, path, err);
-    if (!error && writer && settings->check_at_start)
+    if (!error && writer && wants_check(conn, settings))
         error = check_whole(conn, path, err);
     if (!error)
         sqlite3_set_authorizer(conn->db, authorize, conn);

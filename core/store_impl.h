@@ -5,7 +5,7 @@
  *   store.c          life, queues, done functions, metrics
  *   store_breaker.c  what is refused after failures, and what the log hears of them
  *   store_conn.c     one connection: open, pragmas, limits, authorizer
- *   store_wal.c      a look at the log before SQLite opens it
+ *   store_files.c    a look at the files before SQLite opens them
  *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
  *   store_writer.c   the writer thread: group commit
  *   store_reader.c   the reader threads
@@ -221,10 +221,10 @@ bool store_is_fatal(int code);
 /* What a client of the store hears about it: SOTTO_EUNAVAILABLE or SOTTO_EIO. */
 int store_status(int code);
 
-/* ---- store_wal.c ---- */
+/* ---- store_files.c ---- */
 
-/* SOTTO_EDATALOSS: the log of the file at this path lost what was acknowledged. */
-int store_check_wal(const char *path, struct sotto_err *);
+/* SOTTO_EDATALOSS: the file at this path or its log lost what was acknowledged, and SQLite would not tell. */
+int store_check_files(const char *path, struct sotto_err *);
 
 /* ---- store_stmt.c ---- */
 

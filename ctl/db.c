@@ -55,7 +55,7 @@ open_existing(const char *path, sqlite3 **db_out)
                 strerror(errno));
         return 1;
     }
-    if (store_check_wal(path, &err) != 0) {
+    if (store_check_files(path, &err) != 0) {
         fprintf(stderr, "sottoctl: %s\n", err.text);
         return 1;
     }

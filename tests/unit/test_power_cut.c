@@ -171,7 +171,7 @@ count_lost(const struct cut *cut, unsigned number)
 
     snapshot_path(cut, number, path);
     strncat(path, "/live.db", sizeof(path) - strlen(path) - 1);
-    if (store_check_wal(path, &err) != 0)
+    if (store_check_files(path, &err) != 0)
         fail_msg("a torn end is no damage: %s", err.text);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);

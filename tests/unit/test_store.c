@@ -601,7 +601,7 @@ damage_is_found_by_the_check_at_start(void **state)
         fwrite(page, 1, sizeof(page), file);
     }
     fclose(file);
-    f->settings.check_at_start = true;
+    f->settings.check_at_start = SETTINGS_CHECK_ALWAYS;
 
     assert_fails(store_create(&f->loop, f->path, &f->settings, NULL, NULL, &f->store, &f->err),
                  SOTTO_EDATALOSS);

@@ -84,7 +84,7 @@ expect_acknowledged(const char *path, const struct store_seen *seen)
     sqlite3 *db;
     sqlite3_stmt *stmt;
 
-    assert_ok(store_check_wal(path, &err)); /* what failed half way is no damage */
+    assert_ok(store_check_files(path, &err)); /* what failed half way is no damage */
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
