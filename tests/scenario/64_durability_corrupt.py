@@ -61,6 +61,7 @@ def start_on(stage, original, folder):
         outcome = process.wait()
     words = server.log()
     server.data.rename(folder)
+    stage.servers.remove(server)  # the story of a failure is that of the last one
     return outcome, words
 
 
@@ -134,6 +135,7 @@ def read_from(stage, groups, original, copy, login, chat, check):
         server.start()
     except AssertionError:
         assert server.process.wait() == 1 and 'sottoctl' in server.log(), server.log()
+        stage.servers.remove(server)
         return 'refused'
     groups.accounts.server = server
     try:
@@ -147,6 +149,7 @@ def read_from(stage, groups, original, copy, login, chat, check):
     for door in stage.open_doors:
         door.close()
     assert server.stop() == 0, server.log()
+    stage.servers.remove(server)
     return found
 
 
