@@ -97,6 +97,7 @@ REPEATS = {
     CHAT + 'ListChats': Same(),
     CHAT + 'ListMembers': Same(),
     CHAT + 'SetRole': Same('seq', 'ts_ms'),  # 0: it has the role already
+    CHAT + 'DeleteChat': Same(),
     CHAT + 'Leave': Elsewhere('test_chat_changes', 'who_leaves_is_gone_at_once'),
 }
 
@@ -182,6 +183,7 @@ class World:
         self.new.ask('create', other)
         yield self.new.login.attached, CHAT + 'Create', {'chat_id': other, 'type': GROUP, 'mode': ARCHIVE,
                                                          'suite': SUITE, 'first': self.new.bundle()}
+        yield attached, CHAT + 'DeleteChat', {'chat_id': self.chat_id}
 
     def requests(self):
         for part in (self.register, self.log_in, self.logins, self.keys, self.chats):
