@@ -15,7 +15,9 @@
 #include "crash_vfs.h"
 
 #define POINTS 500
-#define POINTS_SHORT_EVERY 20
+#define START_POINTS 20 /* of which most are operations of the start */
+#define SHORT_START_EVERY 2
+#define SHORT_EVERY 40
 #define ROUNDS 60
 #define ROUND_JOBS 3
 
@@ -180,11 +182,11 @@ one_fault(enum crash_vfs_operation operation, int pass)
 static void
 fault_at_each_point(enum crash_vfs_operation operation, int met_at_least)
 {
-    const int step = sotto_night() ? 1 : POINTS_SHORT_EVERY;
+    const int start_step = sotto_night() ? 1 : SHORT_START_EVERY;
+    const int step = sotto_night() ? 1 : SHORT_EVERY;
     int met = 0;
 
-    /* The first operations are those of the start; all of them count. */
-    for (int pass = 0; pass < POINTS; pass += pass < POINTS_SHORT_EVERY ? 1 : step)
+    for (int pass = 0; pass < POINTS; pass += pass < START_POINTS ? start_step : step)
         met += one_fault(operation, pass);
     print_message("# faults met: %d\n", met);
     assert_true(met >= met_at_least);
@@ -201,14 +203,14 @@ static void
 a_failed_write_is_never_acknowledged(void **state)
 {
     (void)state;
-    fault_at_each_point(CRASH_VFS_WRITE, 30);
+    fault_at_each_point(CRASH_VFS_WRITE, 15);
 }
 
 static void
 a_failed_sync_is_never_acknowledged(void **state)
 {
     (void)state;
-    fault_at_each_point(CRASH_VFS_SYNC, 20);
+    fault_at_each_point(CRASH_VFS_SYNC, 8);
 }
 
 /* ---- Many faults ---------------------------------------------------------------------------------- */
