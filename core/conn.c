@@ -172,24 +172,36 @@ conn_open(struct io_loop *loop, const struct door *door, int take_fd, const stru
     conn_poll(conn);
 }
 
+bool
+conn_count_for(struct conn *conn, const struct sockaddr *peer)
+{
+    struct io *io = conn->loop->io;
+    struct ratelimit_key address;
+
+    ratelimit_key_address(peer, &address);
+    if (memcmp(&address, &conn->address, sizeof(address)) == 0)
+        return true;
+    if (!address_take(&io->addresses, &address, (size_t)io->limits->unattached_per_address)) {
+        metric_add(io->refused, REFUSED_ADDRESS, 1);
+        return false;
+    }
+    address_release(&io->addresses, &conn->address);
+    conn->address = address;
+    return true;
+}
+
 void
-conn_become(struct conn *conn, const struct door *door)
+conn_become(struct conn *conn, const struct door *door, const struct sockaddr *peer)
 {
     struct io_loop *loop = conn->loop;
-    struct sockaddr_storage peer;
-    socklen_t size = sizeof(peer);
 
-    if (getpeername(conn->fd, (struct sockaddr *)&peer, &size)) {
-        conn_drop(conn);
-        return;
-    }
     metric_add(loop->io->door_metric, conn->door->wire, -1);
     metric_add(loop->io->door_metric, door->wire, 1);
     conn->door = door;
     conn->since_ms = conn_now(conn);
     conn_list_remove(&loop->unattached, conn);
     conn_list_add(&loop->unattached, conn);
-    begin_frames(conn, (struct sockaddr *)&peer);
+    begin_frames(conn, peer);
 }
 
 /* ---- ending ---- */

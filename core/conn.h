@@ -28,8 +28,12 @@ struct ratelimit_key;
  * descriptor and the place that the address holds in the table of unattached connections. */
 void conn_open(struct io_loop *, const struct door *, int take_fd, const struct sockaddr *peer,
                const struct ratelimit_key *take_address);
-/* From a door without frames: what comes now belongs to this one, which has them. Its time to attach begins. */
-void conn_become(struct conn *, const struct door *);
+/* From a door without frames: what comes now belongs to this one, which has them. Its time to attach begins. peer:
+ * whom its calls are counted for. */
+void conn_become(struct conn *, const struct door *, const struct sockaddr *peer);
+/* From a door without frames: the connection counts for this address from now on, which a proxy has named. false:
+ * that address has as many unattached connections as it may, and the connection counts for the old one. */
+bool conn_count_for(struct conn *, const struct sockaddr *peer);
 /* From a door: one whole frame, borrowed. false: stop feeding (backpressure, or the connection ends); the frame
  * is used in either case. */
 bool conn_on_frame(struct conn *, const uint8_t *data, size_t size);

@@ -28,10 +28,36 @@ parse_port(const char *text, in_port_t *port_out)
 }
 
 int
+net_addr_parse_host(const char *text, struct sockaddr_storage *address_out)
+{
+    struct sockaddr_storage address = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+    const size_t size = strlen(text);
+    char bare[NET_ADDR_TEXT_MAX];
+
+    if (size < 2 || size >= sizeof(bare))
+        return SOTTO_EINVALID;
+    snprintf(bare, sizeof(bare), "%s", text);
+    if (bare[0] == '[' && bare[size - 1] == ']') {
+        memmove(bare, bare + 1, size - 2);
+        bare[size - 2] = '\0';
+    }
+    if (inet_pton(AF_INET, bare, &v4->sin_addr) == 1)
+        address.ss_family = AF_INET;
+    else if (inet_pton(AF_INET6, bare, &v6->sin6_addr) == 1)
+        address.ss_family = AF_INET6;
+    else
+        return SOTTO_EINVALID;
+    *address_out = address;
+    return 0;
+}
+
+int
 net_addr_parse(const char *text, struct sockaddr_storage *address_out)
 {
     const char *colon = strrchr(text, ':');
-    struct sockaddr_storage address = {0};
+    struct sockaddr_storage address;
     char host[NET_ADDR_TEXT_MAX];
     size_t size;
     in_port_t port;
@@ -41,25 +67,15 @@ net_addr_parse(const char *text, struct sockaddr_storage *address_out)
     size = (size_t)(colon - text);
     if (size < 2 || size >= sizeof(host))
         return SOTTO_EINVALID;
-    if (text[0] == '[' && text[size - 1] == ']') {
-        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-
-        memcpy(host, text + 1, size - 2);
-        host[size - 2] = '\0';
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = port;
-        if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1)
-            return SOTTO_EINVALID;
-    } else {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-
-        memcpy(host, text, size);
-        host[size] = '\0';
-        v4->sin_family = AF_INET;
-        v4->sin_port = port;
-        if (inet_pton(AF_INET, strcmp(host, "localhost") ? host : "127.0.0.1", &v4->sin_addr) != 1)
-            return SOTTO_EINVALID;
-    }
+    memcpy(host, text, size);
+    host[size] = '\0';
+    if (net_addr_parse_host(strcmp(host, "localhost") ? host : "127.0.0.1", &address) != 0 ||
+        (address.ss_family == AF_INET6) != (host[0] == '['))
+        return SOTTO_EINVALID;
+    if (address.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&address)->sin6_port = port;
+    else
+        ((struct sockaddr_in *)&address)->sin_port = port;
     *address_out = address;
     return 0;
 }

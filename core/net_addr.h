@@ -11,6 +11,8 @@
 
 /* Numbers only, no name look-up; "localhost" stands for 127.0.0.1. SOTTO_EINVALID otherwise. */
 int net_addr_parse(const char *text, struct sockaddr_storage *address_out);
+/* The same without port; IPv6 with or without brackets. */
+int net_addr_parse_host(const char *text, struct sockaddr_storage *address_out);
 /* "192.0.2.1:7500" or "[2001:db8::1]:7500". */
 void net_addr_print(const struct sockaddr *, char *text, size_t size);
 /* Without port and brackets. */

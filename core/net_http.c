@@ -10,6 +10,7 @@
 
 #include "core/http_answer.h"
 #include "core/http_head.h"
+#include "core/http_proxy.h"
 #include "core/io_loop.h"
 #include "core/net_ws.h"
 
@@ -41,6 +42,24 @@ malformed(struct conn *conn, int status)
 }
 
 /* ---- requests ---- */
+
+bool
+http_find_client(struct conn *conn, const struct http_head *head,
+                 struct sockaddr_storage *client_out)
+{
+    struct sockaddr_storage direct;
+    socklen_t size = sizeof(direct);
+
+    if (getpeername(conn->fd, (struct sockaddr *)&direct, &size)) {
+        conn_drop(conn);
+        return false;
+    }
+    http_client_address(head, &conn->loop->io->http->proxies, &direct, client_out);
+    if (conn_count_for(conn, (struct sockaddr *)client_out))
+        return true;
+    http_refuse(conn, 503, "Retry-After: 1\r\n", "too many connections");
+    return false;
+}
 
 static bool
 same_ignoring_case(const char *name, const uint8_t *data, size_t size)

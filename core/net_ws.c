@@ -206,6 +206,7 @@ ws_upgrade(struct conn *conn, const struct http_head *head)
         .deflate = conn->loop->deflate != NULL,
     };
     struct ws_conn *ws = conn_door_state(conn);
+    struct sockaddr_storage client;
     struct ws_handshake handshake;
     struct buf answer = {0};
 
@@ -214,6 +215,8 @@ ws_upgrade(struct conn *conn, const struct http_head *head)
         http_refuse(conn, handshake.status, handshake.fields, handshake.why);
         return;
     }
+    if (!http_find_client(conn, head, &client))
+        return;
     ws_handshake_answer(&handshake, &answer);
     conn_send(conn, answer.failed ? NULL : frame_raw(answer.data, answer.size));
     buf_fini(&answer);
@@ -222,5 +225,5 @@ ws_upgrade(struct conn *conn, const struct http_head *head)
     metric_add(conn->loop->io->requests, REQUEST_UPGRADED, 1);
     ws->reader.deflate = handshake.extension.deflate;
     ws->reader.opcode = handshake.protocol->opcode;
-    conn_become(conn, &handshake.protocol->door);
+    conn_become(conn, &handshake.protocol->door, (struct sockaddr *)&client);
 }

@@ -34,10 +34,12 @@ struct settings_names {
 };
 
 struct settings_http {
-    bool deflate;                          /* permessage-deflate for who asks */
-    const char *origins_text, *hosts_text; /* as written, words with blanks between */
-    struct settings_names origins;         /* of web pages that may open a WebSocket */
-    struct settings_names hosts;           /* names of this server in requests; none: any */
+    bool deflate; /* permessage-deflate for who asks */
+    const char *origins_text, *hosts_text,
+        *proxies_text;             /* as written, words with blanks between */
+    struct settings_names origins; /* of web pages that may open a WebSocket */
+    struct settings_names proxies; /* addresses whose X-Forwarded-For is believed */
+    struct settings_names hosts;   /* names of this server in requests; none: any */
 };
 
 struct settings_rate {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of listen "http" that take several words: which pages and which names. See settings.h. */
+#include "core/net_addr.h"
 #include "core/settings.h"
 #include "core/textpool.h"
 
@@ -39,6 +40,19 @@ check_host(const char *host)
 {
     return is_host_text(host, strlen(host)) ? NULL
                                             : "not a name: write host or host:port, lower case";
+}
+
+/* In the one form in which addresses are printed, so that they can be compared as text. */
+static const char *
+check_address(const char *text)
+{
+    struct sockaddr_storage address;
+    char printed[NET_ADDR_TEXT_MAX];
+
+    if (net_addr_parse_host(text, &address) != 0)
+        return "not an address: write it in numbers, without a port";
+    net_addr_print_host((struct sockaddr *)&address, printed, sizeof(printed));
+    return strcmp(printed, text) == 0 ? NULL : "not the short form of this address, in lower case";
 }
 
 /* ---- keys ---- */
@@ -82,5 +96,6 @@ settings_http_read(struct settings *settings, struct conf_errors *errors, bool *
     struct settings_http *http = &settings->http;
 
     read_names(&reading, "origins", http->origins_text, check_origin, &http->origins);
+    read_names(&reading, "proxies", http->proxies_text, check_address, &http->proxies);
     read_names(&reading, "hosts", http->hosts_text, check_host, &http->hosts);
 }

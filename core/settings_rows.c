@@ -43,6 +43,10 @@ static const struct settings_row http_rows[] = {
             "Web pages that may open a WebSocket here, as browsers write their origin: "
             "\"https://talk.example.org https://intern.example.org:8443\". Other browsers' pages are refused; "
             "programs that are no browsers send no origin and are not asked for one."),
+    KEY(http.proxies_text, "proxies", SOTTO_CONF_STRING, "", .min = 0, .max = 4096,
+        .doc =
+            "Addresses of proxies in front of this port, such as \"127.0.0.1\". What comes from one of them counts for "
+            "the address that it names in X-Forwarded-For; nobody else's word is believed."),
     KEY(http.deflate, "deflate", SOTTO_CONF_BOOL, "no",
         .doc =
             "Whether messages of a WebSocket are compressed for clients that ask for it. Encrypted messages do not "

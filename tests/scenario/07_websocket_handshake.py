@@ -160,6 +160,29 @@ def requests_to_other_names_are_refused_when_the_names_are_known(stage):
 
 
 @test
+def only_a_named_proxy_says_whom_a_connection_counts_for(stage):
+    limits = 'limits { unattached_per_address = 3 }'
+    server = stage.server(conf=limits + ' listen "http" { proxies = "127.0.0.1" }')
+    other = stage.server('other', conf=limits)
+
+    def come(to, address):
+        return stage.websocket(to, fields={'X-Forwarded-For': f'203.0.113.66, {address}'})
+
+    for _ in range(3):
+        come(server, '198.51.100.1')
+    for _ in range(3):
+        come(server, '198.51.100.2')
+    assert ask(server, request(fields={'X-Forwarded-For': '203.0.113.7, 198.51.100.1'}))[0] == 503
+    come(server, '198.51.100.3')
+
+    for number in range(3):
+        come(other, f'198.51.100.{number}')
+    raw = RawSocket(other.ready['http'])
+    assert read_answer(raw.read_all())[0] == 503
+    raw.close()
+
+
+@test
 def a_token_in_the_address_or_a_cookie_is_nobody(stage):
     server = stage.server()
     with Accounts(stage, server) as accounts:

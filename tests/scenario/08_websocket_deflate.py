@@ -8,7 +8,7 @@ import zlib
 from load import is_sanitized
 from logins import Accounts, auth
 from tap import main, test
-from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, ws_frame
+from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, ws_frame
 from ws_cases import message
 
 ON = 'listen "http" { deflate = yes }'
@@ -119,6 +119,19 @@ def what_cannot_be_inflated_ends_the_connection(stage):
     door = compressed(stage, server)
     door.send_bytes(ws_frame(BINARY, first, rsv=RSV1) + ws_frame(BINARY, second, rsv=RSV1))
     assert door.wait_close_code() == BAD_DATA and door.pongs == [b'the same words']
+
+
+@test
+def compressed_text_is_utf8_as_well(stage):
+    server = stage.server(conf=ON)
+
+    for inside, code in ((b'm\xc3\xa4rchen', None), (b'm\xe4rchen', BAD_DATA)):
+        door = stage.json_door(server, fields={'Sec-WebSocket-Extensions': OFFER}, deflate=True)
+        door.send_bytes(ws_frame(TEXT, squeeze(b'{"id":1,"call":{"method":"' + inside + b'"}}'), rsv=RSV1))
+        if code is None:
+            assert door.pump(lambda: door.replies)[1].error.code == 'unimplemented'
+        else:
+            assert door.wait_close_code() == code
 
 
 @test

@@ -150,16 +150,45 @@ def closing():
     yield '7.1', 'a ping behind a close gets no pong', ws_frame(CLOSE) + ws_frame(PING, b'late'), [], ('echo', 1005)
 
 
+# At the edges of what UTF-8 can say, and beyond them.
+GOOD = ('', 'κόσμε', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\U00010000', '\U0010ffff', '\x00')
+BAD = (b'\x80', b'\xbf', b'\xc3', b'\xc0\xaf', b'\xc1\xbf', b'\xe0\x80\xaf', b'\xe0\x9f\xbf', b'\xed\xa0\x80',
+       b'\xed\xbf\xbf', b'\xf0\x80\x80\xaf', b'\xf0\x8f\xbf\xbf', b'\xf4\x90\x80\x80', b'\xf5\x80\x80\x80',
+       b'\xfe', b'\xff', b'\xe2\x82', b'\xf0\x9f\x98', b'ok\xc3(', b'\xed\xa0\x80\xed\xb0\x80')
+
+
 def utf8():
-    good = ('', 'κόσμε', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\U00010000', '\U0010ffff', '\x00')
-    bad = (b'\x80', b'\xbf', b'\xc3', b'\xc0\xaf', b'\xc1\xbf', b'\xe0\x80\xaf', b'\xe0\x9f\xbf', b'\xed\xa0\x80',
-           b'\xed\xbf\xbf', b'\xf0\x80\x80\xaf', b'\xf0\x8f\xbf\xbf', b'\xf4\x90\x80\x80', b'\xf5\x80\x80\x80',
-           b'\xfe', b'\xff', b'\xe2\x82', b'\xf0\x9f\x98', b'ok\xc3(', b'\xed\xa0\x80\xed\xb0\x80')
-    for text in good:
+    for text in GOOD:
         yield '8.1', f'a close with the reason {text!r}', ws_frame(CLOSE, close_payload(1000, text.encode())), \
             [], ('echo', 1000)
-    for data in bad:
+    for data in BAD:
         yield '8.1', f'a close with the bytes {data!r}', *broken(ws_frame(CLOSE, close_payload(1000, data)), 1007)
+
+
+def text_call(inside):
+    """A call in JSON of a method that nobody has; its name is the text."""
+    return b'{"id":1,"call":{"method":"' + inside + b'"}}'
+
+
+def text_cases():
+    """The same for sotto.v1.json: what is text is UTF-8, and the first byte that is not ends it."""
+    answered = ['reply 1 unimplemented']
+    for text in GOOD[:-1]:  # JSON has no raw NUL
+        data = text_call(text.encode())
+        yield '8.1', f'text with {text!r}', ws_frame(TEXT, data), answered, OPEN
+        cut = data.index(b'd":"') + 5
+        yield '8.1', f'text with {text!r}, cut inside', \
+            ws_frame(TEXT, data[:cut], fin=False) + ws_frame(CONTINUATION, data[cut:]), answered, OPEN
+    for data in BAD:
+        yield '8.1', f'text with {data!r}', *broken(ws_frame(TEXT, text_call(data)), 1007)
+        yield '8.1', f'text with {data!r} and the rest still to come', \
+            *broken(ws_frame(TEXT, text_call(data), length=3000), 1007)
+        yield '8.1', f'a last piece with {data!r}', *broken(
+            ws_frame(TEXT, b'{"id":1,', fin=False) + ws_frame(CONTINUATION, data + b'}'), 1007)
+    yield '8.1', 'text that ends inside a character', *broken(ws_frame(TEXT, b'"\xf0\x9f\x98'), 1007)
+    yield '5.6', 'binary where text is spoken', *broken(ws_frame(BINARY, text_call(b'x')), 1003)
+    yield '5.6', 'text that is no frame', *broken(ws_frame(TEXT, b'hello'))
+    yield '5.6', 'an empty text', *broken(ws_frame(TEXT, b''))
 
 
 def cases():
