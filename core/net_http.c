@@ -5,11 +5,11 @@
  * programs can disagree on where a next request begins. A handler that will read bodies or keep the connection (calls
  * by POST, files) is one more row; it gets the head and leaves the connection as it wants it.
  */
-#include <stdlib.h>
+#include "core/net_http.h"
+
 #include <string.h>
 
 #include "core/http_answer.h"
-#include "core/http_head.h"
 #include "core/http_proxy.h"
 #include "core/io_loop.h"
 #include "core/net_ws.h"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/io_loop.h"
+#include "core/net_http.h"
 #include "core/ws_deflate.h"
 #include "core/ws_handshake.h"
 #include "sotto/session.h"

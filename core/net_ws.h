@@ -7,8 +7,6 @@
 #ifndef CORE_NET_WS_H
 #define CORE_NET_WS_H
 
-#include <sys/socket.h>
-
 #include "core/door.h"
 #include "core/http_head.h"
 #include "core/ws_frame.h"
@@ -32,9 +30,5 @@ struct ws_conn {
 void ws_upgrade(struct conn *, const struct http_head *);
 /* At the end of a turn: lets go of what was compressed in it. I/O loop. */
 void ws_forget_packed(struct io_loop *);
-/* From net_http.c: finds whom the connection is to be counted for; false: it was refused for that, or is gone. */
-bool http_find_client(struct conn *, const struct http_head *, struct sockaddr_storage *client_out);
-/* From net_http.c: a refusal with this status, which ends the connection. */
-void http_refuse(struct conn *, int status, const char *fields, const char *why);
 
 #endif

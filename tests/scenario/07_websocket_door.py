@@ -2,11 +2,13 @@
 """The WebSocket door: the same frames as over TCP, its own life around them, and its limits."""
 import re
 import struct
+import time
 
-from door import RpcError
+from door import DEADLINE_SECONDS, RpcError
 from load import is_sanitized
+from logins import Accounts, auth
 from tap import main, test
-from websocket import BINARY, CLOSE, CONTINUATION, PING, RawSocket, read_answer, ws_frame
+from websocket import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RawSocket, read_answer, ws_frame
 
 NORMAL, SHUTDOWN, TOO_BIG, UNAUTHENTICATED, IDLE, LIMIT = 1000, 1001, 1009, 4401, 4408, 4429
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
@@ -120,6 +122,22 @@ def a_message_in_pieces_is_one_frame(stage):
     assert door.pump(lambda: door.pongs) == [b'0123456789'] and door.ws_pongs == [b'between']
     door.send_bytes(ws_frame(CLOSE, struct.pack('>H', NORMAL)))
     assert door.wait_close_code() == NORMAL
+
+
+@test
+def silence_is_answered_with_a_ping_and_then_with_the_end(stage):
+    server = stage.server(conf='limits { ping_after = 300ms  idle_timeout = 900ms }')
+    with Accounts(stage, server) as accounts:
+        token = accounts.register('alice').access
+    door = stage.websocket(server)
+    auth(door, 'Attach', {'access_token': token})
+    end = time.monotonic() + DEADLINE_SECONDS
+
+    assert door.read_ws_frame(end) == (FIN | PING, b'')
+    door.send_bytes(ws_frame(PONG))  # alive: it asks again
+    assert door.read_ws_frame(end) == (FIN | PING, b'')
+
+    assert door.wait_closed().code == IDLE and door.close_code == IDLE
 
 
 @test
