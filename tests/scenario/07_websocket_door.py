@@ -82,6 +82,7 @@ def the_end_of_the_server_reaches_every_websocket(stage):
 
     for door in doors:
         assert door.wait_closed().code == SHUTDOWN and door.close_code == SHUTDOWN
+        door.close()
     assert server.process.wait() == 0
 
 
