@@ -127,6 +127,7 @@ int cmd_device_remove(struct cli *cli);
 int cmd_new(struct cli *cli);
 int cmd_chats(struct cli *cli);
 int cmd_members(struct cli *cli);
+int cmd_delete_chat(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);

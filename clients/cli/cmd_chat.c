@@ -182,3 +182,10 @@ cmd_members(struct cli *cli)
 {
     return print_status(cli, sotto_client_members(cli->client, cli_word(cli, 1), show_member, cli));
 }
+
+int
+cmd_delete_chat(struct cli *cli)
+{
+    return print_status(cli,
+                        sotto_client_delete_chat(cli->client, cli_word(cli, 1), show_chat, cli));
+}

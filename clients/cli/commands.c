@@ -132,6 +132,20 @@ const struct command commands[] = {
         .run = cmd_members,
     },
     {
+        .name = "delete-chat",
+        .usage = TR("CHAT"),
+        .summary = TR("Delete a chat for everybody, if it is yours to delete, and here"),
+        .help = TR(
+            "An owner deletes a group, either of the two a chat of two: the server forgets it, members are\n"
+            "told. What others have read stays on their devices until they delete it, too. Of a chat that\n"
+            "you left, or that was deleted, only what is on this device goes.\n"),
+        .examples = "sotto delete-chat lunch\n",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_delete_chat,
+    },
+    {
         .name = "send",
         .usage = TR("CHAT TEXT"),
         .summary = TR("Send a message (TEXT - reads stdin, a message a line)"),

@@ -232,6 +232,7 @@ event_phrase(const char *kind)
         {"removed", TR("removed you from this chat")},
         {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`")},
         {"undecryptable", TR("sent something that cannot be read")},
+        {"deleted", TR("deleted this chat")},
         {"untrusted", TR("wrote under an identity key that is not the one you know")},
     };
     for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)

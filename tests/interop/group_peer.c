@@ -15,6 +15,7 @@
  *     join WELCOME          ok
  *     encrypt TEXT          ok MESSAGE
  *     process MESSAGE       ok TEXT | no
+ *     epoch                 ok EPOCH AUTHENTICATOR    8 bytes, big-endian, and the secret that is the same for all
  */
 #include "sotto_test.h"
 
@@ -123,6 +124,19 @@ do_encrypt(struct program *program, const uint8_t *text, size_t size)
 }
 
 static void
+do_epoch(const struct program *program)
+{
+    uint8_t authenticator[MLS_HASH_BYTES], epoch[8];
+
+    for (int i = 0; i < 8; i++)
+        epoch[i] = (uint8_t)(mls_group_epoch(program->peer.group) >> (56 - 8 * i));
+    mls_group_epoch_authenticator(program->peer.group, authenticator);
+    fputs("ok", stdout);
+    print_hex(epoch, sizeof(epoch));
+    print_hex(authenticator, sizeof(authenticator));
+}
+
+static void
 do_process(struct program *program, const uint8_t *data, size_t size)
 {
     char text[64];
@@ -166,6 +180,8 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
         mls_peer_join(&program->peer, (struct mls_bytes){data, size});
     } else if (strcmp(command, "encrypt") == 0) {
         do_encrypt(program, data, size);
+    } else if (strcmp(command, "epoch") == 0) {
+        do_epoch(program);
     } else if (strcmp(command, "process") == 0) {
         do_process(program, data, size);
     } else {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The mode relay: what everybody has is gone from the server, what somebody lacks is not, and whoever comes too late
 is told."""
+# io_threads: default
 from clients import people, start, texts
 from groups import Groups
 from load import FAST_LIMITS
@@ -71,20 +72,21 @@ def a_device_that_is_away_keeps_the_entries_through_restarts(stage):
 @test
 def a_kill_between_the_last_acknowledgement_and_the_purge_loses_neither(stage):
     server, (alice, bob) = relay(stage, 'alice', 'bob')
-    for number in range(5):
+    rounds = night(2, 10)
+    for number in range(rounds):
         alice.run('send', 'Relay', f'message {number}')
         bob.run('read', 'Relay')
         server.kill()
         server.start()
         wait_rows(server, 'chat_log', 0)
 
-    assert texts(bob.run('read', 'Relay')) == [f'message {number}' for number in range(5)]
-    assert texts(alice.run('read', 'Relay')) == [f'message {number}' for number in range(5)]
+    assert texts(bob.run('read', 'Relay')) == [f'message {number}' for number in range(rounds)]
+    assert texts(alice.run('read', 'Relay')) == [f'message {number}' for number in range(rounds)]
 
 
 @test
 def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
-    server, (alice, bob, carol) = relay(stage, 'alice', 'bob', 'carol', keep='3s')
+    server, (alice, bob, carol) = relay(stage, 'alice', 'bob', 'carol', keep='2s')
     for member in (alice, bob, carol):
         member.run('read', 'Relay')
     wait_rows(server, 'chat_log', 0)
@@ -105,7 +107,7 @@ def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
 
 @test
 def who_missed_commits_that_were_not_kept_must_be_added_again(stage):
-    server, (alice, bob) = relay(stage, 'alice', 'bob', keep='3s')
+    server, (alice, bob) = relay(stage, 'alice', 'bob', keep='2s')
     bob.run('read', 'Relay')
     wait_rows(server, 'chat_log', 0)
     other = stage.client('alice-2', server)

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Groups of hundreds, and a member who was away for fifty changes."""
+"""Groups of hundreds, ten members who change a group at the same time, and one who was away for fifty changes."""
+# io_threads: default
+import random
 import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from clients import person, start, texts
+from door import RpcError
 from groups import Groups
 from load import start_load
 from sotto import wait_object
@@ -43,6 +49,57 @@ def a_group_of_more_than_one_commit_takes_is_made_and_all_read(stage):
     assert report == {'joined': count, 'epoch': commits, 'same_epoch': count, 'text': 'welcome, all of you',
                       'read': count}
     assert ask(server, 'SELECT COUNT(*) FROM chat_members') == count + 1
+
+
+def commit_until_accepted(member, chat, cursor):
+    """Commits, and after each lost race catches up and tries again."""
+    while True:
+        bundle = member.bundle()
+        try:
+            reply = member.chat('Commit', {'chat_id': chat, 'bundle': bundle})
+        except RpcError as error:
+            assert error.code == 'aborted', error
+            member.ask('drop')
+            cursor = follow(member, chat, cursor)
+            time.sleep(random.uniform(0.02, 0.2))
+            continue
+        assert reply.seq == cursor + 1  # accepted on the epoch that was read to its end
+        member.ask('merge')
+        return reply.seq
+
+
+def follow(member, chat, cursor):
+    """Reads the log to its end; own messages come without their bytes."""
+    for entry in member.sync({chat: cursor}).entries:
+        assert not entry.message or member.ask('process', entry.message) is not None
+        cursor = entry.seq
+    return cursor
+
+
+@test
+def ten_members_commit_at_once_and_end_in_one_epoch(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        members = [groups.person(f'member{number}') for number in range(10)]
+        chat = members[0].create(members[1:])
+        gate = threading.Barrier(10)
+
+        def take_part(member):
+            gate.wait()
+            return commit_until_accepted(member, chat, 1)
+
+        with ThreadPoolExecutor(10) as pool:
+            seqs = list(pool.map(take_part, members))
+        assert sorted(seqs) == list(range(2, 12))
+        for member, seq in zip(members, seqs):
+            assert follow(member, chat, seq) == 11
+        states = {tuple(member.ask('epoch')) for member in members}
+        assert len(states) == 1 and int.from_bytes(states.pop()[0], 'big') == 11
+        for number, member in enumerate(members):
+            member.send(chat, f'from {number}')
+        for number, member in enumerate(members):
+            texts_read = [member.open(entry) for entry in member.sync({chat: 11}).entries if entry.message]
+            assert texts_read == [f'from {other}' for other in range(10) if other != number]
 
 
 class Invited:

@@ -222,12 +222,103 @@ whoever_claims_packages_for_nothing_does_not_fill_the_disk(void **state)
     sotto_client_close(&client);
 }
 
+/* ---- gaps and deletions ----------------------------------------------------------------------- */
+
+static struct chat
+take_gap(struct world *world, uint64_t upto_seq, uint64_t epoch)
+{
+    struct inbox inbox = {0};
+    struct chat chat;
+    Sotto__Chat__V1__Gap gap = SOTTO__CHAT__V1__GAP__INIT;
+    gap.chat_id = view(world->chat_id, ID_BYTES);
+    gap.upto_seq = upto_seq;
+    gap.epoch = epoch;
+    assert_ok(inbox_begin(world->client, &inbox));
+    int status = inbox_gap(world->client, &inbox, &gap);
+    assert_ok(inbox_end(world->client, &inbox, status));
+    assert_ok(chat_load(world->client, world->chat_id, &chat));
+    return chat;
+}
+
+static int64_t
+count_kind(struct world *world, enum message_kind kind)
+{
+    int64_t count = 0;
+    assert_ok(query_number(&world->client->profile, &count, &world->client->error,
+                           "SELECT COUNT(*) FROM messages WHERE kind = ?", BINDS(bind_int(kind))));
+    return count;
+}
+
+static void
+a_gap_of_a_relay_chat_is_stepped_over_and_told(void **state)
+{
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    world.welcome.mode = SOTTO__CHAT__V1__MODE__MODE_RELAY;
+    take_welcome(&world);
+
+    struct chat chat = take_gap(&world, 5, 1);
+    assert_int_equal(chat.cursor, 5);
+    assert_int_equal(chat.state, CHAT_READY);
+    assert_int_equal(count_kind(&world, KIND_NOT_KEPT), 1);
+    take_gap(&world, 3, 9); /* behind the cursor: nothing */
+    assert_int_equal(count_kind(&world, KIND_NOT_KEPT), 1);
+    chat = take_gap(&world, 6, 2);
+    assert_int_equal(chat.state, CHAT_BROKEN); /* a commit was among it */
+    end_world(&world);
+}
+
+static void
+a_gap_is_no_excuse_in_an_archive(void **state)
+{
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+
+    struct chat chat = take_gap(&world, 5, 2);
+    assert_int_equal(chat.cursor, 1);
+    assert_int_equal(chat.state, CHAT_READY);
+    assert_int_equal(count_kind(&world, KIND_NOT_KEPT), 0);
+    end_world(&world);
+}
+
+static void
+a_deleted_chat_is_left_and_can_be_forgotten(void **state)
+{
+    struct world world;
+    struct inbox inbox = {0};
+    struct chat chat;
+    Sotto__Chat__V1__ChatDeleted deleted = SOTTO__CHAT__V1__CHAT_DELETED__INIT;
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+    deleted.chat_id = view(world.chat_id, ID_BYTES);
+    deleted.user_id = view(world.bob.user, ID_BYTES);
+    deleted.ts_ms = 7;
+
+    assert_ok(inbox_begin(world.client, &inbox));
+    int status = inbox_deleted(world.client, &inbox, &deleted);
+    assert_ok(inbox_end(world.client, &inbox, status));
+    assert_ok(chat_load(world.client, world.chat_id, &chat));
+    assert_int_equal(inbox.deleted_count, 1); /* to be acknowledged */
+    assert_int_equal(chat.state, CHAT_LEFT);
+    assert_int_equal(count_kind(&world, KIND_DELETED), 1);
+
+    assert_ok(chat_forget(world.client, world.chat_id));
+    assert_ok(chat_load(world.client, world.chat_id, &chat));
+    assert_false(chat.exists);
+    assert_int_equal(count_kind(&world, KIND_DELETED) + count_kind(&world, KIND_JOINED), 0);
+    end_world(&world);
+}
+
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
     WITH_KIT(whoever_claims_packages_for_nothing_does_not_fill_the_disk),
     WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
+    WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),
+    WITH_KIT(a_gap_is_no_excuse_in_an_archive),
+    WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
 };
 
 SOTTO_TEST_MAIN(tests)

@@ -382,6 +382,8 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     struct chat *chat = &inbox->chat;
     if (status || !chat->exists || chat->state == CHAT_CREATING || gap->upto_seq <= chat->cursor)
         return status;
+    if (chat->mode != SOTTO__CHAT__V1__MODE__MODE_RELAY)
+        return SOTTO_CLIENT_OK; /* an archive has no excuse */
     /* Of our own messages we have what we sent. */
     status = query_number(&client->profile, &own, &client->error,
                           "SELECT COUNT(*) FROM messages WHERE chat_id = ? AND seq > ?"
@@ -534,4 +536,30 @@ inbox_welcome(struct sotto_client *client, struct inbox *inbox,
         status = join(client, inbox, welcome, &known);
     memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
     return status;
+}
+
+int
+inbox_deleted(struct sotto_client *client, struct inbox *inbox,
+              const Sotto__Chat__V1__ChatDeleted *deleted)
+{
+    if (deleted->chat_id.len != ID_BYTES || inbox->deleted_count == INBOX_DELETED_MAX)
+        return SOTTO_CLIENT_OK;
+    int status = pick_up(client, inbox, deleted->chat_id.data);
+    struct chat *chat = &inbox->chat;
+    if (status)
+        return status;
+    memcpy(inbox->deleted[inbox->deleted_count++], deleted->chat_id.data, ID_BYTES);
+    if (!chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT)
+        return SOTTO_CLIENT_OK;
+    struct message message = {
+        .seq = chat->cursor,
+        .kind = KIND_DELETED,
+        .epoch = chat->epoch,
+        .ts_ms = deleted->ts_ms,
+    };
+    memcpy(message.chat_id, chat->id, ID_BYTES);
+    take_bytes(deleted->user_id, message.from_user, ID_BYTES);
+    chat->state = CHAT_LEFT;
+    inbox->dirty = true;
+    return message_store(client, &message, NULL, NULL);
 }

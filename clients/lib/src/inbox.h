@@ -9,6 +9,7 @@
 #include "group.h"
 
 #define INBOX_WELCOMES_MAX 256
+#define INBOX_DELETED_MAX 256
 
 struct inbox {
     bool open;
@@ -21,6 +22,8 @@ struct inbox {
     bool joined;
     size_t welcome_count;
     uint8_t welcomes[INBOX_WELCOMES_MAX][ID_BYTES]; /* to be acknowledged */
+    size_t deleted_count;
+    uint8_t deleted[INBOX_DELETED_MAX][ID_BYTES]; /* likewise */
 };
 
 int inbox_begin(struct sotto_client *client, struct inbox *inbox);
@@ -37,6 +40,10 @@ int inbox_entry(struct sotto_client *client, struct inbox *inbox,
 /* Steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the chat up when
  * commits were among it. */
 int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap);
+
+/* The server says that somebody deleted the chat. What we have of it stays. */
+int inbox_deleted(struct sotto_client *client, struct inbox *inbox,
+                  const Sotto__Chat__V1__ChatDeleted *deleted);
 
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome);

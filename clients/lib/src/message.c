@@ -91,8 +91,9 @@ kind_name(enum message_kind kind)
         [KIND_NOT_KEPT] = "not_kept",
         [KIND_UNTRUSTED] = "untrusted",
         [KIND_GAP] = "gap",
+        [KIND_DELETED] = "deleted",
     };
-    return kind >= KIND_TEXT && kind <= KIND_GAP ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_DELETED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

@@ -133,6 +133,22 @@ chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
 }
 
 int
+chat_forget(struct sotto_client *client, const uint8_t id[ID_BYTES])
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = query_run(&client->profile, &client->error, "DELETE FROM messages WHERE chat_id = ?",
+                       BINDS(bind_blob(id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK)
+        status = query_run(&client->profile, &client->error, "DELETE FROM outbox WHERE chat_id = ?",
+                           BINDS(bind_blob(id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_delete(client, id);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+int
 chat_list(struct sotto_client *client, struct chat **chats_out, size_t *count_out)
 {
     int64_t rows = 0;
@@ -358,6 +374,9 @@ chat_find(struct sotto_client *client, const char *text, struct chat *chat_out)
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         int rank;
         status = fits(client, &chats[i], text, is_name, &rank);
+        rank *= 2; /* of two that fit alike, the one that we are in */
+        if (chats[i].state == CHAT_LEFT && rank)
+            rank++;
         if (status || rank == 0 || rank > best_rank || chats[i].state == CHAT_CREATING)
             continue;
         several = rank == best_rank;

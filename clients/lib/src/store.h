@@ -40,6 +40,9 @@ int chat_store(struct sotto_client *client, const struct chat *chat);
 /* Deletes a chat with its members; its messages stay if it has any. */
 int chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES]);
 
+/* The same with its messages and what waits to be sent. */
+int chat_forget(struct sotto_client *client, const uint8_t id[ID_BYTES]);
+
 /* All chats, the latest first, in memory of their own (free). */
 int chat_list(struct sotto_client *client, struct chat **chats_out, size_t *count_out);
 
@@ -83,6 +86,7 @@ enum message_kind {
     KIND_NOT_KEPT,  /* entries that the server deleted before we read them */
     KIND_UNTRUSTED, /* a text under an identity key that contradicts the known one */
     KIND_GAP,       /* entries that the server held back; seq is the first of them */
+    KIND_DELETED,   /* the whole chat, says the server */
 };
 /* What is read: texts, and what stands where one is missing or not to be trusted. For SQL. */
 #define KINDS_READ "(1, 6, 7, 8, 9, 10)"

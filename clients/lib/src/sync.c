@@ -83,6 +83,7 @@ ack(struct sotto_client *client, const struct inbox *inbox)
     Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
     Sotto__Chat__V1__AckReply *reply = NULL;
     ProtobufCBinaryData joined[INBOX_WELCOMES_MAX];
+    ProtobufCBinaryData deleted[INBOX_DELETED_MAX];
     int status = collect_cursors(client, true, &cursors);
     if (status)
         return status;
@@ -92,7 +93,11 @@ ack(struct sotto_client *client, const struct inbox *inbox)
         joined[i] = view(inbox->welcomes[i], ID_BYTES);
     request.n_welcomes_joined = inbox ? inbox->welcome_count : 0;
     request.welcomes_joined = joined;
-    if (request.n_cursors || request.n_welcomes_joined) {
+    for (size_t i = 0; inbox && i < inbox->deleted_count; i++)
+        deleted[i] = view(inbox->deleted[i], ID_BYTES);
+    request.n_deleted_seen = inbox ? inbox->deleted_count : 0;
+    request.deleted_seen = deleted;
+    if (request.n_cursors || request.n_welcomes_joined || request.n_deleted_seen) {
         status = rpc(client, CHAT_METHOD("Ack"), &request.base,
                      &sotto__chat__v1__ack_reply__descriptor, &reply, NULL);
         if (status == SOTTO_CLIENT_OK && cursors.count)
@@ -137,6 +142,8 @@ take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
         status = inbox_gap(client, inbox, page->gaps[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_entries; i++)
         status = inbox_entry(client, inbox, page->entries[i], false);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_deleted; i++)
+        status = inbox_deleted(client, inbox, page->deleted[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_left; i++)
         status = mark_left(client, page->left[i]);
     return inbox_end(client, inbox, status);
@@ -184,10 +191,10 @@ sync_run(struct sotto_client *client, bool live)
             break;
         more = page->more;
         status = take_page(client, &inbox, page);
-        /* An invitation that is not acknowledged would come again and fill the next page. */
-        if (status == SOTTO_CLIENT_OK && more && inbox.welcome_count) {
+        /* What is not acknowledged would come again and fill the next page. */
+        if (status == SOTTO_CLIENT_OK && more && (inbox.welcome_count || inbox.deleted_count)) {
             status = ack(client, &inbox);
-            inbox.welcome_count = 0;
+            inbox.welcome_count = inbox.deleted_count = 0;
         }
         pb_free(page);
     }
@@ -221,6 +228,18 @@ take_welcome(struct sotto_client *client, struct inbox *inbox, const struct buf 
 }
 
 static int
+take_deleted(struct sotto_client *client, struct inbox *inbox, const struct buf *body)
+{
+    Sotto__Chat__V1__ChatDeletedEvent *event =
+        pb_unpack(&sotto__chat__v1__chat_deleted_event__descriptor, body->data, body->len);
+    int status = SOTTO_CLIENT_OK;
+    if (event && event->deleted)
+        status = inbox_deleted(client, inbox, event->deleted);
+    pb_free(event);
+    return status;
+}
+
+static int
 take_event(struct sotto_client *client, struct inbox *inbox, const struct conn_event *event,
            struct sync_news *news)
 {
@@ -228,6 +247,8 @@ take_event(struct sotto_client *client, struct inbox *inbox, const struct conn_e
         return take_entries(client, inbox, &event->body);
     if (!strcmp(event->type, "sotto.chat.v1.WelcomeEvent"))
         return take_welcome(client, inbox, &event->body);
+    if (!strcmp(event->type, "sotto.chat.v1.ChatDeletedEvent"))
+        return take_deleted(client, inbox, &event->body);
     if (!strcmp(event->type, "sotto.keyx.v1.KeyPackagesLow"))
         inbox->joined = true; /* the same cure: refill */
     else if (!strcmp(event->type, "sotto.keyx.v1.DeviceAdded"))
@@ -265,7 +286,8 @@ sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *
         news_out->any = true;
         status = sync_run(client, true);
     }
-    if (status == SOTTO_CLIENT_OK && (inbox.welcome_count || inbox.roster_changed || inbox.joined))
+    if (status == SOTTO_CLIENT_OK &&
+        (inbox.welcome_count || inbox.deleted_count || inbox.roster_changed || inbox.joined))
         status = after_news(client, &inbox);
     return status;
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deleting a chat: for everybody where we may and are in it, and here in any case.
+ */
+#include "chat.h"
+
+#include "session.h"
+#include "sync.h"
+
+#include <string.h>
+
+/* Asks the server. A chat that it does not know any more is as good as deleted. */
+static int
+delete_there(struct sotto_client *client, const struct chat *chat)
+{
+    Sotto__Chat__V1__DeleteChatRequest request = SOTTO__CHAT__V1__DELETE_CHAT_REQUEST__INIT;
+    Sotto__Chat__V1__DeleteChatReply *reply = NULL;
+    request.chat_id = view(chat->id, ID_BYTES);
+    int status = rpc(client, CHAT_METHOD("DeleteChat"), &request.base,
+                     &sotto__chat__v1__delete_chat_reply__descriptor, &reply, NULL);
+    pb_free(reply);
+    if (status == SOTTO_CLIENT_EFAILED && chat->exists && !strcmp(client->error.code, "not_found"))
+        status = SOTTO_CLIENT_OK;
+    return status;
+}
+
+int
+sotto_client_delete_chat(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                         void *arg)
+{
+    struct chat found = {0};
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_find(client, chat, &found);
+    /* One that this device is not in, by its whole id: the server knows whether it is ours. */
+    if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
+        id_from_hex(chat, found.id))
+        status = SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK && found.state != CHAT_LEFT)
+        status = delete_there(client, &found);
+    if (status)
+        return status;
+    found.exists = true;
+    found.state = CHAT_LEFT;
+    status = chat_show(client, &found, NULL, each, arg);
+    return status ? status : chat_forget(client, found.id);
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Deleting a chat: gone from the server, told to everybody, and kept by each reader until he deletes it, too."""
+# io_threads: default
+from clients import people, start, texts
+from sotto import wait_object
+from tables import ask, is_on_disk, wait_for, wait_rows
+from tap import main, test
+
+TABLES = ('chats', 'members', 'seats', 'log', 'purges', 'group_infos', 'welcomes', 'invitations', 'pairs')
+
+
+def kinds(objects):
+    return [found['kind'] for found in objects if 'kind' in found]
+
+
+@test
+def an_owner_deletes_a_group_for_everybody(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', 'carol', '--title', 'Plans')[0]['chat']
+    bob.run('send', 'Plans', 'the wall has ears')
+    for member in (alice, carol):
+        member.run('read', 'Plans')
+    sample = ask(server, 'SELECT message FROM chat_log ORDER BY id DESC LIMIT 1')
+    ear = bob.spawn('listen')
+    wait_object(ear, lambda found: found.get('kind') == 'joined')
+
+    assert bob.fails(1, 'delete-chat', 'Plans')['code'] == 'permission_denied'
+    gone = alice.run('delete-chat', 'Plans')[0]
+    _, told = wait_object(ear, lambda found: found.get('kind') == 'deleted')
+
+    assert (gone['chat'], gone['state']) == (chat, 'left')
+    assert (told['chat'], told['from']) == (chat, 'alice')
+    for table in TABLES:
+        wait_rows(server, f'chat_{table}', 0)
+    wait_for(lambda: is_on_disk(server, sample), False)
+    # Carol was away; what bob has read stays with him.
+    assert [row['state'] for row in carol.run('chats')] == ['left']
+    assert kinds(carol.run('listen', '--timeout', '1'))[-1:] == ['deleted']
+    assert carol.fails(1, 'send', 'Plans', 'hello?')['code'] == 'permission_denied'
+    assert texts(bob.run('read', 'Plans')) == ['the wall has ears']
+    assert alice.run('chats') == []
+    wait_rows(server, 'chat_notices', 0)
+
+
+@test
+def what_was_deleted_is_deleted_here_by_the_same_command(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    bob.run('send', 'alice', 'once')
+    alice.run('delete-chat', 'bob')
+    assert texts(bob.run('read', 'alice')) == ['once']
+    ear = bob.spawn('listen')
+
+    bob.run('delete-chat', 'alice')
+
+    assert bob.run('chats') == []
+    assert bob.fails(1, 'read', 'alice')['code'] == 'not_found'
+    assert bob.fails(1, 'delete-chat', 'alice')['code'] == 'not_found'
+    ear.stop()
+
+
+@test
+def either_of_two_deletes_a_chat_of_two_and_a_new_one_is_another(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    first = alice.run('new', 'bob')[0]['chat']
+    bob.run('read', 'alice')
+
+    bob.run('delete-chat', 'alice')
+    second = bob.run('new', 'alice')[0]['chat']
+    bob.run('send', 'alice', 'hello again')
+
+    assert second != first
+    assert texts(alice.run('read', 'bob')) == ['hello again']
+    assert [(row['chat'], row['state']) for row in alice.run('chats')] == [(second, 'ready'), (first, 'left')]
+    alice.run('send', 'bob', 'and back')
+    assert texts(bob.run('read', 'alice', '--limit', '1')) == ['and back']
+
+
+@test
+def a_deletion_survives_a_kill_of_the_server(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob', '--title', 'Short')
+    for number in range(3):
+        alice.run('send', 'Short', f'message {number}')
+    bob.run('chats')
+    alice.run('delete-chat', 'Short')
+    server.kill()
+    server.start()
+
+    for table in TABLES:
+        wait_rows(server, f'chat_{table}', 0)
+    assert kinds(bob.run('listen', '--timeout', '1'))[-1:] == ['deleted']
+
+
+if __name__ == '__main__':
+    main()
