@@ -9,35 +9,12 @@ import time
 
 from door import RpcError, split_address
 from load import is_sanitized
+from server_facts import metric, resident_kib, wait_metric
 from tap import main, test
 
 UNAUTHENTICATED, TOO_BIG, PROTOCOL, LIMIT, SHUTDOWN = 4401, 1009, 1002, 4429, 1001
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
 LOGIN_START = 'sotto.auth.v1.AuthService/LoginStart'
-
-
-def metric(server, series):
-    """The value of one series on /metrics."""
-    text = server.http('/metrics')[2].decode('utf-8')
-    found = re.search(rf'^{re.escape(series)} (\S+)$', text, re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
-
-
-def wait_metric(server, series, enough):
-    """Asks again until it is; a server without descriptors turns the question away, too."""
-    end = time.monotonic() + 30
-    value = None
-    while value is None or not enough(value):
-        assert time.monotonic() < end, f'{series} is {value}'
-        try:
-            value = metric(server, series)
-        except OSError:
-            value = None
-
-
-def resident_kib(server):
-    with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
-        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
 
 
 def goodbye_code(door):

@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The WebSocket door: the same frames as over TCP, its own life around them, and its limits."""
-import re
 import struct
 import time
 
 from door import DEADLINE_SECONDS, RpcError
 from load import is_sanitized
 from logins import Accounts, auth
+from server_facts import metric, resident_kib
 from tap import main, test
 from websocket import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RawSocket, read_answer, ws_frame
 
 NORMAL, SHUTDOWN, TOO_BIG, UNAUTHENTICATED, IDLE, LIMIT = 1000, 1001, 1009, 4401, 4408, 4429
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
-
-
-def metric(server, series):
-    text = server.http('/metrics')[2].decode('utf-8')
-    found = re.search(rf'^{re.escape(series)} (\S+)$', text, re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
-
-
-def resident_kib(server):
-    with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
-        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
 
 
 def expect_unauthenticated(door):

@@ -4,7 +4,7 @@
 
 #include "core/map.h"
 
-#define MANY 20000
+#define MANY 100000
 
 struct entry {
     struct map_node node;

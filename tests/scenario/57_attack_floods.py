@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Floods of requests: every rate holds at ten and at a hundred times its figure (D5), two thousand logins at once (D7),
+and no descriptors left (D8)."""
+import os
+import resource
+import time
+
+from crowd import Crowd
+from door import RpcError
+from load import FAST_LIMITS
+from logins import PASSWORD, Accounts, auth
+from server_facts import metric, wait_metric
+from tap import main, night, test
+
+LOGIN_START = 'sotto.auth.v1.AuthService/LoginStart'
+REGISTER_FINISH = 'sotto.auth.v1.AuthService/RegisterFinish'
+WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
+FLOOD = 2000
+
+
+def answers(door, numbers, method):
+    """How many of the calls were answered, and how many refused as too many; anything else fails."""
+    passed = refused = 0
+    for number in numbers:
+        try:
+            door.wait_reply(number, method)
+            passed += 1
+        except RpcError as error:
+            if error.code == 'resource_exhausted':
+                assert 'try again' in error.message, error.message
+                refused += 1
+            else:
+                passed += 1  # let through to the method, which has its own opinion
+    return passed, refused
+
+
+@test
+def every_rate_holds_at_ten_and_a_hundred_times_its_figure(stage):
+    classes = {'login': (LOGIN_START, {'name': 'nobody', 'ke1': bytes(96)}, 5, 10),
+               'register': (REGISTER_FINISH, {'name': 'x'}, 2, 4),
+               'general': (WHOAMI, {}, 100, 200)}
+    for times in (10, 100):
+        server = stage.server(f'server-{times}')
+        for name, (method, body, rate, burst) in classes.items():
+            door = stage.door(server)
+            begun = time.monotonic()
+            # Enough to use up what may come at once, and then `times` the rate.
+            count = burst + rate * times // night(10, 1)
+            passed = refused = 0
+            for start in range(0, count, 100):
+                numbers = [door.start_call(method, body) for _ in range(min(100, count - start))]
+                more = answers(door, numbers, method)
+                passed, refused = passed + more[0], refused + more[1]
+            seconds = time.monotonic() - begun
+
+            assert passed + refused == count
+            assert passed <= 1.1 * (burst + rate * seconds) + 1, (name, times, passed, seconds)
+            assert passed >= 0.9 * min(count, burst) - 1, (name, times, passed)
+            assert refused == metric(server, f'sotto_ratelimit_refused_total{{rate="{name}"}}'), (name, times)
+            door.close()
+
+
+@test
+def two_thousand_logins_at_once_are_queued_refused_and_forgotten(stage):
+    server = stage.server(conf=FAST_LIMITS + 'jobs { quota = 64 }', module_conf={'auth': 'login_starts = 100\n'})
+    with Accounts(stage, server) as accounts:
+        honest = accounts.register('alice').attached()
+        ke1, = accounts.opaque.ask('login-start', PASSWORD)
+        doors = [stage.door(server) for _ in range(FLOOD // 50)]
+        started = [(door, door.start_call(LOGIN_START, {'name': 'alice', 'ke1': ke1}))
+                   for door in doors for _ in range(50)]
+
+        for _ in range(10):  # whoever is attached is served meanwhile
+            assert auth(honest, 'WhoAmI').name == 'alice'
+        outcomes = {}
+        for door, number in started:
+            try:
+                door.wait_reply(number, LOGIN_START)
+                code = 'answered'
+            except RpcError as error:
+                code = error.code
+            outcomes[code] = outcomes.get(code, 0) + 1
+
+        # No more were begun than there is room for unfinished ones, none was lost, and the rest was told.
+        assert 0 < outcomes['answered'] <= 100, outcomes
+        assert outcomes == {'answered': outcomes['answered'],
+                            'resource_exhausted': FLOOD - outcomes['answered']}, outcomes
+        assert auth(honest, 'WhoAmI').name == 'alice'
+
+
+@test
+def an_accept_storm_without_descriptors_is_survived_at_both_doors(stage):
+    server = stage.server(conf='limits { unattached_per_address = 20000  attach_timeout = 1s }')
+    used = len(os.listdir(f'/proc/{server.pid}/fd'))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (max(256, used + 100), max(256, used + 100)))
+    before = cpu_ticks(server)
+    crowds = [Crowd(server.ready[door], network).join(night(400, 2000)).start()
+              for network, door in ((10, 'tcp'), (11, 'http'))]
+    try:
+        for crowd in crowds:
+            crowd.wait_closed(crowd.joined)
+    finally:
+        for crowd in crowds:
+            crowd.close()
+
+    wait_metric(server, 'sotto_connections', lambda value: value == 0)
+    assert metric(server, 'sotto_connections_refused_total{reason="descriptors"}') > 0
+    assert stage.door(server).hello.version == 1
+    # A loop that spins on a listener it cannot accept from would burn whole seconds.
+    assert cpu_ticks(server) - before < 2 * os.sysconf('SC_CLK_TCK')
+
+
+def cpu_ticks(server):
+    with open(f'/proc/{server.pid}/stat', encoding='ascii') as stat:
+        fields = stat.read().rsplit(')', 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+if __name__ == '__main__':
+    main()

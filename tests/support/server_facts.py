@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What a running server says of itself: its metrics, and its memory as the kernel counts it."""
+import re
+import time
+
+
+def metric(server, series):
+    """The value of one series on /metrics; 0 when it is not there."""
+    text = server.http('/metrics')[2].decode('utf-8')
+    found = re.search(rf'^{re.escape(series)} (\S+)$', text, re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
+
+
+def wait_metric(server, series, enough):
+    """Asks again until it is; a server without descriptors turns the question away, too."""
+    end = time.monotonic() + 30
+    value = None
+    while value is None or not enough(value):
+        assert time.monotonic() < end, f'{series} is {value}'
+        try:
+            value = metric(server, series)
+        except OSError:
+            value = None
+
+
+def resident_kib(server):
+    with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
+        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
