@@ -113,7 +113,8 @@ put_real(struct pbjson_out *out, double number, bool is_float)
         snprintf(text, sizeof(text), "%.*g", digits, number);
     } while (digits++ < DBL_DECIMAL_DIG &&
              (is_float ? (double)strtof(text, NULL) : strtod(text, NULL)) != number);
-    pbjson_put(out, text);
+    /* -0 would be read back as an integer, which has no sign of zero. */
+    pbjson_put(out, strcmp(text, "-0") == 0 ? "-0.0" : text);
 }
 
 static void

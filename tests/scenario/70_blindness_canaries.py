@@ -15,9 +15,11 @@ import zlib
 
 from canary import sightings
 from load import FAST_LIMITS, is_sanitized, start_load
+from logins import Accounts
 from sotto import wait_object
 from tap import comment, main, skip, test
 
+AUTH = 'sotto.auth.v1.AuthService'
 MESSAGES = 1000
 WINDOW = 1 << 20
 
@@ -94,6 +96,22 @@ def keys_and_tokens_of_a_client_are_nowhere(stage):
 
     assert_blind(found, wanted)
     load.kill()
+
+
+@test
+def what_travelled_as_json_is_nowhere(stage):
+    server = stage.server(conf=FAST_LIMITS, options=['--log-level', 'debug'])
+    with Accounts(stage, server) as accounts:
+        door = stage.json_door(server)
+        login = accounts.register('alice')
+        wanted = {'refresh token': login.refresh_token, 'long text': canary()}
+        login.refresh(door=door)
+        # The last one is harmless and short: a core dump shows what each thread copied last, in its registers.
+        for number, text in enumerate([wanted['long text'].decode() * 100] * 10 + ['x' * 1500]):
+            door.send_text(json.dumps({'id': 100 + number, 'call': {'method': f'{AUTH}/WhoAmI', 'later': text}}))
+            door.pump(lambda number=number: 100 + number in door.replies)
+
+        assert_blind(places(stage, server), wanted)
 
 
 @test

@@ -346,8 +346,9 @@ a_float_is_written_with_the_digits_that_it_has(void **state)
 
     (void)state;
     message.a_float = 0.1F;
+    message.a_double = -0.0;
     text = written(&message.base);
-    assert_string_equal(text, "{\"aFloat\":0.1}");
+    assert_string_equal(text, "{\"aFloat\":0.1,\"aDouble\":-0.0}");
     free(text);
 }
 
