@@ -155,6 +155,11 @@ def npm_ws_talks_in_json(stage):
 
 
 @test
+def npm_ws_talks_in_compressed_json(stage):
+    talk_in_json(stage, node_peer(), 'deflate')
+
+
+@test
 def python_websockets_lives_a_whole_life(stage):
     whole_life(stage, python_peer())
 
