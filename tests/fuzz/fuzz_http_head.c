@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "core/http_head.h"
+#include "core/ws_deflate.h"
 
 #include <assert.h>
 
@@ -15,6 +16,9 @@ check_view(struct sotto_view view, const uint8_t *data, size_t head)
 static void
 check_head(const struct http_head *head, const uint8_t *data, size_t size)
 {
+    struct ws_extension extension;
+
+    ws_extension_read(&extension, head);
     check_view(head->method, data, size);
     check_view(head->target, data, size);
     check_view(head->path, data, size);
