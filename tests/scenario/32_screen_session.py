@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """`sotto` alone on a terminal: whole sessions, typed and read on a pty."""
+import contextlib
+import os
 import re
+import shutil
+import subprocess
 
 from clients import people, person, start, texts, wait_text
-from sotto import PASSWORD, program
-from tap import main, test
+from load import FAST_LIMITS
+from sotto import MODULES, PASSWORD, program
+from tap import main, skip, test
 from terminal import Terminal
 
 
@@ -22,6 +27,33 @@ def opened(stage, client, chat, **options):
     screen.type(f'/open {chat}\n')
     screen.see_bottom(f'{chat}>')
     return screen
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+    """Moves a folder onto a file system of 8 MiB; gives a function that fills it up, and with False makes room."""
+    kept = folder.with_name(folder.name + '-kept')
+    folder.rename(kept)
+    folder.mkdir(mode=0o700)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', folder], check=False).returncode:
+        folder.rmdir()
+        kept.rename(folder)
+        skip('tmpfs cannot be mounted here')
+    ballast = folder / 'ballast'
+
+    def fill(full=True):
+        if not full:
+            ballast.unlink()
+            return
+        with open(ballast, 'wb', buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b'x' * 4096):
+                pass
+    try:
+        for path in kept.iterdir():
+            shutil.copy2(path, folder / path.name)
+        yield fill
+    finally:
+        subprocess.run(['umount', '-l', folder], check=False)
 
 
 @test
@@ -259,6 +291,59 @@ def it_speaks_russian_to_whoever_has_a_russian_locale(stage):
     screen.see('нет команды')
     english = sotto(stage, ann, '--lang', 'en', env=russian)
     english.see('You are ann.')
+
+
+@test
+def what_the_server_refuses_is_tried_three_times_and_then_waits_for_a_person(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    bob.run('chats')
+    screen = opened(stage, ann, 'bob')
+    server.stop()
+    server.write_conf(MODULES, FAST_LIMITS, {'chat': 'message_size_max = 1KiB\n'})
+    screen.see('next try in')
+
+    screen.type('long ' * 400 + '\n')
+    screen.see('(pending)')
+    screen.type('short\n')
+    screen.see('you: short  (pending)')
+    server.start()
+    screen.type('\n')
+
+    screen.see('short  (sent)', '(failed: ', 'not sent: /retry sends it once more, /drop forgets it')
+    screen.type('/queue\n')
+    screen.see('long long', times=3)
+    screen.type('/drop\n')
+    screen.see('1 message was dropped')
+    assert ann.run('queue') == []
+    assert texts(bob.run('read', 'ann')) == ['short']
+
+
+@test
+def a_full_disk_keeps_the_line_and_loses_nothing(stage):
+    if os.geteuid() != 0:
+        skip('mounting a small file system needs root')
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob')
+    bob.run('chats')
+    with small_disk(ann.profile) as fill:
+        screen = opened(stage, ann, 'bob')
+        screen.type('before\n')
+        screen.see('before  (sent)')
+        fill()
+        screen.type('while it is full\n')
+        screen.see('the disk is full: nothing was stored')
+        screen.see_bottom('bob> while it is full')
+        fill(False)
+        screen.type('\n')
+        screen.see('while it is full  (sent)')
+        screen.type('/quit\n')
+        assert screen.finish() == 0
+
+        assert texts(bob.run('read', 'ann')) == ['before', 'while it is full']
+        assert texts(ann.run('read', 'bob')) == ['before', 'while it is full']
 
 
 if __name__ == '__main__':

@@ -26,7 +26,38 @@
 
 /* ---- finishing ------------------------------------------------------------------------------- */
 
-/* The server has the chat: enter epoch 1. */
+/* Puts the title into the queue, as a message. Inside a transaction. */
+static int
+queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
+{
+    Sotto__Content__V1__Content content;
+    Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
+    uint8_t id[ID_BYTES];
+    struct buf encoded = {0};
+    uint64_t number;
+    outbox_content(&content, id);
+    info.title = (char *)(uintptr_t)title;
+    content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
+    content.chat_info = &info;
+    buf_pack(&encoded, &content.base);
+    int status = outbox_add_within(client, chat_id, &encoded, 1, OUTBOX_DROP, &number);
+    buf_fini(&encoded);
+    return status;
+}
+
+int
+chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = queue_title(client, chat_id, title);
+    status = profile_end(&client->profile, status, &client->error);
+    return status ? status : outbox_flush(client);
+}
+
+/* The server has the chat: enter epoch 1. The title is queued in the same transaction, because
+ * nobody would send it after an end right behind it. */
 static int
 finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                 const Sotto__Chat__V1__CommitReply *reply)
@@ -49,6 +80,8 @@ finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                          : group_save(client, &chat, group);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
+        if (status == SOTTO_CLIENT_OK && chat.title[0])
+            status = queue_title(client, chat_id, chat.title);
     }
     mls_group_destroy(&group);
     return profile_end(&client->profile, status, &client->error);
@@ -268,24 +301,6 @@ create_with(struct sotto_client *client, const struct plan *plan,
     return status ? status : finish_creation(client, chat->id, existing_out);
 }
 
-int
-chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
-{
-    Sotto__Content__V1__Content content;
-    Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
-    uint8_t id[ID_BYTES];
-    struct buf encoded = {0};
-    uint64_t number;
-    outbox_content(&content, id);
-    info.title = (char *)(uintptr_t)title;
-    content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
-    content.chat_info = &info;
-    buf_pack(&encoded, &content.base);
-    int status = outbox_add(client, chat_id, &encoded, 1, OUTBOX_DROP, &number);
-    buf_fini(&encoded);
-    return status ? status : outbox_flush(client);
-}
-
 static int
 create(struct sotto_client *client, const struct plan *plan, struct chat *chat_out,
        uint8_t existing_out[ID_BYTES])
@@ -310,7 +325,7 @@ create(struct sotto_client *client, const struct plan *plan, struct chat *chat_o
     free(packages);
     pb_free(claim);
     if (status == SOTTO_CLIENT_OK && plan->title)
-        status = chat_announce_title(client, chat.id, plan->title);
+        status = outbox_flush(client);
     if (status == SOTTO_CLIENT_OK)
         status = chat_load(client, chat.id, chat_out);
     return status;

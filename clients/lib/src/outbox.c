@@ -135,15 +135,13 @@ check_room(struct sotto_client *client, size_t more)
 }
 
 int
-outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct buf *contents,
-           size_t count, enum outbox_refused refused, uint64_t *numbers_out)
+outbox_add_within(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                  const struct buf *contents, size_t count, enum outbox_refused refused,
+                  uint64_t *numbers_out)
 {
     struct chat chat;
     struct mls_group *group = NULL;
-    int status = profile_begin(&client->profile, &client->error);
-    if (status)
-        return status;
-    status = check_room(client, count);
+    int status = check_room(client, count);
     if (status == SOTTO_CLIENT_OK)
         status = open_chat(client, chat_id, &chat, &group);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
@@ -155,6 +153,17 @@ outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const s
     if (status == SOTTO_CLIENT_OK)
         status = group_save(client, &chat, group);
     mls_group_destroy(&group);
+    return status;
+}
+
+int
+outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct buf *contents,
+           size_t count, enum outbox_refused refused, uint64_t *numbers_out)
+{
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = outbox_add_within(client, chat_id, contents, count, refused, numbers_out);
     return profile_end(&client->profile, status, &client->error);
 }
 

@@ -27,6 +27,11 @@ int outbox_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                const struct buf *contents, size_t count, enum outbox_refused refused,
                uint64_t *numbers_out);
 
+/* The same inside the caller's transaction. */
+int outbox_add_within(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                      const struct buf *contents, size_t count, enum outbox_refused refused,
+                      uint64_t *numbers_out);
+
 /* Sends what is in the queue, reconnecting up to three times. SOTTO_CLIENT_ENETWORK: the rest
  * stays and goes out with the next call. A message that the server refuses for good is taken
  * out, and that refusal is returned. Chats with a blocked member are left alone. */
