@@ -171,6 +171,7 @@ const struct command commands[] = {
         .takes = ARG_CHAT,
         .words_min = 1,
         .words_max = 1,
+        .place = PLACE_SHELL,
         .run = cmd_read,
     },
     {

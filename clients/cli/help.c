@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "text.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -63,17 +64,28 @@ screen_usage(const struct command *command)
     return usage + strspn(usage, " ");
 }
 
+static void
+list_commands(enum place place, FILE *out)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (commands[i].place == place)
+            fprintf(out, "  /%-13s %s\n", commands[i].name, tr(commands[i].summary));
+}
+
 void
 help_screen(FILE *out)
 {
-    fputs(tr("What you type goes to the open chat. Commands begin with a slash:\n"), out);
-    for (size_t i = 0; i < command_count; i++)
-        if (commands[i].place != PLACE_SHELL)
-            fprintf(out, "  /%-13s %s\n", commands[i].name, tr(commands[i].summary));
-    fputs(
-        tr("/help COMMAND tells more about one. Commands about a chat mean the open one. Tab completes,\n"
-           "arrow keys bring back lines, Ctrl-C clears the line, // begins a message with a slash.\n"),
-        out);
+    struct view view;
+    view_init(&view, out);
+    fprintf(out, "%s\n", tr("What you type goes to the open chat. Commands begin with a slash:"));
+    list_commands(PLACE_SCREEN, out);
+    list_commands(PLACE_BOTH, out);
+    view_text(&view,
+              tr("/help COMMAND tells more about one. Commands about a chat mean the open one. Tab "
+                 "completes, arrow keys bring back lines, Ctrl-C clears the line, // begins a "
+                 "message with a slash."),
+              0, 0);
+    fputc('\n', out);
 }
 
 void

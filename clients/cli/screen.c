@@ -493,6 +493,7 @@ screen_run(struct cli *cli, struct sotto_client *take_live)
     int status = screen ? welcome(cli) : SOTTO_CLIENT_EFAILED;
     if (screen) {
         screen->cli = cli;
+        cli->screen = screen;
         view_init(&screen->view, stdout);
         screen->view.states = true;
     }
@@ -516,6 +517,7 @@ screen_run(struct cli *cli, struct sotto_client *take_live)
         fflush(NULL);
         _exit(0);
     }
+    cli->screen = NULL;
     free(screen);
     return status;
 }

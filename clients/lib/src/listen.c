@@ -357,8 +357,10 @@ back_off(struct sotto_client *client, struct listener *listener)
     session_drop(client);
     tell(listener, false, wait_ms, client->error.message);
     struct pollfd wake = {.fd = client->wake_fd, .events = POLLIN};
-    if (!listener->stopped && poll(&wake, 1, (int)wait_ms) > 0)
+    if (!listener->stopped && poll(&wake, 1, (int)wait_ms) > 0) {
         take_wake(client);
+        listener->failures = 0; /* somebody is there and waits */
+    }
 }
 
 int
