@@ -5,11 +5,14 @@ import sqlite3
 
 # How far a device has read is written seconds after it was said, whoever calls meanwhile.
 LATE = {'chat_seats': {'read_seq'}}
+# A deleted chat goes piece by piece, and leaves its number here.
+PIECEMEAL = {'chat_tops'}
+LIVING = 'SELECT num FROM chat_chats WHERE deleted_ms = 0'
 
 
 def tables_of(connection):
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    return sorted(name for name, in rows)
+    return sorted(name for name, in rows if name not in PIECEMEAL)
 
 
 def columns_of(connection, table):
@@ -17,14 +20,24 @@ def columns_of(connection, table):
     return [name for name in names if name not in LATE.get(table, ())]
 
 
+def living(table, columns):
+    """The condition that leaves out what belongs to deleted chats."""
+    if table == 'chat_chats':
+        return 'deleted_ms = 0'
+    return f'chat IN ({LIVING})' if 'chat' in columns else '1'
+
+
 def content(server):
     """table -> digest of its rows, read beside the running server."""
     connection = sqlite3.connect(f'file:{server.data / "sotto.db"}?mode=ro', uri=True)
+    connection.isolation_level = None
+    connection.execute('BEGIN')  # all tables as of one moment
     found = {}
     for table in tables_of(connection):
-        columns = ', '.join(columns_of(connection, table))
+        names = columns_of(connection, table)
+        columns, condition = ', '.join(names), living(table, names)
         digest = hashlib.sha256()
-        for row in connection.execute(f'SELECT {columns} FROM {table} ORDER BY {columns}'):
+        for row in connection.execute(f'SELECT {columns} FROM {table} WHERE {condition} ORDER BY {columns}'):
             digest.update(repr(row).encode())
         found[table] = digest.hexdigest()
     connection.close()
