@@ -20,6 +20,13 @@ def relay(stage, *names, keep='30d'):
     return server, members
 
 
+def restart_with(server, keep):
+    """The same server with another patience."""
+    assert server.stop() == 0
+    (server.folder / 'modules' / 'chat.conf').write_text(f'relay_keep = {keep}\n', encoding='utf-8')
+    server.start()
+
+
 @test
 def the_rows_are_gone_when_everybody_has_read_and_the_file_shrinks(stage):
     server, (alice, bob, carol) = relay(stage, 'alice', 'bob', 'carol')
@@ -86,14 +93,16 @@ def a_kill_between_the_last_acknowledgement_and_the_purge_loses_neither(stage):
 
 @test
 def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
-    server, (alice, bob, carol) = relay(stage, 'alice', 'bob', 'carol', keep='2s')
+    server, (alice, bob, carol) = relay(stage, 'alice', 'bob', 'carol')
     for member in (alice, bob, carol):
         member.run('read', 'Relay')
     wait_rows(server, 'chat_log', 0)
     for number in range(3):
         alice.run('send', 'Relay', f'lost {number}')
     bob.run('read', 'Relay')
+    restart_with(server, '1s')
     wait_rows(server, 'chat_log', 0)
+    restart_with(server, '30d')
     alice.run('send', 'Relay', 'in time')
 
     shown = carol.run('read', 'Relay')
