@@ -24,7 +24,8 @@
 #define HISTORY_LINES 200
 #define TICK_MS 1000
 #define KEY_REDRAW 0x12 /* Ctrl-R */
-#define OFFERS_MAX 200  /* candidates of one completion that are kept */
+#define KEY_COMPLETE L'\t'
+#define OFFERS_MAX 200 /* candidates of one completion that are kept */
 #define OFFER_BYTES_MAX 300
 #define LINE_BYTES_MAX \
     16384 /* 4000 characters of four bytes, and room to see that it is too long */
@@ -219,36 +220,6 @@ read_key(wchar_t *key_out)
     }
 }
 
-static int
-on_key(EditLine *el, wchar_t *key_out)
-{
-    struct editor *editor = editor_of(el);
-    fflush(stdout);
-    for (;;) {
-        struct pollfd fds[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                                {.fd = editor->signal_fd, .events = POLLIN},
-                                {.fd = editor->watch_fd, .events = POLLIN}};
-        bool redraw = false;
-        int ready = poll(fds, 3, TICK_MS);
-        if (ready < 0 && errno != EINTR)
-            return 0;
-        if (ready > 0 && fds[1].revents)
-            redraw = take_signal(editor);
-        if (editor->interrupted)
-            return 0;
-        if (ready > 0 && fds[2].revents)
-            redraw = call(editor, editor->callbacks.on_event) || redraw;
-        if (ready == 0)
-            redraw = call(editor, editor->callbacks.on_tick);
-        if (redraw) {
-            *key_out = KEY_REDRAW;
-            return 1;
-        }
-        if (ready > 0 && fds[0].revents)
-            return read_key(key_out);
-    }
-}
-
 /* ---- completion ------------------------------------------------------------------------------ */
 
 void
@@ -280,7 +251,7 @@ common_length(const struct editor *editor)
     return len;
 }
 
-static unsigned char
+static void
 insert_common(struct editor *editor)
 {
     char more[OFFER_BYTES_MAX + 2];
@@ -290,7 +261,8 @@ insert_common(struct editor *editor)
     if (len > typed || only) {
         snprintf(more, sizeof(more), "%.*s%s", (int)(len - typed), editor->offers[0] + typed,
                  only ? " " : "");
-        return el_insertstr(editor->el, more) ? CC_ERROR : CC_REFRESH;
+        el_insertstr(editor->el, more); /* nothing happens when the line is full */
+        return;
     }
     int rows = cursor_rows(editor);
     editor_hide(editor);
@@ -298,27 +270,63 @@ insert_common(struct editor *editor)
         printf("%s%s", i ? "  " : "", editor->offers[i]);
     fputc('\n', stdout);
     make_room(editor, rows);
-    return CC_REDISPLAY;
 }
 
-static unsigned char
-on_tab(EditLine *el, int key)
+/* What Tab does. The line is drawn anew behind it. */
+static void
+complete(struct editor *editor)
 {
-    struct editor *editor = editor_of(el);
-    const LineInfo *info = el_line(el);
+    const LineInfo *info = el_line(editor->el);
     char line[LINE_BYTES_MAX];
-    (void)key;
     snprintf(line, sizeof(line), "%.*s", (int)(info->cursor - info->buffer), info->buffer);
     char *space = strrchr(line, ' ');
     const char *word = space ? space + 1 : line;
     if (strlen(word) >= sizeof(editor->word))
-        return CC_ERROR;
+        return;
     memcpy(editor->word, word, strlen(word) + 1);
     editor->callbacks.complete(editor, line, word, !space, editor->callbacks.arg);
-    unsigned char result = editor->offer_count ? insert_common(editor) : CC_ERROR;
+    if (editor->offer_count)
+        insert_common(editor);
     for (; editor->offer_count; editor->offer_count--)
         free(editor->offers[editor->offer_count - 1]);
-    return result;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------- */
+
+static int
+on_key(EditLine *el, wchar_t *key_out)
+{
+    struct editor *editor = editor_of(el);
+    fflush(stdout);
+    for (;;) {
+        struct pollfd fds[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                                {.fd = editor->signal_fd, .events = POLLIN},
+                                {.fd = editor->watch_fd, .events = POLLIN}};
+        bool redraw = false;
+        int ready = poll(fds, 3, TICK_MS);
+        if (ready < 0 && errno != EINTR)
+            return 0;
+        if (ready > 0 && fds[1].revents)
+            redraw = take_signal(editor);
+        if (editor->interrupted)
+            return 0;
+        if (ready > 0 && fds[2].revents)
+            redraw = call(editor, editor->callbacks.on_event) || redraw;
+        if (ready == 0)
+            redraw = call(editor, editor->callbacks.on_tick);
+        if (redraw) {
+            *key_out = KEY_REDRAW;
+            return 1;
+        }
+        if (ready > 0 && fds[0].revents && !read_key(key_out))
+            return 0;
+        if (ready > 0 && fds[0].revents && *key_out == KEY_COMPLETE) {
+            complete(editor);
+            *key_out = KEY_REDRAW;
+        }
+        if (ready > 0 && fds[0].revents)
+            return 1;
+    }
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -332,8 +340,6 @@ set_up(struct editor *editor)
     el_set(editor->el, EL_EDITOR, "emacs");
     el_set(editor->el, EL_PROMPT_ESC, on_prompt, '\1');
     el_set(editor->el, EL_GETCFN, on_key);
-    el_set(editor->el, EL_ADDFN, "sotto-complete", "Complete a name", on_tab);
-    el_set(editor->el, EL_BIND, "^I", "sotto-complete", NULL);
     el_set(editor->el, EL_BIND, "^R", "ed-redisplay", NULL);
     el_set(editor->el, EL_BIND, "\033[3~", "ed-delete-next-char", NULL);
     el_set(editor->el, EL_BIND, "\033[H", "ed-move-to-beg", NULL);
