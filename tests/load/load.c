@@ -19,6 +19,9 @@
  *       OPAQUE logins without the client's stretching, N at a time: a second
  *   sotto-load idle   --server URL [--connections N]
  *       opens N attached connections, prints {"ready":N} and holds them until stdin ends
+ *   sotto-load stall  --server URL [--members N] [--readers R] [--messages M] [--bytes B]
+ *       R of the members stop reading while the group gets M messages, and come back when stdin ends; prints how many
+ *       messages anybody lacks then
  *   sotto-load readers --server URL [--members N]
  *       registers reader-0 to reader-N-1, who join what they are invited to; each line on stdin lets them catch up and
  *       prints how many are in, in one epoch, with one text read
@@ -37,6 +40,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+void
+load_wait_stdin(void)
+{
+    char byte;
+
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        continue;
+}
 
 static int
 load_pairs_rates(const struct load_options *options)
@@ -57,6 +70,7 @@ static const struct job {
     {"pairs", load_pairs_rates}, {"ledger", load_pairs_ledger}, {"group", load_group},
     {"catchup", load_catchup},   {"idle", load_idle},           {"attach", load_attach},
     {"login", load_login},       {"secrets", load_secrets},     {"readers", load_readers},
+    {"stall", load_stall},
 };
 
 static int

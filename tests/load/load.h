@@ -14,11 +14,15 @@ struct load_options {
 };
 
 int load_pairs(const struct load_options *options, bool ledger);
+/* Until stdin ends: whoever started the job has looked at the server. */
+void load_wait_stdin(void);
+
 int load_attach(const struct load_options *options);
 int load_catchup(const struct load_options *options);
 int load_group(const struct load_options *options);
 int load_idle(const struct load_options *options);
 int load_login(const struct load_options *options);
+int load_stall(const struct load_options *options);
 int load_readers(const struct load_options *options);
 int load_secrets(const struct load_options *options);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The job `group`: one sender, N members that are all subscribed; deliveries are counted at the members. */
+/*
+ * The job `group`: one sender, N members that are all subscribed; deliveries are counted at the members. The job `stall`:
+ * the same, but some members stop reading and have to catch up later.
+ */
 #include "load.h"
 #include "peer.h"
 
@@ -15,8 +18,9 @@ struct group_job {
     const struct load_options *options;
     struct rig_chat chat;
     struct peer *peers; /* 0 is the sender */
+    uint64_t *got;      /* messages that came to each of them, repeats not counted */
     int epoll;
-    uint64_t delivered;
+    uint64_t delivered, acked;
 };
 
 static void
@@ -26,17 +30,21 @@ on_entry(void *arg, struct peer *peer, uint64_t seq, uint64_t msg, const uint8_t
 
     (void)msg;
     (void)sender_device;
-    if (seq > peer->cursor)
+    if (seq > peer->cursor) {
         job->delivered++;
+        job->got[peer - job->peers]++;
+    }
 }
 
 static void
 on_ack(void *arg, struct peer *peer, uint64_t msg, uint64_t seq)
 {
-    (void)arg;
+    struct group_job *job = arg;
+
     (void)peer;
     (void)msg;
     (void)seq;
+    job->acked++;
 }
 
 static void
@@ -110,16 +118,36 @@ run_for(struct group_job *job, double seconds)
     return 0;
 }
 
+static int
+job_init(struct group_job *job, const struct load_options *options)
+{
+    *job = (struct group_job){.options = options, .epoll = epoll_create1(0)};
+    job->peers = calloc(options->members, sizeof(*job->peers));
+    job->got = calloc(options->members, sizeof(*job->got));
+    if (job->peers == NULL || job->got == NULL || setup(job) != 0)
+        return -1;
+    printf("{\"ready\":%zu}\n", options->members);
+    return 0;
+}
+
+static void
+job_fini(struct group_job *job)
+{
+    for (size_t i = 0; job->peers != NULL && i < job->options->members; i++)
+        peer_fini(&job->peers[i]);
+    free(job->peers);
+    free(job->got);
+    close(job->epoll);
+}
+
 int
 load_group(const struct load_options *options)
 {
-    struct group_job job = {.options = options, .epoll = epoll_create1(0)};
+    struct group_job job;
     double start;
     int code = 1;
 
-    job.peers = calloc(options->members, sizeof(*job.peers));
-    if (job.peers != NULL && setup(&job) == 0) {
-        printf("{\"ready\":%zu}\n", options->members);
+    if (job_init(&job, options) == 0) {
         code = run_for(&job, WARM_UP_S);
         job.delivered = 0;
         start = rig_now_s();
@@ -128,9 +156,76 @@ load_group(const struct load_options *options)
         printf("{\"job\":\"group\",\"members\":%zu,\"window\":%zu,\"deliveries_per_s\":%.0f}\n",
                options->members, options->window, (double)job.delivered / (rig_now_s() - start));
     }
-    for (size_t i = 0; job.peers != NULL && i < options->members; i++)
-        peer_fini(&job.peers[i]);
-    free(job.peers);
-    close(job.epoll);
+    job_fini(&job);
+    return code;
+}
+
+/* ---- Members that stop reading ---- */
+
+/* Takes a member's connection out of the loop, with as little room in the kernel as there may be. */
+static void
+stall(struct group_job *job, struct peer *peer)
+{
+    int room = 1;
+
+    setsockopt(peer->conn.wire.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+    epoll_ctl(job->epoll, EPOLL_CTL_DEL, peer->conn.wire.fd, NULL);
+}
+
+static bool
+has_all(const struct group_job *job, size_t from)
+{
+    for (size_t i = from; i < job->options->members; i++)
+        if (job->got[i] < job->options->messages)
+            return false;
+    return true;
+}
+
+/* Sends M messages and waits until whoever reads has them. */
+static int
+send_all(struct group_job *job)
+{
+    struct peer *sender = &job->peers[0];
+    double end = rig_now_s() + job->options->seconds;
+
+    while (job->acked < job->options->messages || !has_all(job, 1 + job->options->readers)) {
+        struct epoll_event events[EVENTS_MAX];
+        int count = epoll_wait(job->epoll, events, EVENTS_MAX, 100);
+
+        for (int i = 0; i < count; i++)
+            if (peer_turn(events[i].data.ptr) != 0)
+                return -1;
+        while (sender->in_flight < job->options->window &&
+               sender->next_msg <= job->options->messages)
+            peer_send(sender);
+        if (rig_wire_flush(&sender->conn.wire) != 0 || rig_now_s() > end)
+            return -1;
+    }
+    return 0;
+}
+
+int
+load_stall(const struct load_options *options)
+{
+    struct group_job job;
+    uint64_t lost = 0;
+    int code = 1;
+
+    if (options->readers + 2 > options->members)
+        return 2;
+    if (job_init(&job, options) == 0) {
+        for (size_t i = 1; i <= options->readers; i++)
+            stall(&job, &job.peers[i]);
+        code = send_all(&job) == 0 ? 0 : 1;
+        printf("{\"sent\":%llu}\n", (unsigned long long)job.acked);
+        load_wait_stdin();
+        for (size_t i = 1; i <= options->readers && code == 0; i++)
+            code = peer_connect(&job.peers[i], &options->address) == 0 ? 0 : 1;
+        for (size_t i = 1; i < options->members; i++)
+            lost += options->messages - job.got[i];
+        printf("{\"job\":\"stall\",\"stalled\":%zu,\"lost\":%llu}\n", options->readers,
+               (unsigned long long)lost);
+    }
+    job_fini(&job);
     return code;
 }

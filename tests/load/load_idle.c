@@ -37,11 +37,9 @@ load_idle(const struct load_options *options)
     int code = 1;
 
     if (users != NULL && conns != NULL && open_all(options, users, conns) == 0) {
-        char byte;
 
         printf("{\"ready\":%zu}\n", options->connections);
-        while (read(STDIN_FILENO, &byte, 1) > 0)
-            continue;
+        load_wait_stdin();
         code = 0;
     }
     for (size_t i = 0; conns != NULL && i < options->connections; i++)

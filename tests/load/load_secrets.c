@@ -35,15 +35,13 @@ load_secrets(const struct load_options *options)
     struct rig_conn conn;
     struct rig_user user;
     char name[33];
-    char byte;
     int code = 1;
 
     rig_conn_init(&conn);
     snprintf(name, sizeof(name), "secrets-%d", (int)getpid());
     if (rig_dial(&conn, &options->address) == 0 && rig_user_register(&user, &conn, name) == 0) {
         print_secrets(&user);
-        while (read(STDIN_FILENO, &byte, 1) > 0)
-            continue;
+        load_wait_stdin();
         code = 0;
     }
     rig_conn_fini(&conn);
