@@ -115,6 +115,11 @@ void print_text(FILE *out, const char *text);
 /* The object or line of a message. */
 void print_message(const struct cli *cli, const struct sotto_client_message *message);
 
+/* print_event.c: what an event says about the one it comes from, and to whom it happened. */
+void print_event(FILE *out, const struct sotto_client_message *message);
+/* cmd_chat.c: the row of a chat; arg is the struct cli. */
+int print_chat(const struct sotto_client_chat *chat, void *arg);
+
 /* The commands. */
 int cmd_register(struct cli *cli);
 int cmd_login(struct cli *cli);
@@ -128,6 +133,11 @@ int cmd_new(struct cli *cli);
 int cmd_chats(struct cli *cli);
 int cmd_members(struct cli *cli);
 int cmd_delete_chat(struct cli *cli);
+int cmd_add(struct cli *cli);
+int cmd_remove(struct cli *cli);
+int cmd_leave(struct cli *cli);
+int cmd_rename(struct cli *cli);
+int cmd_role(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);

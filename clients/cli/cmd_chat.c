@@ -32,8 +32,27 @@ show_chat_json(const struct sotto_client_chat *chat)
     json_uint(&json, "unread", chat->unread);
     if (chat->cure)
         json_string(&json, "cure", chat->cure);
+    if (chat->left_how) {
+        json_string(&json, "left_how", chat->left_how);
+        json_string(&json, "left_by", chat->left_by);
+        json_int(&json, "left_ts", chat->left_ts);
+    }
     json_end(&json, '}');
     json_line(&json);
+}
+
+/* Why the reader is not in the chat any more. */
+static void
+show_left(const struct sotto_client_chat *chat)
+{
+    char when[40];
+    view_time(chat->left_ts / 1000, when);
+    if (!chat->left_by)
+        fputs(tr("  (the server says that you are no longer a member)"), stdout);
+    else if (!strcmp(chat->left_how, "left"))
+        printf(tr("  (you left: %s)"), when);
+    else
+        printf(tr("  (%s removed you: %s)"), chat->left_by, when);
 }
 
 /* What there is to do about a chat. */
@@ -48,6 +67,8 @@ show_state(const struct sotto_client_chat *chat)
     else if (!strcmp(chat->state, "broken"))
         fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
               stdout);
+    else if (chat->left_how)
+        show_left(chat);
     else if (strcmp(chat->state, "ready"))
         printf("  (%s)", tr(chat->state));
 }
@@ -73,8 +94,8 @@ show_numbered(struct cli *cli, const struct sotto_client_chat *chat, const char 
     putchar('\n');
 }
 
-static int
-show_chat(const struct sotto_client_chat *chat, void *arg)
+int
+print_chat(const struct sotto_client_chat *chat, void *arg)
 {
     struct cli *cli = arg;
     char when[32];
@@ -107,7 +128,7 @@ show_made(const struct sotto_client_chat *chat, void *arg)
 {
     struct cli *cli = arg;
     if (!cli->screen)
-        return show_chat(chat, arg);
+        return print_chat(chat, arg);
     memcpy(cli->made_chat, chat->id, sizeof(cli->made_chat));
     return 0;
 }
@@ -137,7 +158,7 @@ list_on_screen(struct cli *cli)
 {
     size_t any = 0;
     screen_list_begin(cli->screen);
-    int status = sotto_client_known_chats(cli->client, show_chat, cli);
+    int status = sotto_client_known_chats(cli->client, print_chat, cli);
     if (status == SOTTO_CLIENT_OK)
         status = sotto_client_known_chats(cli->client, count_chat, &any);
     if (status == SOTTO_CLIENT_OK)
@@ -153,7 +174,7 @@ cmd_chats(struct cli *cli)
     if (cli->screen && !cli->unread && !cli->type)
         return list_on_screen(cli);
     return print_status(cli,
-                        sotto_client_chats(cli->client, cli->unread, cli->type, show_chat, cli));
+                        sotto_client_chats(cli->client, cli->unread, cli->type, print_chat, cli));
 }
 
 static int
@@ -187,5 +208,5 @@ int
 cmd_delete_chat(struct cli *cli)
 {
     return print_status(cli,
-                        sotto_client_delete_chat(cli->client, cli_word(cli, 1), show_chat, cli));
+                        sotto_client_delete_chat(cli->client, cli_word(cli, 1), print_chat, cli));
 }

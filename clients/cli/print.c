@@ -113,6 +113,14 @@ print_message_json(const struct sotto_client_message *message)
     json_int(&json, "ts", message->ts);
     json_string(&json, "kind", message->kind);
     json_string(&json, "text", message->text);
+    if (message->user_count) {
+        json_begin(&json, "users", '[');
+        for (size_t i = 0; i < message->user_count; i++)
+            json_string(&json, NULL, message->users[i]);
+        json_end(&json, ']');
+    }
+    if (message->role)
+        json_string(&json, "role", message->role);
     json_bool(&json, "own", message->own);
     json_string(&json, "state", message->state);
     if (message->reason)

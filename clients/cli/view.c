@@ -4,6 +4,7 @@
  */
 #include "view.h"
 #include "clean.h"
+#include "cli.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -218,29 +219,6 @@ show_day(struct view *view, const struct tm *when)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* What an event says about the one it comes from. */
-static const char *
-event_phrase(const char *kind)
-{
-    static const struct {
-        const char *kind;
-        const char *phrase;
-    } phrases[] = {
-        {"joined", TR("added you to this chat")},
-        {"title", TR("called this chat")},
-        {"members", TR("changed the members")},
-        {"removed", TR("removed you from this chat")},
-        {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`")},
-        {"undecryptable", TR("sent something that cannot be read")},
-        {"deleted", TR("deleted this chat")},
-        {"untrusted", TR("wrote under an identity key that is not the one you know")},
-    };
-    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-        if (!strcmp(phrases[i].kind, kind))
-            return tr(phrases[i].phrase);
-    return kind;
-}
-
 /* When, and in which chat; gives the column behind it. */
 static int
 show_head(struct view *view, const struct sotto_client_message *message)
@@ -305,7 +283,8 @@ show_event(struct view *view, const struct sotto_client_message *message, int co
                 message->text ? message->text : "");
         return;
     }
-    fprintf(view->out, "* %s %s", message->from, event_phrase(message->kind));
+    fprintf(view->out, "* %s ", message->from);
+    print_event(view->out, message);
     if (message->text && strcmp(message->kind, "key_changed")) {
         fputs(": ", view->out);
         view_text(view, message->text, column + view_width(message->from) + 24, TIME_COLUMNS);

@@ -28,7 +28,8 @@
 
 /* Puts the title into the queue, as a message. Inside a transaction. */
 static int
-queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
+queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
+            bool told)
 {
     Sotto__Content__V1__Content content;
     Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
@@ -37,6 +38,7 @@ queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const 
     uint64_t number;
     outbox_content(&content, id);
     info.title = (char *)(uintptr_t)title;
+    info.told = told;
     content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
     content.chat_info = &info;
     buf_pack(&encoded, &content.base);
@@ -46,12 +48,13 @@ queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const 
 }
 
 int
-chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title)
+chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
+                bool told)
 {
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
-    status = queue_title(client, chat_id, title);
+    status = queue_title(client, chat_id, title, told);
     status = profile_end(&client->profile, status, &client->error);
     return status ? status : outbox_flush(client);
 }
@@ -81,7 +84,7 @@ finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
         if (status == SOTTO_CLIENT_OK && chat.title[0])
-            status = queue_title(client, chat_id, chat.title);
+            status = queue_title(client, chat_id, chat.title, true);
     }
     mls_group_destroy(&group);
     return profile_end(&client->profile, status, &client->error);
@@ -267,6 +270,8 @@ store_creation(struct sotto_client *client, struct chat *chat, const struct plan
         status = group_save(client, chat, group);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_members(client, chat->id, plan->users, plan->count);
+        if (status == SOTTO_CLIENT_OK)
+            status = chat_set_role(client, chat->id, client->account.user_id, ROLE_OWNER);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat->id, CHAT_BLOB_PENDING_CALL, call.data, call.len);
         status = profile_end(&client->profile, status, &client->error);

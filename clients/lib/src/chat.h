@@ -16,9 +16,10 @@ int chat_finish_creations(struct sotto_client *client);
  * it. */
 int chat_resolve(struct sotto_client *client, const char *text, struct chat *chat_out);
 
-/* Tells the members a title, as a message. */
-int chat_announce_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-                        const char *title);
+/* Sends a title to the members, as a message. told: for those of them who have none yet; else the
+ * chat is renamed for all. */
+int chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
+                    bool told);
 
 /* Hands a chat out. server: its row of ListChats, or NULL. */
 int chat_show(struct sotto_client *client, const struct chat *chat,

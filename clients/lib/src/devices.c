@@ -68,7 +68,7 @@ claim_and_add(struct sotto_client *client, const struct chat *chat, size_t *miss
     if (status == SOTTO_CLIENT_OK && count)
         status = group_add(client, chat->id, packages, count);
     if (status == SOTTO_CLIENT_OK && count && chat->title[0])
-        status = chat_announce_title(client, chat->id, chat->title);
+        status = chat_send_title(client, chat->id, chat->title, true);
     free(packages);
     pb_free(claim);
     return status;

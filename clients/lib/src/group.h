@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MLS group of a chat: from the profile and back, its roster in terms of users and devices, and
- * the commits that add devices.
+ * The MLS group of a chat: from the profile and back, its roster in terms of users and devices
+ * (group.c), and the commits that change it (commit.c).
  *
  * A commit of ours goes through three states, each durable: made (MLS state with the pending commit
  * and the encoded call, one transaction), sent, merged. A commit is merged when the server said
@@ -32,6 +32,9 @@ void group_config(struct sotto_client *client, struct mls_config *config_out);
 
 /* The certificate behind a credential; false when it is none. */
 bool group_certificate(const struct mls_credential_view *credential, struct verify_cert *cert_out);
+
+/* The users in the group, each once, in memory of their own (free). Returns how many. */
+size_t group_users(const struct mls_group *group, uint8_t (**user_ids_out)[ID_BYTES]);
 
 /* True when the device is a leaf of the group. */
 bool group_has_device(const struct mls_group *group, const uint8_t user_id[ID_BYTES],
@@ -71,8 +74,29 @@ void group_bundle_fini(struct group_bundle *bundle);
 /* Fills a request's Bundle with views of the buffers. */
 void group_bundle_view(const struct group_bundle *bundle, Sotto__Chat__V1__Bundle *out);
 
-/* Adds devices to an existing chat, in as many commits as it takes; retries lost races. Takes
- * the profile's lock for the time of each commit. */
+/* What one commit is to do; all-zero: only what members who leave have proposed, which goes into
+ * every commit anyway. To take a lost device out of a chat: its user and itself. */
+struct group_change {
+    const ProtobufCBinaryData *packages; /* devices that come, at most ADDS_PER_COMMIT */
+    size_t count;
+    const uint8_t *user;   /* whose leaves go; NULL: nobody's. Never our own leaf */
+    const uint8_t *device; /* only this one of the user's; NULL: all */
+};
+
+/* Makes the change, unless it is made already, and catches up with the chat; retries lost races.
+ * Takes the profile's lock for the time of each try. SOTTO_CLIENT_EFAILED with permission_denied:
+ * our role does not allow it. */
+int group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                 const struct group_change *change);
+
+/* Commits what members who left have proposed, in all chats. What the server refuses is no error. */
+int group_commit_waiting(struct sotto_client *client);
+
+/* Whether there is such a chat, and how many members' devices come before this one in committing
+ * it: the lowest leaf does it first. */
+int group_waiting_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out);
+
+/* Adds devices to an existing chat, in as many commits as it takes. */
 int group_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
               const ProtobufCBinaryData *packages, size_t count);
 

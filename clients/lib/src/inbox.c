@@ -7,7 +7,7 @@
  * archive, a refused commit leaves this device behind for good, because the others went on without
  * us.
  */
-#include "inbox.h"
+#include "changes.h"
 
 #include "outbox.h"
 #include "trust.h"
@@ -28,9 +28,8 @@ inbox_begin(struct sotto_client *client, struct inbox *inbox)
     return status;
 }
 
-/* Writes the chat at hand and lets go of it. */
-static int
-put_down(struct sotto_client *client, struct inbox *inbox)
+int
+inbox_put_down(struct sotto_client *client, struct inbox *inbox)
 {
     int status = SOTTO_CLIENT_OK;
     if (inbox->dirty && inbox->group)
@@ -48,7 +47,7 @@ pick_up(struct sotto_client *client, struct inbox *inbox, const uint8_t chat_id[
 {
     if (inbox->chat.exists && id_equal(inbox->chat.id, chat_id))
         return SOTTO_CLIENT_OK;
-    int status = put_down(client, inbox);
+    int status = inbox_put_down(client, inbox);
     if (status == SOTTO_CLIENT_OK)
         status = chat_load(client, chat_id, &inbox->chat);
     if (status == SOTTO_CLIENT_OK && inbox->chat.exists)
@@ -60,7 +59,7 @@ int
 inbox_end(struct sotto_client *client, struct inbox *inbox, int status)
 {
     if (status == SOTTO_CLIENT_OK)
-        status = put_down(client, inbox);
+        status = inbox_put_down(client, inbox);
     mls_group_destroy(&inbox->group);
     inbox->chat = (struct chat){0};
     inbox->dirty = false;
@@ -95,13 +94,37 @@ note_undecryptable(struct sotto_client *client, struct inbox *inbox,
     return message_store(client, &message, NULL, why);
 }
 
-/* A title counts from whoever made the chat or added us, and from our own devices. A chat of two
- * goes by the other's name. */
-static bool
-may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES])
+/* A title counts from who is owner or admin at this place of the log. The first one is told by
+ * whoever made the chat or added us, who need not be either. A chat of two goes by the other's
+ * name. */
+static int
+may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES],
+              bool told, bool *may_out)
 {
-    return chat->type != CHAT_DIRECT && (id_equal(user, client->account.user_id) ||
-                                         (chat->has_inviter && id_equal(user, chat->inviter)));
+    int role = 0;
+    int status = chat_role(client, chat->id, user, &role);
+    bool leads = role == ROLE_OWNER || role == ROLE_ADMIN;
+    bool invites = chat->has_inviter && id_equal(user, chat->inviter);
+    *may_out = chat->type != CHAT_DIRECT && (told ? !chat->title[0] && (leads || invites) : leads);
+    return status;
+}
+
+static int
+take_title(struct sotto_client *client, struct inbox *inbox, struct message *message,
+           const struct buf *content, const Sotto__Content__V1__ChatInfo *info)
+{
+    struct sotto_client_error why;
+    struct chat *chat = &inbox->chat;
+    bool may = false;
+    int status = may_set_title(client, chat, message->from_user, info->told, &may);
+    if (status || !may || message->seq <= chat->title_seq ||
+        check_text(TR("title"), info->title, SOTTO_CLIENT_TITLE_CHARS, &why))
+        return status;
+    bool is_new = strcmp(chat->title, info->title) != 0;
+    snprintf(chat->title, sizeof(chat->title), "%s", info->title);
+    chat->title_seq = message->seq;
+    message->kind = info->told ? KIND_TITLE : KIND_RENAMED;
+    return is_new ? message_store(client, message, content, NULL) : SOTTO_CLIENT_OK;
 }
 
 /* known: the sender's identity key is. What comes under another is kept and marked, and changes nothing. */
@@ -121,15 +144,8 @@ store_content(struct sotto_client *client, struct inbox *inbox, struct message *
         !check_text(TR("text"), decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {
         message->kind = known ? KIND_TEXT : KIND_UNTRUSTED;
         status = message_store(client, message, content, NULL);
-    } else if (known && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO &&
-               !check_text(TR("title"), decoded->chat_info->title, SOTTO_CLIENT_TITLE_CHARS,
-                           &why) &&
-               may_set_title(client, &inbox->chat, message->from_user)) {
-        bool changed = strcmp(inbox->chat.title, decoded->chat_info->title) != 0;
-        snprintf(inbox->chat.title, sizeof(inbox->chat.title), "%s", decoded->chat_info->title);
-        message->kind = KIND_TITLE;
-        if (changed)
-            status = message_store(client, message, content, NULL);
+    } else if (known && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO) {
+        status = take_title(client, inbox, message, content, decoded->chat_info);
     }
     pb_free(decoded); /* kinds of a later version are read by a later version: nothing to keep */
     return status;
@@ -158,40 +174,6 @@ take_application(struct sotto_client *client, struct inbox *inbox,
 
 /* ---- commits --------------------------------------------------------------------------------- */
 
-/* "bob, carol (2 devices) added" for the archive. Names may not be known yet, so ids are
- * resolved when there is a contact; devices of users who are members already are not worth a
- * line. */
-static int
-note_members(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
-             const struct mls_received *received)
-{
-    struct buf note = {0};
-    int status = SOTTO_CLIENT_OK;
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < received->change_count; i++) {
-        const struct mls_change *change = &received->changes[i];
-        struct verify_cert cert;
-        char name[SOTTO_CLIENT_NAME_BYTES];
-        bool added = change->type == MLS_PROPOSAL_ADD;
-        if ((!added && change->type != MLS_PROPOSAL_REMOVE) ||
-            !group_certificate(&change->credential, &cert) || note.len > 2000)
-            continue;
-        status = contact_show_name(client, cert.user_id, name);
-        buf_append(&note, note.len ? ", " : "", note.len ? 2 : 0);
-        buf_append(&note, added ? "+" : "-", 1);
-        buf_append(&note, name, strlen(name));
-    }
-    if (status == SOTTO_CLIENT_OK && note.len) {
-        struct message message = row_of(inbox, entry, KIND_MEMBERS);
-        struct verify_cert cert;
-        if (group_certificate(&received->sender, &cert))
-            memcpy(message.from_user, cert.user_id, ID_BYTES);
-        buf_append(&note, "", 1);
-        status = message_store(client, &message, NULL, (const char *)note.data);
-    }
-    buf_fini(&note);
-    return status;
-}
-
 /* The epoch advanced: a commit of ours that was still pending has lost, or is the one that was
  * merged. */
 static int
@@ -205,19 +187,24 @@ static int
 take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
             const struct mls_received *received)
 {
-    int status = note_members(client, inbox, entry, received);
-    if (status)
-        return status;
     int problem = mls_group_merge_staged(inbox->group);
     if (problem)
-        return group_trouble(client, "enter the new epoch", problem);
+        return group_trouble(client, TR("enter the new epoch"), problem);
     if (group_has_third(client, inbox->group))
         inbox->chat.type = CHAT_GROUP;
-    if (received->removes_self) {
-        struct message message = row_of(inbox, entry, KIND_REMOVED);
-        inbox->chat.state = CHAT_LEFT;
-        status = message_store(client, &message, NULL, NULL);
-    }
+    int status = changes_commit(client, inbox, entry, received);
+    return status ? status : enter_epoch(client, inbox);
+}
+
+/* Our own commit came back before its answer did. */
+static int
+take_own_commit(struct sotto_client *client, struct inbox *inbox,
+                const Sotto__Chat__V1__Entry *entry)
+{
+    int problem = mls_group_merge_pending(inbox->group);
+    if (problem)
+        return group_trouble(client, TR("enter the new epoch"), problem);
+    int status = changes_own_commit(client, &inbox->chat, inbox->group, entry->seq, entry->ts_ms);
     return status ? status : enter_epoch(client, inbox);
 }
 
@@ -227,16 +214,13 @@ static int
 take_received(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
               const struct mls_received *received)
 {
-    int problem;
     switch (received->kind) {
     case MLS_RECEIVED_APPLICATION: return take_application(client, inbox, entry, received);
     case MLS_RECEIVED_COMMIT: return take_commit(client, inbox, entry, received);
-    case MLS_RECEIVED_OWN_COMMIT:
-        problem = mls_group_merge_pending(inbox->group);
-        return problem ? group_trouble(client, "enter the new epoch", problem)
-                       : enter_epoch(client, inbox);
-    default: return SOTTO_CLIENT_OK; /* a proposal: the group keeps it */
+    case MLS_RECEIVED_OWN_COMMIT: return take_own_commit(client, inbox, entry);
+    case MLS_RECEIVED_PROPOSAL: return changes_proposal(client, inbox, entry, received);
     }
+    return SOTTO_CLIENT_OK;
 }
 
 /* MLS refused an entry: note it, and give the chat up if it was a commit. */
@@ -268,6 +252,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
                                   entry->ts_ms);
     if (!inbox->group || inbox->chat.state != CHAT_READY)
         return SOTTO_CLIENT_OK;
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
+        return changes_role(client, inbox, entry);
     struct mls_received received = {0};
     client->mls_now = (uint64_t)(entry->ts_ms / 1000);
     int problem = mls_group_process(
@@ -406,136 +392,19 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     return status;
 }
 
-/* ---- invitations ----------------------------------------------------------------------------- */
-
-/* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we
- * have none of them. */
-static int
-find_package(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
-             struct buf *bundle, uint8_t ref_out[MLS_REF_BYTES], bool *last_resort_out)
-{
-    struct mls_welcome_view shown;
-    size_t offset = 0;
-    int status = SOTTO_CLIENT_OK;
-    if (mls_welcome_view((struct mls_bytes){welcome->welcome.data, welcome->welcome.len}, &shown))
-        return SOTTO_CLIENT_OK;
-    while (status == SOTTO_CLIENT_OK && !bundle->len &&
-           mls_welcome_next(&shown, &offset, ref_out) == 1) {
-        sqlite3_stmt *statement;
-        status = query(&client->profile, &statement, &client->error,
-                       "SELECT bundle, last_resort FROM key_packages WHERE ref = ?",
-                       BINDS(bind_blob(ref_out, MLS_REF_BYTES)));
-        if (status)
-            return status;
-        status = query_step(&client->profile, statement, &client->error);
-        if (status == 1) {
-            *last_resort_out = sqlite3_column_int(statement, 1) != 0;
-            status =
-                query_unseal(&client->profile, statement, 0,
-                             (struct vault_place){"key_packages.bundle", ref_out, MLS_REF_BYTES},
-                             bundle, &client->error);
-        }
-        sqlite3_finalize(statement);
-    }
-    return status;
-}
-
-/* Who invited us is what MLS proves (the signer of the GroupInfo), and whether a chat is one of two
- * follows from its members: the server has no say in either. */
-static int
-store_joined(struct sotto_client *client, struct inbox *inbox,
-             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
-             uint32_t inviter)
-{
-    struct mls_member signer;
-    struct verify_cert cert;
-    struct chat chat = {
-        .type = group_has_third(client, group) ? CHAT_GROUP : (int)welcome->type,
-        .mode = (int)welcome->mode,
-        .state = CHAT_READY,
-        .cursor = welcome->seq,
-        .read_seq = welcome->seq,
-        .last_ts = welcome->ts_ms,
-    };
-    struct message message = {
-        .seq = welcome->seq,
-        .kind = KIND_JOINED,
-        .epoch = mls_group_epoch(group),
-        .ts_ms = chat.last_ts,
-    };
-    memcpy(chat.id, welcome->chat_id.data, ID_BYTES);
-    memcpy(message.chat_id, chat.id, ID_BYTES);
-    chat.has_inviter = mls_group_member(group, inviter, &signer) == MLS_OK &&
-                       group_certificate(&signer.credential, &cert);
-    if (chat.has_inviter)
-        memcpy(chat.inviter, cert.user_id, ID_BYTES);
-    memcpy(message.from_user, chat.inviter, ID_BYTES);
-    int status = group_save(client, &chat, group);
-    if (status == SOTTO_CLIENT_OK)
-        status = message_store(client, &message, NULL, NULL);
-    inbox->joined = true;
-    inbox->roster_changed = true;
-    return status;
-}
-
-/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
- * the chat as the profile has it. A chat that we were in is only entered again at a later epoch:
- * an old Welcome for a last-resort package would lead back to members who are gone. */
-static int
-join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome,
-     const struct chat *known)
-{
-    struct buf bundle = {0};
-    uint8_t ref[MLS_REF_BYTES];
-    bool last_resort = false;
-    struct mls_group *group = NULL;
-    struct mls_config config;
-    uint32_t inviter = MLS_LEAF_NONE;
-    int status = find_package(client, welcome, &bundle, ref, &last_resort);
-    if (status || !bundle.len)
-        return status;
-    struct mls_join_params params = {
-        .welcome = {welcome->welcome.data, welcome->welcome.len},
-        .key_package_private = {bundle.data, bundle.len},
-        .signature_seed = client->account.device_seed,
-        .inviter_out = &inviter,
-    };
-    group_config(client, &config);
-    int problem = mls_group_join(&config, &params, &group);
-    buf_fini(&bundle);
-    if (problem)
-        return SOTTO_CLIENT_OK;
-    struct mls_bytes id = mls_group_id(group);
-    bool again = known->exists && mls_group_epoch(group) <= known->epoch;
-    if (!again && id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data)) {
-        status = store_joined(client, inbox, welcome, group, inviter);
-        if (status == SOTTO_CLIENT_OK && !last_resort)
-            status = query_run(&client->profile, &client->error,
-                               "DELETE FROM key_packages WHERE ref = ?",
-                               BINDS(bind_blob(ref, sizeof(ref))));
-    }
-    mls_group_destroy(&group);
-    return status;
-}
-
 int
-inbox_welcome(struct sotto_client *client, struct inbox *inbox,
-              const Sotto__Chat__V1__Welcome *welcome)
+inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData chat_id)
 {
-    struct chat known;
-    if (welcome->chat_id.len != ID_BYTES || welcome->seq > INT64_MAX ||
-        inbox->welcome_count == INBOX_WELCOMES_MAX)
+    if (chat_id.len != ID_BYTES)
         return SOTTO_CLIENT_OK;
-    int status = put_down(client, inbox);
-    if (status == SOTTO_CLIENT_OK)
-        status = chat_load(client, welcome->chat_id.data, &known);
-    if (status)
+    int status = pick_up(client, inbox, chat_id.data);
+    struct chat *chat = &inbox->chat;
+    if (status || !chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT)
         return status;
-    bool member = known.exists && (known.state == CHAT_READY || known.state == CHAT_CREATING);
-    if (!member)
-        status = join(client, inbox, welcome, &known);
-    memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
-    return status;
+    chat->state = CHAT_LEFT;
+    chat->left_how = LEFT_UNPROVEN;
+    inbox->dirty = true;
+    return SOTTO_CLIENT_OK;
 }
 
 int

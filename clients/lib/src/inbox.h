@@ -20,6 +20,7 @@ struct inbox {
     bool gap; /* an event did not follow on the cursor */
     bool roster_changed;
     bool joined;
+    bool somebody_left; /* a proposal waits to be committed */
     size_t welcome_count;
     uint8_t welcomes[INBOX_WELCOMES_MAX][ID_BYTES]; /* to be acknowledged */
     size_t deleted_count;
@@ -45,6 +46,14 @@ int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Cha
 int inbox_deleted(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__ChatDeleted *deleted);
 
+/* The server says that this device is not in the chat any more. When what it read before did not
+ * say so, it is the server's word alone. */
+int inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData chat_id);
+
+/* Writes the chat at hand and lets go of it. */
+int inbox_put_down(struct sotto_client *client, struct inbox *inbox);
+
+/* invited.c: takes an invitation, if it is of use. */
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome);
 

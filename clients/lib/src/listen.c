@@ -5,11 +5,12 @@
  * as well, once.
  *
  * While it listens this client also does the chores of a device that is online: it acknowledges,
- * keeps the login fresh, refills KeyPackages, sends what waits in the outbox, and adds new devices
- * of its user to their chats.
+ * keeps the login fresh, refills KeyPackages, sends what waits in the outbox, adds new devices
+ * of its user to their chats, and commits the going of members who leave.
  */
 #include "backoff.h"
 #include "chat.h"
+#include "group.h"
 #include "keys.h"
 #include "outbox.h"
 #include "session.h"
@@ -25,6 +26,9 @@
 #define ACK_AFTER_MS 1000
 #define CHORES_EVERY_MS 15000
 #define ADD_TRIES 6
+#define COMMIT_FIRST_MS 50    /* of the device with the lowest leaf when somebody leaves */
+#define COMMIT_OTHERS_MS 1500 /* the next one, and as much again for each further one */
+#define COMMIT_LAST_MS 15000
 #define ADD_FIRST_MS 300   /* the new device uploads its KeyPackages meanwhile */
 #define ADD_OTHERS_MS 5000 /* when the first of our devices did not do it */
 
@@ -44,7 +48,8 @@ struct listener {
     int64_t chores_ms; /* when to look after login and outbox */
     int64_t add_ms;    /* when to look for devices to add; 0: not */
     int add_tries;
-    bool refused; /* the login was refused, and nothing went well since */
+    int64_t commit_ms; /* when to commit what members who left proposed; 0: not */
+    bool refused;      /* the login was refused, and nothing went well since */
 };
 
 /* ---- showing --------------------------------------------------------------------------------- */
@@ -201,6 +206,22 @@ add_devices(struct sotto_client *client, struct listener *listener)
                                                                              : status;
 }
 
+/* Somebody may have left. Of all who listen the lowest leaf commits it first, so that the others
+ * find it done. */
+static int
+plan_commit(struct sotto_client *client, struct listener *listener)
+{
+    bool waits = false;
+    unsigned rank = 0;
+    int status = group_waiting_rank(client, &waits, &rank);
+    int64_t wait_ms = COMMIT_FIRST_MS + (int64_t)rank * COMMIT_OTHERS_MS;
+    if (wait_ms > COMMIT_LAST_MS)
+        wait_ms = COMMIT_LAST_MS;
+    if (status == SOTTO_CLIENT_OK && waits && listener->commit_ms == 0)
+        listener->commit_ms = conn_now_ms() + wait_ms + randombytes_uniform(COMMIT_FIRST_MS);
+    return status;
+}
+
 /* Often enough to renew a short-lived token before it ends. */
 static int64_t
 chores_interval_ms(const struct sotto_client *client)
@@ -228,6 +249,10 @@ do_chores(struct sotto_client *client, struct listener *listener)
         status = send_waiting(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
         status = add_devices(client, listener);
+    if (status == SOTTO_CLIENT_OK && listener->commit_ms && now >= listener->commit_ms) {
+        listener->commit_ms = 0;
+        status = group_commit_waiting(client);
+    }
     if (status == SOTTO_CLIENT_OK && now >= listener->chores_ms) {
         status = session_extend(client);
         listener->chores_ms = now + chores_interval_ms(client);
@@ -248,6 +273,8 @@ next_deadline(const struct listener *listener)
         next = listener->add_ms;
     if (listener->send_ms && listener->send_ms < next)
         next = listener->send_ms;
+    if (listener->commit_ms && listener->commit_ms < next)
+        next = listener->commit_ms;
     if (listener->end_ms >= 0 && listener->end_ms < next)
         next = listener->end_ms;
     return next;
@@ -318,7 +345,9 @@ start(struct sotto_client *client, struct listener *listener)
     listener->chores_ms = conn_now_ms();
     listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
     listener->add_tries = 0;
-    return send_waiting(client, listener);
+    listener->commit_ms = 0;
+    status = plan_commit(client, listener);
+    return status == SOTTO_CLIENT_OK ? send_waiting(client, listener) : status;
 }
 
 static int
@@ -335,6 +364,8 @@ listen_connected(struct sotto_client *client, struct listener *listener)
             if (listener->ack_ms == 0)
                 listener->ack_ms = conn_now_ms() + ACK_AFTER_MS;
         }
+        if (status == SOTTO_CLIENT_OK && news.somebody_left)
+            status = plan_commit(client, listener);
         if (status == SOTTO_CLIENT_OK && news.device_added) {
             listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
             listener->add_tries = 0;

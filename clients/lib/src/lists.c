@@ -5,6 +5,7 @@
  */
 #include "chat.h"
 
+#include "group.h"
 #include "own_devices.h"
 #include "session.h"
 #include "sync.h"
@@ -16,17 +17,6 @@
 #include <string.h>
 
 #define CURE_BYTES 256
-
-static const char *
-role_name(Sotto__Chat__V1__Role role)
-{
-    switch (role) {
-    case SOTTO__CHAT__V1__ROLE__ROLE_OWNER: return TR("owner");
-    case SOTTO__CHAT__V1__ROLE__ROLE_ADMIN: return TR("admin");
-    case SOTTO__CHAT__V1__ROLE__ROLE_MEMBER: return TR("member");
-    default: return "";
-    }
-}
 
 static const char *
 mode_name(int mode)
@@ -74,6 +64,47 @@ count_unread(struct sotto_client *client, const struct chat *chat, uint64_t *unr
     return status;
 }
 
+static const char *
+left_name(enum chat_left how)
+{
+    switch (how) {
+    case LEFT_SELF: return "left";
+    case LEFT_REMOVED: return "removed";
+    case LEFT_UNPROVEN: break;
+    }
+    return "unproven";
+}
+
+/* How this device came to be no member; by has room for a name. */
+static int
+fill_left(struct sotto_client *client, const struct chat *chat, struct sotto_client_chat *shown,
+          char by[SOTTO_CLIENT_NAME_BYTES])
+{
+    if (chat->state != CHAT_LEFT)
+        return SOTTO_CLIENT_OK;
+    shown->left_how = left_name(chat->left_how);
+    if (chat->left_how == LEFT_UNPROVEN)
+        return SOTTO_CLIENT_OK;
+    shown->left_ts = chat->left_ms;
+    shown->left_by = by;
+    return contact_show_name(client, chat->left_by, by);
+}
+
+/* The server's word on our role; else what the log said. */
+static int
+fill_role(struct sotto_client *client, const struct chat *chat, const Sotto__Chat__V1__Chat *server,
+          struct sotto_client_chat *shown)
+{
+    int role = 0;
+    int status = SOTTO_CLIENT_OK;
+    if (server)
+        role = (int)server->role;
+    else if (chat->state == CHAT_READY)
+        status = chat_role(client, chat->id, client->account.user_id, &role);
+    shown->role = chat_role_name(role);
+    return status;
+}
+
 int
 chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Chat__V1__Chat *server,
           sotto_client_chat_fn each, void *arg)
@@ -82,18 +113,22 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     struct buf text = {0};
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     const char **members = NULL;
+    char by[SOTTO_CLIENT_NAME_BYTES];
     struct sotto_client_chat shown = {
         .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
         /* The account is in it, and this device is not any more: it was removed and came back. */
         .state = chat->state == CHAT_LEFT && server ? TR("waiting") : state_name(chat),
-        .role = server ? role_name(server->role) : "",
         .epoch = chat->epoch,
         .last_seq = server && server->last_seq > chat->cursor ? server->last_seq : chat->cursor,
         .last_ts = chat->last_ts,
     };
     id_hex(chat->id, shown.id);
     int status = chat_show_title(client, chat, &title);
+    if (status == SOTTO_CLIENT_OK)
+        status = fill_role(client, chat, server, &shown);
+    if (status == SOTTO_CLIENT_OK)
+        status = fill_left(client, chat, &shown, by);
     if (status == SOTTO_CLIENT_OK)
         status = count_unread(client, chat, &shown.unread);
     if (status == SOTTO_CLIENT_OK)
@@ -228,6 +263,8 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
     if (status == SOTTO_CLIENT_OK)
         status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
+        status = group_commit_waiting(client);
+    if (status == SOTTO_CLIENT_OK)
         status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
                      &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
     if (status == SOTTO_CLIENT_OK)
@@ -263,7 +300,7 @@ show_member(struct sotto_client *client, const Sotto__Chat__V1__Member *member,
         return status;
     struct sotto_client_member shown = {
         .user = name,
-        .role = role_name(member->role),
+        .role = chat_role_name((int)member->role),
         .trust = id_equal(id, client->account.user_id) ? TR("self")
                  : contact.changed                     ? TR("changed")
                  : contact.verified                    ? TR("verified")

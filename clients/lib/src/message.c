@@ -43,7 +43,14 @@ message_store(struct sotto_client *client, const struct message *message, const 
         archived.content = view(content->data, content->len);
     if (note)
         archived.note = (char *)(uintptr_t)note;
+    ProtobufCBinaryData *users = mem_alloc(message->user_count, sizeof(*users));
+    for (size_t i = 0; i < message->user_count; i++)
+        users[i] = view(message->users[i], ID_BYTES);
+    archived.n_users = message->user_count;
+    archived.users = users;
+    archived.role = (uint32_t)message->role;
     buf_pack(&value, &archived.base);
+    free(users);
     vault_seal(&client->profile.vault, body_place(message, &row), value.data, value.len, &sealed);
     int status = query_run(
         &client->profile, &client->error,
@@ -84,16 +91,19 @@ kind_name(enum message_kind kind)
         [KIND_TEXT] = "text",
         [KIND_TITLE] = "title",
         [KIND_JOINED] = "joined",
-        [KIND_MEMBERS] = "members",
-        [KIND_REMOVED] = "removed",
+        [KIND_MEMBER_ADDED] = "member_added",
+        [KIND_MEMBER_REMOVED] = "member_removed",
         [KIND_KEY_CHANGED] = "key_changed",
         [KIND_UNDECRYPTABLE] = "undecryptable",
         [KIND_NOT_KEPT] = "not_kept",
         [KIND_UNTRUSTED] = "untrusted",
         [KIND_GAP] = "gap",
         [KIND_DELETED] = "deleted",
+        [KIND_MEMBER_LEFT] = "member_left",
+        [KIND_ROLE_CHANGED] = "role_changed",
+        [KIND_RENAMED] = "renamed",
     };
-    return kind >= KIND_TEXT && kind <= KIND_DELETED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_RENAMED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */
@@ -109,15 +119,36 @@ show_content(const Sotto__Content__V1__Content *content, struct sotto_client_mes
         shown->text = content->chat_info->title;
 }
 
+/* The names of those to whom an event happened, in one block of memory (free). */
+static int
+name_users(struct sotto_client *client, const struct message *message,
+           char (**names_out)[SOTTO_CLIENT_NAME_BYTES], const char ***list_out)
+{
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(message->user_count, sizeof(*names));
+    const char **list = mem_alloc(message->user_count, sizeof(*list));
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < message->user_count; i++) {
+        status = contact_show_name(client, message->users[i], names[i]);
+        list[i] = names[i];
+    }
+    *names_out = names;
+    *list_out = list;
+    return status;
+}
+
 int
 message_show(struct sotto_client *client, const struct message *message, const struct buf *content,
              const char *note, sotto_client_message_fn each, void *arg, bool *stopped_out)
 {
     char from[SOTTO_CLIENT_NAME_BYTES];
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
+    const char **users = NULL;
     Sotto__Content__V1__Content *decoded = NULL;
     int status = contact_show_name(client, message->from_user, from);
+    if (status == SOTTO_CLIENT_OK)
+        status = name_users(client, message, &names, &users);
     if (status)
-        return status;
+        goto end;
     struct sotto_client_message shown = {
         .seq = message->seq,
         .epoch = message->epoch,
@@ -130,6 +161,11 @@ message_show(struct sotto_client *client, const struct message *message, const s
                  : message->refusal ? TR("failed")
                                     : TR("pending"),
         .reason = message->refusal,
+        .users = users,
+        .user_count = message->user_count,
+        .role = message->role ? chat_role_name(message->role) : NULL,
+        .about_own =
+            chat_lists_member(message->users, message->user_count, client->account.user_id),
     };
     id_hex(message->chat_id, shown.chat);
     id_hex(message->from_user, shown.from_id);
@@ -141,7 +177,10 @@ message_show(struct sotto_client *client, const struct message *message, const s
     if (each(&shown, arg) && stopped_out)
         *stopped_out = true;
     pb_free(decoded);
-    return SOTTO_CLIENT_OK;
+end:
+    free(names);
+    free(users);
+    return status;
 }
 
 static int
@@ -150,6 +189,7 @@ show_row(struct sotto_client *client, sqlite3_stmt *row, const struct message *m
 {
     struct buf value = {0};
     struct body_row place;
+    struct message full = *message;
     int status =
         query_unseal(&client->profile, row, 9, body_place(message, &place), &value, &client->error);
     if (status)
@@ -158,7 +198,14 @@ show_row(struct sotto_client *client, sqlite3_stmt *row, const struct message *m
         pb_unpack(&sotto__profile__v1__archived__descriptor, value.data, value.len);
     if (archived) {
         struct buf content = {.data = archived->content.data, .len = archived->content.len};
-        status = message_show(client, message, &content, archived->note, each, arg, stopped);
+        uint8_t(*users)[ID_BYTES] = mem_alloc(archived->n_users, ID_BYTES);
+        for (size_t i = 0; i < archived->n_users; i++)
+            if (take_bytes(archived->users[i], users[full.user_count], ID_BYTES))
+                full.user_count++;
+        full.users = (const uint8_t(*)[ID_BYTES])users;
+        full.role = (int)archived->role;
+        status = message_show(client, &full, &content, archived->note, each, arg, stopped);
+        free(users);
     }
     pb_free(archived);
     buf_fini(&value);

@@ -61,11 +61,14 @@ outbox_content(Sotto__Content__V1__Content *content, uint8_t id[ID_BYTES])
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-/* Encrypts a content for the group's epoch. */
+/* Encrypts a content for the group's epoch. While somebody leaves nothing may be encrypted (RFC 9420
+ * section 12.4): the message stays empty, and its row waits for the next epoch. */
 static int
 encrypt(struct sotto_client *client, struct mls_group *group, const struct buf *content,
         struct mls_buf *message_out)
 {
+    if (mls_group_proposal_count(group) > 0)
+        return SOTTO_CLIENT_OK;
     int problem = mls_group_encrypt(group, (struct mls_bytes){content->data, content->len},
                                     (struct mls_bytes){NULL, 0}, PADDING_BYTES, message_out);
     if (problem == MLS_EREMOVED)
@@ -107,8 +110,7 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
     if (status)
         return status;
     if (chat_out->exists && chat_out->state == CHAT_LEFT)
-        return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
-                    "you are no longer a member of this chat");
+        return chat_fail_left(client, chat_out);
     if (chat_out->exists && chat_out->state == CHAT_BROKEN)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                     "this device missed changes of the group; a member must remove it and add it "
@@ -439,8 +441,10 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
     struct rest rest = {.stale = true};
     int stale_tries = 0;
     int busy_tries = 0;
-    /* Rows that an earlier run left to be encrypted anew. */
-    int status = renew_stale(client, refusal);
+    /* Rows that an earlier run left to be encrypted anew, some because somebody was leaving. */
+    int status = group_commit_waiting(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = renew_stale(client, refusal);
     while (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy) && stale_tries < EPOCH_TRIES &&
            busy_tries < BUSY_TRIES) {
         if (stale_tries > 1)
@@ -452,6 +456,8 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
         busy_tries = rest.busy ? busy_tries + 1 : busy_tries > 0;
         if (status == SOTTO_CLIENT_OK && rest.stale)
             status = sync_run(client, false);
+        if (status == SOTTO_CLIENT_OK && rest.stale)
+            status = group_commit_waiting(client);
         if (status == SOTTO_CLIENT_OK && rest.stale)
             status = renew_stale(client, refusal);
     }

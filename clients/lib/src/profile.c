@@ -55,6 +55,9 @@ static const char *const migrations[] = {
     /* Devices that their users removed, ours and others'. */
     "CREATE TABLE removed_devices(user_id BLOB NOT NULL, device_id BLOB NOT NULL,"
     " PRIMARY KEY(user_id, device_id)) WITHOUT ROWID;",
+    /* Groups that change: roles as the log says them, proposals that wait for a commit. */
+    "ALTER TABLE chat_members ADD COLUMN role INTEGER NOT NULL DEFAULT 3;"
+    "ALTER TABLE chats ADD COLUMN proposals INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int

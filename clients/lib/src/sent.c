@@ -6,6 +6,7 @@
 
 #include "backoff.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What kind of row a content of ours becomes. */
@@ -14,9 +15,11 @@ kind_of(const struct buf *content)
 {
     Sotto__Content__V1__Content *decoded =
         pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
-    bool title = decoded && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
+    enum message_kind kind = KIND_TEXT;
+    if (decoded && decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO)
+        kind = decoded->chat_info->told ? KIND_TITLE : KIND_RENAMED;
     pb_free(decoded);
-    return title ? KIND_TITLE : KIND_TEXT;
+    return kind;
 }
 
 /* Hands out one row: number, chat, epoch, time, content, tries, refusal. */
@@ -82,13 +85,29 @@ outbox_next_retry(struct sotto_client *client, int64_t *retry_ms_out)
                         BINDS(bind_int(RETRY_TRIES_MAX - 1)));
 }
 
+/* A title of ours counts from here on, unless a later one is known. */
+static void
+take_title(struct chat *chat, uint64_t seq, const struct buf *content)
+{
+    Sotto__Content__V1__Content *decoded =
+        pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
+    if (decoded && seq > chat->title_seq) {
+        snprintf(chat->title, sizeof(chat->title), "%s", decoded->chat_info->title);
+        chat->title_seq = seq;
+    }
+    pb_free(decoded);
+}
+
 static int
 archive_own(struct sotto_client *client, const struct message *message, const struct buf *content)
 {
     struct chat chat;
-    int status = message_store(client, message, content, NULL);
-    if (status == SOTTO_CLIENT_OK)
-        status = chat_load(client, message->chat_id, &chat);
+    int status = chat_load(client, message->chat_id, &chat);
+    if (status == SOTTO_CLIENT_OK && message->kind == KIND_RENAMED)
+        take_title(&chat, message->seq, content);
+    /* What we told newcomers is no news here. */
+    if (status == SOTTO_CLIENT_OK && message->kind != KIND_TITLE)
+        status = message_store(client, message, content, NULL);
     if (status || !chat.exists)
         return status;
     if (message->seq == chat.cursor + 1)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables chats and chat_members: reading, writing, and finding a chat by what a person calls
- * it.
+ * The table chats: reading, writing, and finding a chat by what a person calls it.
  */
 #include "store.h"
 
@@ -13,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAT_COLUMNS "chat_id, type, mode, state, cursor, acked, read_seq, last_ts, epoch, record"
+#define CHAT_COLUMNS \
+    "chat_id, type, mode, state, cursor, acked, read_seq, last_ts, epoch, record, proposals"
 #define PREFIX_CHARS_MIN 4
 
 static struct vault_place
@@ -38,6 +38,7 @@ chat_read(struct sotto_client *client, sqlite3_stmt *row, struct chat *chat)
     chat->read_seq = (uint64_t)sqlite3_column_int64(row, 6);
     chat->last_ts = sqlite3_column_int64(row, 7);
     chat->epoch = (uint64_t)sqlite3_column_int64(row, 8);
+    chat->proposals = (uint64_t)sqlite3_column_int64(row, 10);
     int status = query_unseal(&client->profile, row, 9, chat_place("chats.record", chat->id),
                               &value, &client->error);
     if (status)
@@ -49,7 +50,11 @@ chat_read(struct sotto_client *client, sqlite3_stmt *row, struct chat *chat)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "profile",
                     "a chat in this profile is damaged; restore the profile");
     snprintf(chat->title, sizeof(chat->title), "%s", record->title);
+    chat->title_seq = record->title_seq;
     chat->has_inviter = take_bytes(record->inviter, chat->inviter, ID_BYTES);
+    if (take_bytes(record->left_by, chat->left_by, ID_BYTES))
+        chat->left_how = (enum chat_left)record->left_how;
+    chat->left_ms = record->left_ms;
     pb_free(record);
     return SOTTO_CLIENT_OK;
 }
@@ -100,21 +105,27 @@ chat_store(struct sotto_client *client, const struct chat *chat)
     struct buf value = {0};
     struct buf sealed = {0};
     record.title = (char *)(uintptr_t)chat->title;
+    record.title_seq = chat->title_seq;
     if (chat->has_inviter)
         record.inviter = view(chat->inviter, ID_BYTES);
+    if (chat->left_how != LEFT_UNPROVEN) {
+        record.left_how = chat->left_how;
+        record.left_by = view(chat->left_by, ID_BYTES);
+        record.left_ms = chat->left_ms;
+    }
     buf_pack(&value, &record.base);
     vault_seal(&client->profile.vault, chat_place("chats.record", chat->id), value.data, value.len,
                &sealed);
     int status = query_run(
         &client->profile, &client->error,
-        "INSERT INTO chats(" CHAT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        "INSERT INTO chats(" CHAT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         " ON CONFLICT(chat_id) DO UPDATE SET type = ?2, mode = ?3, state = ?4, cursor = ?5,"
-        " acked = ?6, read_seq = ?7, last_ts = ?8, epoch = ?9, record = ?10",
+        " acked = ?6, read_seq = ?7, last_ts = ?8, epoch = ?9, record = ?10, proposals = ?11",
         BINDS(bind_blob(chat->id, ID_BYTES), bind_int(chat->type), bind_int(chat->mode),
               bind_int(chat->state), bind_int((int64_t)chat->cursor),
               bind_int((int64_t)chat->acked), bind_int((int64_t)chat->read_seq),
               bind_int(chat->last_ts), bind_int((int64_t)chat->epoch),
-              bind_blob(sealed.data, sealed.len)));
+              bind_blob(sealed.data, sealed.len), bind_int((int64_t)chat->proposals)));
     buf_fini(&value);
     buf_fini(&sealed);
     return status;
@@ -226,106 +237,6 @@ chat_set_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat
                            BINDS(bind_blob(sealed.data, sealed.len), bind_blob(id, ID_BYTES)));
     buf_fini(&sealed);
     return status;
-}
-
-/* ---- members --------------------------------------------------------------------------------- */
-
-int
-chat_set_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
-                 const uint8_t (*user_ids)[ID_BYTES], size_t count)
-{
-    int status =
-        query_run(&client->profile, &client->error, "DELETE FROM chat_members WHERE chat_id = ?",
-                  BINDS(bind_blob(id, ID_BYTES)));
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = query_run(&client->profile, &client->error,
-                           "INSERT OR IGNORE INTO chat_members(chat_id, user_id) VALUES(?, ?)",
-                           BINDS(bind_blob(id, ID_BYTES), bind_blob(user_ids[i], ID_BYTES)));
-    return status;
-}
-
-int
-chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
-             uint8_t (**user_ids_out)[ID_BYTES], size_t *count_out)
-{
-    int64_t rows = 0;
-    int status = query_number(&client->profile, &rows, &client->error,
-                              "SELECT COUNT(*) FROM chat_members WHERE chat_id = ?",
-                              BINDS(bind_blob(id, ID_BYTES)));
-    sqlite3_stmt *statement = NULL;
-    if (status == SOTTO_CLIENT_OK)
-        status = query(&client->profile, &statement, &client->error,
-                       "SELECT user_id FROM chat_members WHERE chat_id = ? LIMIT ?",
-                       BINDS(bind_blob(id, ID_BYTES), bind_int(rows)));
-    if (status)
-        return status;
-    uint8_t(*ids)[ID_BYTES] = mem_alloc((size_t)rows, ID_BYTES);
-    size_t count = 0;
-    while ((status = query_step(&client->profile, statement, &client->error)) == 1)
-        query_id(statement, 0, ids[count++]);
-    sqlite3_finalize(statement);
-    if (status) {
-        free(ids);
-        return status;
-    }
-    *user_ids_out = ids;
-    *count_out = count;
-    return SOTTO_CLIENT_OK;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcasecmp(a, b);
-}
-
-int
-chat_member_names(struct sotto_client *client, const uint8_t id[ID_BYTES],
-                  char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out)
-{
-    uint8_t(*ids)[ID_BYTES] = NULL;
-    size_t count = 0;
-    int status = chat_members(client, id, &ids, &count);
-    if (status)
-        return status;
-    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, SOTTO_CLIENT_NAME_BYTES);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = contact_show_name(client, ids[i], names[i]);
-    free(ids);
-    if (status) {
-        free(names);
-        return status;
-    }
-    qsort(names, count, SOTTO_CLIENT_NAME_BYTES, compare_names);
-    *names_out = names;
-    *count_out = count;
-    return SOTTO_CLIENT_OK;
-}
-
-int
-chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out)
-{
-    char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
-    size_t count = 0;
-    struct buf text = {0};
-    if (chat->title[0] && chat->type != CHAT_DIRECT) {
-        buf_set(text_out, chat->title, strlen(chat->title) + 1);
-        return SOTTO_CLIENT_OK;
-    }
-    int status = chat_member_names(client, chat->id, &names, &count);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count; i++) {
-        if (!strcmp(names[i], client->account.name))
-            continue;
-        buf_append(&text, ", ", text.len ? 2 : 0);
-        buf_append(&text, names[i], strlen(names[i]));
-    }
-    buf_append(&text, "", 1);
-    free(names);
-    buf_fini(text_out);
-    *text_out = text;
-    return SOTTO_CLIENT_OK;
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */

@@ -15,6 +15,13 @@ enum chat_state {
     CHAT_LEFT = 4,     /* this device is no longer a member; the archive stays */
 };
 
+/* What a chat that is CHAT_LEFT knows of it. */
+enum chat_left {
+    LEFT_UNPROVEN = 0, /* the server said so; no commit or proposal came that proves it */
+    LEFT_SELF = 1,     /* by a proposal of our own, signed by one of our devices */
+    LEFT_REMOVED = 2,  /* by a commit, signed by the member left_by */
+};
+
 /* Values of sotto.chat.v1.ChatType. */
 enum chat_type { CHAT_DIRECT = 1, CHAT_GROUP = 2 };
 
@@ -30,8 +37,13 @@ struct chat {
     int64_t last_ts; /* milliseconds */
     uint64_t epoch;
     char title[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+    uint64_t title_seq; /* of the message that gave it: our own is known before what came earlier */
     bool has_inviter;
-    uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose titles we take */
+    uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose title we take at first */
+    uint64_t proposals;        /* kept in the group: to be committed before anything is sent */
+    enum chat_left left_how;
+    uint8_t left_by[ID_BYTES]; /* LEFT_SELF, LEFT_REMOVED */
+    int64_t left_ms;           /* likewise; the server's clock */
 };
 
 int chat_load(struct sotto_client *client, const uint8_t id[ID_BYTES], struct chat *chat_out);
@@ -60,11 +72,33 @@ int chat_member_names(struct sotto_client *client, const uint8_t id[ID_BYTES],
 /* The title to show: its own, the other's name in a chat of two, else the names of the members. */
 int chat_show_title(struct sotto_client *client, const struct chat *chat, struct buf *text_out);
 
-/* Users of a chat as the MLS group has them. list: memory of its own (free). */
+/* Users of a chat as the MLS group has them, without those who are leaving. Who was there before
+ * keeps the role, who is new is a member. list: memory of its own (free). */
 int chat_set_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
                      const uint8_t (*user_ids)[ID_BYTES], size_t count);
 int chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
                  uint8_t (**user_ids_out)[ID_BYTES], size_t *count_out);
+
+int chat_drop_member(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                     const uint8_t user_id[ID_BYTES]);
+bool chat_lists_member(const uint8_t (*user_ids)[ID_BYTES], size_t count,
+                       const uint8_t user_id[ID_BYTES]);
+
+/* Values of sotto.chat.v1.Role. */
+enum chat_role { ROLE_OWNER = 1, ROLE_ADMIN = 2, ROLE_MEMBER = 3 };
+
+/* owner, admin, member; "" for anything else. */
+const char *chat_role_name(int role);
+
+/* A member's role as the log says it at the chat's cursor: a sotto.chat.v1.Role, 0 for who is no
+ * member. Setting does nothing for them. */
+int chat_role(struct sotto_client *client, const uint8_t id[ID_BYTES],
+              const uint8_t user_id[ID_BYTES], int *role_out);
+int chat_set_role(struct sotto_client *client, const uint8_t id[ID_BYTES],
+                  const uint8_t user_id[ID_BYTES], int role);
+
+/* The error for whoever wants something of a chat that is CHAT_LEFT: who ended it, and when. */
+int chat_fail_left(struct sotto_client *client, const struct chat *chat);
 
 /* The sealed columns `mls` and `pending_call`; an empty buffer is NULL. */
 enum chat_blob { CHAT_BLOB_MLS, CHAT_BLOB_PENDING_CALL };
@@ -77,19 +111,23 @@ int chat_set_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum 
 
 enum message_kind {
     KIND_TEXT = 1,
-    KIND_TITLE,
+    KIND_TITLE, /* told to us as newcomers */
     KIND_JOINED,
-    KIND_MEMBERS,
-    KIND_REMOVED,
+    KIND_MEMBER_ADDED,
+    KIND_MEMBER_REMOVED,
     KIND_KEY_CHANGED,
     KIND_UNDECRYPTABLE,
     KIND_NOT_KEPT,  /* entries that the server deleted before we read them */
     KIND_UNTRUSTED, /* a text under an identity key that contradicts the known one */
     KIND_GAP,       /* entries that the server held back; seq is the first of them */
     KIND_DELETED,   /* the whole chat, says the server */
+    KIND_MEMBER_LEFT,
+    KIND_ROLE_CHANGED,
+    KIND_RENAMED,
 };
-/* What is read: texts, and what stands where one is missing or not to be trusted. For SQL. */
-#define KINDS_READ "(1, 6, 7, 8, 9, 10)"
+/* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
+ * the members. For SQL. */
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */
@@ -102,6 +140,10 @@ struct message {
     int64_t ts_ms;
     uint64_t client_msg_id; /* of our own; else 0 */
     const char *refusal;    /* of one that waits in the outbox: why it does not go out, or NULL */
+    /* To whom an event happened, borrowed; and the sotto.chat.v1.Role that was given, or 0. */
+    const uint8_t (*users)[ID_BYTES];
+    size_t user_count;
+    int role;
 };
 
 /* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second

@@ -116,19 +116,6 @@ sync_ack(struct sotto_client *client)
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
-static int
-mark_left(struct sotto_client *client, ProtobufCBinaryData id)
-{
-    struct chat chat;
-    if (id.len != ID_BYTES)
-        return SOTTO_CLIENT_OK;
-    int status = chat_load(client, id.data, &chat);
-    if (status || !chat.exists || chat.state == CHAT_CREATING)
-        return status;
-    chat.state = CHAT_LEFT;
-    return chat_store(client, &chat);
-}
-
 /* Processes one page in one transaction. */
 static int
 take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__SyncReply *page)
@@ -145,7 +132,7 @@ take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_deleted; i++)
         status = inbox_deleted(client, inbox, page->deleted[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_left; i++)
-        status = mark_left(client, page->left[i]);
+        status = inbox_left(client, inbox, page->left[i]);
     return inbox_end(client, inbox, status);
 }
 
@@ -286,6 +273,7 @@ sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *
         news_out->any = true;
         status = sync_run(client, true);
     }
+    news_out->somebody_left = inbox.somebody_left || inbox.gap;
     if (status == SOTTO_CLIENT_OK &&
         (inbox.welcome_count || inbox.deleted_count || inbox.roster_changed || inbox.joined))
         status = after_news(client, &inbox);

@@ -5,6 +5,7 @@
 #include "talk.h"
 
 #include "chat.h"
+#include "group.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
@@ -143,22 +144,41 @@ mark_read(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
                      BINDS(bind_blob(chat_id, ID_BYTES)));
 }
 
+/* The limit counts messages; events come along with those around them. */
+static int
+find_bounds(struct sotto_client *client, const struct chat *chat, uint64_t since, size_t limit,
+            int64_t *first_out, int64_t *last_out)
+{
+    int64_t rows = limit && limit < INT64_MAX ? (int64_t)limit : INT64_MAX;
+    *first_out = (int64_t)since + 1;
+    *last_out = INT64_MAX;
+    /* Without a start the last ones are meant. When there are no more than the limit, all events
+     * belong to them. */
+    const char *sql =
+        since ? "SELECT COALESCE((SELECT seq FROM messages WHERE chat_id = ?1 AND kind = 1"
+                " AND seq > ?2 ORDER BY seq LIMIT 1 OFFSET ?3 - 1), ?4)"
+              : "SELECT COALESCE((SELECT seq FROM messages WHERE chat_id = ?1 AND kind = 1"
+                " AND seq > ?2 AND ?4 > 0 ORDER BY seq DESC LIMIT 1 OFFSET ?3 - 1), 0)";
+    return query_number(&client->profile, since ? last_out : first_out, &client->error, sql,
+                        BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)since),
+                              bind_int(rows), bind_int(INT64_MAX)));
+}
+
 static int
 show_archive(struct sotto_client *client, const struct chat *chat, uint64_t since, size_t limit,
              sotto_client_message_fn each, void *arg)
 {
-    int64_t rows = limit && limit < INT64_MAX ? (int64_t)limit : -1;
-    /* Without a start the last ones are meant, yet the oldest of them comes first. */
-    const char *sql = since ? "SELECT " MESSAGE_COLUMNS " FROM messages WHERE chat_id = ?1"
-                              " AND kind IN " KINDS_READ
-                              " AND seq > ?2 ORDER BY seq, local_id LIMIT ?3"
-                            : "SELECT * FROM (SELECT " MESSAGE_COLUMNS " FROM messages"
-                              " WHERE chat_id = ?1 AND kind IN " KINDS_READ " AND seq > ?2"
-                              " ORDER BY seq DESC, local_id DESC LIMIT ?3) ORDER BY seq, local_id";
+    int64_t first = 0;
+    int64_t last = INT64_MAX;
     bool stopped = false;
-    int status = message_each(
-        client, sql, BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)since), bind_int(rows)),
-        each, arg, NULL, &stopped);
+    int status = find_bounds(client, chat, since, limit, &first, &last);
+    if (status == SOTTO_CLIENT_OK)
+        status = message_each(client,
+                              "SELECT " MESSAGE_COLUMNS
+                              " FROM messages WHERE chat_id = ? AND seq >= ? AND seq <= ?"
+                              " AND kind IN " KINDS_READ " ORDER BY seq, local_id",
+                              BINDS(bind_blob(chat->id, ID_BYTES), bind_int(first), bind_int(last)),
+                              each, arg, NULL, &stopped);
     if (status == SOTTO_CLIENT_OK && !stopped)
         status = outbox_show(client, &(struct outbox_choice){.chat_id = chat->id}, each, arg, NULL);
     return status ? status : mark_read(client, chat->id);
@@ -175,6 +195,8 @@ sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since,
         online = outbox_flush(client);
     if (online == SOTTO_CLIENT_OK)
         online = sync_run(client, false);
+    if (online == SOTTO_CLIENT_OK)
+        online = group_commit_waiting(client);
     kept = client->error;
     /* The archive is ours, whatever became of the connection or the login. */
     int status = client->account.exists ? chat_find(client, chat, &found) : online;

@@ -157,7 +157,7 @@ struct sotto_client_chat {
     const char *title; /* "" when it has none; the other's name in a chat of two */
     const char *type;  /* direct, group */
     const char *mode;  /* archive, relay */
-    const char *state; /* ready; waiting: another device of ours must add this one; broken */
+    const char *state; /* ready; waiting: another device of ours must add this one; broken; left */
     const char *role;  /* owner, admin, member; "" when not known */
     uint64_t epoch;
     uint64_t last_seq;
@@ -167,6 +167,11 @@ struct sotto_client_chat {
     const char *cure;           /* state waiting: what to do on which device; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
+    /* state left: left (we went), removed (a commit signed by `left_by`), or unproven (the server
+     * says so and showed no such commit); else NULL. */
+    const char *left_how;
+    const char *left_by; /* NULL when unproven */
+    int64_t left_ts;     /* milliseconds; the server's clock */
 };
 typedef int (*sotto_client_chat_fn)(const struct sotto_client_chat *chat, void *arg);
 
@@ -202,12 +207,38 @@ int sotto_client_delete_chat(struct sotto_client *client, const char *chat,
 int sotto_client_members(struct sotto_client *client, const char *chat, sotto_client_member_fn each,
                          void *arg);
 
+/* The following change a group and hand it out as it is then. A chat of two cannot be changed.
+ * Who may do what: any member adds, owner and admins remove and rename, the owner gives roles. */
+
+/* Adds users, 1 or more, with all their devices. Who is in the chat already is passed over;
+ * already_exists when all of them are. */
+int sotto_client_add(struct sotto_client *client, const char *chat, const char *const *names,
+                     size_t name_count, sotto_client_chat_fn each, void *arg);
+
+/* Removes another user with all devices, from the keys of the group as well. */
+int sotto_client_remove(struct sotto_client *client, const char *chat, const char *name,
+                        sotto_client_chat_fn each, void *arg);
+
+/* Leaves with all our devices. The last owner and the last member cannot. A chat that was left
+ * before is no error. */
+int sotto_client_leave(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                       void *arg);
+
+/* Gives the chat another title; it travels encrypted, like a message. */
+int sotto_client_rename(struct sotto_client *client, const char *chat, const char *title,
+                        sotto_client_chat_fn each, void *arg);
+
+/* role: owner, admin or member. */
+int sotto_client_set_role(struct sotto_client *client, const char *chat, const char *name,
+                          const char *role, sotto_client_chat_fn each, void *arg);
+
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-/* A message, or an event in a chat. Kinds: text (a message); title, joined, members, removed,
- * key_changed, undecryptable, not_kept, gap (events, with text saying what happened or NULL; of a
- * gap, which sequence numbers), untrusted (a text under another identity key than the one that is
- * known). */
+/* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us),
+ * member_added, member_removed, member_left, role_changed (to `users`, by `from`), renamed (text is
+ * the title), title (the one we were told when we came), key_changed, undecryptable, not_kept, gap
+ * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under
+ * another identity key than the one that is known). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */
@@ -219,9 +250,13 @@ struct sotto_client_message {
     int64_t ts; /* milliseconds since 1970, the server's clock */
     const char *kind;
     const char *text;
-    bool own;           /* from this user */
-    const char *state;  /* sent; pending: waits in the profile; failed: waits for a person */
-    const char *reason; /* failed: a sentence of why; else NULL */
+    bool own;                 /* from this user */
+    const char *state;        /* sent; pending: waits in the profile; failed: waits for a person */
+    const char *reason;       /* failed: a sentence of why; else NULL */
+    const char *const *users; /* events: names of those to whom it happened */
+    size_t user_count;
+    const char *role; /* role_changed: owner, admin or member; else NULL */
+    bool about_own;   /* this user is one of `users` */
 };
 typedef int (*sotto_client_message_fn)(const struct sotto_client_message *message, void *arg);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines about events: "alice added bob, carol". The one who did it and the text, if there is one, are
+ * printed by the caller.
+ */
+#include "cli.h"
+#include "text.h"
+
+#include <string.h>
+
+static void
+print_users(FILE *out, const struct sotto_client_message *message)
+{
+    for (size_t i = 0; i < message->user_count; i++) {
+        fputs(i ? ", " : " ", out);
+        print_text(out, message->users[i]);
+    }
+}
+
+static const char *
+phrase_of(const struct sotto_client_message *message)
+{
+    static const struct {
+        const char *kind;
+        const char *phrase;
+        const char *about_own; /* when it happened to the reader; NULL: the same */
+    } phrases[] = {
+        {"joined", TR("added you to this chat"), NULL},
+        {"title", TR("called this chat"), NULL},
+        {"renamed", TR("renamed this chat"), NULL},
+        {"member_added", TR("added"), TR("added you to this chat")},
+        {"member_removed", TR("removed"), TR("removed you from this chat")},
+        {"member_left", TR("left this chat"), NULL},
+        {"role_changed", TR("gave the role"), TR("gave you the role")},
+        {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`"),
+         NULL},
+        {"undecryptable", TR("sent something that cannot be read"), NULL},
+        {"deleted", TR("deleted this chat"), NULL},
+        {"untrusted", TR("wrote under an identity key that is not the one you know"), NULL},
+    };
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+        bool own = message->about_own && message->user_count == 1 && phrases[i].about_own;
+        if (!strcmp(phrases[i].kind, message->kind))
+            return tr(own ? phrases[i].about_own : phrases[i].phrase);
+    }
+    return message->kind;
+}
+
+void
+print_event(FILE *out, const struct sotto_client_message *message)
+{
+    bool is_leaving = !strcmp(message->kind, "member_left");
+    bool names_reader = message->about_own && message->user_count == 1;
+    fputs(phrase_of(message), out);
+    if (message->role)
+        fprintf(out, " %s:", tr(message->role));
+    if (!is_leaving && (message->role || !names_reader))
+        print_users(out, message);
+}

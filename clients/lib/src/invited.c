@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Invitations: a Welcome for one of our KeyPackages becomes a chat of this profile.
+ *
+ * Who invites is who signed, not whom the server names, and a chat of more than two is a group whatever
+ * it says. Its word on mode and roles is believed, since it decides by them.
+ */
+#include "inbox.h"
+
+#include <string.h>
+
+/* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we
+ * have none of them. */
+static int
+find_package(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
+             struct buf *bundle, uint8_t ref_out[MLS_REF_BYTES], bool *last_resort_out)
+{
+    struct mls_welcome_view shown;
+    size_t offset = 0;
+    int status = SOTTO_CLIENT_OK;
+    if (mls_welcome_view((struct mls_bytes){welcome->welcome.data, welcome->welcome.len}, &shown))
+        return SOTTO_CLIENT_OK;
+    while (status == SOTTO_CLIENT_OK && !bundle->len &&
+           mls_welcome_next(&shown, &offset, ref_out) == 1) {
+        sqlite3_stmt *statement;
+        status = query(&client->profile, &statement, &client->error,
+                       "SELECT bundle, last_resort FROM key_packages WHERE ref = ?",
+                       BINDS(bind_blob(ref_out, MLS_REF_BYTES)));
+        if (status)
+            return status;
+        status = query_step(&client->profile, statement, &client->error);
+        if (status == 1) {
+            *last_resort_out = sqlite3_column_int(statement, 1) != 0;
+            status =
+                query_unseal(&client->profile, statement, 0,
+                             (struct vault_place){"key_packages.bundle", ref_out, MLS_REF_BYTES},
+                             bundle, &client->error);
+        }
+        sqlite3_finalize(statement);
+    }
+    return status;
+}
+
+/* Who is more than a member, as the server says. */
+static int
+set_roles(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < welcome->n_roles; i++) {
+        const Sotto__Chat__V1__UserRole *role = welcome->roles[i];
+        if (role->user_id.len == ID_BYTES && *chat_role_name((int)role->role))
+            status =
+                chat_set_role(client, welcome->chat_id.data, role->user_id.data, (int)role->role);
+    }
+    return status;
+}
+
+static int
+store_joined(struct sotto_client *client, struct inbox *inbox,
+             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
+             const uint8_t inviter[ID_BYTES])
+{
+    struct chat chat = {
+        .has_inviter = true,
+        .type = group_has_third(client, group) ? CHAT_GROUP : (int)welcome->type,
+        .mode = (int)welcome->mode,
+        .state = CHAT_READY,
+        .cursor = welcome->seq,
+        .read_seq = welcome->seq,
+        .last_ts = welcome->ts_ms,
+    };
+    struct message message = {
+        .seq = welcome->seq,
+        .kind = KIND_JOINED,
+        .epoch = mls_group_epoch(group),
+        .ts_ms = chat.last_ts,
+    };
+    memcpy(chat.id, welcome->chat_id.data, ID_BYTES);
+    memcpy(message.chat_id, chat.id, ID_BYTES);
+    memcpy(chat.inviter, inviter, ID_BYTES);
+    memcpy(message.from_user, chat.inviter, ID_BYTES);
+    /* Roles of an earlier membership are over. */
+    int status = chat_set_members(client, chat.id, NULL, 0);
+    if (status == SOTTO_CLIENT_OK)
+        status = group_save(client, &chat, group);
+    if (status == SOTTO_CLIENT_OK)
+        status = set_roles(client, welcome);
+    if (status == SOTTO_CLIENT_OK)
+        status = message_store(client, &message, NULL, NULL);
+    inbox->joined = true;
+    inbox->roster_changed = true;
+    return status;
+}
+
+/* The user who signed the invitation, whatever the server says. */
+static bool
+find_inviter(const struct mls_group *group, uint32_t leaf, uint8_t inviter_out[ID_BYTES])
+{
+    struct mls_member member;
+    struct verify_cert cert;
+    if (mls_group_member(group, leaf, &member) || !group_certificate(&member.credential, &cert))
+        return false;
+    memcpy(inviter_out, cert.user_id, ID_BYTES);
+    return true;
+}
+
+/* A chat that we were in is only entered again at a later epoch: an old Welcome for a last-resort
+ * package would lead back to members who are gone. When we do not know yet that we were removed,
+ * only a member we know can have done both, so nobody puts a group of strangers into the place
+ * of a chat. */
+static int
+may_join(struct sotto_client *client, const struct chat *known, const struct mls_group *group,
+         const uint8_t inviter[ID_BYTES], bool *may_out)
+{
+    int role = 0;
+    *may_out = !known->exists || mls_group_epoch(group) > known->epoch;
+    if (!*may_out || !known->exists || known->state != CHAT_READY)
+        return SOTTO_CLIENT_OK;
+    int status = chat_role(client, known->id, inviter, &role);
+    *may_out = role != 0;
+    return status;
+}
+
+/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
+ * the chat as the profile has it. */
+static int
+join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome,
+     const struct chat *known)
+{
+    struct buf bundle = {0};
+    uint8_t ref[MLS_REF_BYTES];
+    bool last_resort = false;
+    struct mls_group *group = NULL;
+    struct mls_config config;
+    uint32_t leaf = 0;
+    uint8_t inviter[ID_BYTES];
+    bool may = false;
+    int status = find_package(client, welcome, &bundle, ref, &last_resort);
+    if (status || !bundle.len)
+        return status;
+    struct mls_join_params params = {
+        .welcome = {welcome->welcome.data, welcome->welcome.len},
+        .key_package_private = {bundle.data, bundle.len},
+        .signature_seed = client->account.device_seed,
+        .inviter_out = &leaf,
+    };
+    group_config(client, &config);
+    int problem = mls_group_join(&config, &params, &group);
+    buf_fini(&bundle);
+    if (problem)
+        return SOTTO_CLIENT_OK;
+    struct mls_bytes id = mls_group_id(group);
+    if (id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data) &&
+        find_inviter(group, leaf, inviter))
+        status = may_join(client, known, group, inviter, &may);
+    if (status == SOTTO_CLIENT_OK && may) {
+        status = store_joined(client, inbox, welcome, group, inviter);
+        if (status == SOTTO_CLIENT_OK && !last_resort)
+            status = query_run(&client->profile, &client->error,
+                               "DELETE FROM key_packages WHERE ref = ?",
+                               BINDS(bind_blob(ref, sizeof(ref))));
+    }
+    mls_group_destroy(&group);
+    return status;
+}
+
+int
+inbox_welcome(struct sotto_client *client, struct inbox *inbox,
+              const Sotto__Chat__V1__Welcome *welcome)
+{
+    struct chat known;
+    if (welcome->chat_id.len != ID_BYTES || welcome->seq > INT64_MAX ||
+        inbox->welcome_count == INBOX_WELCOMES_MAX)
+        return SOTTO_CLIENT_OK;
+    int status = inbox_put_down(client, inbox);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_load(client, welcome->chat_id.data, &known);
+    if (status)
+        return status;
+    /* The server invites only who is in no group of that id; a Welcome that is behind what we have
+     * read comes again because its acknowledgement was lost. */
+    bool member = known.exists && (known.state == CHAT_CREATING ||
+                                   (known.state == CHAT_READY && welcome->seq <= known.cursor));
+    if (!member)
+        status = join(client, inbox, welcome, &known);
+    memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
+    return status;
+}
