@@ -3,6 +3,7 @@
  * Lines about events: "alice added bob, carol". The one who did it and the text, if there is one, are
  * printed by the caller.
  */
+#include "clean.h"
 #include "cli.h"
 #include "text.h"
 
@@ -12,8 +13,9 @@ static void
 print_users(FILE *out, const struct sotto_client_message *message)
 {
     for (size_t i = 0; i < message->user_count; i++) {
-        fputs(i ? ", " : " ", out);
-        print_text(out, message->users[i]);
+        char name[2 * SOTTO_CLIENT_NAME_BYTES];
+        clean_line(message->users[i], name, sizeof(name));
+        fprintf(out, "%s%s", i ? ", " : " ", name);
     }
 }
 

@@ -144,7 +144,7 @@ a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch(void **state)
 
 /* A title from bob, encrypted in his group. */
 static struct mls_buf
-encrypt_title(struct world *world, const char *title)
+encrypt_title(struct world *world, const char *title, bool told)
 {
     Sotto__Content__V1__Content content = SOTTO__CONTENT__V1__CONTENT__INIT;
     Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
@@ -152,6 +152,7 @@ encrypt_title(struct world *world, const char *title)
     struct buf encoded = {0};
     struct mls_buf message = {0};
     info.title = (char *)(uintptr_t)title;
+    info.told = told;
     content.id = view(id, ID_BYTES);
     content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_CHAT_INFO;
     content.chat_info = &info;
@@ -169,7 +170,7 @@ whoever_invited_names_a_group_and_not_a_chat_of_two(void **state)
         struct world world;
         make_world(state, &world, type);
         take_welcome(&world);
-        struct mls_buf message = encrypt_title(&world, "carol");
+        struct mls_buf message = encrypt_title(&world, "carol", true);
         struct chat chat = take_entry(&world, 2, &message);
         assert_string_equal(chat.title, type == CHAT_GROUP ? "carol" : "");
         mls_buf_fini(&message);
@@ -177,6 +178,41 @@ whoever_invited_names_a_group_and_not_a_chat_of_two(void **state)
         kit_teardown(state);
         assert_ok(kit_setup(state));
     }
+}
+
+/* Hands in the title as entry number `seq`; gives the one that the chat has then. */
+static struct chat
+take_title(struct world *world, uint64_t seq, const char *title, bool told)
+{
+    struct mls_buf message = encrypt_title(world, title, told);
+    struct chat chat = take_entry(world, seq, &message);
+    mls_buf_fini(&message);
+    return chat;
+}
+
+static void
+set_bobs_role(struct world *world, int role)
+{
+    assert_ok(chat_set_role(world->client, world->chat_id, world->bob.user, role));
+}
+
+static void
+a_title_counts_from_owner_and_admins(void **state)
+{
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world); /* bob is a member like us, and invited us */
+
+    assert_string_equal(take_title(&world, 2, "first", false).title, "");
+    assert_string_equal(take_title(&world, 3, "told", true).title, "told");
+    assert_string_equal(take_title(&world, 4, "told again", true).title, "told");
+    assert_string_equal(take_title(&world, 5, "by a member", false).title, "told");
+    set_bobs_role(&world, ROLE_ADMIN);
+    assert_string_equal(take_title(&world, 6, "by an admin", false).title, "by an admin");
+    assert_string_equal(take_title(&world, 7, "told", true).title, "by an admin");
+    set_bobs_role(&world, ROLE_MEMBER);
+    assert_string_equal(take_title(&world, 8, "too late", false).title, "by an admin");
+    end_world(&world);
 }
 
 static void
@@ -319,6 +355,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),
     WITH_KIT(a_gap_is_no_excuse_in_an_archive),
     WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
+    WITH_KIT(a_title_counts_from_owner_and_admins),
 };
 
 SOTTO_TEST_MAIN(tests)
