@@ -35,6 +35,8 @@ show_json(const struct sotto_client_trust *trust)
         json_string(&json, "sha256", trust->history[i].sha256);
         json_int(&json, "seen", trust->history[i].seen);
         json_string(&json, "what", trust->history[i].what);
+        if (*trust->history[i].device)
+            json_string(&json, "device", trust->history[i].device);
         json_end(&json, '}');
     }
     json_end(&json, ']');

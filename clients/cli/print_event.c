@@ -34,6 +34,8 @@ phrase_of(const struct sotto_client_message *message)
         {"member_removed", TR("removed"), TR("removed you from this chat")},
         {"member_left", TR("left this chat"), NULL},
         {"role_changed", TR("gave the role"), TR("gave you the role")},
+        {"device_added", TR("added a device"), NULL},
+        {"device_removed", TR("removed a device"), NULL},
         {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`"),
          NULL},
         {"undecryptable", TR("sent something that cannot be read"), NULL},
@@ -52,10 +54,11 @@ void
 print_event(FILE *out, const struct sotto_client_message *message)
 {
     bool is_leaving = !strcmp(message->kind, "member_left");
+    bool is_device = !strncmp(message->kind, "device_", 7);
     bool names_reader = message->about_own && message->user_count == 1;
     fputs(phrase_of(message), out);
     if (message->role)
         fprintf(out, " %s:", tr(message->role));
-    if (!is_leaving && (message->role || !names_reader))
+    if (!is_leaving && !is_device && (message->role || !names_reader))
         print_users(out, message);
 }

@@ -68,6 +68,39 @@ def a_new_device_says_what_its_chats_wait_for(stage):
 
 
 @test
+def user_and_peers_are_told_of_a_device_that_comes_and_goes(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    carol.run('verify', 'alice', '--mark')
+    chat = alice.run('new', 'bob', 'carol', '--title', 'Garden')[0]['chat']
+    laptop, bobs, carols = (client.spawn('listen') for client in (alice, bob, carol))
+    phone = device_of(stage, server, 'alice', 'phone')
+    phone_id = phone.run('whoami')[0]['device_id']
+
+    place, own = wait_kind(laptop, 'device_added')
+    bob_place, to_bob = wait_kind(bobs, 'device_added')
+    carol_place, to_carol = wait_kind(carols, 'device_added')
+
+    for event in (own, to_bob, to_carol):
+        assert (event['from'], event['from_device'], event['chat']) == ('alice', phone_id, chat), event
+    assert own['text'] == f'phone ({phone_id[:8]})' and own['own'] is True
+    assert 'phone' not in to_bob['text'] and to_bob['text'] == f'{phone_id[:8]}, not verified'
+    assert to_carol['text'] == f'{phone_id[:8]}, certified by the identity key that you verified'
+
+    alice.run('device-remove', phone_id)
+
+    for process, at in ((laptop, place), (bobs, bob_place), (carols, carol_place)):
+        _, event = wait_kind(process, 'device_removed', at)
+        assert (event['from'], event['from_device'], event['chat']) == ('alice', phone_id, chat), event
+    kept = [found['kind'] for found in bob.run('read', chat)]
+    assert kept[-2:] == ['device_added', 'device_removed'], kept
+    trust = carol.run('verify', 'alice')[0]
+    assert trust['state'] == 'verified'
+    assert [line['what'] for line in trust['history']][-2:] == ['device added', 'device removed']
+    assert trust['history'][-1]['device'] == phone_id
+
+
+@test
 def a_removed_device_is_out_at_once_and_told_by_which_one(stage):
     server = start(stage)
     alice = stage.client('alice', server)
@@ -91,6 +124,7 @@ def a_removed_device_is_out_at_once_and_told_by_which_one(stage):
     code, archive, _ = phone.attempt('read', chat)
     assert (code, texts(archive)) == (3, ['for both'])
     assert set(labels(alice)) == {'laptop'} and len(alice.run('logins')) == 1
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1}
     assert alice.fails(1, 'device-remove', phone_id)['code'] == 'not_found'
     assert alice.fails(1, 'device-remove', labels(alice)['laptop']['id'])['code'] == 'failed_precondition'
 
@@ -151,6 +185,22 @@ def without_a_backup_that_opens_a_new_device_is_sent_to_another_one(stage):
     assert 'backup' in said and 'log in on a device that has the keys' in said, said
     phone.fails(3, 'whoami')
     assert [row['current'] for row in alice.run('logins')] == [True]
+
+
+@test
+def a_device_that_was_removed_while_it_was_the_only_one_in_a_chat_makes_room_for_the_next(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    lost = alice.run('whoami')[0]['device_id']
+    phone = device_of(stage, server, 'alice', 'phone')
+    phone.run('device-remove', lost)
+    assert phone.run('chats')[0]['state'] == 'waiting'
+
+    bob.run('send', 'alice', 'only for the phone')
+
+    assert texts(phone.run('read', chat)) == ['only for the phone']
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1}
 
 
 @test

@@ -4,6 +4,8 @@
  */
 #include "changes.h"
 
+#include "notice.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +81,8 @@ note_difference(struct sotto_client *client, const struct message *model,
             store_difference(client, model, KIND_MEMBER_ADDED, new, after_count, old, before_count);
     if (status == SOTTO_CLIENT_OK)
         status = chat_set_members(client, model->chat_id, new, after_count);
+    if (status == SOTTO_CLIENT_OK)
+        status = notice_devices(client, model, group);
     free(before);
     free(after);
     return status;

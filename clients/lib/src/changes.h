@@ -4,7 +4,7 @@
  * event in the archive and a row of chat_members, in the transaction of the caller.
  *
  * Who came or went is the difference between the roster as it was and as the group has it after
- * the commit, in users: further devices of a member are not worth a line. Who did it is the
+ * the commit, in users; devices of who stays are notice.h's. Who did it is the
  * member who signed the commit or the proposal; only roles are told on the server's word.
  */
 #ifndef CLIENT_CHANGES_H

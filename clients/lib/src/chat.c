@@ -9,6 +9,7 @@
 #include "chat.h"
 
 #include "group.h"
+#include "notice.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
@@ -81,6 +82,8 @@ finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         chat.last_ts = reply->ts_ms;
         status = problem ? group_trouble(client, "enter the first epoch", problem)
                          : group_save(client, &chat, group);
+        if (status == SOTTO_CLIENT_OK)
+            status = notice_start(client, chat_id, group);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
         if (status == SOTTO_CLIENT_OK && chat.title[0])

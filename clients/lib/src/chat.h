@@ -25,6 +25,14 @@ int chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]
 int chat_show(struct sotto_client *client, const struct chat *chat,
               const Sotto__Chat__V1__Chat *server, sotto_client_chat_fn each, void *arg);
 
+/* Before sending on a new connection: looks at the keys of members (trust_check_chat), and takes
+ * out devices that they removed. */
+int chat_check_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
+/* Takes devices out of a chat that their users removed from their accounts, ours and others'. */
+int chat_drop_gone_devices(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+int chat_drop_gone_everywhere(struct sotto_client *client);
+
 /* Adds our own other devices to chats they are not in. first_only: only where this device has
  * the lowest leaf of ours, so that of several devices one does it. missing_out counts chats that
  * still lack a device because it has no KeyPackage yet. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Our own devices in our chats. A new device cannot enter a group by itself; a device that is in it
+ * Devices in our chats: our own new ones come in, and those that any member removed from their account go out. A new device cannot enter a group by itself; a device that is in it
  * adds it. Of several such devices the one with the lowest leaf does it at once, the others later
  * if it did not (listen.c), and a device that is in the group by then is left out, so a late one
  * does no harm.
@@ -10,11 +10,13 @@
 #include "group.h"
 #include "own_devices.h"
 #include "session.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SUITE 3
+#define GONE_MAX 32 /* leaves looked at a time; the next occasion finds the rest */
 
 /* True when one of our devices is not in the chat, and it is for us to add it. */
 static int
@@ -73,6 +75,134 @@ claim_and_add(struct sotto_client *client, const struct chat *chat, size_t *miss
     pb_free(claim);
     return status;
 }
+
+/* ---- devices that are gone ------------------------------------------------------------------- */
+
+/* A leaf whose device its user removed from the account. */
+struct gone {
+    uint8_t user[ID_BYTES];
+    uint8_t device[ID_BYTES];
+    bool lonely; /* the user has no other leaf */
+};
+
+static size_t
+count_leaves(const struct mls_group *group, const uint8_t user_id[ID_BYTES])
+{
+    uint32_t cursor = 0;
+    size_t count = 0;
+    struct mls_member member;
+    struct verify_cert cert;
+    while (mls_group_next_member(group, &cursor, &member))
+        count += group_certificate(&member.credential, &cert) && id_equal(cert.user_id, user_id);
+    return count;
+}
+
+static int
+find_gone(struct sotto_client *client, const struct mls_group *group, struct gone *list,
+          size_t *count_out)
+{
+    uint32_t cursor = 0;
+    size_t count = 0;
+    struct mls_member member;
+    struct verify_cert cert;
+    int status = SOTTO_CLIENT_OK;
+    while (status == SOTTO_CLIENT_OK && count < GONE_MAX &&
+           mls_group_next_member(group, &cursor, &member)) {
+        bool gone = false;
+        if (!group_certificate(&member.credential, &cert))
+            continue;
+        status = trust_device_is_gone(client, cert.user_id, cert.device_id, &gone);
+        if (!gone)
+            continue;
+        memcpy(list[count].user, cert.user_id, ID_BYTES);
+        memcpy(list[count].device, cert.device_id, ID_BYTES);
+        list[count++].lonely = count_leaves(group, cert.user_id) == 1;
+    }
+    *count_out = count;
+    return status;
+}
+
+/* The devices that are gone from a chat's accounts and still in its group. */
+static int
+list_gone(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct gone *list,
+          size_t *count_out)
+{
+    int64_t suspects = 0;
+    struct mls_group *group = NULL;
+    *count_out = 0;
+    int status = query_number(&client->profile, &suspects, &client->error,
+                              "SELECT COUNT(*) FROM removed_devices r JOIN chat_devices d"
+                              " ON d.user_id = r.user_id AND d.device_id = r.device_id"
+                              " WHERE d.chat_id = ?",
+                              BINDS(bind_blob(chat_id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK && suspects)
+        status = group_load(client, chat_id, &group);
+    if (status == SOTTO_CLIENT_OK && group)
+        status = find_gone(client, group, list, count_out);
+    mls_group_destroy(&group);
+    return status;
+}
+
+/* Takes one out. A user who would have no leaf left gets the other devices in the same commit, for
+ * nobody could ask them in again; without any the leaf stays. */
+static int
+drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct gone *gone)
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesReply *claim = NULL;
+    struct group_change change = {.user = gone->user, .device = gone->device};
+    ProtobufCBinaryData *packages = NULL;
+    int status = SOTTO_CLIENT_OK;
+    if (gone->lonely)
+        status = group_claim(client, (const uint8_t(*)[ID_BYTES])gone->user, 1, SUITE, &claim);
+    if (status == SOTTO_CLIENT_OK && claim) {
+        packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
+        for (size_t i = 0; i < claim->n_key_packages; i++)
+            packages[change.count++] = claim->key_packages[i]->key_package;
+        change.packages = packages;
+    }
+    if (status == SOTTO_CLIENT_OK && (!gone->lonely || change.count))
+        status = group_change(client, chat_id, &change);
+    free(packages);
+    pb_free(claim);
+    return status;
+}
+
+int
+chat_drop_gone_devices(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    struct gone list[GONE_MAX];
+    size_t count = 0;
+    int status = list_gone(client, chat_id, list, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = drop(client, chat_id, &list[i]);
+    return status;
+}
+
+int
+chat_drop_gone_everywhere(struct sotto_client *client)
+{
+    struct chat *chats = NULL;
+    size_t count = 0;
+    int status = chat_list(client, &chats, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        if (chats[i].state == CHAT_READY)
+            status = chat_drop_gone_devices(client, chats[i].id);
+    free(chats);
+    return status;
+}
+
+int
+chat_check_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    int status = trust_check_chat(client, chat_id);
+    if (status)
+        return status;
+    status = chat_drop_gone_devices(client, chat_id);
+    /* When the server does not let us, somebody else does it; the device cannot fetch anything. */
+    return status == SOTTO_CLIENT_EFAILED ? SOTTO_CLIENT_OK : status;
+}
+
+/* ---- new ones -------------------------------------------------------------------------------- */
 
 int
 chat_add_own_devices(struct sotto_client *client, bool first_only, size_t *missing_out)

@@ -7,6 +7,8 @@
  */
 #include "inbox.h"
 
+#include "notice.h"
+
 #include <string.h>
 
 /* Opens the private half of the KeyPackage that a Welcome is for; bundle stays empty when we
@@ -83,6 +85,8 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     int status = chat_set_members(client, chat.id, NULL, 0);
     if (status == SOTTO_CLIENT_OK)
         status = group_save(client, &chat, group);
+    if (status == SOTTO_CLIENT_OK)
+        status = notice_start(client, chat.id, group);
     if (status == SOTTO_CLIENT_OK)
         status = set_roles(client, welcome);
     if (status == SOTTO_CLIENT_OK)

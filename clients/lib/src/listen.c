@@ -141,7 +141,7 @@ check_readers(struct sotto_client *client)
                               "SELECT COUNT(*) FROM outbox WHERE chat_id = ? AND tries < ?",
                               BINDS(bind_blob(chats[i].id, ID_BYTES), bind_int(RETRY_TRIES_MAX)));
         if (status == SOTTO_CLIENT_OK && waiting)
-            status = trust_check_chat(client, chats[i].id);
+            status = chat_check_readers(client, chats[i].id);
         if (status == SOTTO_CLIENT_EBLOCKED)
             status = SOTTO_CLIENT_OK;
     }
@@ -193,6 +193,12 @@ add_devices(struct sotto_client *client, struct listener *listener)
     size_t missing = 0;
     bool first_only = listener->add_tries < ADD_TRIES / 2;
     int status = chat_add_own_devices(client, first_only, &missing);
+    /* Whoever removed a device takes it out of the chats; we do if it did not get to it. */
+    if (status == SOTTO_CLIENT_OK && !first_only)
+        status = chat_drop_gone_everywhere(client);
+    /* Our own commits come with no event, and tell of devices all the same. */
+    if (status == SOTTO_CLIENT_OK)
+        status = show_new(client, listener, false);
     listener->add_ms = 0;
     listener->add_tries++;
     /* Another try is due while somebody lacks KeyPackages, and once for all of our devices. */
@@ -366,7 +372,7 @@ listen_connected(struct sotto_client *client, struct listener *listener)
         }
         if (status == SOTTO_CLIENT_OK && news.somebody_left)
             status = plan_commit(client, listener);
-        if (status == SOTTO_CLIENT_OK && news.device_added) {
+        if (status == SOTTO_CLIENT_OK && news.devices_changed) {
             listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
             listener->add_tries = 0;
         }

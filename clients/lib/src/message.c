@@ -5,6 +5,7 @@
  */
 #include "store.h"
 
+#include "notice.h"
 #include "text.h"
 
 #include "trust.h"
@@ -49,8 +50,14 @@ message_store(struct sotto_client *client, const struct message *message, const 
     archived.n_users = message->user_count;
     archived.users = users;
     archived.role = (uint32_t)message->role;
+    ProtobufCBinaryData *devices = mem_alloc(message->user_count, sizeof(*devices));
+    for (size_t i = 0; message->devices && i < message->user_count; i++)
+        devices[archived.n_devices++] = view(message->devices[i], ID_BYTES);
+    archived.devices = devices;
+    archived.verified = message->verified;
     buf_pack(&value, &archived.base);
     free(users);
+    free(devices);
     vault_seal(&client->profile.vault, body_place(message, &row), value.data, value.len, &sealed);
     int status = query_run(
         &client->profile, &client->error,
@@ -102,8 +109,10 @@ kind_name(enum message_kind kind)
         [KIND_MEMBER_LEFT] = "member_left",
         [KIND_ROLE_CHANGED] = "role_changed",
         [KIND_RENAMED] = "renamed",
+        [KIND_DEVICE_ADDED] = "device_added",
+        [KIND_DEVICE_REMOVED] = "device_removed",
     };
-    return kind >= KIND_TEXT && kind <= KIND_RENAMED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_DEVICE_REMOVED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */
@@ -143,10 +152,13 @@ message_show(struct sotto_client *client, const struct message *message, const s
     char from[SOTTO_CLIENT_NAME_BYTES];
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     const char **users = NULL;
+    struct buf text = {0};
     Sotto__Content__V1__Content *decoded = NULL;
     int status = contact_show_name(client, message->from_user, from);
     if (status == SOTTO_CLIENT_OK)
         status = name_users(client, message, &names, &users);
+    if (status == SOTTO_CLIENT_OK && message->devices)
+        status = notice_text(client, message, &text);
     if (status)
         goto end;
     struct sotto_client_message shown = {
@@ -155,7 +167,9 @@ message_show(struct sotto_client *client, const struct message *message, const s
         .from = from,
         .ts = message->ts_ms,
         .kind = kind_name(message->kind),
-        .text = note && *note ? note : NULL,
+        .text = text.len        ? (const char *)text.data
+                : note && *note ? note
+                                : NULL,
         .own = id_equal(message->from_user, client->account.user_id),
         .state = message->seq       ? TR("sent")
                  : message->refusal ? TR("failed")
@@ -178,9 +192,23 @@ message_show(struct sotto_client *client, const struct message *message, const s
         *stopped_out = true;
     pb_free(decoded);
 end:
+    buf_fini(&text);
     free(names);
     free(users);
     return status;
+}
+
+/* Ids in memory of their own (free); those that are none are left out. */
+static size_t
+take_ids(const ProtobufCBinaryData *from, size_t count, uint8_t (**ids_out)[ID_BYTES])
+{
+    uint8_t(*ids)[ID_BYTES] = mem_alloc(count, ID_BYTES);
+    size_t taken = 0;
+    for (size_t i = 0; i < count; i++)
+        if (take_bytes(from[i], ids[taken], ID_BYTES))
+            taken++;
+    *ids_out = ids;
+    return taken;
 }
 
 static int
@@ -198,14 +226,17 @@ show_row(struct sotto_client *client, sqlite3_stmt *row, const struct message *m
         pb_unpack(&sotto__profile__v1__archived__descriptor, value.data, value.len);
     if (archived) {
         struct buf content = {.data = archived->content.data, .len = archived->content.len};
-        uint8_t(*users)[ID_BYTES] = mem_alloc(archived->n_users, ID_BYTES);
-        for (size_t i = 0; i < archived->n_users; i++)
-            if (take_bytes(archived->users[i], users[full.user_count], ID_BYTES))
-                full.user_count++;
+        uint8_t(*users)[ID_BYTES] = NULL;
+        uint8_t(*devices)[ID_BYTES] = NULL;
+        full.user_count = take_ids(archived->users, archived->n_users, &users);
         full.users = (const uint8_t(*)[ID_BYTES])users;
         full.role = (int)archived->role;
+        if (take_ids(archived->devices, archived->n_devices, &devices) == full.user_count)
+            full.devices = full.user_count ? (const uint8_t(*)[ID_BYTES])devices : NULL;
+        full.verified = archived->verified;
         status = message_show(client, &full, &content, archived->note, each, arg, stopped);
         free(users);
+        free(devices);
     }
     pb_free(archived);
     buf_fini(&value);

@@ -5,7 +5,8 @@
  */
 #include "own_devices.h"
 
-#include "store.h"
+#include "chat.h"
+#include "sync.h"
 #include "trust.h"
 
 #include "profile.pb-c.h"
@@ -371,9 +372,14 @@ sotto_client_device_remove(struct sotto_client *client, const char *device,
     if (status)
         return status;
     id_hex(removal.device_id, id_out);
-    if (!id_equal(removal.device_id, client->account.device_id))
-        return own_devices_fetch(client, NULL);
-    status = give_up_keys(client, &removal);
-    session_drop(client);
-    return status;
+    if (id_equal(removal.device_id, client->account.device_id)) {
+        status = give_up_keys(client, &removal);
+        session_drop(client);
+        return status;
+    }
+    /* It is out. What follows is repeated by whoever of our devices listens, if it breaks here. */
+    status = own_devices_fetch(client, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    return status ? status : chat_drop_gone_everywhere(client);
 }

@@ -13,6 +13,7 @@
 
 #include "keyx.pb-c.h"
 
+#define DEVICE_HEX_SHOWN 8                       /* digits of an id that people see */
 #define DEVICE_NAME_BYTES (LABEL_CHARS * 4 + 16) /* "label (0a1b2c3d)" with its final zero */
 
 /* Asks for our own identity, compares it and its key log with what is known, and remembers the

@@ -58,6 +58,9 @@ static const char *const migrations[] = {
     /* Groups that change: roles as the log says them, proposals that wait for a commit. */
     "ALTER TABLE chat_members ADD COLUMN role INTEGER NOT NULL DEFAULT 3;"
     "ALTER TABLE chats ADD COLUMN proposals INTEGER NOT NULL DEFAULT 0;",
+    /* The devices of a chat's group, to tell who came and who went. */
+    "CREATE TABLE chat_devices(chat_id BLOB NOT NULL, user_id BLOB NOT NULL,"
+    " device_id BLOB NOT NULL, PRIMARY KEY(chat_id, user_id, device_id)) WITHOUT ROWID;",
 };
 
 static int

@@ -58,10 +58,11 @@ struct sotto_client {
     bool new_server; /* another one than the profile remembers */
     char user_agent[129];
     int timeout_ms;
-    atomic_bool stopped; /* sotto_client_stop was called */
-    int wake_fd;         /* an eventfd: sotto_client_wake writes, the listener reads */
-    uint64_t mls_now;    /* the time that MLS lifetimes are judged against */
-    char text[256];      /* strings handed out by whoami */
+    atomic_bool stopped;    /* sotto_client_stop was called */
+    int wake_fd;            /* an eventfd: sotto_client_wake writes, the listener reads */
+    bool own_devices_stale; /* a device of ours came or went; see own_devices.h */
+    uint64_t mls_now;       /* the time that MLS lifetimes are judged against */
+    char text[256];         /* strings handed out by whoami */
 };
 
 void id_hex(const uint8_t id[ID_BYTES], char hex_out[SOTTO_CLIENT_HEX_BYTES]);

@@ -124,10 +124,12 @@ enum message_kind {
     KIND_MEMBER_LEFT,
     KIND_ROLE_CHANGED,
     KIND_RENAMED,
+    KIND_DEVICE_ADDED,
+    KIND_DEVICE_REMOVED,
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
- * the members. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14)"
+ * the members and their devices. For SQL. */
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */
@@ -144,6 +146,9 @@ struct message {
     const uint8_t (*users)[ID_BYTES];
     size_t user_count;
     int role;
+    /* Events about devices: one of each user, borrowed; and that the first user was verified. */
+    const uint8_t (*devices)[ID_BYTES];
+    bool verified;
 };
 
 /* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second

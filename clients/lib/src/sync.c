@@ -6,6 +6,7 @@
 
 #include "inbox.h"
 #include "keys.h"
+#include "own_devices.h"
 #include "session.h"
 #include "trust.h"
 
@@ -153,6 +154,19 @@ fetch_page(struct sotto_client *client, bool live, Sotto__Chat__V1__SyncReply **
     return status;
 }
 
+/* Learns the labels and the key log of our own devices when one came or went. What the server has
+ * wrong there stops us when we act on it, not from following our chats. */
+static int
+refresh_own_devices(struct sotto_client *client)
+{
+    if (!client->own_devices_stale)
+        return SOTTO_CLIENT_OK;
+    client->own_devices_stale = false;
+    int status = own_devices_fetch(client, NULL);
+    return status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED ? SOTTO_CLIENT_OK
+                                                                             : status;
+}
+
 /* What is due after new entries were stored. */
 static int
 after_news(struct sotto_client *client, struct inbox *inbox)
@@ -162,7 +176,7 @@ after_news(struct sotto_client *client, struct inbox *inbox)
         status = contact_fill_names(client);
     if (status == SOTTO_CLIENT_OK && inbox->joined)
         status = keys_replenish(client, true);
-    return status;
+    return status == SOTTO_CLIENT_OK ? refresh_own_devices(client) : status;
 }
 
 int
@@ -238,8 +252,9 @@ take_event(struct sotto_client *client, struct inbox *inbox, const struct conn_e
         return take_deleted(client, inbox, &event->body);
     if (!strcmp(event->type, "sotto.keyx.v1.KeyPackagesLow"))
         inbox->joined = true; /* the same cure: refill */
-    else if (!strcmp(event->type, "sotto.keyx.v1.DeviceAdded"))
-        news->device_added = true;
+    else if (!strcmp(event->type, "sotto.keyx.v1.DeviceAdded") ||
+             !strcmp(event->type, "sotto.keyx.v1.DeviceRemoved"))
+        news->devices_changed = client->own_devices_stale = true;
     return SOTTO_CLIENT_OK;
 }
 
@@ -275,7 +290,8 @@ sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *
     }
     news_out->somebody_left = inbox.somebody_left || inbox.gap;
     if (status == SOTTO_CLIENT_OK &&
-        (inbox.welcome_count || inbox.deleted_count || inbox.roster_changed || inbox.joined))
+        (inbox.welcome_count || inbox.deleted_count || inbox.roster_changed || inbox.joined ||
+         client->own_devices_stale))
         status = after_news(client, &inbox);
     return status;
 }

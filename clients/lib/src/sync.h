@@ -19,9 +19,9 @@ int sync_run(struct sotto_client *client, bool live);
 /* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one
  * batch. A gap makes it catch up by itself. */
 struct sync_news {
-    bool any;           /* something was processed */
-    bool device_added;  /* our user has a new device */
-    bool somebody_left; /* perhaps a proposal waits to be committed */
+    bool any;             /* something was processed */
+    bool devices_changed; /* our user has a new device, or one less */
+    bool somebody_left;   /* perhaps a proposal waits to be committed */
 };
 int sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *news_out);
 

@@ -91,8 +91,8 @@ choose_chat(struct sotto_client *client, const char *text, struct chat *chat_out
     if (status == SOTTO_CLIENT_OK)
         status = chat_resolve(client, text, chat_out);
     if (status == SOTTO_CLIENT_OK)
-        status =
-            fresh ? trust_check_chat(client, chat_out->id) : trust_gate_chat(client, chat_out->id);
+        status = fresh ? chat_check_readers(client, chat_out->id)
+                       : trust_gate_chat(client, chat_out->id);
     if (status != SOTTO_CLIENT_ENETWORK)
         return status;
     struct sotto_client_error kept = client->error;

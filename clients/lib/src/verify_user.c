@@ -98,6 +98,8 @@ show(struct sotto_client *client, const struct contact *contact, sotto_client_tr
         verify_fingerprint(lines[i].identity_key, history[i].sha256);
         history[i].seen = lines[i].seen;
         history[i].what = lines[i].what;
+        if (lines[i].about_device)
+            id_hex(lines[i].device_id, history[i].device);
     }
     struct sotto_client_trust shown = {
         .user = name,

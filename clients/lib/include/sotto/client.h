@@ -345,7 +345,8 @@ const char *sotto_client_user(struct sotto_client *client);
 struct sotto_client_key_change {
     char sha256[65];
     int64_t seen;     /* seconds since 1970 */
-    const char *what; /* first contact, changed, accepted, verified */
+    const char *what; /* first contact, changed, accepted, verified, device added, device removed */
+    char device[SOTTO_CLIENT_HEX_BYTES]; /* of the last two; else "" */
 };
 
 struct sotto_client_trust {
