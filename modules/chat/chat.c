@@ -3,7 +3,7 @@
  * The module chat: the MLS delivery service (RFC 9750). Groups, their logs, who is in them, who gets what.
  *
  * Answers the methods of sotto.chat.v1.ChatService; publishes chat.message.accepted.v1 and chat.commit.accepted.v1;
- * asks keyx.device.check.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
+ * asks keyx.device.check.v1, hears keyx.device.removed.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
  * part of what it stores (group, epoch, sender, adds and removes) and cannot read the rest. Keys belong to keyx,
  * accounts and logins to auth.
  *
@@ -221,6 +221,7 @@ static const ProtobufCMessageDescriptor *const events[] = {
     &sotto__chat__v1__entry_event__descriptor,
     &sotto__chat__v1__welcome_event__descriptor,
     &sotto__chat__v1__chat_deleted_event__descriptor,
+    &sotto__chat__v1__device_gone__descriptor,
 };
 
 static const struct sotto_topic_row topics[] = {
@@ -239,6 +240,7 @@ static const struct sotto_sub_row subs[] = {
     {.pattern = "sotto.core.session.closed.v1",
      .overflow = SOTTO_OVERFLOW_DROP_OLDEST,
      .fn = on_session_closed},
+    {.pattern = "keyx.device.removed.v1", .fn = chat_on_device_removed},
 };
 
 static const struct sotto_hook_point_row hook_points[] = {

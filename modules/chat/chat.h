@@ -240,6 +240,7 @@ sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
 sotto_rpc_fn chat_on_delete;
 sotto_timer_fn chat_on_ack_timer;
+sotto_topic_fn chat_on_device_removed; /* chat_gone.c */
 
 /* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */
 int chat_flush_marks(struct delivery *);

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """Several devices of one account: listed, added by a sibling, removed for good, and never without a word to whom it concerns."""
 import time
 
@@ -195,11 +196,30 @@ def a_device_that_was_removed_while_it_was_the_only_one_in_a_chat_makes_room_for
     lost = alice.run('whoami')[0]['device_id']
     phone = device_of(stage, server, 'alice', 'phone')
     phone.run('device-remove', lost)
-    assert phone.run('chats')[0]['state'] == 'waiting'
+    waits = phone.run('chats')[0]
+    assert waits['state'] == 'waiting' and 'next member' in waits['cure'], waits
 
     bob.run('send', 'alice', 'only for the phone')
 
     assert texts(phone.run('read', chat)) == ['only for the phone']
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1}
+
+
+@test
+def a_member_who_listens_lets_the_next_device_in_when_the_only_one_was_removed(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    chat = alice.run('new', 'bob')[0]['chat']
+    lost = alice.run('whoami')[0]['device_id']
+    phone = device_of(stage, server, 'alice', 'phone')
+    hears, arrivals = bob.spawn('listen'), phone.spawn('listen')
+    alice.run('send', chat, 'my old device')
+    wait_text(hears, 'my old device')
+
+    phone.run('device-remove', lost)
+
+    wait_kind(hears, 'device_added')
+    assert wait_kind(arrivals, 'joined')[1]['chat'] == chat
     assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1}
 
 

@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "chat_peer.h"
+#include "keyx.pb-c.h"
 
 /* ---- creating ------------------------------------------------------------------------------------------------ */
 
@@ -537,6 +538,32 @@ a_device_that_is_registered_no_more_is_removed_by_any_member(void **state)
 }
 
 static void
+members_who_listen_are_told_of_a_device_that_was_removed(void **state)
+{
+    struct chat_rig *rig = *state;
+    Sotto__Keyx__V1__DeviceRemoved fact = SOTTO__KEYX__V1__DEVICE_REMOVED__INIT;
+    const Sotto__Chat__V1__DeviceGone *event;
+    uint8_t payload[128];
+    struct sotto_view view = {.data = payload};
+
+    rig_group(rig, 'X');
+    rig_go_live(rig);
+    harness_forget(rig->h);
+    fact.user_id = (ProtobufCBinaryData){16, rig->bob.mls.user};
+    fact.device_id = (ProtobufCBinaryData){16, rig->bob.mls.device};
+    view.size = sotto__keyx__v1__device_removed__pack(&fact, payload);
+    harness_fact(rig->h, "keyx.device.removed.v1", (struct sotto_view){rig->bob.mls.user, 16},
+                 view);
+    harness_run(rig->h);
+
+    assert_int_equal(harness_push_count(rig->h), 2); /* alice and carol, not the device itself */
+    event = (const void *)harness_push_at(rig->h, 0)->event;
+    assert_string_equal(event->base.descriptor->name, "sotto.chat.v1.DeviceGone");
+    assert_memory_equal(event->user_id.data, rig->bob.mls.user, 16);
+    assert_memory_equal(event->device_id.data, rig->bob.mls.device, 16);
+}
+
+static void
 in_a_direct_chat_a_removed_device_makes_room_for_another_of_its_user(void **state)
 {
     struct chat_rig *rig = *state;
@@ -685,6 +712,7 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(a_blank_leaf_is_given_out_again_and_the_roster_survives_a_restart),
     CHAT_TEST(roles_decide_who_removes),
     CHAT_TEST(a_device_that_is_registered_no_more_is_removed_by_any_member),
+    CHAT_TEST(members_who_listen_are_told_of_a_device_that_was_removed),
     CHAT_TEST(in_a_direct_chat_a_removed_device_makes_room_for_another_of_its_user),
     CHAT_TEST(nobody_else_joins_or_leaves_a_direct_chat),
     CHAT_TEST(absent_and_forbidden_chats_answer_alike),

@@ -29,8 +29,10 @@
 #define COMMIT_FIRST_MS 50    /* of the device with the lowest leaf when somebody leaves */
 #define COMMIT_OTHERS_MS 1500 /* the next one, and as much again for each further one */
 #define COMMIT_LAST_MS 15000
-#define ADD_FIRST_MS 300   /* the new device uploads its KeyPackages meanwhile */
-#define ADD_OTHERS_MS 5000 /* when the first of our devices did not do it */
+#define ADD_FIRST_MS 300    /* the new device uploads its KeyPackages meanwhile */
+#define GONE_LEAST_MS 1000  /* for the user who removed the device, who does it at once */
+#define GONE_JITTER_MS 4000 /* and then for the first of the members */
+#define ADD_OTHERS_MS 5000  /* when the first of our devices did not do it */
 
 struct listener {
     const struct sotto_client_listening *how;
@@ -48,6 +50,9 @@ struct listener {
     int64_t chores_ms; /* when to look after login and outbox */
     int64_t add_ms;    /* when to look for devices to add; 0: not */
     int add_tries;
+    int64_t gone_ms; /* when to take out devices of others; 0: not */
+    size_t gone_count;
+    uint8_t gone_users[GONE_USERS_MAX][ID_BYTES];
     int64_t commit_ms; /* when to commit what members who left proposed; 0: not */
     bool refused;      /* the login was refused, and nothing went well since */
 };
@@ -212,6 +217,32 @@ add_devices(struct sotto_client *client, struct listener *listener)
                                                                              : status;
 }
 
+/* Members removed devices: all who listen were told, and whoever comes first does it. */
+static void
+plan_gone(struct listener *listener, const struct sync_news *news)
+{
+    for (size_t i = 0; i < news->gone_count && listener->gone_count < GONE_USERS_MAX; i++)
+        memcpy(listener->gone_users[listener->gone_count++], news->gone_users[i], ID_BYTES);
+    if (news->gone_count && listener->gone_ms == 0)
+        listener->gone_ms = conn_now_ms() + GONE_LEAST_MS + randombytes_uniform(GONE_JITTER_MS);
+}
+
+/* Not on the server's word: the users' key logs say which devices are gone. */
+static int
+drop_gone(struct sotto_client *client, struct listener *listener)
+{
+    int status =
+        trust_fetch(client, (const uint8_t(*)[ID_BYTES])listener->gone_users, listener->gone_count);
+    listener->gone_ms = 0;
+    listener->gone_count = 0;
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_drop_gone_everywhere(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = show_new(client, listener, false);
+    return status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED ? SOTTO_CLIENT_OK
+                                                                             : status;
+}
+
 /* Somebody may have left. Of all who listen the lowest leaf commits it first, so that the others
  * find it done. */
 static int
@@ -255,6 +286,8 @@ do_chores(struct sotto_client *client, struct listener *listener)
         status = send_waiting(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
         status = add_devices(client, listener);
+    if (status == SOTTO_CLIENT_OK && listener->gone_ms && now >= listener->gone_ms)
+        status = drop_gone(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->commit_ms && now >= listener->commit_ms) {
         listener->commit_ms = 0;
         status = group_commit_waiting(client);
@@ -277,6 +310,8 @@ next_deadline(const struct listener *listener)
         next = listener->ack_ms;
     if (listener->add_ms && listener->add_ms < next)
         next = listener->add_ms;
+    if (listener->gone_ms && listener->gone_ms < next)
+        next = listener->gone_ms;
     if (listener->send_ms && listener->send_ms < next)
         next = listener->send_ms;
     if (listener->commit_ms && listener->commit_ms < next)
@@ -372,6 +407,8 @@ listen_connected(struct sotto_client *client, struct listener *listener)
         }
         if (status == SOTTO_CLIENT_OK && news.somebody_left)
             status = plan_commit(client, listener);
+        if (status == SOTTO_CLIENT_OK)
+            plan_gone(listener, &news);
         if (status == SOTTO_CLIENT_OK && news.devices_changed) {
             listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
             listener->add_tries = 0;

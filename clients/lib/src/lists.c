@@ -187,9 +187,10 @@ name_cure(struct sotto_client *client, char *cure_out, size_t size)
     int status = own_devices_fetch(client, NULL);
     if (status == SOTTO_CLIENT_OK)
         status = own_device_others(client, &others);
-    if (status == SOTTO_CLIENT_OK)
-        snprintf(cure_out, size, tr("run `sotto listen` on %s"),
-                 others.len > 1 ? (const char *)others.data : tr("another device of yours"));
+    if (status == SOTTO_CLIENT_OK && others.len > 1)
+        snprintf(cure_out, size, tr("run `sotto listen` on %s"), (const char *)others.data);
+    else
+        snprintf(cure_out, size, "%s", tr("the next member who comes online does it"));
     buf_fini(&others);
     return status;
 }

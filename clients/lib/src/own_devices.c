@@ -7,6 +7,7 @@
 
 #include "chat.h"
 #include "sync.h"
+#include "text.h"
 #include "trust.h"
 
 #include "profile.pb-c.h"
@@ -146,11 +147,12 @@ own_device_others(struct sotto_client *client, struct buf *text_out)
     int status = load(client, &devices);
     for (size_t i = 0; devices && i < devices->n_devices; i++) {
         const Sotto__Profile__V1__OwnDevice *row = devices->devices[i];
-        if (row->gone || row->device_id.len != ID_BYTES || !*row->label ||
+        if (row->gone || row->device_id.len != ID_BYTES ||
             id_equal(row->device_id.data, client->account.device_id))
             continue;
         buf_append(text_out, ", ", text_out->len ? 2 : 0);
-        buf_append(text_out, row->label, strlen(row->label));
+        const char *label = *row->label ? row->label : tr("a device without a name");
+        buf_append(text_out, label, strlen(label));
     }
     buf_append(text_out, "", 1);
     pb_free(devices);

@@ -24,7 +24,7 @@ int own_devices_fetch(struct sotto_client *client, Sotto__Keyx__V1__GetIdentityR
 int own_device_name(struct sotto_client *client, const uint8_t device_id[ID_BYTES],
                     char name_out[DEVICE_NAME_BYTES]);
 
-/* The labels of our devices other than this one, "laptop, phone"; empty when none is known. */
+/* The labels of our devices other than this one, "laptop, phone"; empty when there is none. */
 int own_device_others(struct sotto_client *client, struct buf *text_out);
 
 /* After a refusal: when its details prove that this device was removed from the account, its keys

@@ -228,6 +228,17 @@ take_welcome(struct sotto_client *client, struct inbox *inbox, const struct buf 
     return status;
 }
 
+static void
+take_gone(struct sotto_client *client, const struct buf *body, struct sync_news *news)
+{
+    Sotto__Chat__V1__DeviceGone *event =
+        pb_unpack(&sotto__chat__v1__device_gone__descriptor, body->data, body->len);
+    if (event && event->user_id.len == ID_BYTES && news->gone_count < GONE_USERS_MAX &&
+        !id_equal(event->user_id.data, client->account.user_id))
+        memcpy(news->gone_users[news->gone_count++], event->user_id.data, ID_BYTES);
+    pb_free(event);
+}
+
 static int
 take_deleted(struct sotto_client *client, struct inbox *inbox, const struct buf *body)
 {
@@ -252,6 +263,8 @@ take_event(struct sotto_client *client, struct inbox *inbox, const struct conn_e
         return take_deleted(client, inbox, &event->body);
     if (!strcmp(event->type, "sotto.keyx.v1.KeyPackagesLow"))
         inbox->joined = true; /* the same cure: refill */
+    else if (!strcmp(event->type, "sotto.chat.v1.DeviceGone"))
+        take_gone(client, &event->body, news);
     else if (!strcmp(event->type, "sotto.keyx.v1.DeviceAdded") ||
              !strcmp(event->type, "sotto.keyx.v1.DeviceRemoved"))
         news->devices_changed = client->own_devices_stale = true;

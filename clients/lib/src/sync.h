@@ -18,10 +18,15 @@ int sync_run(struct sotto_client *client, bool live);
 
 /* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one
  * batch. A gap makes it catch up by itself. */
+#define GONE_USERS_MAX 8 /* at a time; of the rest we learn before we write */
+
 struct sync_news {
     bool any;             /* something was processed */
     bool devices_changed; /* our user has a new device, or one less */
     bool somebody_left;   /* perhaps a proposal waits to be committed */
+    /* Others who removed a device that is in a chat of ours, as the server says. */
+    size_t gone_count;
+    uint8_t gone_users[GONE_USERS_MAX][ID_BYTES];
 };
 int sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *news_out);
 
