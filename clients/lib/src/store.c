@@ -138,6 +138,10 @@ chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
         query_run(&client->profile, &client->error, "DELETE FROM chat_members WHERE chat_id = ?",
                   BINDS(bind_blob(id, ID_BYTES)));
     if (status == SOTTO_CLIENT_OK)
+        status =
+            query_run(&client->profile, &client->error,
+                      "DELETE FROM chat_devices WHERE chat_id = ?", BINDS(bind_blob(id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK)
         status = query_run(&client->profile, &client->error, "DELETE FROM chats WHERE chat_id = ?",
                            BINDS(bind_blob(id, ID_BYTES)));
     return status;
