@@ -70,7 +70,7 @@ judge(struct sotto_tx *tx, struct leave_op *op, const struct chat_head *head)
         return SOTTO_ENOTFOUND; /* by another device, a moment ago */
     if (others.members == 0)
         return refuse(op, SOTTO_EPRECONDITION,
-                      "nobody else is in the chat: there is nobody to go from");
+                      "nobody else is in the chat: delete it instead of leaving it");
     if (role == SOTTO__CHAT__V1__ROLE__ROLE_OWNER && others.owners == 0)
         return refuse(op, SOTTO_EPRECONDITION,
                       "the last owner cannot leave: make another member owner first");

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """Groups that change: who comes, who goes, who may what, what each of them sees of it, and what nobody can read."""
 import json
 import shutil

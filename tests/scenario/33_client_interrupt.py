@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """Ctrl-C at 200 points: the profile opens afterwards, nothing that was acknowledged is missing, nothing is there twice.
 
 strace counts the calls of one run that change the disk or talk to the server, and then delivers SIGINT at the n-th.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# io_threads: default
 """A server that lies about messages, before real clients (E3): changed, replayed, reordered, dropped and pasted
 ciphertexts, swapped senders, other epochs and kinds, forged commits and invitations.
 
