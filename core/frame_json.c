@@ -75,7 +75,7 @@ read_data(const json_t *value, struct frame_in *frame, struct pbjson_fault *faul
     const json_t *data = member(value, "data", "data");
     ptrdiff_t size = 0;
 
-    if (data && json_is_string(data))
+    if (json_is_string(data))
         size = pbjson_base64(json_string_value(data), json_string_length(data), frame->ping,
                              sizeof(frame->ping));
     if (size < 0 || (data && !json_is_string(data)))

@@ -69,9 +69,9 @@ struct command {
     const char *examples; /* as typed in a shell, a line each */
     const char *options;  /* besides the global ones, separated by spaces */
     enum argument takes;
+    enum place place;
     size_t words_min; /* without the command itself */
     size_t words_max;
-    enum place place;
     int (*run)(struct cli *cli);
 };
 extern const struct command commands[];

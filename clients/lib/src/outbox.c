@@ -32,9 +32,9 @@ struct parcel {
     uint64_t epoch;
     struct buf message;
     uint64_t ticket;
-    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_BUSY, PARCEL_REFUSED } fate;
     uint64_t seq;
     int64_t ts_ms;
+    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_BUSY, PARCEL_REFUSED } fate;
     struct sotto_client_error refusal; /* fate PARCEL_REFUSED */
 };
 

@@ -314,8 +314,8 @@ int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_o
 /* What a caller proposes; which members count depends on the type. */
 struct mls_proposal {
     enum mls_proposal_type type;  /* ADD, UPDATE, REMOVE, PSK, GROUP_CONTEXT_EXTENSIONS */
-    struct mls_bytes key_package; /* ADD: MLSMessage(KeyPackage) */
     uint32_t leaf;                /* REMOVE */
+    struct mls_bytes key_package; /* ADD: MLSMessage(KeyPackage) */
     struct mls_bytes psk_id;      /* PSK, external: as find_psk knows it */
     /* GROUP_CONTEXT_EXTENSIONS: the complete new list */
     const struct mls_extension *extensions;
