@@ -82,10 +82,10 @@ class Server:
         self.process = self.stage.process(self.command(), self.log_file, env=self.env)
         return self.process
 
-    def start(self):
+    def start(self, seconds=DEADLINE_SECONDS):
         """Starts it and waits for the ready line, which becomes the dict `ready`."""
         self.launch()
-        _, line = self.process.wait_line(lambda text: text.startswith('ready '))
+        _, line = self.process.wait_line(lambda text: text.startswith('ready '), seconds=seconds)
         self.ready = dict(part.split('=', 1) for part in line.split()[1:])
         self.doors = {door: self.ready[door] for door in self.doors if self.ready[door] != '-'}
         return self
