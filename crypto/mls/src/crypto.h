@@ -110,8 +110,8 @@ int mls_sign_with_label(const struct mls_crypto *c, const uint8_t seed[MLS_ED255
                         const char *label, struct mls_bytes content,
                         uint8_t signature_out[MLS_ED25519_SIGNATURE_BYTES]);
 
-/* VerifyWithLabel. MLS_ESIGNATURE when it does not verify or a length is wrong, so that key and
- * signature can come straight from the wire. */
+/* VerifyWithLabel. MLS_ESIGNATURE when it does not verify, a length is wrong or the rule of
+ * ed25519_rule.h refuses it, so that key and signature can come straight from the wire. */
 int mls_verify_with_label(const struct mls_crypto *c, struct mls_bytes public_key,
                           const char *label, struct mls_bytes content, struct mls_bytes signature);
 

@@ -4,8 +4,8 @@
  * only ones of the library that know a cryptographic library or the heap of libc; a host that brings
  * its own provider builds without them.
  *
- * Signatures are verified by libsodium's own rule (no small-order public key or R, S below the
- * group order, cofactorless equation); every device of a group must take the same one.
+ * Signatures are verified by libsodium's own rule, which is the one of docs/e2ee.md; what of it does not
+ * depend on the equation, ed25519_rule.c has looked at before.
  */
 #include <stdlib.h>
 

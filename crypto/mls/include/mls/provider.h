@@ -89,6 +89,9 @@ struct mls_provider {
     int (*ed25519_sign)(void *ctx, const uint8_t seed[MLS_ED25519_SEED_BYTES],
                         struct mls_bytes message,
                         uint8_t signature_out[MLS_ED25519_SIGNATURE_BYTES]);
+    /* Must use the equation without the cofactor, [S]B = R + [k]A, and compare R as bytes: a
+     * verifier that multiplies by 8 takes signatures that others refuse. Small orders, encodings
+     * that are not canonical and an S beyond the group order never get here. */
     int (*ed25519_verify)(void *ctx, const uint8_t public_key[MLS_ED25519_PUBLIC_BYTES],
                           struct mls_bytes message,
                           const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES]);
