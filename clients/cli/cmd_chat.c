@@ -51,6 +51,8 @@ show_left(const struct sotto_client_chat *chat)
         fputs(tr("  (the server says that you are no longer a member)"), stdout);
     else if (!strcmp(chat->left_how, "left"))
         printf(tr("  (you left: %s)"), when);
+    else if (!strcmp(chat->left_how, "deleted"))
+        printf(tr("  (the server says that %s deleted this chat: %s)"), chat->left_by, when);
     else
         printf(tr("  (%s removed you: %s)"), chat->left_by, when);
 }

@@ -126,6 +126,7 @@ struct listening {
     uint64_t wanted; /* messages; 0: no end */
     uint64_t came;
     bool was_offline;
+    bool was_hinted;
 };
 
 static int
@@ -136,30 +137,6 @@ show_arrival(const struct sotto_client_message *message, void *arg)
     if (!strcmp(message->kind, "text"))
         listening->came++;
     return listening->wanted && listening->came >= listening->wanted;
-}
-
-/* To stderr, so that whoever reads the messages is not disturbed. */
-static int
-show_link(const struct sotto_client_link *link, void *arg)
-{
-    struct listening *listening = arg;
-    if (listening->cli->quiet || (link->connected && !listening->was_offline))
-        return 0;
-    listening->was_offline = !link->connected;
-    if (listening->cli->json) {
-        struct json json = {.out = stderr};
-        json_begin(&json, NULL, '{');
-        json_begin(&json, "link", '{');
-        json_bool(&json, "connected", link->connected);
-        json_uint(&json, "retry_ms", link->retry_ms);
-        json_string(&json, "message", link->why);
-        json_end(&json, '}');
-        json_end(&json, '}');
-        json_line(&json);
-    } else {
-        print_link(link, stderr);
-    }
-    return 0;
 }
 
 static int
@@ -183,6 +160,34 @@ hint_no_chats(const struct cli *cli)
                "chats, leave `sotto listen` running on another device, which then adds this one"));
 }
 
+/* To stderr, so that whoever reads the messages is not disturbed. */
+static int
+show_link(const struct sotto_client_link *link, void *arg)
+{
+    struct listening *listening = arg;
+    if (link->connected && !listening->was_hinted) {
+        listening->was_hinted = true;
+        hint_no_chats(listening->cli); /* by now invitations that waited have come */
+    }
+    if (listening->cli->quiet || (link->connected && !listening->was_offline))
+        return 0;
+    listening->was_offline = !link->connected;
+    if (listening->cli->json) {
+        struct json json = {.out = stderr};
+        json_begin(&json, NULL, '{');
+        json_begin(&json, "link", '{');
+        json_bool(&json, "connected", link->connected);
+        json_uint(&json, "retry_ms", link->retry_ms);
+        json_string(&json, "message", link->why);
+        json_end(&json, '}');
+        json_end(&json, '}');
+        json_line(&json);
+    } else {
+        print_link(link, stderr);
+    }
+    return 0;
+}
+
 int
 cmd_listen(struct cli *cli)
 {
@@ -190,7 +195,6 @@ cmd_listen(struct cli *cli)
     int status = options_number(cli, "count", cli->count, &listening.wanted);
     if (status)
         return status;
-    hint_no_chats(cli);
     status = sotto_client_listen(cli->client, &(struct sotto_client_listening){
                                                   .chat = cli_word(cli, 1),
                                                   .duration_ms = cli->timeout_s * 1000u,

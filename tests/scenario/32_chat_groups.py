@@ -198,6 +198,28 @@ def when_nobody_is_there_the_next_one_commits(stage):
 
 
 @test
+def who_left_in_one_batch_with_other_changes_left_once_and_has_a_name(stage):
+    server = start(stage)
+    alice, bob, carol, erin, dave = people(stage, server, 'alice', 'bob', 'carol', 'erin', 'dave')
+    alice.run('new', 'bob', 'carol', '--title', 'Picnic')
+    carol.run('chats')
+
+    alice.run('add', 'Picnic', 'dave')
+    alice.run('add', 'Picnic', 'erin')
+    alice.run('role', 'Picnic', 'bob', 'owner')
+    alice.run('leave', 'Picnic')
+
+    found = events(carol.run('read', 'Picnic'), 'member_left', 'member_removed')
+    assert found == [('member_left', 'alice', ['alice'])], found
+    carol.run('send', 'Picnic', 'on we go')
+    found = events(carol.run('read', 'Picnic'), 'member_left', 'member_removed')
+    assert found == [('member_left', 'alice', ['alice'])], found
+    # Dave first looks when she is no member any more.
+    assert events(dave.run('read', 'Picnic'), 'member_left') == [('member_left', 'alice', ['alice'])]
+    assert set(roles(erin)) == {'bob', 'carol', 'dave', 'erin'}
+
+
+@test
 def a_message_written_without_a_connection_goes_out_after_the_leaving(stage):
     server = start(stage)
     alice, bob, carol = picnic(stage, server, 'alice', 'bob', 'carol')

@@ -29,13 +29,14 @@ def an_owner_deletes_a_group_for_everybody(stage):
     gone = alice.run('delete-chat', 'Plans')[0]
     _, told = wait_object(ear, lambda found: found.get('kind') == 'deleted')
 
-    assert (gone['chat'], gone['state']) == (chat, 'left')
+    assert (gone['chat'], gone['state'], gone['left_how'], gone['left_by']) == (chat, 'left', 'deleted', 'alice')
     assert (told['chat'], told['from']) == (chat, 'alice')
     for table in TABLES:
         wait_rows(server, f'chat_{table}', 0)
     wait_for(lambda: is_on_disk(server, sample), False)
     # Carol was away; what bob has read stays with him.
-    assert [row['state'] for row in carol.run('chats')] == ['left']
+    assert [(row['state'], row['left_how'], row['left_by']) for row in carol.run('chats')] == [('left', 'deleted', 'alice')]
+    assert kinds(carol.run('read', 'Plans'))[-1:] == ['deleted']
     assert kinds(carol.run('listen', '--timeout', '1'))[-1:] == ['deleted']
     assert carol.fails(1, 'send', 'Plans', 'hello?')['code'] == 'permission_denied'
     assert texts(bob.run('read', 'Plans')) == ['the wall has ears']

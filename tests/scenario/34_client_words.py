@@ -85,6 +85,17 @@ def a_listener_without_chats_says_what_to_do(stage):
 
 
 @test
+def an_invitation_that_waited_is_a_chat_to_a_listener(stage):
+    server = start(stage)
+    ann, bea = person(stage, server, 'ann'), person(stage, server, 'bea')
+    say(*at(ann), 'new', 'bea')
+
+    _, output, error = say(*at(bea), 'listen', '--timeout', '1')
+
+    assert 'ann added you' in output and 'no chats yet' not in error, (output, error)
+
+
+@test
 def every_way_to_ask_for_russian_is_heard(stage):
     del stage
     asked = [{'LC_ALL': 'ru_RU.UTF-8'}, {'LC_ALL': '', 'LC_MESSAGES': 'ru_RU.UTF-8', 'LANG': 'en_US.UTF-8'},

@@ -244,14 +244,18 @@ contact_look_up(struct sotto_client *client, const char *const *names, size_t co
     return status;
 }
 
-/* Collects members without a name; a page of LOOKUP_MAX. */
+/* Collects members without a name, and who did or wrote something lately: they may have left since. A
+ * page of LOOKUP_MAX. */
 static int
 nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)[ID_BYTES],
          size_t *count_out)
 {
     sqlite3_stmt *statement;
     int status = query(&client->profile, &statement, &client->error,
-                       "SELECT DISTINCT user_id FROM chat_members WHERE user_id <> ?",
+                       "SELECT user_id FROM chat_members WHERE user_id <> ?1 UNION"
+                       " SELECT from_user FROM (SELECT from_user FROM messages"
+                       " ORDER BY local_id DESC LIMIT 1000)"
+                       " WHERE from_user NOT IN (?1, zeroblob(16))",
                        BINDS(bind_blob(client->account.user_id, ID_BYTES)));
     if (status)
         return status;

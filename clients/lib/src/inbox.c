@@ -175,12 +175,15 @@ take_application(struct sotto_client *client, struct inbox *inbox,
 /* ---- commits --------------------------------------------------------------------------------- */
 
 /* The epoch advanced: a commit of ours that was still pending has lost, or is the one that was
- * merged. */
+ * merged. The roster is of this epoch already, so that putting the group down does not take it over
+ * once more: that would bring back who leaves later in the same batch. */
 static int
 enter_epoch(struct sotto_client *client, struct inbox *inbox)
 {
     inbox->roster_changed = true;
-    return chat_set_blob(client, inbox->chat.id, CHAT_BLOB_PENDING_CALL, NULL, 0);
+    inbox->chat.epoch = mls_group_epoch(inbox->group);
+    int status = contact_names_due(client);
+    return status ? status : chat_set_blob(client, inbox->chat.id, CHAT_BLOB_PENDING_CALL, NULL, 0);
 }
 
 static int
@@ -429,6 +432,9 @@ inbox_deleted(struct sotto_client *client, struct inbox *inbox,
     memcpy(message.chat_id, chat->id, ID_BYTES);
     take_bytes(deleted->user_id, message.from_user, ID_BYTES);
     chat->state = CHAT_LEFT;
+    chat->left_how = LEFT_DELETED;
+    memcpy(chat->left_by, message.from_user, ID_BYTES);
+    chat->left_ms = deleted->ts_ms;
     inbox->dirty = true;
     return message_store(client, &message, NULL, NULL);
 }

@@ -70,6 +70,7 @@ left_name(enum chat_left how)
     switch (how) {
     case LEFT_SELF: return "left";
     case LEFT_REMOVED: return "removed";
+    case LEFT_DELETED: return "deleted";
     case LEFT_UNPROVEN: break;
     }
     return "unproven";

@@ -48,6 +48,11 @@ chat_fail_left(struct sotto_client *client, const struct chat *chat)
     if (chat->left_how == LEFT_SELF)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
                     "you left this chat on %s; a member can add you again", day);
+    if (chat->left_how == LEFT_DELETED)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
+                    "the server says that %s deleted this chat on %s; `sotto delete-chat` takes it"
+                    " away here, too",
+                    by, day);
     return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
                 "%s removed you from this chat on %s; what came later is not for you", by, day);
 }

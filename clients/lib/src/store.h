@@ -20,6 +20,7 @@ enum chat_left {
     LEFT_UNPROVEN = 0, /* the server said so; no commit or proposal came that proves it */
     LEFT_SELF = 1,     /* by a proposal of our own, signed by one of our devices */
     LEFT_REMOVED = 2,  /* by a commit, signed by the member left_by */
+    LEFT_DELETED = 3,  /* the chat is gone for everybody: left_by deleted it, says the server */
 };
 
 /* Values of sotto.chat.v1.ChatType. */
@@ -42,7 +43,7 @@ struct chat {
     uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose title we take at first */
     uint64_t proposals;        /* kept in the group: to be committed before anything is sent */
     enum chat_left left_how;
-    uint8_t left_by[ID_BYTES]; /* LEFT_SELF, LEFT_REMOVED */
+    uint8_t left_by[ID_BYTES]; /* unless LEFT_UNPROVEN */
     int64_t left_ms;           /* likewise; the server's clock */
 };
 
@@ -128,8 +129,8 @@ enum message_kind {
     KIND_DEVICE_REMOVED,
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
- * the members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16)"
+ * the chat, its members and their devices. For SQL. */
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

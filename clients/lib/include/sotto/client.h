@@ -167,8 +167,9 @@ struct sotto_client_chat {
     const char *cure;           /* state waiting: what to do on which device; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
-    /* state left: left (we went), removed (a commit signed by `left_by`), or unproven (the server
-     * says so and showed no such commit); else NULL. */
+    /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by
+     * `left_by`, says the server), or unproven (the server says so and showed no such commit); else
+     * NULL. */
     const char *left_how;
     const char *left_by; /* NULL when unproven */
     int64_t left_ts;     /* milliseconds; the server's clock */
