@@ -44,17 +44,27 @@ db_integrity(sqlite3 *db, const char *path)
     return complaints != 0;
 }
 
+/* Says why, and how to name another one, when there is no file that could be a database. */
+static bool
+is_file(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+        return true;
+    fprintf(stderr, "sottoctl: %s: %s; name the data folder with --data\n", path,
+            access(path, F_OK) != 0 ? strerror(errno) : "not a file");
+    return false;
+}
+
 /* An existing file, without changing what is in it. */
 static int
 open_existing(const char *path, sqlite3 **db_out)
 {
     struct sotto_err err;
 
-    if (access(path, F_OK) != 0) {
-        fprintf(stderr, "sottoctl: %s: %s; name the data folder with --data\n", path,
-                strerror(errno));
+    if (!is_file(path))
         return 1;
-    }
     if (store_check_files(path, &err) != 0) {
         fprintf(stderr, "sottoctl: %s\n", err.text);
         return 1;
@@ -69,8 +79,11 @@ int
 db_check(const char *path)
 {
     sqlite3 *db = NULL;
-    int status = open_existing(path, &db);
+    int status;
 
+    if (!is_file(path))
+        return 1;
+    status = open_existing(path, &db);
     if (!status)
         status = db_integrity(db, path);
     sqlite3_close(db);

@@ -185,6 +185,15 @@ def damage_that_is_met_while_serving_costs_answers_and_gives_no_false_ones(stage
 
 
 @test
+def what_is_no_file_is_not_called_damaged(stage):
+    (stage.folder / 'folder' / 'sotto.db').mkdir(parents=True)
+
+    for data in (stage.folder / 'nothing', stage.folder / 'folder'):
+        code, _, words = ctl(stage, data, 'db', 'check')
+        assert code == 1 and '--data' in words and 'damaged' not in words, words
+
+
+@test
 def a_recovered_database_serves_what_was_saved(stage):
     server = stage.server(conf=CONF)
     with Groups(stage, server) as groups:
