@@ -42,6 +42,7 @@ struct cli {
     struct sotto_client *client;            /* open while a command runs */
     struct screen *screen;                  /* of the interactive client; NULL in the shell */
     char made_chat[SOTTO_CLIENT_HEX_BYTES]; /* by the command, to be opened on the screen */
+    bool lost_chat;                         /* by the command, to be closed there */
 };
 
 /* Where a command can be given. */

@@ -209,6 +209,7 @@ cmd_members(struct cli *cli)
 int
 cmd_delete_chat(struct cli *cli)
 {
-    return print_status(cli,
-                        sotto_client_delete_chat(cli->client, cli_word(cli, 1), print_chat, cli));
+    int status = sotto_client_delete_chat(cli->client, cli_word(cli, 1), print_chat, cli);
+    cli->lost_chat = status == SOTTO_CLIENT_OK;
+    return print_status(cli, status);
 }

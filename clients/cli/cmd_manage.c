@@ -21,7 +21,9 @@ cmd_remove(struct cli *cli)
 int
 cmd_leave(struct cli *cli)
 {
-    return print_status(cli, sotto_client_leave(cli->client, cli_word(cli, 1), print_chat, cli));
+    int status = sotto_client_leave(cli->client, cli_word(cli, 1), print_chat, cli);
+    cli->lost_chat = status == SOTTO_CLIENT_OK;
+    return print_status(cli, status);
 }
 
 int

@@ -153,7 +153,7 @@ const struct command commands[] = {
         .examples = "sotto add lunch dave erin\n",
         .takes = ARG_CHAT,
         .words_min = 2,
-        .words_max = 200,
+        .words_max = 500,
         .run = cmd_add,
     },
     {

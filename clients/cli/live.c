@@ -35,6 +35,9 @@ live_news_fini(struct live_news *news)
 {
     for (size_t i = 0; i < sizeof(news->texts) / sizeof(news->texts[0]); i++)
         free(news->texts[i]);
+    for (size_t i = 0; news->users && i < news->message.user_count; i++)
+        free(news->users[i]);
+    free(news->users);
     *news = (struct live_news){0};
 }
 
@@ -58,22 +61,36 @@ put(struct live *live, struct live_news *take_news)
     return stop;
 }
 
+/* No memory ends the client, as everywhere in it. */
 static char *
-copy(const char *text, struct live_news *news, size_t slot)
+copy(const char *text)
 {
-    news->texts[slot] = text ? strdup(text) : NULL;
-    if (text && !news->texts[slot])
-        abort(); /* no memory: as everywhere in a client */
-    return news->texts[slot];
+    char *copied = text ? strdup(text) : NULL;
+    if (text && !copied)
+        abort();
+    return copied;
+}
+
+static char **
+copy_all(const char *const *texts, size_t count)
+{
+    char **copied = calloc(count + 1, sizeof(*copied));
+    if (!copied)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        copied[i] = copy(texts[i]);
+    return copied;
 }
 
 static int
 on_message(const struct sotto_client_message *message, void *arg)
 {
     struct live_news news = {.kind = NEWS_MESSAGE, .message = *message};
-    news.message.from = copy(message->from, &news, 0);
-    news.message.text = copy(message->text, &news, 1);
-    news.message.reason = copy(message->reason, &news, 2);
+    news.message.from = news.texts[0] = copy(message->from);
+    news.message.text = news.texts[1] = copy(message->text);
+    news.message.reason = news.texts[2] = copy(message->reason);
+    news.users = copy_all(message->users, message->user_count);
+    news.message.users = (const char *const *)news.users;
     return put(arg, &news);
 }
 

@@ -16,7 +16,8 @@ struct live;
 struct live_news {
     enum { NEWS_MESSAGE, NEWS_LINK, NEWS_ENDED } kind;
     struct sotto_client_message message; /* NEWS_MESSAGE; its strings are owned by the news */
-    char *texts[4];
+    char *texts[3];
+    char **users;   /* the names that message.users shows, message.user_count of them */
     bool connected; /* NEWS_LINK */
     unsigned retry_ms;
     struct sotto_client_error error; /* NEWS_LINK: why not; NEWS_ENDED: what no waiting cures */

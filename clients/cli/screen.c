@@ -344,6 +344,12 @@ screen_open(struct screen *screen, const char *chat)
     return print_status(screen->cli, status);
 }
 
+void
+screen_close(struct screen *screen)
+{
+    *screen->chat = 0;
+}
+
 int
 screen_more(struct screen *screen)
 {

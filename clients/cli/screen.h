@@ -17,6 +17,7 @@ int screen_run(struct cli *cli, struct sotto_client *take_live);
 /* What the commands that only make sense here do. */
 int screen_open(struct screen *screen, const char *chat); /* a name, an id, or a number of /chats */
 int screen_more(struct screen *screen);
+void screen_close(struct screen *screen); /* no chat is open afterwards */
 void screen_quit(struct screen *screen);
 
 /* For a command that lists chats: remembers it under the next number, which it returns. The first

@@ -115,6 +115,8 @@ slash_run(struct screen *screen, const struct cli *cli, const char *line)
         status = run_command(&once, line);
     if (status == SOTTO_CLIENT_OK && *once.made_chat)
         status = screen_open(screen, once.made_chat);
+    if (once.lost_chat)
+        screen_close(screen);
     free(buffer);
     fflush(stdout);
     return status;

@@ -254,6 +254,46 @@ def commands_about_a_chat_mean_the_open_one(stage):
 
 
 @test
+def a_group_is_changed_from_the_screen(stage):
+    server = start(stage)
+    ann, bob, _ = people(stage, server, 'ann', 'bob', 'carol')
+    ann.run('new', 'bob', '--title', 'lunch')
+    bob.run('chats')
+    screen = opened(stage, ann, 'lunch')
+
+    screen.type('/add carol\n')
+    screen.see('added carol')
+    screen.type('/rename lunch at one\n')
+    screen.see_bottom('lunch at one>')
+    screen.type('/role bob owner\n')
+    screen.see('* ann', times=3)
+    screen.type('/remove carol\n')
+    screen.see('removed carol')
+
+    shown = bob.run('chats')[0]
+    assert (shown['title'], shown['members'], shown['role']) == ('lunch at one', ['ann', 'bob'], 'owner')
+
+
+@test
+def a_chat_that_one_leaves_or_deletes_is_closed(stage):
+    server = start(stage)
+    ann, bob = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob', '--title', 'lunch')
+    bob.run('new', 'ann', '--title', 'tea')
+    ann.run('chats')
+    screen = opened(stage, ann, 'tea')
+
+    screen.type('/leave\n')
+    screen.see_bottom('sotto>')
+    screen.type('/open lunch\n')
+    screen.see_bottom('lunch>')
+    screen.type('/delete-chat\n')
+    screen.see_bottom('sotto>')
+
+    assert [row['title'] for row in bob.run('chats') if row['state'] == 'ready'] == ['tea']
+
+
+@test
 def colours_are_for_terminals_that_want_them(stage):
     server = start(stage)
     ann, bob = people(stage, server, 'ann', 'bob')

@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from clients import person, start, texts
+from clients import people, person, start, texts
 from door import RpcError
 from groups import Groups
 from load import start_load
@@ -49,6 +49,47 @@ def a_group_of_more_than_one_commit_takes_is_made_and_all_read(stage):
     assert report == {'joined': count, 'epoch': commits, 'same_epoch': count, 'text': 'welcome, all of you',
                       'read': count}
     assert ask(server, 'SELECT COUNT(*) FROM chat_members') == count + 1
+
+
+@test
+def people_beyond_one_commit_are_added_in_two(stage):
+    server = start(stage)
+    alice = person(stage, server, 'alice')
+    count = night(204, 450)
+    readers = Readers(stage, server, count)
+    alice.run('new', readers.names[0], readers.names[1], '--title', 'Growing')
+
+    grown = alice.run('add', 'Growing', *readers.names[2:], seconds=120)[0]
+    alice.run('send', 'Growing', 'welcome, the rest of you')
+    report = readers.sync()
+
+    commits = 1 + -(-(count - 2) // ADDS_A_COMMIT)
+    assert len(grown['members']) == count + 1 and grown['epoch'] == commits
+    assert (report['joined'], report['same_epoch'], report['read']) == (count, count, count), report
+
+
+@test
+def ten_members_change_a_group_at_once_and_end_in_one_epoch(stage):
+    server = start(stage)
+    members = people(stage, server, *(f'member{number}' for number in range(10)))
+    readers = Readers(stage, server, 10)
+    members[0].run('new', *(member.name for member in members[1:]), '--title', 'Ten')
+    before = [member.run('chats')[0] for member in members][0]  # all have joined
+
+    changes = [member.spawn('add', 'Ten', name) for member, name in zip(members, readers.names)]
+    assert [change.wait(120) for change in changes] == [0] * 10, [change.error_text() for change in changes]
+    members[3].run('send', 'Ten', 'after all of it')
+
+    assert texts(members[9].run('read', 'Ten')) == ['after all of it']
+    rows = [member.run('chats')[0] for member in members]
+    assert {row['epoch'] for row in rows} == {before['epoch'] + 10}
+    assert {tuple(row['members']) for row in rows} == {tuple(sorted([m.name for m in members] + readers.names))}
+    # Each reader came by another member's commit; the authenticator of their epoch is one.
+    report = readers.sync()
+    assert (report['joined'], report['same_epoch'], report['read']) == (10, 10, 10), report
+    assert report['epoch'] == before['epoch'] + 10 and report['text'] == 'after all of it'
+    for member in members:
+        assert texts(member.run('read', 'Ten')) == ['after all of it']
 
 
 def commit_until_accepted(member, chat, cursor):

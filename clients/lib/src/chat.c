@@ -22,7 +22,6 @@
 #include <string.h>
 
 #define SUITE 3
-#define OTHERS_MAX 499
 #define LEAF_LIFETIME_SECONDS (365 * 86400)
 
 /* ---- finishing ------------------------------------------------------------------------------- */
@@ -185,7 +184,7 @@ struct plan {
     int mode;
     const char *title;
     size_t count; /* of users, ourselves last */
-    uint8_t users[OTHERS_MAX + 1][ID_BYTES];
+    uint8_t users[CHAT_NAMES_MAX + 1][ID_BYTES];
 };
 
 static int
@@ -207,9 +206,9 @@ read_mode(struct sotto_client *client, const char *mode, int *mode_out)
 static int
 make_plan(struct sotto_client *client, const struct sotto_client_new *what, struct plan *plan)
 {
-    if (what->name_count == 0 || what->name_count > OTHERS_MAX)
+    if (what->name_count == 0 || what->name_count > CHAT_NAMES_MAX)
         return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
-                    "a new chat needs 1 to %d names", OTHERS_MAX);
+                    "a new chat needs 1 to %d names", CHAT_NAMES_MAX);
     int status = read_mode(client, what->mode, &plan->mode);
     if (status == SOTTO_CLIENT_OK && what->title)
         status = check_text(TR("title"), what->title, SOTTO_CLIENT_TITLE_CHARS, &client->error);

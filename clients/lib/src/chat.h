@@ -9,6 +9,8 @@
 
 #include "chat.pb-c.h"
 
+#define CHAT_NAMES_MAX 499 /* of one new or add, in commits of ADDS_PER_COMMIT */
+
 /* Repeats the Create of chats whose answer was lost. Attached. */
 int chat_finish_creations(struct sotto_client *client);
 

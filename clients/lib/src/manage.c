@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define SUITE 3
-#define ADD_USERS_MAX 199 /* of one claim */
 #define LEAVE_TRIES 8
 #define JITTER_LEAST_MS 50
 #define JITTER_MOST_MS 500
@@ -88,7 +87,7 @@ find_newcomers(struct sotto_client *client, const struct chat *chat, const char 
                size_t name_count, uint8_t (*users)[ID_BYTES], size_t *count_out)
 {
     size_t count = 0;
-    int status = SOTTO_CLIENT_OK;
+    int status = contact_look_up(client, names, name_count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < name_count; i++) {
         struct contact contact;
         int role = 0;
@@ -131,11 +130,11 @@ sotto_client_add(struct sotto_client *client, const char *chat, const char *cons
                  size_t name_count, sotto_client_chat_fn each, void *arg)
 {
     struct chat found;
-    uint8_t users[ADD_USERS_MAX][ID_BYTES];
+    uint8_t users[CHAT_NAMES_MAX][ID_BYTES];
     size_t count = 0;
-    if (name_count == 0 || name_count > ADD_USERS_MAX)
+    if (name_count == 0 || name_count > CHAT_NAMES_MAX)
         return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
-                    "1 to %d names can be added at once", ADD_USERS_MAX);
+                    "1 to %d names can be added at once", CHAT_NAMES_MAX);
     int status = open_own_group(client, chat, &found);
     if (status == SOTTO_CLIENT_OK)
         status = find_newcomers(client, &found, names, name_count, users, &count);
