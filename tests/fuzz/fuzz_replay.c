@@ -121,7 +121,8 @@ report(const struct replay *replay)
 int
 main(int argc, char **argv)
 {
-    struct replay replay = {0};
+    /* Static, so that what the target made is still referred to when leaks are looked for at the exit. */
+    static struct replay replay;
 
     if (fuzz_target.setup)
         replay.state = fuzz_target.setup();
