@@ -366,10 +366,12 @@ store_conn_prepare(struct store_conn *conn, const struct store_module *module,
                                &statements[i].raw, &tail) != SQLITE_OK ||
             !statements[i].raw || tail[strspn(tail, " \t\r\n;")] != '\0') {
             conn->current = NULL;
-            return sotto_err_set(err, SOTTO_EPRECONDITION,
-                                 "module \"%s\": statement %u is refused: %s: %.200s", module->name,
-                                 i, *tail ? "more than one statement" : sqlite3_errmsg(conn->db),
-                                 row->sql);
+            return sotto_err_set(
+                err, SOTTO_EPRECONDITION,
+                "module \"%s\": statement %u is refused: %s: %.200s; if the module is "
+                "the right one, try `sottoctl db check`",
+                module->name, i, *tail ? "more than one statement" : sqlite3_errmsg(conn->db),
+                row->sql);
         }
     }
     conn->current = NULL;
