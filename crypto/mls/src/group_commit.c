@@ -174,6 +174,8 @@ draft(struct making *m, bool with_kept)
 
     if (error == 0)
         error = mls_transition_apply(&m->t);
+    if (error == 0)
+        error = mls_transition_find_secrets(&m->t);
     if (error == 0) {
         m->has_path = m->t.path_required || m->options->force_path;
         error = renew_path(m);

@@ -175,18 +175,6 @@ apply_adds(struct mls_transition *t)
     return error;
 }
 
-static int
-find_psks(struct mls_transition *t)
-{
-    int error = 0;
-
-    for (size_t i = 0; error == 0 && i < t->count; i++) {
-        if (t->items[i].body.type == MLS_PROPOSAL_PSK)
-            error = mls_psk_set_add(&t->psks, &t->group->config, t->group, &t->items[i].body.u.psk);
-    }
-    return error;
-}
-
 static const struct mls_commit_item *
 find_context_extensions(const struct mls_transition *t)
 {
@@ -225,9 +213,20 @@ mls_transition_apply(struct mls_transition *t)
     }
     if (error == 0 && context != NULL)
         error = mls_check_tree_fits(&t->next->tree, extensions);
-    if (error == 0 && !t->removes_self) {
-        mls_node_keys_prune(t->group->c.p, &t->next->keys, &t->next->tree);
-        error = find_psks(t);
+    return error;
+}
+
+int
+mls_transition_find_secrets(struct mls_transition *t)
+{
+    int error = 0;
+
+    if (t->removes_self)
+        return 0;
+    mls_node_keys_prune(t->group->c.p, &t->next->keys, &t->next->tree);
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        if (t->items[i].body.type == MLS_PROPOSAL_PSK)
+            error = mls_psk_set_add(&t->psks, &t->group->config, t->group, &t->items[i].body.u.psk);
     }
     return error;
 }
@@ -252,8 +251,8 @@ mls_transition_check_keys(struct mls_transition *t)
     return error != 0 ? error : mls_epoch_hash_tree(t->next);
 }
 
-static int
-hash_transcript(struct mls_transition *t, const struct mls_authenticated *commit)
+int
+mls_transition_confirm(struct mls_transition *t, const struct mls_authenticated *commit)
 {
     const struct mls_crypto *c = &t->group->c;
     struct mls_writer w;
@@ -278,7 +277,7 @@ mls_transition_finish(struct mls_transition *t, const struct mls_authenticated *
     struct mls_bytes id = mls_buf_bytes(&t->group->id);
     struct mls_buf context = {0};
     uint8_t psk_secret[MLS_HASH_BYTES];
-    int error = hash_transcript(t, commit);
+    int error = mls_transition_confirm(t, commit);
 
     if (error == 0)
         error = mls_psk_secret(c, t->psks.psks, t->psks.count, psk_secret);

@@ -4,8 +4,8 @@
  * commit do alike. A transition collects the committed proposals, checks them as a list, applies
  * them to the next epoch beside the current one, and derives its secrets. The group is only read.
  *
- * Order of calls: init, add_* for each proposal, apply, then the path (by the caller, on `next`),
- * check_keys, finish. Whatever fails, fini throws everything away; take_next hands the result over.
+ * Order of calls: init, add_* for each proposal, apply, find_secrets, then the path (a committer on
+ * `next`, with note_path and check_keys; a receiver by take_path), finish. Whatever fails, fini throws everything away; take_next hands the result over.
  */
 #ifndef MLS_TRANSITION_H
 #define MLS_TRANSITION_H
@@ -61,11 +61,23 @@ int mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensi
 /* Checks the list and makes the next epoch with its tree and extensions. */
 int mls_transition_apply(struct mls_transition *t);
 
+/* What a member does after that and one who only follows cannot: forgets the keys of nodes that are
+ * blank now, and finds the pre-shared keys that the list names. MLS_EPSK. */
+int mls_transition_find_secrets(struct mls_transition *t);
+
 /* Notes the nodes of a new path as changed. */
 int mls_transition_note_path(struct mls_transition *t, const struct mls_filtered_path *path);
 
+/* Checks the path of a received commit and merges it, with mls_transition_check_keys(); in
+ * transition_path.c. MLS_EPATH, MLS_ETREE, MLS_EPARENT_HASH and what a leaf may meet. */
+int mls_transition_take_path(struct mls_transition *t, const struct mls_update_path *path,
+                             struct mls_filtered_path *filtered_out);
+
 /* Refuses keys that stand twice in the new tree, and brings the tree hash up to date. */
 int mls_transition_check_keys(struct mls_transition *t);
+
+/* Appends the signed commit to the transcript of the next epoch: its confirmed hash (section 8.2). */
+int mls_transition_confirm(struct mls_transition *t, const struct mls_authenticated *commit);
 
 /*
  * Derives transcript, key schedule, confirmation tag and secret tree of the next epoch from the

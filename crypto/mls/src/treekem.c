@@ -295,19 +295,49 @@ ciphertext_at(struct mls_bytes list, size_t place, struct mls_hpke_ciphertext *o
     return false;
 }
 
-static size_t
-ciphertext_count(struct mls_bytes list)
+/* Counts the ciphertexts of one node, and that each could be one for the key it is meant for. */
+static int
+count_sealed(const struct mls_crypto *c, struct mls_bytes list, size_t *count_out)
 {
     struct mls_reader r;
-    struct mls_hpke_ciphertext ciphertext;
-    size_t count = 0;
+    struct mls_hpke_ciphertext sealed;
 
+    *count_out = 0;
     mls_reader_init(&r, list);
     while (mls_reader_more(&r)) {
-        mls_hpke_ciphertext_read(&r, &ciphertext);
-        count++;
+        mls_hpke_ciphertext_read(&r, &sealed);
+        if (sealed.ciphertext.len != SEALED_BYTES ||
+            !mls_kem_public_key_valid(c, sealed.kem_output))
+            return MLS_EPATH;
+        (*count_out)++;
     }
-    return count;
+    return 0;
+}
+
+int
+mls_treekem_check_sealed(const struct mls_tree *tree, const struct mls_filtered_path *filtered,
+                         const struct mls_update_path *path, const struct mls_index_list *added)
+{
+    struct mls_index_list resolution;
+    struct mls_path_node node;
+    struct mls_reader r;
+    int error = 0;
+
+    mls_index_list_init(&resolution, tree->c.p);
+    mls_reader_init(&r, path->nodes);
+    for (size_t i = 0; error == 0 && i < filtered->count; i++) {
+        size_t count = 0;
+
+        mls_path_node_read(&r, &node);
+        resolution.count = 0;
+        error = mls_tree_resolution(tree, filtered->copath[i], added, &resolution);
+        if (error == 0)
+            error = count_sealed(&tree->c, node.ciphertexts, &count);
+        if (error == 0 && count != resolution.count)
+            error = MLS_EPATH;
+    }
+    mls_index_list_fini(&resolution);
+    return error;
 }
 
 /* Finds the ciphertext that one of our keys opens and opens it. */
@@ -323,8 +353,6 @@ open_for_us(const struct mls_tree *tree, const struct mls_index_list *resolution
 
         if (secret == NULL || !ciphertext_at(node->ciphertexts, i, &sealed))
             continue;
-        if (sealed.ciphertext.len != SEALED_BYTES)
-            return MLS_EPATH;
         return mls_decrypt_with_label(&tree->c, secret, LABEL_PATH_NODE, reader->context,
                                       sealed.kem_output, sealed.ciphertext, path_secret_out);
     }
@@ -345,17 +373,14 @@ mls_treekem_open_secret(const struct mls_tree *tree, const struct mls_filtered_p
     *node_out = MLS_NODE_NONE;
     mls_index_list_init(&resolution, tree->c.p);
     mls_reader_init(&r, path->nodes);
-    for (size_t i = 0; error == 0 && i < filtered->count; i++) {
+    for (size_t i = 0; error == 0 && *node_out == MLS_NODE_NONE && i < filtered->count; i++) {
         mls_path_node_read(&r, &node);
-        resolution.count = 0;
+        if (!mls_node_in_subtree(own, filtered->nodes[i]))
+            continue;
+        *node_out = filtered->nodes[i];
         error = mls_tree_resolution(tree, filtered->copath[i], reader->added, &resolution);
-        if (error == 0 && ciphertext_count(node.ciphertexts) != resolution.count)
-            error = MLS_EPATH;
-        if (error == 0 && *node_out == MLS_NODE_NONE &&
-            mls_node_in_subtree(own, filtered->nodes[i])) {
-            *node_out = filtered->nodes[i];
+        if (error == 0)
             error = open_for_us(tree, &resolution, &node, reader, path_secret_out);
-        }
     }
     mls_index_list_fini(&resolution);
     if (error == 0 && *node_out == MLS_NODE_NONE)

@@ -80,6 +80,14 @@ int mls_treekem_write_path(const struct mls_tree *tree, uint32_t own_leaf,
 int mls_treekem_merge(struct mls_tree *tree, uint32_t sender, const struct mls_update_path *path,
                       struct mls_filtered_path *filtered_out);
 
+/*
+ * All that can be said of a merged path without a key: as many ciphertexts as there are keys to seal
+ * to, each of the one length that a path secret has, none made for everybody to open. MLS_EPATH.
+ */
+int mls_treekem_check_sealed(const struct mls_tree *tree, const struct mls_filtered_path *filtered,
+                             const struct mls_update_path *path,
+                             const struct mls_index_list *added);
+
 /* What a receiver of a path brings and gets. */
 struct mls_path_reader {
     uint32_t own_leaf;
@@ -89,8 +97,8 @@ struct mls_path_reader {
 };
 
 /*
- * Opens the path secret meant for us and says which node it is of. MLS_EPATH: wrong number of
- * ciphertexts anywhere on the path, or none for us; MLS_EAEAD: the ciphertext does not open.
+ * Opens the path secret meant for us and says which node it is of, after
+ * mls_treekem_check_sealed(). MLS_EPATH: there is none for us; MLS_EAEAD: it does not open.
  */
 int mls_treekem_open_secret(const struct mls_tree *tree, const struct mls_filtered_path *filtered,
                             const struct mls_update_path *path,
