@@ -9,6 +9,7 @@
  *     create CHAT           ok                       a group of one
  *     add KEY_PACKAGE       ok                       queued for the next commit
  *     remove USER           ok                       the same: the first leaf of that user
+ *     propose USER          ok PROPOSAL              to remove the first leaf of that user; kept in the group
  *     commit                ok COMMIT WELCOME GROUP_INFO     pending
  *     merge                 ok                       the server took it
  *     drop                  ok                       it did not
@@ -124,6 +125,19 @@ do_encrypt(struct program *program, const uint8_t *text, size_t size)
 }
 
 static void
+do_propose(struct program *program, const uint8_t *user)
+{
+    struct mls_buf message = {0};
+
+    if (mls_peer_propose_remove(&program->peer, find_leaf(&program->peer, user), &message) !=
+        MLS_OK)
+        exit(2);
+    fputs("ok", stdout);
+    print_buf(&message);
+    mls_buf_fini(&message);
+}
+
+static void
 do_epoch(const struct program *program)
 {
     uint8_t authenticator[MLS_HASH_BYTES], epoch[8];
@@ -180,6 +194,8 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
         mls_peer_join(&program->peer, (struct mls_bytes){data, size});
     } else if (strcmp(command, "encrypt") == 0) {
         do_encrypt(program, data, size);
+    } else if (strcmp(command, "propose") == 0 && size == 16) {
+        do_propose(program, data);
     } else if (strcmp(command, "epoch") == 0) {
         do_epoch(program);
     } else if (strcmp(command, "process") == 0) {

@@ -131,8 +131,6 @@ changes_proposal(struct sotto_client *client, struct inbox *inbox,
     struct message message = row_of(chat, entry->seq, entry->epoch, entry->ts_ms);
     int status = SOTTO_CLIENT_OK;
     set_sender(&message, received);
-    if (received->change_count != 1 || change->type != MLS_PROPOSAL_REMOVE)
-        return SOTTO_CLIENT_OK;
     if (change->leaf == received->sender_leaf) {
         status = chat_drop_member(client, chat->id, message.from_user);
         if (status == SOTTO_CLIENT_OK)

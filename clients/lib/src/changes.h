@@ -20,7 +20,8 @@ int changes_own_commit(struct sotto_client *client, const struct chat *chat,
 int changes_commit(struct sotto_client *client, struct inbox *inbox,
                    const Sotto__Chat__V1__Entry *entry, const struct mls_received *received);
 
-/* A proposal that the group keeps: somebody leaves, perhaps ourselves by another device. */
+/* A proposal that leaving_allows() let the group keep: a user leaves, perhaps ourselves by another
+ * device. */
 int changes_proposal(struct sotto_client *client, struct inbox *inbox,
                      const Sotto__Chat__V1__Entry *entry, const struct mls_received *received);
 

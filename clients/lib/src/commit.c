@@ -8,6 +8,7 @@
  */
 #include "changes.h"
 #include "group.h"
+#include "leaving.h"
 #include "session.h"
 #include "sync.h"
 #include "text.h"
@@ -222,24 +223,31 @@ still_missing(const struct mls_group *group, const ProtobufCBinaryData *packages
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-/* The leaves that the change takes out of the group, our own excepted: nobody commits that. */
+static bool
+is_to_go(const struct group_change *change, const struct verify_cert *cert)
+{
+    return change->user && id_equal(cert->user_id, change->user) &&
+           (!change->device || id_equal(cert->device_id, change->device));
+}
+
+/* The leaves that go: by the change, and of those who leave without a proof. Our own excepted:
+ * nobody commits that. */
 static size_t
-propose_removes(const struct group_change *change, const struct mls_group *group,
-                struct mls_proposal *out)
+propose_removes(const struct group_change *change, const struct leavers *leavers,
+                const struct mls_group *group, struct mls_proposal *out)
 {
     uint32_t cursor = 0;
     size_t count = 0;
     struct mls_member member;
     struct verify_cert cert;
-    while (change->user && count < PROPOSALS_MAX &&
-           mls_group_next_member(group, &cursor, &member)) {
-        if (member.leaf == mls_group_own_leaf(group) ||
-            !group_certificate(&member.credential, &cert) ||
-            !id_equal(cert.user_id, change->user) ||
-            (change->device && !id_equal(cert.device_id, change->device)))
-            continue;
-        out[count++] = (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = member.leaf};
-    }
+    while ((change->user || leavers->count) && count < PROPOSALS_MAX &&
+           mls_group_next_member(group, &cursor, &member))
+        if (member.leaf != mls_group_own_leaf(group) &&
+            group_certificate(&member.credential, &cert) &&
+            (is_to_go(change, &cert) ||
+             chat_lists_member((const uint8_t(*)[ID_BYTES])leavers->users, leavers->count,
+                               cert.user_id)))
+            out[count++] = (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = member.leaf};
     return count;
 }
 
@@ -254,12 +262,16 @@ prepare(struct sotto_client *client, struct chat *chat, struct mls_group *group,
     struct buf call = {0};
     ProtobufCBinaryData missing[PROPOSALS_MAX];
     struct mls_proposal proposals[2 * PROPOSALS_MAX];
+    struct leavers leavers;
+    int status = leaving_unproven(client, chat, &leavers);
+    if (status)
+        return status;
     size_t count = still_missing(group, change->packages, change->count, missing);
     propose_adds(missing, count, proposals);
-    count += propose_removes(change, group, proposals + count);
+    count += propose_removes(change, &leavers, group, proposals + count);
     if (count == 0 && mls_group_proposal_count(group) == 0)
         return SOTTO_CLIENT_OK;
-    int status = make_commit(client, group, proposals, count, &bundle);
+    status = make_commit(client, group, proposals, count, &bundle);
     if (status)
         return status;
     group_bundle_view(&bundle, &view_of);
@@ -336,83 +348,5 @@ group_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         packages += now;
         count -= now;
     }
-    return status;
-}
-
-/* ---- proposals of those who leave ------------------------------------------------------------ */
-
-/* Chats that somebody leaves, in memory of their own (free). */
-static int
-find_waiting(struct sotto_client *client, struct chat **chats_out, size_t *count_out)
-{
-    int64_t waiting = 0;
-    size_t total = 0;
-    struct chat *chats = NULL;
-    *chats_out = NULL;
-    *count_out = 0;
-    int status =
-        query_number(&client->profile, &waiting, &client->error,
-                     "SELECT COUNT(*) FROM chats WHERE proposals > 0 AND state = 1", NULL, 0);
-    if (status || waiting == 0)
-        return status;
-    status = chat_list(client, &chats, &total);
-    if (status)
-        return status;
-    for (size_t i = 0; i < total; i++)
-        if (chats[i].proposals && chats[i].state == CHAT_READY)
-            chats[(*count_out)++] = chats[i];
-    *chats_out = chats;
-    return SOTTO_CLIENT_OK;
-}
-
-int
-group_commit_waiting(struct sotto_client *client)
-{
-    struct chat *chats = NULL;
-    size_t count = 0;
-    int status = find_waiting(client, &chats, &count);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
-        status = group_change(client, chats[i].id, &(struct group_change){0});
-        /* Nobody asked for it: what is refused here, somebody else does, or the next try. */
-        if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
-            status = SOTTO_CLIENT_OK;
-    }
-    free(chats);
-    return status;
-}
-
-/* How many leaves of members who stay are lower than ours. */
-static int
-count_lower(struct sotto_client *client, const struct chat *chat, unsigned *lower)
-{
-    uint8_t(*ids)[ID_BYTES] = NULL;
-    size_t count = 0;
-    uint32_t cursor = 0;
-    struct mls_group *group = NULL;
-    struct mls_member member;
-    struct verify_cert cert;
-    int status = chat_members(client, chat->id, &ids, &count);
-    if (status == SOTTO_CLIENT_OK)
-        status = group_load(client, chat->id, &group);
-    while (status == SOTTO_CLIENT_OK && group && mls_group_next_member(group, &cursor, &member) &&
-           member.leaf < mls_group_own_leaf(group))
-        if (group_certificate(&member.credential, &cert))
-            *lower += chat_lists_member((const uint8_t(*)[ID_BYTES])ids, count, cert.user_id);
-    mls_group_destroy(&group);
-    free(ids);
-    return status;
-}
-
-int
-group_waiting_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out)
-{
-    struct chat *chats = NULL;
-    size_t count = 0;
-    int status = find_waiting(client, &chats, &count);
-    *waits_out = count > 0;
-    *rank_out = 0;
-    if (status == SOTTO_CLIENT_OK && count)
-        status = count_lower(client, &chats[0], rank_out);
-    free(chats);
     return status;
 }

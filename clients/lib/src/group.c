@@ -132,6 +132,17 @@ group_certificate(const struct mls_credential_view *credential, struct verify_ce
 }
 
 bool
+group_user_of_leaf(const struct mls_group *group, uint32_t leaf, uint8_t user_out[ID_BYTES])
+{
+    struct mls_member member;
+    struct verify_cert cert;
+    if (mls_group_member(group, leaf, &member) || !group_certificate(&member.credential, &cert))
+        return false;
+    memcpy(user_out, cert.user_id, ID_BYTES);
+    return true;
+}
+
+bool
 group_has_device(const struct mls_group *group, const uint8_t user_id[ID_BYTES],
                  const uint8_t device_id[ID_BYTES])
 {

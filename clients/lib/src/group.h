@@ -33,6 +33,9 @@ void group_config(struct sotto_client *client, struct mls_config *config_out);
 /* The certificate behind a credential; false when it is none. */
 bool group_certificate(const struct mls_credential_view *credential, struct verify_cert *cert_out);
 
+/* The user who sits on a leaf; false when nobody does. */
+bool group_user_of_leaf(const struct mls_group *group, uint32_t leaf, uint8_t user_out[ID_BYTES]);
+
 /* The users in the group, each once, in memory of their own (free). Returns how many. */
 size_t group_users(const struct mls_group *group, uint8_t (**user_ids_out)[ID_BYTES]);
 
@@ -88,13 +91,6 @@ struct group_change {
  * our role does not allow it. */
 int group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                  const struct group_change *change);
-
-/* Commits what members who left have proposed, in all chats. What the server refuses is no error. */
-int group_commit_waiting(struct sotto_client *client);
-
-/* Whether there is such a chat, and how many members' devices come before this one in committing
- * it: the lowest leaf does it first. */
-int group_waiting_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out);
 
 /* Adds devices to an existing chat, in as many commits as it takes. */
 int group_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],

@@ -9,6 +9,7 @@
  */
 #include "changes.h"
 
+#include "leaving.h"
 #include "outbox.h"
 #include "trust.h"
 #include "text.h"
@@ -226,16 +227,21 @@ take_received(struct sotto_client *client, struct inbox *inbox, const Sotto__Cha
     return SOTTO_CLIENT_OK;
 }
 
-/* MLS refused an entry: note it, and give the chat up if it was a commit. */
+/* MLS refused an entry: note it. A commit takes the others on without us, and a leaving must be made
+ * final all the same. */
 static int
 take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
              int problem)
 {
     if (problem == MLS_EOWN)
         return SOTTO_CLIENT_OK;
+    int status = SOTTO_CLIENT_OK;
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT)
         inbox->chat.state = CHAT_BROKEN;
-    return note_undecryptable(client, inbox, entry, mls_error_text(problem));
+    else
+        status = leaving_refused(client, inbox,
+                                 (struct mls_bytes){entry->message.data, entry->message.len});
+    return status ? status : note_undecryptable(client, inbox, entry, mls_error_text(problem));
 }
 
 static bool
@@ -257,10 +263,13 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
         return SOTTO_CLIENT_OK;
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
         return changes_role(client, inbox, entry);
+    struct mls_bytes message = {entry->message.data, entry->message.len};
+    if (!leaving_allows(inbox->group, message))
+        return note_undecryptable(client, inbox, entry,
+                                  TR("it proposes what members do not propose to a chat"));
     struct mls_received received = {0};
     client->mls_now = (uint64_t)(entry->ts_ms / 1000);
-    int problem = mls_group_process(
-        inbox->group, (struct mls_bytes){entry->message.data, entry->message.len}, &received);
+    int problem = mls_group_process(inbox->group, message, &received);
     if (problem)
         return take_refused(client, inbox, entry, problem);
     int status = take_received(client, inbox, entry, &received);

@@ -96,18 +96,6 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     return status;
 }
 
-/* The user who signed the invitation, whatever the server says. */
-static bool
-find_inviter(const struct mls_group *group, uint32_t leaf, uint8_t inviter_out[ID_BYTES])
-{
-    struct mls_member member;
-    struct verify_cert cert;
-    if (mls_group_member(group, leaf, &member) || !group_certificate(&member.credential, &cert))
-        return false;
-    memcpy(inviter_out, cert.user_id, ID_BYTES);
-    return true;
-}
-
 /* A chat that we were in is only entered again at a later epoch: an old Welcome for a last-resort
  * package would lead back to members who are gone. When we do not know yet that we were removed,
  * only a member we know can have done both, so nobody puts a group of strangers into the place
@@ -155,7 +143,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
         return SOTTO_CLIENT_OK;
     struct mls_bytes id = mls_group_id(group);
     if (id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data) &&
-        find_inviter(group, leaf, inviter))
+        group_user_of_leaf(group, leaf, inviter)) /* who signed, whatever the server says */
         status = may_join(client, known, group, inviter, &may);
     if (status == SOTTO_CLIENT_OK && may) {
         status = store_joined(client, inbox, welcome, group, inviter);

@@ -11,6 +11,7 @@
 #include "backoff.h"
 #include "chat.h"
 #include "group.h"
+#include "leaving.h"
 #include "keys.h"
 #include "outbox.h"
 #include "session.h"
@@ -250,7 +251,7 @@ plan_commit(struct sotto_client *client, struct listener *listener)
 {
     bool waits = false;
     unsigned rank = 0;
-    int status = group_waiting_rank(client, &waits, &rank);
+    int status = leaving_rank(client, &waits, &rank);
     int64_t wait_ms = COMMIT_FIRST_MS + (int64_t)rank * COMMIT_OTHERS_MS;
     if (wait_ms > COMMIT_LAST_MS)
         wait_ms = COMMIT_LAST_MS;
@@ -290,7 +291,7 @@ do_chores(struct sotto_client *client, struct listener *listener)
         status = drop_gone(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->commit_ms && now >= listener->commit_ms) {
         listener->commit_ms = 0;
-        status = group_commit_waiting(client);
+        status = leaving_commit(client);
     }
     if (status == SOTTO_CLIENT_OK && now >= listener->chores_ms) {
         status = session_extend(client);

@@ -6,6 +6,7 @@
 #include "chat.h"
 
 #include "group.h"
+#include "leaving.h"
 #include "own_devices.h"
 #include "session.h"
 #include "sync.h"
@@ -265,7 +266,7 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
     if (status == SOTTO_CLIENT_OK)
         status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
-        status = group_commit_waiting(client);
+        status = leaving_commit(client);
     if (status == SOTTO_CLIENT_OK)
         status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
                      &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);

@@ -8,6 +8,7 @@
 #include "chat.h"
 
 #include "group.h"
+#include "leaving.h"
 #include "session.h"
 #include "sync.h"
 #include "text.h"
@@ -32,7 +33,7 @@ open_group(struct sotto_client *client, const char *name, struct chat *chat_out)
     if (status == SOTTO_CLIENT_OK)
         status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
-        status = group_commit_waiting(client);
+        status = leaving_commit(client);
     if (status == SOTTO_CLIENT_OK)
         status = chat_find(client, name, chat_out);
     if (status)

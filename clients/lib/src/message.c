@@ -168,7 +168,7 @@ message_show(struct sotto_client *client, const struct message *message, const s
         .ts = message->ts_ms,
         .kind = kind_name(message->kind),
         .text = text.len        ? (const char *)text.data
-                : note && *note ? note
+                : note && *note ? tr(note)
                                 : NULL,
         .own = id_equal(message->from_user, client->account.user_id),
         .state = message->seq       ? TR("sent")

@@ -7,6 +7,7 @@
 
 #include "backoff.h"
 #include "group.h"
+#include "leaving.h"
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
@@ -442,7 +443,7 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
     int stale_tries = 0;
     int busy_tries = 0;
     /* Rows that an earlier run left to be encrypted anew, some because somebody was leaving. */
-    int status = group_commit_waiting(client);
+    int status = leaving_commit(client);
     if (status == SOTTO_CLIENT_OK)
         status = renew_stale(client, refusal);
     while (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy) && stale_tries < EPOCH_TRIES &&
@@ -457,7 +458,7 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
         if (status == SOTTO_CLIENT_OK && rest.stale)
             status = sync_run(client, false);
         if (status == SOTTO_CLIENT_OK && rest.stale)
-            status = group_commit_waiting(client);
+            status = leaving_commit(client);
         if (status == SOTTO_CLIENT_OK && rest.stale)
             status = renew_stale(client, refusal);
     }

@@ -61,6 +61,9 @@ static const char *const migrations[] = {
     /* The devices of a chat's group, to tell who came and who went. */
     "CREATE TABLE chat_devices(chat_id BLOB NOT NULL, user_id BLOB NOT NULL,"
     " device_id BLOB NOT NULL, PRIMARY KEY(chat_id, user_id, device_id)) WITHOUT ROWID;",
+    /* Who left without a proof, in this epoch (leaving.h). */
+    "CREATE TABLE leavers(chat_id BLOB NOT NULL, user_id BLOB NOT NULL, epoch INTEGER NOT NULL,"
+    " PRIMARY KEY(chat_id, user_id, epoch)) WITHOUT ROWID;",
 };
 
 static int

@@ -6,6 +6,7 @@
 
 #include "chat.h"
 #include "group.h"
+#include "leaving.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
@@ -196,7 +197,7 @@ sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since,
     if (online == SOTTO_CLIENT_OK)
         online = sync_run(client, false);
     if (online == SOTTO_CLIENT_OK)
-        online = group_commit_waiting(client);
+        online = leaving_commit(client);
     kept = client->error;
     /* The archive is ours, whatever became of the connection or the login. */
     int status = client->account.exists ? chat_find(client, chat, &found) : online;

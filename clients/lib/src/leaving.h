@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Members who leave. Nobody can commit the own removal, so who leaves proposes it, and a member who
+ * stays commits it.
+ *
+ * Of all proposals a group of ours keeps these alone: a Remove of a leaf of the sender's own user, in a
+ * PublicMessage of a member. Another one would go into the next commit of whoever makes it, with the rights of
+ * that member. It is looked at before MLS keeps it, because what is kept cannot be taken back.
+ *
+ * A proposal that MLS refuses is stored by the server all the same, which cannot check it, and sends nothing before
+ * a commit removes those leaves. So a leaving without a proof is committed as well, by value: for all to see it
+ * is the one who commits that removes. A server gains nothing by making one up that it has not already by delivering nothing
+ * to that member.
+ */
+#ifndef CLIENT_LEAVING_H
+#define CLIENT_LEAVING_H
+
+#include "inbox.h"
+
+#define LEAVERS_MAX 200 /* a chat: the server takes no more removes in a commit */
+
+/* Users of whom the server says, without a proof that we could check, that they leave. */
+struct leavers {
+    size_t count;
+    uint8_t users[LEAVERS_MAX][ID_BYTES];
+};
+
+/* False: a proposal that the group must not keep. Whatever is no proposal is allowed. */
+bool leaving_allows(const struct mls_group *group, struct mls_bytes message);
+
+/* MLS refused this message: if it is somebody's leaving, remembers to remove the leaves by value.
+ * Inside the inbox's transaction. */
+int leaving_refused(struct sotto_client *client, struct inbox *inbox, struct mls_bytes message);
+
+/* Those of a chat in its epoch. */
+int leaving_unproven(struct sotto_client *client, const struct chat *chat,
+                     struct leavers *leavers_out);
+
+/* Commits that members left, in all chats. What the server refuses is no error. */
+int leaving_commit(struct sotto_client *client);
+
+/* Whether there is such a chat, and how many members' devices come before this one in committing
+ * it: the lowest leaf does it first. */
+int leaving_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out);
+
+#endif
