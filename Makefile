@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all run test night bench asan tsan fuzz coverage format conf clean
+.PHONY: help all run test night bench asan tsan fuzz build-coverage coverage coverage-parsers format conf clean
 
 help:
 	@echo 'make            build everything into build/'
@@ -17,6 +17,7 @@ help:
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
 	@echo 'make fuzz       try random input on every parser, SECONDS=30 for each (tests/fuzz/README.md)'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
+	@echo 'make coverage-parsers  likewise of the readers of outside bytes and crypto/mls, file by file, in a minute'
 	@echo 'make format     lay out the C files as .clang-format says'
 	@echo 'make conf       write conf/ and docs/sdk/ anew from the tables and headers they come from'
 	@echo 'make clean      remove all build folders (not ./data)'
@@ -67,12 +68,18 @@ fuzz:
 	@cmake --build --preset fuzz
 	@tests/fuzz/run --seconds $(SECONDS)
 
-coverage:
+build-coverage:
 	@scripts/bootstrap test
 	@test -f build-coverage/build.ninja || cmake --preset coverage
 	@cmake --build build-coverage
 	@find build-coverage -name '*.gcda' -delete
+
+coverage: build-coverage
 	@tests/run --build build-coverage; status=$$?; scripts/coverage build-coverage; exit $$status
+
+coverage-parsers: build-coverage
+	@tests/run --build build-coverage unit/ scenario/02_ scenario/07_ scenario/08_ scenario/09_http && \
+	    scripts/coverage --parsers build-coverage
 
 format:
 	@scripts/bootstrap check

@@ -50,7 +50,7 @@ struct screen {
     bool told_offline;
     int retry_s; /* until the next try, counted down by the tick */
     bool leave;
-    char prompt[256];
+    char prompt[288];
 };
 
 /* ---- the prompt ------------------------------------------------------------------------------ */

@@ -191,6 +191,39 @@ rows_and_descriptors_of_a_later_minor_version_are_cut_to_ours(void **state)
     assert_string_equal(statements[1].sql, "SELECT 2");
 }
 
+/* What loader_open finds in a child process, found here in the descriptor itself. */
+static void
+a_descriptor_that_is_wrong_in_one_member_is_refused(void **state)
+{
+    static const struct sotto_stmt_row no_sql[] = {{NULL}};
+    const struct sotto_module good = {SOTTO_MODULE_HEAD, .name = "m",    .version = "1",
+                                      .summary = "s",    .license = "l", .init = init,
+                                      .fini = fini};
+    struct sotto_module wrong[11];
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 11; i++)
+        wrong[i] = good;
+    wrong[0].magic ^= 1;
+    wrong[1].abi_major++;
+    wrong[2].abi_major = 0;
+    wrong[3].abi_minor_required = SOTTO_ABI_MINOR + 1;
+    wrong[4].struct_size = 64;
+    wrong[5].name = NULL;
+    wrong[6].name = "other";
+    wrong[7].license = NULL;
+    wrong[8].fini = NULL;
+    wrong[9].statements = (struct sotto_table){.count = 1, .item_size = sizeof(no_sql[0])};
+    wrong[10].statements = (struct sotto_table)SOTTO_TABLE(no_sql);
+
+    for (size_t i = 0; i < 11; i++) {
+        assert_fails(loader_normalise(&wrong[i], "m.so", "m", &f->loaded, &f->err),
+                     SOTTO_EPRECONDITION);
+        assert_null(f->loaded);
+    }
+    assert_ok(loader_normalise(&good, "m.so", "m", &f->loaded, &f->err));
+}
+
 static void
 rows_that_contradict_themselves_are_refused(void **state)
 {
@@ -316,6 +349,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_truncated_or_foreign_file_is_refused),
     TEST(what_others_may_write_to_is_not_loaded),
     TEST(rows_and_descriptors_of_a_later_minor_version_are_cut_to_ours),
+    TEST(a_descriptor_that_is_wrong_in_one_member_is_refused),
     TEST(rows_that_contradict_themselves_are_refused),
     TEST(providers_start_before_those_that_need_them),
     TEST(everything_that_is_missing_or_doubled_is_reported_at_once),

@@ -3,6 +3,7 @@
 #include "sotto_test.h"
 
 #include "core/wire.h"
+#include "golden.pb-c.h"
 #include "tests/support/rig.pb-c.h"
 
 static int
@@ -71,6 +72,30 @@ fields_have_the_type_of_the_schema(void **state)
 }
 
 static void
+numbers_of_a_fixed_size_have_that_size(void **state)
+{
+    static const ProtobufCMessageDescriptor *scalars = &sotto__golden__v1__scalars__descriptor;
+    static const uint8_t fixed32[] = "\x3d\1\2\3\4", fixed64[] = "\x41\1\2\3\4\5\6\7\x8";
+    static const uint8_t real32[] = "\x5d\1\2\3\4", real64[] = "\x61\1\2\3\4\5\6\7\x8";
+    const char *why = NULL;
+
+    (void)state;
+    assert_ok(wire_check(scalars, fixed32, 5, &why));
+    assert_ok(wire_check(scalars, fixed64, 9, &why));
+    assert_ok(wire_check(scalars, real32, 5, &why));
+    assert_ok(wire_check(scalars, real64, 9, &why));
+    for (size_t cut = 1; cut < 5; cut++)
+        assert_fails(wire_check(scalars, fixed32, cut, &why), SOTTO_EINVALID);
+    for (size_t cut = 1; cut < 9; cut++)
+        assert_fails(wire_check(scalars, fixed64, cut, &why), SOTTO_EINVALID);
+    /* a fixed32 as a number, a fixed64 as four bytes, a float as eight */
+    assert_fails(wire_check(scalars, (const uint8_t *)"\x38\1", 2, &why), SOTTO_EINVALID);
+    assert_fails(wire_check(scalars, (const uint8_t *)"\x45\1\2\3\4", 5, &why), SOTTO_EINVALID);
+    assert_fails(wire_check(scalars, (const uint8_t *)"\x59\1\2\3\4\5\6\7\x8", 9, &why),
+                 SOTTO_EINVALID);
+}
+
+static void
 unknown_fields_are_few(void **state)
 {
     uint8_t bytes[2 * (WIRE_UNKNOWN_MAX + 1)];
@@ -99,6 +124,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(texts_inside_messages_are_checked_too),
     cmocka_unit_test(lengths_and_numbers_stay_inside_the_message),
     cmocka_unit_test(fields_have_the_type_of_the_schema),
+    cmocka_unit_test(numbers_of_a_fixed_size_have_that_size),
     cmocka_unit_test(unknown_fields_are_few),
     cmocka_unit_test(a_message_that_contains_itself_is_refused),
 };

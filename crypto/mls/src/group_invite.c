@@ -171,7 +171,7 @@ write_entry(const struct mls_invitation *invitation, const struct mls_commit_ite
 {
     const struct mls_crypto *c = &invitation->t->group->c;
     uint8_t ref[MLS_REF_BYTES], kem_output[MLS_KEM_OUTPUT_BYTES];
-    struct mls_encrypted_secrets entry = {.new_member = mls_bytes(ref, sizeof(ref))};
+    struct mls_encrypted_secrets entry;
     struct mls_writer plain;
     struct mls_buf cipher = {.provider = c->p};
 
@@ -188,8 +188,11 @@ write_entry(const struct mls_invitation *invitation, const struct mls_commit_ite
         error = mls_encrypt_with_label(c, item->body.u.add.init_key, MLS_LABEL_WELCOME, sealed_info,
                                        mls_writer_bytes(&plain), kem_output, cipher.data);
     if (error == 0) {
-        entry.secrets.kem_output = mls_bytes(kem_output, sizeof(kem_output));
-        entry.secrets.ciphertext = mls_buf_bytes(&cipher);
+        entry = (struct mls_encrypted_secrets){
+            .new_member = mls_bytes(ref, sizeof(ref)),
+            .secrets = {.kem_output = mls_bytes(kem_output, sizeof(kem_output)),
+                        .ciphertext = mls_buf_bytes(&cipher)},
+        };
         mls_encrypted_secrets_write(w, &entry);
         error = mls_writer_error(w);
     }
