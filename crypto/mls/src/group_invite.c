@@ -167,7 +167,7 @@ write_secrets(const struct mls_invitation *invitation, uint32_t leaf, struct mls
 /* EncryptedGroupSecrets for one new member. */
 static int
 write_entry(const struct mls_invitation *invitation, const struct mls_commit_item *item,
-            struct mls_bytes sealed_info, struct mls_writer *w)
+            const struct mls_hpke_context *context, struct mls_writer *w)
 {
     const struct mls_crypto *c = &invitation->t->group->c;
     uint8_t ref[MLS_REF_BYTES], kem_output[MLS_KEM_OUTPUT_BYTES];
@@ -185,7 +185,7 @@ write_entry(const struct mls_invitation *invitation, const struct mls_commit_ite
         error = cipher.data == NULL ? MLS_ENOMEM : 0;
     }
     if (error == 0)
-        error = mls_encrypt_with_label(c, item->body.u.add.init_key, MLS_LABEL_WELCOME, sealed_info,
+        error = mls_encrypt_in_context(c, item->body.u.add.init_key, context,
                                        mls_writer_bytes(&plain), kem_output, cipher.data);
     if (error == 0) {
         entry = (struct mls_encrypted_secrets){
@@ -206,14 +206,18 @@ mls_group_write_welcome(const struct mls_invitation *invitation, struct mls_writ
 {
     const struct mls_transition *t = invitation->t;
     struct mls_buf sealed = {0};
+    struct mls_hpke_context context;
     int error = make_sealed_info(invitation, &sealed);
 
+    if (error == 0)
+        error =
+            mls_encrypt_context(&t->group->c, MLS_LABEL_WELCOME, mls_buf_bytes(&sealed), &context);
     mls_message_header_write(w, MLS_WIRE_WELCOME);
     mls_write_u16(w, t->group->c.suite->id);
     size_t mark = mls_write_vector(w);
     for (size_t i = 0; error == 0 && i < t->count; i++) {
         if (t->items[i].body.type == MLS_PROPOSAL_ADD)
-            error = write_entry(invitation, &t->items[i], mls_buf_bytes(&sealed), w);
+            error = write_entry(invitation, &t->items[i], &context, w);
     }
     mls_write_vector_end(w, mark);
     mls_write_opaque(w, mls_buf_bytes(&sealed));

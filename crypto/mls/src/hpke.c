@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HPKE base mode (RFC 9180, section 5.1) for one message: a key schedule is made, used once for
- * sequence number 0 or for an export, and wiped. So there is no context object and no counter.
+ * sequence number 0 or for an export, and wiped. So there is no counter. What only depends on the
+ * info is kept apart from the keys: one info is sealed to many.
  */
 #include "hpke.h"
 
@@ -13,7 +14,6 @@
 struct hpke_keys {
     uint8_t key[MLS_AEAD_KEY_BYTES_MAX];
     uint8_t nonce[MLS_AEAD_NONCE_BYTES];
-    uint8_t exporter[MLS_HASH_BYTES];
 };
 
 static struct hpke_suite
@@ -31,80 +31,90 @@ hpke_suite(const struct mls_crypto *c)
 
 /* key_schedule_context: mode_base, psk_id_hash of no PSK, info_hash. */
 static int
-schedule_context(const struct mls_crypto *c, const struct hpke_suite *suite,
-                 const struct mls_bytes *info, size_t info_count,
-                 uint8_t context[1 + 2 * MLS_HASH_BYTES])
-{
-    context[0] = 0x00;
-    const int rc =
-        hpke_labeled_extract(c, suite, mls_bytes_empty(), "psk_id_hash", NULL, 0, context + 1);
-    if (rc)
-        return rc;
-    return hpke_labeled_extract(c, suite, mls_bytes_empty(), "info_hash", info, info_count,
-                                context + 1 + MLS_HASH_BYTES);
-}
-
-/* KeySchedule of section 5.1, from the shared secret of the KEM. */
-static int
-key_schedule(const struct mls_crypto *c, const uint8_t shared[MLS_KEM_SHARED_BYTES],
-             const struct mls_bytes *info, size_t info_count, struct hpke_keys *out)
+schedule_context(const struct mls_crypto *c, const struct mls_bytes *info, size_t info_count,
+                 struct mls_hpke_context *out)
 {
     const struct hpke_suite suite = hpke_suite(c);
-    uint8_t context[1 + 2 * MLS_HASH_BYTES];
-    uint8_t secret[MLS_HASH_BYTES];
-    const struct mls_bytes ctx = mls_bytes(context, sizeof context);
 
-    int rc = schedule_context(c, &suite, info, info_count, context);
-    if (rc == 0)
-        rc = hpke_labeled_extract(c, &suite, mls_bytes(shared, MLS_KEM_SHARED_BYTES), "secret",
-                                  NULL, 0, secret);
+    out->bytes[0] = 0x00;
+    const int rc =
+        hpke_labeled_extract(c, &suite, mls_bytes_empty(), "psk_id_hash", NULL, 0, out->bytes + 1);
+    if (rc)
+        return rc;
+    return hpke_labeled_extract(c, &suite, mls_bytes_empty(), "info_hash", info, info_count,
+                                out->bytes + 1 + MLS_HASH_BYTES);
+}
+
+/* `secret` of KeySchedule in section 5.1, from the shared secret of the KEM. */
+static int
+schedule_secret(const struct mls_crypto *c, const uint8_t shared[MLS_KEM_SHARED_BYTES],
+                uint8_t secret_out[MLS_HASH_BYTES])
+{
+    const struct hpke_suite suite = hpke_suite(c);
+
+    return hpke_labeled_extract(c, &suite, mls_bytes(shared, MLS_KEM_SHARED_BYTES), "secret", NULL,
+                                0, secret_out);
+}
+
+/* Key and nonce of the message with sequence number 0. */
+static int
+message_keys(const struct mls_crypto *c, const uint8_t shared[MLS_KEM_SHARED_BYTES],
+             const struct mls_hpke_context *context, struct hpke_keys *out)
+{
+    const struct hpke_suite suite = hpke_suite(c);
+    const struct mls_bytes ctx = mls_bytes(context->bytes, sizeof context->bytes);
+    uint8_t secret[MLS_HASH_BYTES];
+
+    int rc = schedule_secret(c, shared, secret);
     if (rc == 0)
         rc = hpke_labeled_expand(c, &suite, secret, "key", ctx, out->key, c->suite->key_bytes);
     if (rc == 0)
         rc = hpke_labeled_expand(c, &suite, secret, "base_nonce", ctx, out->nonce,
                                  sizeof out->nonce);
-    if (rc == 0)
-        rc =
-            hpke_labeled_expand(c, &suite, secret, "exp", ctx, out->exporter, sizeof out->exporter);
     mls_mem_wipe(c->p, secret, sizeof secret);
     return rc;
 }
 
+/* Context.Export of section 5.3 in a context that is used for nothing else. */
 static int
-setup_send(const struct mls_crypto *c, struct mls_bytes public_key, const struct mls_bytes *info,
-           size_t info_count, uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], struct hpke_keys *out)
-{
-    uint8_t shared[MLS_KEM_SHARED_BYTES];
-    int rc = c->suite->kem->encap(c, public_key, shared, kem_output_out);
-
-    if (rc == 0)
-        rc = key_schedule(c, shared, info, info_count, out);
-    mls_mem_wipe(c->p, shared, sizeof shared);
-    return rc;
-}
-
-static int
-setup_receive(const struct mls_crypto *c, struct mls_bytes kem_output,
-              const uint8_t secret[MLS_KEM_SECRET_BYTES], const struct mls_bytes *info,
-              size_t info_count, struct hpke_keys *out)
-{
-    uint8_t shared[MLS_KEM_SHARED_BYTES];
-    int rc = c->suite->kem->decap(c, kem_output, secret, shared);
-
-    if (rc == 0)
-        rc = key_schedule(c, shared, info, info_count, out);
-    mls_mem_wipe(c->p, shared, sizeof shared);
-    return rc;
-}
-
-/* Context.Export of section 5.3. */
-static int
-export_secret(const struct mls_crypto *c, const struct hpke_keys *keys, struct mls_bytes context,
-              uint8_t *out, size_t len)
+export_secret(const struct mls_crypto *c, const uint8_t shared[MLS_KEM_SHARED_BYTES],
+              struct mls_bytes info, struct mls_bytes exporter_context, uint8_t *out, size_t len)
 {
     const struct hpke_suite suite = hpke_suite(c);
+    struct mls_hpke_context context;
+    uint8_t secret[MLS_HASH_BYTES], exporter[MLS_HASH_BYTES];
 
-    return hpke_labeled_expand(c, &suite, keys->exporter, "sec", context, out, len);
+    int rc = schedule_context(c, &info, 1, &context);
+    if (rc == 0)
+        rc = schedule_secret(c, shared, secret);
+    if (rc == 0)
+        rc = hpke_labeled_expand(c, &suite, secret, "exp",
+                                 mls_bytes(context.bytes, sizeof context.bytes), exporter,
+                                 sizeof exporter);
+    if (rc == 0)
+        rc = hpke_labeled_expand(c, &suite, exporter, "sec", exporter_context, out, len);
+    mls_mem_wipe(c->p, secret, sizeof secret);
+    mls_mem_wipe(c->p, exporter, sizeof exporter);
+    return rc;
+}
+
+static int
+seal_in_context(const struct mls_crypto *c, struct mls_bytes public_key,
+                const struct mls_hpke_context *context, struct mls_bytes aad,
+                struct mls_bytes plain, uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES],
+                uint8_t *cipher_out)
+{
+    uint8_t shared[MLS_KEM_SHARED_BYTES];
+    struct hpke_keys keys;
+
+    int rc = c->suite->kem->encap(c, public_key, shared, kem_output_out);
+    if (rc == 0)
+        rc = message_keys(c, shared, context, &keys);
+    if (rc == 0)
+        rc = mls_aead_seal(c, keys.key, keys.nonce, aad, plain, cipher_out);
+    mls_mem_wipe(c->p, &keys, sizeof keys);
+    mls_mem_wipe(c->p, shared, sizeof shared);
+    return rc;
 }
 
 int
@@ -112,13 +122,12 @@ mls_hpke_seal(const struct mls_crypto *c, struct mls_bytes public_key, const str
               size_t info_count, struct mls_bytes aad, struct mls_bytes plain,
               uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out)
 {
-    struct hpke_keys keys;
-    int rc = setup_send(c, public_key, info, info_count, kem_output_out, &keys);
+    struct mls_hpke_context context;
+    const int rc = schedule_context(c, info, info_count, &context);
 
-    if (rc == 0)
-        rc = mls_aead_seal(c, keys.key, keys.nonce, aad, plain, cipher_out);
-    mls_mem_wipe(c->p, &keys, sizeof keys);
-    return rc;
+    if (rc)
+        return rc;
+    return seal_in_context(c, public_key, &context, aad, plain, kem_output_out, cipher_out);
 }
 
 int
@@ -126,12 +135,19 @@ mls_hpke_open(const struct mls_crypto *c, struct mls_bytes kem_output,
               const uint8_t secret[MLS_KEM_SECRET_BYTES], const struct mls_bytes *info,
               size_t info_count, struct mls_bytes aad, struct mls_bytes cipher, uint8_t *plain_out)
 {
+    uint8_t shared[MLS_KEM_SHARED_BYTES];
+    struct mls_hpke_context context;
     struct hpke_keys keys;
-    int rc = setup_receive(c, kem_output, secret, info, info_count, &keys);
 
+    int rc = c->suite->kem->decap(c, kem_output, secret, shared);
+    if (rc == 0)
+        rc = schedule_context(c, info, info_count, &context);
+    if (rc == 0)
+        rc = message_keys(c, shared, &context, &keys);
     if (rc == 0)
         rc = mls_aead_open(c, keys.key, keys.nonce, aad, cipher, plain_out);
     mls_mem_wipe(c->p, &keys, sizeof keys);
+    mls_mem_wipe(c->p, shared, sizeof shared);
     return rc;
 }
 
@@ -140,12 +156,12 @@ mls_hpke_export_send(const struct mls_crypto *c, struct mls_bytes public_key, st
                      struct mls_bytes exporter_context,
                      uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *out, size_t len)
 {
-    struct hpke_keys keys;
-    int rc = setup_send(c, public_key, &info, 1, kem_output_out, &keys);
+    uint8_t shared[MLS_KEM_SHARED_BYTES];
+    int rc = c->suite->kem->encap(c, public_key, shared, kem_output_out);
 
     if (rc == 0)
-        rc = export_secret(c, &keys, exporter_context, out, len);
-    mls_mem_wipe(c->p, &keys, sizeof keys);
+        rc = export_secret(c, shared, info, exporter_context, out, len);
+    mls_mem_wipe(c->p, shared, sizeof shared);
     return rc;
 }
 
@@ -154,12 +170,12 @@ mls_hpke_export_receive(const struct mls_crypto *c, struct mls_bytes kem_output,
                         const uint8_t secret[MLS_KEM_SECRET_BYTES], struct mls_bytes info,
                         struct mls_bytes exporter_context, uint8_t *out, size_t len)
 {
-    struct hpke_keys keys;
-    int rc = setup_receive(c, kem_output, secret, &info, 1, &keys);
+    uint8_t shared[MLS_KEM_SHARED_BYTES];
+    int rc = c->suite->kem->decap(c, kem_output, secret, shared);
 
     if (rc == 0)
-        rc = export_secret(c, &keys, exporter_context, out, len);
-    mls_mem_wipe(c->p, &keys, sizeof keys);
+        rc = export_secret(c, shared, info, exporter_context, out, len);
+    mls_mem_wipe(c->p, shared, sizeof shared);
     return rc;
 }
 
@@ -190,17 +206,35 @@ encrypt_info_init(struct encrypt_info *info, const char *label, struct mls_bytes
 }
 
 int
-mls_encrypt_with_label(const struct mls_crypto *c, struct mls_bytes public_key, const char *label,
-                       struct mls_bytes context, struct mls_bytes plain,
-                       uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out)
+mls_encrypt_context(const struct mls_crypto *c, const char *label, struct mls_bytes context,
+                    struct mls_hpke_context *out)
 {
     struct encrypt_info info;
     const int rc = encrypt_info_init(&info, label, context);
 
+    return rc ? rc : schedule_context(c, info.parts, 5, out);
+}
+
+int
+mls_encrypt_in_context(const struct mls_crypto *c, struct mls_bytes public_key,
+                       const struct mls_hpke_context *context, struct mls_bytes plain,
+                       uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out)
+{
+    return seal_in_context(c, public_key, context, mls_bytes_empty(), plain, kem_output_out,
+                           cipher_out);
+}
+
+int
+mls_encrypt_with_label(const struct mls_crypto *c, struct mls_bytes public_key, const char *label,
+                       struct mls_bytes context, struct mls_bytes plain,
+                       uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out)
+{
+    struct mls_hpke_context made;
+    const int rc = mls_encrypt_context(c, label, context, &made);
+
     if (rc)
         return rc;
-    return mls_hpke_seal(c, public_key, info.parts, 5, mls_bytes_empty(), plain, kem_output_out,
-                         cipher_out);
+    return mls_encrypt_in_context(c, public_key, &made, plain, kem_output_out, cipher_out);
 }
 
 int

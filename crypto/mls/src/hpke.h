@@ -85,7 +85,25 @@ int mls_hpke_export_receive(const struct mls_crypto *c, struct mls_bytes kem_out
                             const uint8_t secret[MLS_KEM_SECRET_BYTES], struct mls_bytes info,
                             struct mls_bytes exporter_context, uint8_t *out, size_t len);
 
-/* EncryptWithLabel (RFC 9420, section 5.1.3); sizes as for mls_hpke_seal. */
+/*
+ * key_schedule_context of RFC 9180 section 5.1: mode and hashes of PSK id and info, nothing secret.
+ * A Welcome seals to each newcomer under an info that holds the whole encrypted GroupInfo; hashing
+ * it once instead of each time is the difference between n and n squared.
+ */
+struct mls_hpke_context {
+    uint8_t bytes[1 + 2 * MLS_HASH_BYTES];
+};
+
+/* The context of EncryptWithLabel (RFC 9420, section 5.1.3) with this label and context. */
+int mls_encrypt_context(const struct mls_crypto *c, const char *label, struct mls_bytes context,
+                        struct mls_hpke_context *out);
+
+/* The rest of EncryptWithLabel; sizes as for mls_hpke_seal. */
+int mls_encrypt_in_context(const struct mls_crypto *c, struct mls_bytes public_key,
+                           const struct mls_hpke_context *context, struct mls_bytes plain,
+                           uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out);
+
+/* Both in one, for a single recipient. */
 int mls_encrypt_with_label(const struct mls_crypto *c, struct mls_bytes public_key,
                            const char *label, struct mls_bytes context, struct mls_bytes plain,
                            uint8_t kem_output_out[MLS_KEM_OUTPUT_BYTES], uint8_t *cipher_out);

@@ -88,11 +88,12 @@ release_slot(struct mls_tree *tree, uint32_t node)
     }
 }
 
-/* A changed node makes the hashes of its ancestors stale. Nodes above a stale node are stale. */
+/* A changed node makes the hashes of its ancestors stale. All above a stale node are stale already,
+ * so that building a tree leaf by leaf looks at each node once. */
 static void
 touch(struct mls_tree *tree, uint32_t node)
 {
-    while (node != MLS_NODE_NONE) {
+    while (node != MLS_NODE_NONE && tree->slots[node].hashed) {
         tree->slots[node].hashed = false;
         node = mls_node_parent(node, tree->n_leaves);
     }

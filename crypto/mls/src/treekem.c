@@ -168,12 +168,11 @@ mls_treekem_renew(struct mls_tree *tree, const struct mls_path_maker *maker,
 /* Seals a path secret to one node and writes the HPKECiphertext. */
 static int
 write_sealed(const struct mls_tree *tree, uint32_t node, const uint8_t path_secret[MLS_HASH_BYTES],
-             struct mls_bytes context, struct mls_writer *w)
+             const struct mls_hpke_context *context, struct mls_writer *w)
 {
     uint8_t kem_output[MLS_KEM_OUTPUT_BYTES], cipher[SEALED_BYTES];
-    int error =
-        mls_encrypt_with_label(&tree->c, mls_tree_public_key(tree, node), LABEL_PATH_NODE, context,
-                               mls_bytes(path_secret, MLS_HASH_BYTES), kem_output, cipher);
+    int error = mls_encrypt_in_context(&tree->c, mls_tree_public_key(tree, node), context,
+                                       mls_bytes(path_secret, MLS_HASH_BYTES), kem_output, cipher);
 
     if (error != 0)
         return error;
@@ -184,7 +183,8 @@ write_sealed(const struct mls_tree *tree, uint32_t node, const uint8_t path_secr
 
 static int
 write_path_node(const struct mls_tree *tree, const struct mls_path_secrets *secrets, size_t i,
-                const struct mls_index_list *added, struct mls_bytes context, struct mls_writer *w)
+                const struct mls_index_list *added, const struct mls_hpke_context *context,
+                struct mls_writer *w)
 {
     struct mls_index_list resolution;
 
@@ -204,12 +204,13 @@ mls_treekem_write_path(const struct mls_tree *tree, uint32_t own_leaf,
                        const struct mls_path_secrets *secrets, const struct mls_index_list *added,
                        struct mls_bytes context, struct mls_writer *w)
 {
-    int error = 0;
+    struct mls_hpke_context hpke;
+    int error = mls_encrypt_context(&tree->c, LABEL_PATH_NODE, context, &hpke);
 
     mls_write_raw(w, mls_tree_leaf(tree, own_leaf)->encoded);
     size_t mark = mls_write_vector(w);
     for (size_t i = 0; error == 0 && i < secrets->path.count; i++)
-        error = write_path_node(tree, secrets, i, added, context, w);
+        error = write_path_node(tree, secrets, i, added, &hpke, w);
     mls_write_vector_end(w, mark);
     return error != 0 ? error : mls_writer_error(w);
 }
