@@ -4,12 +4,13 @@
  * key, but with a proposal list or a path that RFC 9420 sections 12.2 and 12.4 forbid. A receiver
  * must refuse each one for that reason and stay as it was. Valid lists made the same way pass the
  * same checks and fail only at the confirmation tag, which shows that the forging itself is sound.
+ * Whoever follows the group from outside must refuse the same ones with the same errors.
  */
 #include "sotto_test.h"
 
 #include "buf.h"
 #include "group.h"
-#include "mls_kit.h"
+#include "mls_follower.h"
 
 /* Ada (leaf 0) forges, Ben (1) receives, Cleo (2) is there; Dora could be added, and Erin, who has
  * another suite. */
@@ -173,6 +174,7 @@ expect_refusal(struct room *room, int error)
         mls_group_process(room->people[BEN].group, mls_writer_bytes(&message), &received);
     kit_expect(rc, error, "forged commit");
     assert_true(kit_state_is(&room->people[BEN], &before));
+    follower_compare(&room->people[BEN], mls_writer_bytes(&message), error);
     mls_writer_fini(&message);
     mls_buf_fini(&before);
 }

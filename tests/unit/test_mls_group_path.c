@@ -2,14 +2,14 @@
 /*
  * Update paths a malicious member could send (RFC 9420 sections 7.5, 7.9, 12.4.2). Ada builds each
  * by hand: leaf signed by her, parent hashes that fit, keys of her choice. A receiver must refuse
- * each for its own reason and stay as he was. The sound one gets as far as its ciphertexts, which
+ * each for its own reason and stay as he was, and so must whoever follows from outside. The sound one gets as far as its ciphertexts, which
  * hold nothing.
  */
 #include "sotto_test.h"
 
 #include "buf.h"
 #include "group.h"
-#include "mls_kit.h"
+#include "mls_follower.h"
 
 enum { ADA, BEN, CLEO, DORA, MEMBERS, PATH = 2 };
 
@@ -153,6 +153,7 @@ expect_refusal(struct room *room, int error)
         kit_state(&room->people[i], &before);
         kit_expect(mls_group_process(group, mls_writer_bytes(&message), &received), error, "path");
         assert_true(kit_state_is(&room->people[i], &before));
+        follower_compare(&room->people[i], mls_writer_bytes(&message), error);
         mls_buf_fini(&before);
     }
     mls_writer_fini(&message);

@@ -2,14 +2,14 @@
 /*
  * Many people, many epochs, everything at random: each round some propose, one commits (adding,
  * removing, or nothing), the others follow, newcomers join from the tree as it then is. All must
- * agree after every round. Newcomers check parent hashes and unmerged leaves of trees with every
+ * agree after every round, and with them somebody outside who sees nothing but the messages. Newcomers check parent hashes and unmerged leaves of trees with every
  * kind of hole in them. The choices come from a fixed seed, so that a failure can be repeated.
  */
 #include "sotto_test.h"
 
 #include <string.h>
 
-#include "mls_kit.h"
+#include "mls_follower.h"
 
 enum { PEOPLE = 20, ROUNDS = 120 };
 
@@ -19,6 +19,7 @@ struct world {
     struct kit_person people[PEOPLE];
     char names[PEOPLE][16];
     unsigned born;
+    struct mls_public_group *follower; /* from outside */
 };
 
 static uint32_t
@@ -81,6 +82,7 @@ propose(struct world *w)
         if (i != by && is_member(w, i))
             kit_take_proposal(&w->people[i], &message);
     }
+    follower_take_proposal(w->follower, &message);
     mls_buf_fini(&message);
 }
 
@@ -155,6 +157,7 @@ commit_round(struct world *w)
     };
     kit_commit(&w->people[by], &options, &commit, &welcome);
     follow(w, by, &commit);
+    follower_take_commit(&w->follower, &commit);
     for (size_t i = 0; i < plan.newcomer_count; i++) {
         kit_join(&w->people[plan.newcomers[i]], &welcome);
         mls_buf_fini(&plan.packages[i]);
@@ -172,11 +175,13 @@ run(uint16_t suite, uint32_t seed)
     w->suite = suite;
     renew(w, 0);
     kit_create(&w->people[0]);
+    w->follower = follower_of(&w->people[0]);
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (uint32_t i = draw(w, 3); i > 0; i--)
             propose(w);
         commit_round(w);
         kit_agree(w->people, PEOPLE);
+        follower_agrees(w->follower, &w->people[pick(w, true)]);
         if (member_count(w) > 1) {
             size_t from = pick(w, true), to = pick(w, true);
 
@@ -187,6 +192,7 @@ run(uint16_t suite, uint32_t seed)
     print_message("# suite %u seed %u: %u rounds, %u people came\n", suite, seed, ROUNDS, w->born);
     for (size_t i = 0; i < PEOPLE; i++)
         kit_person_fini(&w->people[i]);
+    mls_public_group_destroy(&w->follower);
     test_free(w);
 }
 

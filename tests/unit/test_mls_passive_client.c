@@ -2,14 +2,15 @@
 /*
  * A whole client through the public functions, in groups that others drove: the official
  * passive-client vectors. The client joins, and follows commits of every kind; in each epoch it
- * must arrive at the same epoch authenticator. Along the way the state is saved and loaded.
+ * must arrive at the same epoch authenticator, and somebody who follows without secrets at the same
+ * tree and transcript. Along the way the state is saved and loaded.
  */
 #include "sotto_test.h"
 
 #include <string.h>
 
 #include "leaf.h"
-#include "mls/mls.h"
+#include "mls/public_group.h"
 #include "vectors.h"
 
 /* What the callbacks know. */
@@ -156,6 +157,73 @@ reload(struct mls_group **group, struct client *client)
     mls_buf_fini(&before);
 }
 
+/* ---- Somebody outside, who starts from what the client can show ------------------------------ */
+
+static struct mls_public_group *
+open_follower(const struct mls_group *group, struct client *client)
+{
+    struct mls_config config = config_of(client);
+    struct mls_public_group *follower = NULL;
+    struct mls_buf info = {0};
+
+    assert_int_equal(mls_group_export_info(group, true, &info), 0);
+    int error =
+        mls_public_group_open(&config, mls_buf_bytes(&info), (struct mls_bytes){0}, &follower);
+    if (error != 0)
+        fail_msg("open: %s", mls_error_name(error));
+    mls_buf_fini(&info);
+    return follower;
+}
+
+/* The follower shows the client's epoch, tree and transcript. */
+static void
+check_follower(const struct mls_public_group *follower, const struct mls_group *group)
+{
+    uint8_t want[MLS_HASH_BYTES], got[MLS_HASH_BYTES];
+    struct mls_buf info = {0};
+
+    assert_int_equal(mls_public_group_epoch(follower), mls_group_epoch(group));
+    mls_group_tree_hash(group, want);
+    mls_public_group_tree_hash(follower, got);
+    vec_assert_equal("tree hash", got, sizeof(got), want, sizeof(want));
+    assert_int_equal(mls_group_export_info(group, false, &info), 0);
+    assert_int_equal(mls_public_group_check_info(follower, mls_buf_bytes(&info), NULL), 0);
+    mls_buf_fini(&info);
+}
+
+static void
+follower_propose(struct mls_public_group *follower, const json_t *hex)
+{
+    struct vec_bytes message = vec_hex(json_string_value(hex));
+    struct mls_received received;
+    int error =
+        mls_public_group_take_proposal(follower, mls_bytes(message.data, message.len), &received);
+
+    if (error != 0)
+        fail_msg("proposal from outside: %s", mls_error_name(error));
+    mls_received_fini(&received);
+    vec_free(&message);
+}
+
+static void
+follower_commit(struct mls_public_group **follower, const json_t *hex)
+{
+    struct vec_bytes message = vec_hex(json_string_value(hex));
+    struct mls_public_group *next = NULL;
+    struct mls_received received;
+    int error = mls_public_group_take_commit(*follower, mls_bytes(message.data, message.len),
+                                             &received, &next);
+
+    if (error != 0)
+        fail_msg("commit from outside: %s", mls_error_name(error));
+    mls_received_fini(&received);
+    mls_public_group_destroy(follower);
+    *follower = next;
+    vec_free(&message);
+}
+
+/* ---- The client ------------------------------------------------------------------------------ */
+
 static void
 process(struct mls_group *group, const json_t *hex, enum mls_received_kind want, size_t epoch)
 {
@@ -173,6 +241,7 @@ process(struct mls_group *group, const json_t *hex, enum mls_received_kind want,
 static size_t
 follow(struct mls_group **group, const json_t *test_case, struct client *client)
 {
+    struct mls_public_group *follower = open_follower(*group, client);
     const json_t *epoch, *proposal;
     size_t i, k;
 
@@ -181,13 +250,17 @@ follow(struct mls_group **group, const json_t *test_case, struct client *client)
         json_array_foreach(vec_need(epoch, "proposals"), k, proposal)
         {
             process(*group, proposal, MLS_RECEIVED_PROPOSAL, i);
+            follower_propose(follower, proposal);
         }
         if (i % 8 == 1)
             reload(group, client);
         process(*group, vec_need(epoch, "commit"), MLS_RECEIVED_COMMIT, i);
         assert_int_equal(mls_group_merge_staged(*group), 0);
         check_authenticator(*group, epoch, "epoch_authenticator");
+        follower_commit(&follower, vec_need(epoch, "commit"));
+        check_follower(follower, *group);
     }
+    mls_public_group_destroy(&follower);
     return json_array_size(vec_need(test_case, "epochs"));
 }
 

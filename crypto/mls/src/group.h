@@ -86,6 +86,23 @@ int mls_group_encode_proposal(const struct mls_group *group, const struct mls_pr
                               struct mls_buf *encoded_out,
                               uint8_t leaf_secret_out[MLS_KEM_SECRET_BYTES]);
 
+/* ---- Believing what brings one in (group_trust.c) -------------------------------------------- */
+
+/* A GroupInfo can be one of this suite: version, suite, lengths. MLS_EVERSION, MLS_ESUITE. */
+int mls_trust_info(const struct mls_crypto *c, const struct mls_group_info *info);
+
+/* It is signed by the member whom it names. MLS_ETREE, MLS_ESIGNATURE. */
+int mls_trust_signer(const struct mls_tree *tree, const struct mls_group_info *info);
+
+/*
+ * Reads the tree (`ratchet_tree`, or when it is empty the extension of the GroupInfo) and believes
+ * it: hash, signer, mls_tree_check(), every credential. The epoch, a new one, gets the tree and all
+ * of the GroupContext.
+ */
+int mls_trust_tree(const struct mls_config *config, const struct mls_crypto *c,
+                   const struct mls_group_info *info, struct mls_bytes ratchet_tree,
+                   struct mls_epoch *epoch);
+
 /* ---- Pre-shared keys (group_psk.c) --------------------------------------------------------- */
 
 /* The keys that a list of proposals or a Welcome names, with the secret of each. */

@@ -162,7 +162,7 @@ invite(struct making *m, bool want_info)
     if (m->t.added.count > 0)
         error = mls_group_write_welcome(&invitation, &m->welcome);
     if (error == 0 && want_info)
-        error = mls_group_write_info(&m->t, &m->info);
+        error = mls_group_write_info(m->group, m->t.next, false, &m->info);
     return error;
 }
 

@@ -20,8 +20,9 @@ struct mls_invitation {
     bool with_tree;
 };
 
-/* MLSMessage(GroupInfo) of the next epoch with external_pub, without the tree. */
-int mls_group_write_info(const struct mls_transition *t, struct mls_writer *w);
+/* MLSMessage(GroupInfo) of an epoch, the current or a next one, with external_pub. */
+int mls_group_write_info(const struct mls_group *group, const struct mls_epoch *epoch,
+                         bool with_tree, struct mls_writer *w);
 
 /* MLSMessage(Welcome) for everybody whom the transition adds. */
 int mls_group_write_welcome(const struct mls_invitation *invitation, struct mls_writer *w);

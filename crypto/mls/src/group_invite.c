@@ -40,45 +40,64 @@ write_tree_extension(const struct mls_epoch *epoch, struct mls_writer *w)
     return error;
 }
 
-/* The signed GroupInfo of the next epoch with the given extensions. */
+/* The signed GroupInfo of an epoch with the given extensions. */
 static int
-write_info(const struct mls_transition *t, struct mls_bytes extensions, struct mls_writer *w)
+write_info(const struct mls_group *group, const struct mls_epoch *epoch,
+           struct mls_bytes extensions, struct mls_writer *w)
 {
-    const struct mls_epoch *next = t->next;
     const struct mls_group_info info = {
         .context =
             {
                 .version = MLS_VERSION_10,
-                .suite = t->group->c.suite->id,
-                .group_id = mls_buf_bytes(&t->group->id),
-                .epoch = next->number,
-                .tree_hash = mls_bytes(next->tree_hash, MLS_HASH_BYTES),
-                .confirmed_transcript_hash = mls_bytes(next->confirmed_hash, next->confirmed_len),
-                .extensions = mls_buf_bytes(&next->extensions),
+                .suite = group->c.suite->id,
+                .group_id = mls_buf_bytes(&group->id),
+                .epoch = epoch->number,
+                .tree_hash = mls_bytes(epoch->tree_hash, MLS_HASH_BYTES),
+                .confirmed_transcript_hash = mls_bytes(epoch->confirmed_hash, epoch->confirmed_len),
+                .extensions = mls_buf_bytes(&epoch->extensions),
             },
         .extensions = extensions,
-        .confirmation_tag = mls_bytes(next->confirmation_tag, MLS_HASH_BYTES),
-        .signer = next->own_leaf,
+        .confirmation_tag = mls_bytes(epoch->confirmation_tag, MLS_HASH_BYTES),
+        .signer = epoch->own_leaf,
     };
 
-    mls_group_info_write_signed(w, &t->group->c, t->group->seed, &info);
+    mls_group_info_write_signed(w, &group->c, group->seed, &info);
     return mls_writer_error(w);
 }
 
 int
-mls_group_write_info(const struct mls_transition *t, struct mls_writer *w)
+mls_group_write_info(const struct mls_group *group, const struct mls_epoch *epoch, bool with_tree,
+                     struct mls_writer *w)
 {
     struct mls_writer extensions;
 
-    mls_writer_init(&extensions, t->group->c.p, 0);
-    int error = write_external_pub(t->next, &extensions);
+    mls_writer_init(&extensions, group->c.p, 0);
+    int error = write_external_pub(epoch, &extensions);
+    if (error == 0 && with_tree)
+        error = write_tree_extension(epoch, &extensions);
     if (error == 0)
         error = mls_writer_error(&extensions);
     if (error == 0) {
         mls_message_header_write(w, MLS_WIRE_GROUP_INFO);
-        error = write_info(t, mls_writer_bytes(&extensions), w);
+        error = write_info(group, epoch, mls_writer_bytes(&extensions), w);
     }
     mls_writer_fini(&extensions);
+    return error;
+}
+
+int
+mls_group_export_info(const struct mls_group *group, bool with_tree, struct mls_buf *info_out)
+{
+    struct mls_writer w;
+    int error = mls_group_require_active(group);
+
+    if (error != 0)
+        return error;
+    mls_writer_init(&w, group->c.p, 0);
+    error = mls_group_write_info(group, group->epoch, with_tree, &w);
+    if (error == 0)
+        error = mls_buf_take(info_out, &w);
+    mls_writer_fini(&w);
     return error;
 }
 
@@ -126,7 +145,7 @@ make_sealed_info(const struct mls_invitation *invitation, struct mls_buf *sealed
     if (error == 0)
         error = mls_writer_error(&extensions);
     if (error == 0)
-        error = write_info(t, mls_writer_bytes(&extensions), &info);
+        error = write_info(t->group, t->next, mls_writer_bytes(&extensions), &info);
     if (error == 0)
         error = seal_info(invitation, mls_writer_bytes(&info), sealed);
     mls_writer_fini(&info);

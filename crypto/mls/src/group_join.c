@@ -136,73 +136,10 @@ open_info(struct join *j)
     mls_reader_init(&r, mls_buf_bytes(&j->info_plain));
     mls_group_info_read(&r, &j->info);
     error = mls_reader_finish(&r);
-    if (error == 0 && j->info.context.version != MLS_VERSION_10)
-        error = MLS_EVERSION;
-    if (error == 0 && j->info.context.suite != j->welcome.suite)
-        error = MLS_ESUITE;
-    if (error == 0 && (j->info.context.tree_hash.len != MLS_HASH_BYTES ||
-                       (j->info.context.confirmed_transcript_hash.len != 0 &&
-                        j->info.context.confirmed_transcript_hash.len != MLS_HASH_BYTES)))
-        error = MLS_EDECODE;
-    return error;
+    return error != 0 ? error : mls_trust_info(&j->c, &j->info);
 }
 
-/* ---- The tree ---------------------------------------------------------------------------- */
-
-static int
-read_tree(struct join *j, struct mls_tree *tree)
-{
-    struct mls_bytes bytes = j->params->ratchet_tree;
-    struct mls_reader r;
-
-    if (bytes.len == 0 &&
-        !mls_extensions_find(j->info.extensions, MLS_EXTENSION_RATCHET_TREE, &bytes))
-        return MLS_ETREE;
-    mls_reader_init(&r, bytes);
-    int error = mls_tree_read(tree, &j->c, &r);
-    return error != 0 ? error : mls_reader_finish(&r);
-}
-
-/* Every member is who the application says, and fits the group. */
-static int
-check_members(struct join *j, const struct mls_tree *tree)
-{
-    int error = mls_check_context_extensions(j->info.context.extensions);
-
-    if (error == 0)
-        error = mls_check_tree_fits(tree, j->info.context.extensions);
-    for (uint32_t i = 0; error == 0 && i < tree->n_leaves; i++) {
-        const struct mls_leaf *leaf = mls_tree_leaf(tree, i);
-
-        if (leaf != NULL)
-            error = mls_check_credential(j->config, leaf, NULL);
-    }
-    return error;
-}
-
-static int
-check_tree(struct join *j, struct mls_epoch *epoch)
-{
-    int error = read_tree(j, &epoch->tree);
-
-    if (error == 0)
-        error = mls_epoch_hash_tree(epoch);
-    if (error == 0 && !mls_mem_equal(j->c.p, mls_bytes(epoch->tree_hash, MLS_HASH_BYTES),
-                                     j->info.context.tree_hash))
-        error = MLS_ETREE;
-    if (error != 0)
-        return error;
-
-    const struct mls_leaf *signer = mls_tree_leaf(&epoch->tree, j->info.signer);
-    if (signer == NULL)
-        return MLS_ETREE;
-    error = mls_group_info_verify(&j->c, &j->info, signer->signature_key);
-    if (error == 0)
-        error = mls_tree_check(&epoch->tree, j->info.context.group_id);
-    if (error == 0)
-        error = check_members(j, &epoch->tree);
-    return error;
-}
+/* ---- Ourselves ---------------------------------------------------------------------------- */
 
 /* Our leaf is the one of the key package, byte for byte. */
 static int
@@ -291,16 +228,9 @@ set_keys(const struct join *j, struct mls_epoch *epoch)
 static int
 start_epoch(struct join *j, struct mls_epoch *epoch)
 {
-    const struct mls_group_context *context = &j->info.context;
-    int error = mls_buf_set(&epoch->extensions, j->c.p, context->extensions);
+    int error = mls_epoch_start(epoch, j->info.context.group_id, j->secrets.joiner_secret.data,
+                                j->psk_secret);
 
-    epoch->number = context->epoch;
-    epoch->confirmed_len = (uint8_t)context->confirmed_transcript_hash.len;
-    if (epoch->confirmed_len > 0)
-        memcpy(epoch->confirmed_hash, context->confirmed_transcript_hash.data, MLS_HASH_BYTES);
-    if (error == 0)
-        error =
-            mls_epoch_start(epoch, context->group_id, j->secrets.joiner_secret.data, j->psk_secret);
     if (error == 0)
         error = mls_epoch_confirm(epoch);
     if (error == 0 && !mls_mem_equal(j->c.p, mls_bytes(epoch->confirmation_tag, MLS_HASH_BYTES),
@@ -321,7 +251,7 @@ build_group(struct join *j)
     if (epoch == NULL)
         return MLS_ENOMEM;
     j->group->epoch = epoch;
-    error = check_tree(j, epoch);
+    error = mls_trust_tree(j->config, &j->c, &j->info, j->params->ratchet_tree, epoch);
     if (error == 0)
         error = find_self(j, epoch);
     if (error == 0)

@@ -98,22 +98,30 @@ verify_signature(const struct mls_opening *o)
 
 /* ---- The two framings ---------------------------------------------------------------------- */
 
+/* Everything but the membership tag, which takes a secret to verify. */
+static int
+read_public(struct mls_opening *o, struct mls_reader *r, struct mls_public_message *framed)
+{
+    mls_public_message_read(r, framed);
+    int error = mls_reader_finish(r);
+    if (error == 0)
+        error = check_address(o->group, framed->content.group_id, framed->content.epoch);
+    if (error == 0 && framed->content.type == MLS_CONTENT_APPLICATION)
+        error = MLS_EDECODE;
+    o->message.wire_format = MLS_WIRE_PUBLIC_MESSAGE;
+    o->message.content = framed->content;
+    o->message.auth = framed->auth;
+    return error;
+}
+
 static int
 open_public(struct mls_opening *o, struct mls_reader *r)
 {
     struct mls_public_message framed;
+    int error = read_public(o, r, &framed);
 
-    mls_public_message_read(r, &framed);
-    int error = mls_reader_finish(r);
-    if (error == 0)
-        error = check_address(o->group, framed.content.group_id, framed.content.epoch);
-    if (error == 0 && framed.content.type == MLS_CONTENT_APPLICATION)
-        error = MLS_EDECODE;
     if (error == 0 && framed.content.sender.type == MLS_SENDER_MEMBER)
         error = mls_public_verify_tag(&o->keys, &framed);
-    o->message.wire_format = MLS_WIRE_PUBLIC_MESSAGE;
-    o->message.content = framed.content;
-    o->message.auth = framed.auth;
     return error;
 }
 
@@ -139,24 +147,51 @@ open_private(struct mls_opening *o, struct mls_reader *r)
     return error;
 }
 
+/* Reads the head and makes the context that signatures cover. */
+static int
+begin(struct mls_opening *o, struct mls_reader *r, uint16_t *wire_format_out)
+{
+    mls_reader_init(r, o->bytes);
+    *wire_format_out = mls_message_header_read(r);
+    int error = mls_reader_error(r);
+    if (error == 0)
+        error = mls_epoch_context(o->group->epoch, mls_buf_bytes(&o->group->id), &o->context);
+    if (error == 0)
+        o->keys = mls_epoch_frame_keys(o->group->epoch, &o->context);
+    return error;
+}
+
 int
 mls_group_open(struct mls_opening *o)
 {
     struct mls_reader r;
+    uint16_t wire_format;
+    int error = begin(o, &r, &wire_format);
 
-    mls_reader_init(&r, o->bytes);
-    uint16_t wire_format = mls_message_header_read(&r);
-    int error = mls_reader_error(&r);
-    if (error == 0)
-        error = mls_epoch_context(o->group->epoch, mls_buf_bytes(&o->group->id), &o->context);
     if (error != 0)
         return error;
-    o->keys = mls_epoch_frame_keys(o->group->epoch, &o->context);
     if (wire_format == MLS_WIRE_PUBLIC_MESSAGE)
         error = open_public(o, &r);
     else if (wire_format == MLS_WIRE_PRIVATE_MESSAGE)
         error = open_private(o, &r);
     else
         error = MLS_EDECODE;
+    return error != 0 ? error : verify_signature(o);
+}
+
+int
+mls_group_open_as_outsider(struct mls_opening *o)
+{
+    struct mls_reader r;
+    struct mls_public_message framed;
+    uint16_t wire_format;
+    int error = begin(o, &r, &wire_format);
+
+    if (error == 0 && wire_format == MLS_WIRE_PRIVATE_MESSAGE)
+        error = MLS_EUNSUPPORTED;
+    else if (error == 0 && wire_format != MLS_WIRE_PUBLIC_MESSAGE)
+        error = MLS_EDECODE;
+    if (error == 0)
+        error = read_public(o, &r, &framed);
     return error != 0 ? error : verify_signature(o);
 }

@@ -25,4 +25,11 @@ struct mls_opening {
  * MLS_ESIGNATURE, MLS_EUNSUPPORTED and what protect.h gives. */
 int mls_group_open(struct mls_opening *opening);
 
+/* The same without any secret: the membership tag is not verified. MLS_EUNSUPPORTED: a
+ * PrivateMessage, which takes one. */
+int mls_group_open_as_outsider(struct mls_opening *opening);
+
+/* Checks an opened proposal, keeps it in the group, and says what it is (group_process.c). */
+int mls_group_take_proposal(struct mls_opening *opening, struct mls_received *out);
+
 #endif

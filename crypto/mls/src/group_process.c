@@ -113,8 +113,8 @@ keep_and_consume(struct mls_opening *o, struct mls_kept_proposal *made)
     return error;
 }
 
-static int
-take_proposal(struct mls_opening *o, struct mls_received *out)
+int
+mls_group_take_proposal(struct mls_opening *o, struct mls_received *out)
 {
     struct mls_group *group = o->group;
     struct mls_kept_proposal made = {0};
@@ -194,19 +194,10 @@ static int
 stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
 {
     struct mls_commit_body commit;
-    struct mls_reader r;
+    int error = mls_transition_receive(t, &o->message, &commit);
 
-    mls_reader_init(&r, o->message.content.body);
-    mls_commit_body_read(&r, &commit);
-    int error = mls_reader_finish(&r);
-    if (error == 0)
-        error = mls_transition_add_commit(t, &commit);
-    if (error == 0)
-        error = mls_transition_apply(t);
     if (error == 0)
         error = mls_transition_find_secrets(t);
-    if (error == 0 && t->path_required && !commit.has_path)
-        error = MLS_EPATH;
     if (error == 0 && !t->removes_self)
         error = follow(t, &commit, &o->message);
     if (error == 0)
@@ -263,7 +254,7 @@ take_message(struct mls_opening *o, struct mls_received *out)
         return error;
     switch (o->message.content.type) {
     case MLS_CONTENT_APPLICATION: return take_application(o, out);
-    case MLS_CONTENT_PROPOSAL: return take_proposal(o, out);
+    case MLS_CONTENT_PROPOSAL: return mls_group_take_proposal(o, out);
     default: break;
     }
     error = is_own_pending(o->group, o->bytes, &own);

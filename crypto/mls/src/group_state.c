@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "group.h"
+#include "group_state.h"
 
 enum {
     STATE_MAGIC = 0x6d6c7367, /* "mlsg" */
@@ -58,11 +58,7 @@ write_epoch(struct mls_writer *w, const struct mls_epoch *epoch, bool active)
         mls_write_u32(w, epoch->keys.items[i].node);
         mls_write_raw(w, mls_bytes(epoch->keys.items[i].secret, MLS_KEM_SECRET_BYTES));
     }
-    mls_write_opaque(w, mls_buf_bytes(&epoch->extensions));
-    mls_write_raw(w, mls_bytes(epoch->tree_hash, MLS_HASH_BYTES));
-    mls_write_opaque(w, mls_bytes(epoch->confirmed_hash, epoch->confirmed_len));
-    mls_write_raw(w, mls_bytes(epoch->interim_hash, MLS_HASH_BYTES));
-    mls_write_raw(w, mls_bytes(epoch->confirmation_tag, MLS_HASH_BYTES));
+    mls_state_write_context(w, epoch);
     write_secrets(w, epoch);
     if (active)
         mls_secret_tree_write(&epoch->secret_tree, w);
@@ -83,20 +79,6 @@ read_keys(struct mls_reader *r, struct mls_epoch *epoch)
         mls_node_keys_set(&epoch->keys, node, secret);
         mls_mem_wipe(epoch->tree.c.p, secret, sizeof(secret));
     }
-}
-
-static void
-read_hashes(struct mls_reader *r, struct mls_epoch *epoch)
-{
-    mls_read_array(r, epoch->tree_hash, MLS_HASH_BYTES);
-    struct mls_bytes confirmed = mls_read_opaque(r);
-    if (confirmed.len == MLS_HASH_BYTES)
-        memcpy(epoch->confirmed_hash, confirmed.data, MLS_HASH_BYTES);
-    else if (confirmed.len != 0)
-        mls_reader_fail(r, MLS_EDECODE);
-    epoch->confirmed_len = (uint8_t)(confirmed.len == MLS_HASH_BYTES ? MLS_HASH_BYTES : 0);
-    mls_read_array(r, epoch->interim_hash, MLS_HASH_BYTES);
-    mls_read_array(r, epoch->confirmation_tag, MLS_HASH_BYTES);
 }
 
 /* Private keys stand on our own path, at nodes that have a key, and our leaf is one of them. */
@@ -141,14 +123,13 @@ read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct
     if (error != 0)
         return error;
     read_keys(r, epoch);
-    struct mls_bytes extensions = mls_read_opaque(r);
-    read_hashes(r, epoch);
+    error = mls_state_read_context(r, epoch);
+    if (error != 0)
+        return error;
     list_secrets(&epoch->secrets, secrets);
     for (size_t i = 0; i < STORED_SECRETS; i++)
         mls_read_array(r, secrets[i], MLS_HASH_BYTES);
     error = mls_reader_error(r);
-    if (error == 0)
-        error = mls_buf_set(&epoch->extensions, c->p, extensions);
     if (error == 0 && active)
         error = mls_secret_tree_read(&epoch->secret_tree, c, r);
     return error != 0 ? error : check_epoch(epoch, active);
@@ -165,57 +146,7 @@ read_new_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active,
     return read_epoch(r, c, active, *epoch_out);
 }
 
-/* ---- Kept proposals and resumption secrets ------------------------------------------------- */
-
-static void
-write_kept(struct mls_writer *w, const struct mls_group *group)
-{
-    size_t mark = mls_write_vector(w);
-
-    for (size_t i = 0; i < group->kept_count; i++) {
-        const struct mls_kept_proposal *kept = &group->kept[i];
-
-        mls_write_raw(w, mls_bytes(kept->ref, MLS_REF_BYTES));
-        mls_write_u8(w, kept->sender.type);
-        mls_write_u32(w, kept->sender.index);
-        mls_write_opaque(w, mls_buf_bytes(&kept->encoded));
-        mls_write_optional(w, kept->has_leaf_secret);
-        if (kept->has_leaf_secret)
-            mls_write_raw(w, mls_bytes(kept->leaf_secret, MLS_KEM_SECRET_BYTES));
-    }
-    mls_write_vector_end(w, mark);
-}
-
-static int
-read_kept(struct mls_reader *r, struct mls_group *group)
-{
-    struct mls_reader sub;
-    int error = 0;
-
-    mls_read_vector(r, &sub);
-    while (error == 0 && mls_reader_more(&sub)) {
-        struct mls_kept_proposal kept = {0};
-
-        mls_read_array(&sub, kept.ref, MLS_REF_BYTES);
-        kept.sender.type = mls_read_u8(&sub);
-        kept.sender.index = mls_read_u32(&sub);
-        struct mls_bytes encoded = mls_read_opaque(&sub);
-        kept.has_leaf_secret = mls_read_optional(&sub);
-        if (kept.has_leaf_secret)
-            mls_read_array(&sub, kept.leaf_secret, MLS_KEM_SECRET_BYTES);
-        error = mls_reader_error(&sub);
-        if (error == 0 && encoded.len < sizeof(uint16_t))
-            error = MLS_EDECODE;
-        if (error == 0)
-            error = mls_buf_set(&kept.encoded, group->c.p, encoded);
-        if (error == 0)
-            error = mls_group_keep(group, &kept);
-        mls_buf_fini(&kept.encoded);
-        mls_mem_wipe(group->c.p, &kept, sizeof(kept));
-    }
-    mls_read_vector_end(r, &sub);
-    return error != 0 ? error : mls_reader_error(r);
-}
+/* ---- Resumption secrets -------------------------------------------------------------------- */
 
 static void
 write_resumption(struct mls_writer *w, const struct mls_group *group)
@@ -253,7 +184,7 @@ write_state(struct mls_writer *w, const struct mls_group *group)
     mls_write_raw(w, mls_bytes(group->seed, sizeof(group->seed)));
     mls_write_optional(w, group->active);
     write_epoch(w, group->epoch, group->active);
-    write_kept(w, group);
+    mls_state_write_kept(w, group);
     write_resumption(w, group);
     mls_write_optional(w, group->pending != NULL);
     if (group->pending != NULL) {
@@ -266,19 +197,13 @@ int
 mls_group_save(const struct mls_group *group, struct mls_buf *state_out)
 {
     struct mls_writer w;
-    uint8_t hash[MLS_HASH_BYTES];
 
     assert(group != NULL && state_out != NULL);
     mls_writer_init(&w, group->c.p, 0);
     write_state(&w, group);
-    struct mls_bytes bytes = mls_writer_bytes(&w);
-    int error = mls_writer_error(&w);
+    int error = mls_state_close(&w, &group->c);
     if (error == 0)
-        error = mls_hash(&group->c, &bytes, 1, hash);
-    if (error == 0) {
-        mls_write_raw(&w, mls_bytes(hash, sizeof(hash)));
         error = mls_buf_take(state_out, &w);
-    }
     mls_writer_fini(&w);
     return error;
 }
@@ -294,7 +219,7 @@ read_body(struct mls_reader *r, struct mls_group *group)
     if (error == 0)
         error = read_new_epoch(r, &group->c, group->active, &group->epoch);
     if (error == 0)
-        error = read_kept(r, group);
+        error = mls_state_read_kept(r, group);
     if (error != 0)
         return error;
     read_resumption(r, group);
@@ -311,20 +236,6 @@ read_body(struct mls_reader *r, struct mls_group *group)
     return error;
 }
 
-/* Cuts the hash off the end and compares it. */
-static int
-check_hash(const struct mls_provider *p, struct mls_bytes *state)
-{
-    uint8_t hash[MLS_HASH_BYTES];
-
-    if (state->len < MLS_HASH_BYTES)
-        return MLS_EDECODE;
-    state->len -= MLS_HASH_BYTES;
-    if (p->sha256(p->ctx, state, 1, hash) != 0)
-        return MLS_ECRYPTO;
-    return memcmp(hash, state->data + state->len, MLS_HASH_BYTES) == 0 ? 0 : MLS_EDECODE;
-}
-
 int
 mls_group_load(const struct mls_config *config, struct mls_bytes state,
                struct mls_group **group_out)
@@ -334,7 +245,7 @@ mls_group_load(const struct mls_config *config, struct mls_bytes state,
     uint8_t seed[MLS_ED25519_SEED_BYTES];
 
     assert(config != NULL && config->provider != NULL && group_out != NULL);
-    int error = check_hash(config->provider, &state);
+    int error = mls_state_open(config->provider, &state);
     if (error != 0)
         return error;
     mls_reader_init(&r, state);

@@ -217,6 +217,24 @@ mls_transition_apply(struct mls_transition *t)
 }
 
 int
+mls_transition_receive(struct mls_transition *t, const struct mls_authenticated *message,
+                       struct mls_commit_body *commit_out)
+{
+    struct mls_reader r;
+
+    mls_reader_init(&r, message->content.body);
+    mls_commit_body_read(&r, commit_out);
+    int error = mls_reader_finish(&r);
+    if (error == 0)
+        error = mls_transition_add_commit(t, commit_out);
+    if (error == 0)
+        error = mls_transition_apply(t);
+    if (error == 0 && t->path_required && !commit_out->has_path)
+        error = MLS_EPATH;
+    return error;
+}
+
+int
 mls_transition_find_secrets(struct mls_transition *t)
 {
     int error = 0;

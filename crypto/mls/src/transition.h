@@ -61,6 +61,11 @@ int mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensi
 /* Checks the list and makes the next epoch with its tree and extensions. */
 int mls_transition_apply(struct mls_transition *t);
 
+/* Both for a received commit: reads it, collects what it names, applies. MLS_EPATH: it has no path
+ * and needs one. */
+int mls_transition_receive(struct mls_transition *t, const struct mls_authenticated *message,
+                           struct mls_commit_body *commit_out);
+
 /* What a member does after that and one who only follows cannot: forgets the keys of nodes that are
  * blank now, and finds the pre-shared keys that the list names. MLS_EPSK. */
 int mls_transition_find_secrets(struct mls_transition *t);

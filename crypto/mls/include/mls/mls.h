@@ -309,6 +309,10 @@ int mls_group_extension(const struct mls_group *group, uint16_t type, struct mls
 /* The ratchet tree as ratchet_tree<V>, for those who join without the extension. */
 int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_out);
 
+/* MLSMessage(GroupInfo) of the current epoch, signed by us, with external_pub (section 12.4.3):
+ * what a new group is shown to a delivery service with. */
+int mls_group_export_info(const struct mls_group *group, bool with_tree, struct mls_buf *info_out);
+
 /* ---- Proposals and commits (RFC 9420 section 12) ----------------------------------------- */
 
 /* What a caller proposes; which members count depends on the type. */

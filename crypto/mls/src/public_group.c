@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Following a group without secrets; the contract is in mls/public_group.h. What is here is the order
+ * of the steps: each of them is what a member does, up to the point where a secret is needed.
+ */
+#include "public_group.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "group_open.h"
+#include "received.h"
+
+/* ---- Life -------------------------------------------------------------------------------- */
+
+int
+mls_public_group_new(const struct mls_config *config, uint16_t suite, struct mls_bytes id,
+                     struct mls_public_group **group_out)
+{
+    static const uint8_t no_seed[MLS_ED25519_SEED_BYTES];
+    const struct mls_provider *p = config->provider;
+    struct mls_public_group *made = mls_mem_alloc(p, 1, sizeof(*made));
+    int error = made == NULL ? MLS_ENOMEM : mls_group_new(config, suite, id, no_seed, &made->group);
+
+    if (error == 0) {
+        made->group->epoch = mls_epoch_new(p);
+        error = made->group->epoch == NULL ? MLS_ENOMEM : 0;
+    }
+    if (error != 0) {
+        if (made != NULL)
+            mls_group_destroy(&made->group);
+        mls_mem_free(p, made, sizeof(*made));
+        return error;
+    }
+    made->group->epoch->own_leaf = MLS_LEAF_NONE;
+    made->group->epoch->tree.c = made->group->c;
+    *group_out = made;
+    return 0;
+}
+
+void
+mls_public_group_destroy(struct mls_public_group **group)
+{
+    if (group == NULL || *group == NULL)
+        return;
+
+    const struct mls_provider *p = (*group)->group->c.p;
+    mls_group_destroy(&(*group)->group);
+    mls_mem_free(p, *group, sizeof(**group));
+    *group = NULL;
+}
+
+/* Takes the confirmation tag as it was sent into the epoch and its transcript. */
+static int
+take_tag(struct mls_epoch *epoch, struct mls_bytes tag)
+{
+    if (tag.len != MLS_HASH_BYTES)
+        return MLS_EMAC;
+    memcpy(epoch->confirmation_tag, tag.data, MLS_HASH_BYTES);
+    return mls_transcript_interim(&epoch->tree.c,
+                                  mls_bytes(epoch->confirmed_hash, epoch->confirmed_len), tag,
+                                  epoch->interim_hash);
+}
+
+int
+mls_public_group_open(const struct mls_config *config, struct mls_bytes group_info,
+                      struct mls_bytes ratchet_tree, struct mls_public_group **group_out)
+{
+    assert(config != NULL && group_out != NULL);
+
+    struct mls_group_info info;
+    struct mls_public_group *made = NULL;
+    int error = mls_group_info_message_read(group_info, &info);
+
+    if (error == 0)
+        error = mls_public_group_new(config, info.context.suite, info.context.group_id, &made);
+    if (error == 0)
+        error = mls_trust_info(&made->group->c, &info);
+    if (error == 0)
+        error = mls_trust_tree(config, &made->group->c, &info, ratchet_tree, made->group->epoch);
+    if (error == 0)
+        error = take_tag(made->group->epoch, info.confirmation_tag);
+    if (error == 0)
+        *group_out = made;
+    else
+        mls_public_group_destroy(&made);
+    return error;
+}
+
+/* ---- Messages ---------------------------------------------------------------------------- */
+
+int
+mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes message,
+                               struct mls_received *received_out)
+{
+    assert(group != NULL && received_out != NULL);
+
+    struct mls_opening o = {.group = group->group, .bytes = message};
+    int error = mls_group_open_as_outsider(&o);
+
+    if (error == 0 && o.message.content.type != MLS_CONTENT_PROPOSAL)
+        error = MLS_EARG;
+    if (error == 0)
+        error = mls_group_take_proposal(&o, received_out);
+    mls_buf_fini(&o.context);
+    return error;
+}
+
+/* Everything of a commit that shows: the list, the path, the transcript. */
+static int
+follow(struct mls_transition *t, const struct mls_authenticated *message, bool *has_path_out)
+{
+    struct mls_commit_body commit;
+    struct mls_filtered_path filtered;
+    int error = mls_transition_receive(t, message, &commit);
+
+    if (error == 0)
+        error = commit.has_path ? mls_transition_take_path(t, &commit.path, &filtered)
+                                : mls_transition_check_keys(t);
+    if (error == 0)
+        error = mls_transition_confirm(t, message);
+    if (error == 0)
+        error = take_tag(t->next, message->auth.confirmation_tag);
+    *has_path_out = error == 0 && commit.has_path;
+    return error;
+}
+
+static int
+advance(const struct mls_opening *o, struct mls_received *received_out,
+        struct mls_public_group **next_out)
+{
+    struct mls_group *group = o->group;
+    struct mls_public_group *next = NULL;
+    struct mls_transition t;
+    bool has_path;
+
+    mls_transition_init(&t, group, o->message.content.sender.index);
+    int error = follow(&t, &o->message, &has_path);
+    if (error == 0)
+        error = mls_public_group_new(&group->config, group->c.suite->id, mls_buf_bytes(&group->id),
+                                     &next);
+    if (error == 0)
+        error = mls_received_commit(&t, &o->message, has_path, received_out);
+    if (error == 0) {
+        mls_epoch_destroy(group->c.p, &next->group->epoch);
+        next->group->epoch = mls_transition_take_next(&t);
+        *next_out = next;
+    } else {
+        mls_public_group_destroy(&next);
+    }
+    mls_transition_fini(&t);
+    return error;
+}
+
+int
+mls_public_group_take_commit(const struct mls_public_group *group, struct mls_bytes message,
+                             struct mls_received *received_out, struct mls_public_group **next_out)
+{
+    assert(group != NULL && received_out != NULL && next_out != NULL);
+
+    struct mls_opening o = {.group = group->group, .bytes = message};
+    int error = mls_group_open_as_outsider(&o);
+
+    if (error == 0 && o.message.content.type != MLS_CONTENT_COMMIT)
+        error = MLS_EARG;
+    if (error == 0 && o.message.content.sender.type != MLS_SENDER_MEMBER)
+        error = MLS_EUNSUPPORTED;
+    if (error == 0)
+        error = advance(&o, received_out, next_out);
+    mls_buf_fini(&o.context);
+    return error;
+}
+
+/* ---- GroupInfo --------------------------------------------------------------------------- */
+
+static bool
+same_hash(const struct mls_epoch *epoch, const uint8_t *hash, size_t len, struct mls_bytes other)
+{
+    return mls_mem_equal(epoch->tree.c.p, mls_bytes(hash, len), other);
+}
+
+static int
+compare_info(const struct mls_group *group, const struct mls_group_info *info)
+{
+    const struct mls_epoch *epoch = group->epoch;
+    const struct mls_group_context *context = &info->context;
+
+    if (!mls_mem_equal(group->c.p, context->group_id, mls_buf_bytes(&group->id)))
+        return MLS_EGROUP;
+    if (context->epoch != epoch->number)
+        return MLS_EEPOCH;
+    if (!same_hash(epoch, epoch->tree_hash, MLS_HASH_BYTES, context->tree_hash) ||
+        !mls_mem_equal(group->c.p, context->extensions, mls_buf_bytes(&epoch->extensions)))
+        return MLS_ETREE;
+    if (!same_hash(epoch, epoch->confirmed_hash, epoch->confirmed_len,
+                   context->confirmed_transcript_hash) ||
+        !same_hash(epoch, epoch->confirmation_tag, MLS_HASH_BYTES, info->confirmation_tag))
+        return MLS_EMAC;
+    return mls_trust_signer(&epoch->tree, info);
+}
+
+int
+mls_public_group_check_info(const struct mls_public_group *group, struct mls_bytes group_info,
+                            uint32_t *signer_out)
+{
+    struct mls_group_info info;
+    int error = mls_group_info_message_read(group_info, &info);
+
+    if (error == 0)
+        error = mls_trust_info(&group->group->c, &info);
+    if (error == 0)
+        error = compare_info(group->group, &info);
+    if (error == 0 && signer_out != NULL)
+        *signer_out = info.signer;
+    return error;
+}
+
+/* ---- What is true now --------------------------------------------------------------------- */
+
+struct mls_bytes
+mls_public_group_id(const struct mls_public_group *group)
+{
+    return mls_group_id(group->group);
+}
+
+uint64_t
+mls_public_group_epoch(const struct mls_public_group *group)
+{
+    return mls_group_epoch(group->group);
+}
+
+uint16_t
+mls_public_group_suite(const struct mls_public_group *group)
+{
+    return mls_group_suite(group->group);
+}
+
+void
+mls_public_group_tree_hash(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES])
+{
+    mls_group_tree_hash(group->group, out);
+}
+
+size_t
+mls_public_group_proposal_count(const struct mls_public_group *group)
+{
+    return mls_group_proposal_count(group->group);
+}
+
+void
+mls_public_group_confirmation_tag(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES])
+{
+    memcpy(out, group->group->epoch->confirmation_tag, MLS_HASH_BYTES);
+}
+
+bool
+mls_public_group_next_member(const struct mls_public_group *group, uint32_t *cursor,
+                             struct mls_member *member_out)
+{
+    return mls_group_next_member(group->group, cursor, member_out);
+}
+
+int
+mls_public_group_member(const struct mls_public_group *group, uint32_t leaf,
+                        struct mls_member *member_out)
+{
+    return mls_group_member(group->group, leaf, member_out);
+}
+
+uint32_t
+mls_public_group_member_count(const struct mls_public_group *group)
+{
+    return mls_group_member_count(group->group);
+}
+
+int
+mls_public_group_extension(const struct mls_public_group *group, uint16_t type,
+                           struct mls_bytes *data_out)
+{
+    return mls_group_extension(group->group, type, data_out);
+}
+
+int
+mls_public_group_ratchet_tree(const struct mls_public_group *group, struct mls_buf *tree_out)
+{
+    return mls_group_ratchet_tree(group->group, tree_out);
+}
