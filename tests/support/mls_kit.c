@@ -53,6 +53,18 @@ find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
     return mls_buf_set(psk_out, person->config.provider, kit_text(person->psk));
 }
 
+static const struct mls_group *
+find_group(void *arg, struct mls_bytes group_id)
+{
+    const struct kit_person *person = arg;
+
+    if (person->earlier == NULL)
+        return NULL;
+    struct mls_bytes id = mls_group_id(person->earlier);
+    return id.len == group_id.len && memcmp(id.data, group_id.data, id.len) == 0 ? person->earlier
+                                                                                 : NULL;
+}
+
 /* ---- People ------------------------------------------------------------------------------ */
 
 void
@@ -67,6 +79,7 @@ kit_person_init(struct kit_person *person, const char *name, uint16_t suite)
         .check_credential = check_credential,
         .now = now,
         .find_psk = find_psk,
+        .find_group = find_group,
         .arg = person,
     };
 }
@@ -74,8 +87,17 @@ kit_person_init(struct kit_person *person, const char *name, uint16_t suite)
 void
 kit_person_fini(struct kit_person *person)
 {
+    mls_group_destroy(&person->earlier);
     mls_group_destroy(&person->group);
     mls_buf_fini(&person->bundle);
+}
+
+void
+kit_step_aside(struct kit_person *person)
+{
+    mls_group_destroy(&person->earlier);
+    person->earlier = person->group;
+    person->group = NULL;
 }
 
 static const uint16_t understood[] = {KIT_APP_EXTENSION};

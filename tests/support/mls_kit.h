@@ -23,7 +23,8 @@ struct kit_person {
     uint8_t seed[MLS_ED25519_SEED_BYTES];
     struct mls_config config;
     struct mls_group *group;
-    struct mls_buf bundle; /* private half of the last key package */
+    struct mls_group *earlier; /* the one other group that find_group knows; NULL: none */
+    struct mls_buf bundle;     /* private half of the last key package */
 
     /* What the callbacks answer. */
     uint64_t now;
@@ -40,6 +41,9 @@ void kit_person_fini(struct kit_person *person);
 
 /* A fresh key package; the private half stays with the person. */
 void kit_key_package(struct kit_person *person, struct mls_buf *message_out);
+
+/* The group becomes the earlier one. */
+void kit_step_aside(struct kit_person *person);
 
 /* The person creates a group named "group". */
 void kit_create(struct kit_person *person);

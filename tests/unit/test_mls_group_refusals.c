@@ -429,6 +429,14 @@ commits_against_the_rules_are_refused(void **state)
         .type = MLS_PROPOSAL_REINIT,
         .u.reinit = {mls_bytes("g", 1), MLS_VERSION_10, 3, {0}},
     };
+    const struct mls_proposal_body older = {
+        .type = MLS_PROPOSAL_REINIT,
+        .u.reinit = {mls_bytes("g", 1), MLS_VERSION_10 - 1, 3, {0}},
+    };
+    const struct mls_proposal_body nameless = {
+        .type = MLS_PROPOSAL_REINIT,
+        .u.reinit = {{0}, MLS_VERSION_10, 3, {0}},
+    };
     const struct mls_proposal_body branch = {
         .type = MLS_PROPOSAL_PSK,
         .u.psk = {.type = MLS_PSK_RESUMPTION,
@@ -465,7 +473,15 @@ commits_against_the_rules_are_refused(void **state)
     put_value(&w, &init);
     refuse_list(f, &w, MLS_EPROPOSAL, "external init by a member");
     put_value(&w, &reinit);
-    refuse_list(f, &w, MLS_EUNSUPPORTED, "reinit");
+    put_value(&w, &short_nonce);
+    refuse_list(f, &w, MLS_EPROPOSAL, "a ReInit that does not stand alone");
+    put_value(&w, &reinit);
+    put_value(&w, &reinit);
+    refuse_list(f, &w, MLS_EPROPOSAL, "two ReInits");
+    put_value(&w, &older);
+    refuse_list(f, &w, MLS_EPROPOSAL, "a ReInit to an older version");
+    put_value(&w, &nameless);
+    refuse_list(f, &w, MLS_EPROPOSAL, "a ReInit without a group id");
     put_value(&w, &branch);
     refuse_list(f, &w, MLS_EPROPOSAL, "a branch PSK");
     put_value(&w, &short_nonce);

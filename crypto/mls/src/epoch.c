@@ -22,6 +22,7 @@ mls_epoch_destroy(const struct mls_provider *p, struct mls_epoch **epoch)
     mls_tree_fini(&e->tree);
     mls_secret_tree_fini(&e->secret_tree);
     mls_buf_fini(&e->extensions);
+    mls_buf_fini(&e->reinit);
     mls_mem_free(p, e, sizeof(*e)); /* wipes keys and secrets */
     *epoch = NULL;
 }

@@ -18,6 +18,7 @@ struct mls_epoch {
     struct mls_tree tree;
     struct mls_node_keys keys; /* our private keys in the tree */
     struct mls_buf extensions; /* of the GroupContext, encoded */
+    struct mls_buf reinit;     /* the ReInit that the commit of this epoch brought; empty: none */
     uint8_t tree_hash[MLS_HASH_BYTES];
     uint8_t confirmed_hash[MLS_HASH_BYTES];
     uint8_t confirmed_len; /* 0 in epoch 0, else MLS_HASH_BYTES */

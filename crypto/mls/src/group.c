@@ -99,18 +99,18 @@ plant_creator(struct mls_epoch *epoch, const struct mls_crypto *c,
     return error;
 }
 
-/* Writes the extensions of epoch 0, and reads them back so that doubles are refused. */
+/* Encodes the extensions of epoch 0, and reads them back so that doubles are refused. */
 static int
-set_extensions(struct mls_epoch *epoch, const struct mls_provider *p,
-               const struct mls_extension *extensions, size_t count)
+encode_extensions(const struct mls_provider *p, const struct mls_group_params *params,
+                  struct mls_buf *out)
 {
     struct mls_writer w;
     struct mls_reader r;
 
     mls_writer_init(&w, p, 0);
     size_t mark = mls_write_vector(&w);
-    for (size_t i = 0; i < count; i++)
-        mls_extension_write(&w, extensions[i].type, extensions[i].data);
+    for (size_t i = 0; i < params->extension_count; i++)
+        mls_extension_write(&w, params->extensions[i].type, params->extensions[i].data);
     mls_write_vector_end(&w, mark);
     mls_reader_init(&r, mls_writer_bytes(&w));
     struct mls_bytes list = mls_extensions_read(&r);
@@ -118,22 +118,23 @@ set_extensions(struct mls_epoch *epoch, const struct mls_provider *p,
     if (error == 0 && mls_reader_finish(&r) != 0)
         error = MLS_EARG;
     if (error == 0)
-        error = mls_check_context_extensions(list);
-    if (error == 0)
-        error = mls_buf_set(&epoch->extensions, p, list);
+        error = mls_buf_set(out, p, list);
     mls_writer_fini(&w);
     return error;
 }
 
 static int
-start_first_epoch(struct mls_group *group, const struct mls_group_params *params)
+start_first_epoch(struct mls_group *group, const struct mls_group_params *params,
+                  struct mls_bytes extensions)
 {
     struct mls_epoch *epoch = group->epoch;
     uint8_t epoch_secret[MLS_HASH_BYTES];
     int error = plant_creator(epoch, &group->c, params);
 
     if (error == 0)
-        error = set_extensions(epoch, group->c.p, params->extensions, params->extension_count);
+        error = mls_check_context_extensions(extensions);
+    if (error == 0)
+        error = mls_buf_set(&epoch->extensions, group->c.p, extensions);
     if (error == 0)
         error = mls_check_tree_fits(&epoch->tree, mls_buf_bytes(&epoch->extensions));
     if (error == 0)
@@ -149,10 +150,9 @@ start_first_epoch(struct mls_group *group, const struct mls_group_params *params
 }
 
 int
-mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
-                 struct mls_group **group_out)
+mls_group_start(const struct mls_config *config, const struct mls_group_params *params,
+                struct mls_bytes extensions, struct mls_group **group_out)
 {
-    assert(config != NULL && params != NULL && params->signature_seed != NULL && group_out != NULL);
     if (params->identity.len == 0 || params->identity.len > MLS_IDENTITY_BYTES_MAX ||
         params->lifetime.not_before > params->lifetime.not_after)
         return MLS_EARG;
@@ -163,7 +163,7 @@ mls_group_create(const struct mls_config *config, const struct mls_group_params 
     if (error != 0)
         return error;
     group->epoch = mls_epoch_new(group->c.p);
-    error = group->epoch == NULL ? MLS_ENOMEM : start_first_epoch(group, params);
+    error = group->epoch == NULL ? MLS_ENOMEM : start_first_epoch(group, params, extensions);
     if (error != 0) {
         mls_group_destroy(&group);
         return error;
@@ -171,6 +171,20 @@ mls_group_create(const struct mls_config *config, const struct mls_group_params 
     mls_group_remember_resumption(group);
     *group_out = group;
     return 0;
+}
+
+int
+mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
+                 struct mls_group **group_out)
+{
+    struct mls_buf extensions = {0};
+
+    assert(config != NULL && params != NULL && params->signature_seed != NULL && group_out != NULL);
+    int error = encode_extensions(config->provider, params, &extensions);
+    if (error == 0)
+        error = mls_group_start(config, params, mls_buf_bytes(&extensions), group_out);
+    mls_buf_fini(&extensions);
+    return error;
 }
 
 /* ---- From epoch to epoch ------------------------------------------------------------------ */
@@ -207,6 +221,14 @@ int
 mls_group_require_active(const struct mls_group *group)
 {
     return group->active ? 0 : MLS_EREMOVED;
+}
+
+int
+mls_group_require_open(const struct mls_group *group)
+{
+    int error = mls_group_require_active(group);
+
+    return error == 0 && mls_group_is_closed(group, NULL) ? MLS_ECLOSED : error;
 }
 
 bool

@@ -44,6 +44,11 @@ struct mls_group {
     struct mls_resumption resumption[MLS_RESUMPTION_MAX]; /* oldest first */
     size_t resumption_count;
 
+    /* While the first commit of a group that continues another is made, and never else: the other
+     * one, and the usage of its resumption PSK (enum mls_psk_usage). */
+    const struct mls_group *origin;
+    uint8_t origin_usage;
+
     struct mls_epoch *pending;            /* where our own commit leads */
     uint8_t pending_hash[MLS_HASH_BYTES]; /* of its message, to know it when it comes back */
 
@@ -69,6 +74,14 @@ void mls_group_remember_resumption(struct mls_group *group);
 
 /* MLS_EREMOVED when we are no member any more. */
 int mls_group_require_active(const struct mls_group *group);
+
+/* The same, and MLS_ECLOSED after a ReInit. */
+int mls_group_require_open(const struct mls_group *group);
+
+/* Makes a group in epoch 0 with its creator and these GroupContext extensions, encoded; those in
+ * params are not looked at. */
+int mls_group_start(const struct mls_config *config, const struct mls_group_params *params,
+                    struct mls_bytes extensions, struct mls_group **group_out);
 
 /* ---- Kept proposals (group_propose.c) ------------------------------------------------------ */
 
@@ -117,10 +130,31 @@ struct mls_psk_set {
 void mls_psk_set_init(struct mls_psk_set *set, const struct mls_provider *p);
 void mls_psk_set_fini(struct mls_psk_set *set);
 
+/* Another group of ours, as the application knows it; NULL when there is none. */
+const struct mls_group *mls_find_group(const struct mls_config *config, struct mls_bytes group_id);
+
 /* Finds the secret of a PSK and appends it; `id` must outlive the set. `group` may be NULL (when
  * joining there is no history). MLS_EPSK. */
 int mls_psk_set_add(struct mls_psk_set *set, const struct mls_config *config,
                     const struct mls_group *group, const struct mls_psk_id *id);
+
+/* ---- Groups that continue a group (group_link.c) -------------------------------------------- */
+
+/* What the PSKs of a Welcome say of where the new group comes from; all zero: from nowhere. */
+struct mls_link {
+    uint8_t usage;               /* enum mls_psk_usage: REINIT, BRANCH; 0: no link */
+    const struct mls_group *old; /* borrowed from find_group */
+    uint64_t epoch;              /* of the old group */
+};
+
+/* Notes the link that a PSK of a Welcome is; does nothing for one that is none. MLS_ELINK: it is the
+ * second one (section 12.4.3.1). MLS_EPSK: the group is not known. */
+int mls_link_note(struct mls_link *link, const struct mls_config *config,
+                  const struct mls_psk_id *id);
+
+/* Everything that a new group in its first epoch owes the old one (sections 11.2, 11.3, 12.4.3.1).
+ * MLS_ELINK. */
+int mls_link_check(const struct mls_link *link, const struct mls_group *made);
 
 /* ---- Checks of a leaf against a group (group_check.c) --------------------------------------- */
 

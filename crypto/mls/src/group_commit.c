@@ -243,7 +243,7 @@ making_fini(struct making *m)
 static int
 require_quiet(const struct mls_group *group)
 {
-    int error = mls_group_require_active(group);
+    int error = mls_group_require_open(group);
 
     if (error == 0 && mls_group_has_staged(group))
         error = MLS_ESTAGED;

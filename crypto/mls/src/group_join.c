@@ -21,6 +21,7 @@ struct join {
     struct mls_buf secrets_plain;
     struct mls_group_secrets secrets;
     struct mls_psk_set psks;
+    struct mls_link link;
     uint8_t psk_secret[MLS_HASH_BYTES];
     struct mls_buf info_plain;
     struct mls_group_info info;
@@ -113,7 +114,9 @@ find_psks(struct join *j)
         mls_psk_id_read(&r, &id);
         if (id.nonce.len != MLS_HASH_BYTES)
             return MLS_EPSK;
-        error = mls_psk_set_add(&j->psks, j->config, NULL, &id);
+        error = mls_link_note(&j->link, j->config, &id);
+        if (error == 0)
+            error = mls_psk_set_add(&j->psks, j->config, NULL, &id);
     }
     if (error == 0)
         error = mls_psk_secret(&j->c, j->psks.psks, j->psks.count, j->psk_secret);
@@ -282,6 +285,8 @@ mls_group_join(const struct mls_config *config, const struct mls_join_params *pa
         error = open_info(&j);
     if (error == 0)
         error = build_group(&j);
+    if (error == 0)
+        error = mls_link_check(&j.link, j.group);
     if (error == 0) {
         mls_group_remember_resumption(j.group);
         if (params->inviter_out != NULL)

@@ -48,7 +48,7 @@ mls_group_encrypt(struct mls_group *group, struct mls_bytes plaintext,
     };
     struct mls_buf context = {0};
     struct mls_writer w;
-    int error = mls_group_require_active(group);
+    int error = mls_group_require_open(group);
     if (error == 0 && mls_group_has_staged(group))
         error = MLS_ESTAGED;
     if (error == 0 && group->kept_count > 0)
@@ -271,7 +271,7 @@ mls_group_process(struct mls_group *group, struct mls_bytes message,
 
     struct mls_opening o = {.group = group, .bytes = message};
     struct mls_received received = {0};
-    int error = mls_group_require_active(group);
+    int error = mls_group_require_open(group);
 
     if (error == 0 && mls_group_has_staged(group))
         error = MLS_ESTAGED;

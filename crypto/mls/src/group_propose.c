@@ -94,11 +94,26 @@ write_update(const struct mls_group *group, struct mls_writer *w,
     return 0;
 }
 
+/* The first commit of a group that continues another says so; anything else is for the application
+ * (sections 11.2, 11.3). */
+static struct mls_psk_id
+psk_of(const struct mls_group *group, const struct mls_proposal *proposal)
+{
+    if (!proposal->psk_resumption)
+        return (struct mls_psk_id){.type = MLS_PSK_EXTERNAL, .psk_id = proposal->psk_id};
+    return (struct mls_psk_id){
+        .type = MLS_PSK_RESUMPTION,
+        .usage = group->origin != NULL ? group->origin_usage : (uint8_t)MLS_PSK_USAGE_APPLICATION,
+        .group_id = proposal->group_id.len > 0 ? proposal->group_id : mls_buf_bytes(&group->id),
+        .epoch = proposal->psk_epoch,
+    };
+}
+
 static int
-write_psk(const struct mls_group *group, struct mls_writer *w, struct mls_bytes psk_id)
+write_psk(const struct mls_group *group, struct mls_writer *w, const struct mls_proposal *proposal)
 {
     uint8_t nonce[MLS_HASH_BYTES];
-    struct mls_psk_id id = {.type = MLS_PSK_EXTERNAL, .psk_id = psk_id};
+    struct mls_psk_id id = psk_of(group, proposal);
     int error = mls_random(&group->c, nonce, sizeof(nonce));
 
     if (error != 0)
@@ -109,13 +124,29 @@ write_psk(const struct mls_group *group, struct mls_writer *w, struct mls_bytes 
 }
 
 static void
-write_context_extensions(struct mls_writer *w, const struct mls_proposal *proposal)
+write_extensions(struct mls_writer *w, const struct mls_proposal *proposal)
 {
     size_t mark = mls_write_vector(w);
 
     for (size_t i = 0; i < proposal->extension_count; i++)
         mls_extension_write(w, proposal->extensions[i].type, proposal->extensions[i].data);
     mls_write_vector_end(w, mark);
+}
+
+/* What we could not create ourselves is not asked for. */
+static int
+write_reinit(const struct mls_group *group, struct mls_writer *w,
+             const struct mls_proposal *proposal)
+{
+    struct mls_crypto unused;
+
+    if (proposal->group_id.len == 0 || proposal->group_id.len > MLS_GROUP_ID_BYTES_MAX)
+        return MLS_EARG;
+    mls_write_opaque(w, proposal->group_id);
+    mls_write_u16(w, MLS_VERSION_10);
+    mls_write_u16(w, proposal->suite);
+    write_extensions(w, proposal);
+    return mls_crypto_init(&unused, group->c.p, proposal->suite);
 }
 
 int
@@ -132,9 +163,9 @@ mls_group_encode_proposal(const struct mls_group *group, const struct mls_propos
     case MLS_PROPOSAL_ADD: error = write_add(&w, proposal); break;
     case MLS_PROPOSAL_UPDATE: error = write_update(group, &w, leaf_secret_out); break;
     case MLS_PROPOSAL_REMOVE: mls_write_u32(&w, proposal->leaf); break;
-    case MLS_PROPOSAL_PSK: error = write_psk(group, &w, proposal->psk_id); break;
-    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: write_context_extensions(&w, proposal); break;
-    case MLS_PROPOSAL_REINIT:
+    case MLS_PROPOSAL_PSK: error = write_psk(group, &w, proposal); break;
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: write_extensions(&w, proposal); break;
+    case MLS_PROPOSAL_REINIT: error = write_reinit(group, &w, proposal); break;
     case MLS_PROPOSAL_EXTERNAL_INIT: error = MLS_EUNSUPPORTED; break;
     default: error = MLS_EARG; break;
     }
@@ -211,7 +242,7 @@ mls_group_propose(struct mls_group *group, const struct mls_proposal *proposal,
         .has_leaf_secret = proposal->type == MLS_PROPOSAL_UPDATE,
     };
     struct mls_writer w;
-    int error = mls_group_require_active(group);
+    int error = mls_group_require_open(group);
     if (error == 0 && mls_group_has_staged(group))
         error = MLS_ESTAGED;
     if (error != 0)

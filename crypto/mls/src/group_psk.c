@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finding pre-shared keys (RFC 9420 sections 8.4, 8.6, 12.1.4): external ones from the application,
- * resumption ones from the epochs this group remembers.
+ * resumption ones from the epochs that this group, or another one of ours, remembers.
  */
 #include "group.h"
 
@@ -52,17 +52,42 @@ reserve(struct mls_psk_set *set)
     return 0;
 }
 
-static int
-find_resumption(const struct mls_group *group, const struct mls_psk_id *id, struct mls_buf *out)
+static bool
+has_id(const struct mls_group *group, struct mls_bytes id)
 {
-    if (group == NULL || id->usage != MLS_PSK_USAGE_APPLICATION ||
-        !mls_mem_equal(group->c.p, id->group_id, mls_buf_bytes(&group->id)))
+    return group != NULL && mls_mem_equal(group->c.p, id, mls_buf_bytes(&group->id));
+}
+
+const struct mls_group *
+mls_find_group(const struct mls_config *config, struct mls_bytes group_id)
+{
+    return config->find_group == NULL ? NULL : config->find_group(config->arg, group_id);
+}
+
+/* The group whose secret is meant. A successor can have the id of its origin, so the usage decides
+ * first; which usages are allowed here is checked where the proposals are. */
+static const struct mls_group *
+group_of(const struct mls_config *config, const struct mls_group *group,
+         const struct mls_psk_id *id)
+{
+    if (group != NULL && id->usage != MLS_PSK_USAGE_APPLICATION)
+        return has_id(group->origin, id->group_id) ? group->origin : NULL;
+    return has_id(group, id->group_id) ? group : mls_find_group(config, id->group_id);
+}
+
+static int
+find_resumption(const struct mls_config *config, const struct mls_group *asking,
+                const struct mls_psk_id *id, struct mls_buf *out)
+{
+    const struct mls_group *group = group_of(config, asking, id);
+
+    if (!has_id(group, id->group_id))
         return MLS_EPSK;
     for (size_t i = 0; i < group->resumption_count; i++) {
         const struct mls_resumption *entry = &group->resumption[i];
 
         if (entry->epoch == id->epoch)
-            return mls_buf_set(out, group->c.p, mls_bytes(entry->psk, sizeof(entry->psk)));
+            return mls_buf_set(out, config->provider, mls_bytes(entry->psk, sizeof(entry->psk)));
     }
     return MLS_EPSK;
 }
@@ -77,7 +102,7 @@ mls_psk_set_add(struct mls_psk_set *set, const struct mls_config *config,
     if (error != 0)
         return error;
     if (id->type == MLS_PSK_RESUMPTION)
-        error = find_resumption(group, id, &secret);
+        error = find_resumption(config, group, id, &secret);
     else if (config->find_psk == NULL)
         error = MLS_EPSK;
     else

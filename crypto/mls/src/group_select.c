@@ -2,8 +2,8 @@
 /*
  * Which of the kept proposals go into our commit (RFC 9420 section 12.2): all that are valid
  * together with each other and with what is given by value. By value comes first, a Remove beats an
- * Update, the later Update beats the earlier one. Whoever proposed something that is left out may
- * propose it again in the next epoch.
+ * Update, the later Update beats the earlier one, and anything beats a ReInit, which must stand
+ * alone. Whoever proposed something that is left out may propose it again in the next epoch.
  */
 #include "group_commit.h"
 
@@ -46,6 +46,8 @@ collide(const struct mls_provider *p, const struct mls_commit_item *a,
     if (target_of(a) != MLS_NODE_NONE && target_of(a) == target_of(b))
         return true;
     if (leaf_a != NULL && leaf_b != NULL && share_a_key(p, leaf_a, leaf_b))
+        return true;
+    if (a->body.type == MLS_PROPOSAL_REINIT || b->body.type == MLS_PROPOSAL_REINIT)
         return true;
     if (a->body.type != b->body.type)
         return false;
@@ -168,10 +170,17 @@ try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
     return error == MLS_ENOMEM ? error : 0;
 }
 
-static uint16_t
-type_of(const struct mls_kept_proposal *kept)
+/* In which order kept proposals are tried: Removes win over Updates, and a ReInit over nothing. */
+enum turn { REMOVES, OTHERS, REINITS, TURNS };
+
+static enum turn
+turn_of(const struct mls_kept_proposal *kept)
 {
-    return (uint16_t)(kept->encoded.data[0] << 8 | kept->encoded.data[1]);
+    uint16_t type = (uint16_t)(kept->encoded.data[0] << 8 | kept->encoded.data[1]);
+
+    if (type == MLS_PROPOSAL_REMOVE)
+        return REMOVES;
+    return type == MLS_PROPOSAL_REINIT ? REINITS : OTHERS;
 }
 
 int
@@ -180,14 +189,12 @@ mls_group_select_kept(struct mls_transition *t)
     const struct mls_group *group = t->group;
     int error = 0;
 
-    /* Removes first, so that they win over Updates; the rest from the latest to the earliest. */
-    for (size_t i = 0; error == 0 && i < group->kept_count; i++) {
-        if (type_of(&group->kept[i]) == MLS_PROPOSAL_REMOVE)
-            error = try_one(t, &group->kept[i]);
-    }
-    for (size_t i = group->kept_count; error == 0 && i-- > 0;) {
-        if (type_of(&group->kept[i]) != MLS_PROPOSAL_REMOVE)
-            error = try_one(t, &group->kept[i]);
+    /* Within a turn from the latest to the earliest. */
+    for (int turn = REMOVES; turn < TURNS; turn++) {
+        for (size_t i = group->kept_count; error == 0 && i-- > 0;) {
+            if (turn_of(&group->kept[i]) == (enum turn)turn)
+                error = try_one(t, &group->kept[i]);
+        }
     }
     return error;
 }

@@ -6,7 +6,8 @@
  * who can write the file can forge it, and sealing it is the caller's.
  *
  * Layout, version 1: magic, version, suite, group id, seed, active, epoch, kept proposals,
- * resumption secrets, optional pending commit (hash and epoch), hash.
+ * resumption secrets, optional pending commit (hash and epoch), the ReInit of each of the two epochs
+ * when there is one, hash.
  */
 #include <assert.h>
 #include <string.h>
@@ -172,6 +173,53 @@ read_resumption(struct mls_reader *r, struct mls_group *group)
     }
 }
 
+/* ---- ReInit ------------------------------------------------------------------------------ */
+
+static void
+write_reinits(struct mls_writer *w, const struct mls_group *group)
+{
+    struct mls_bytes now = mls_buf_bytes(&group->epoch->reinit), pending = {0};
+
+    if (group->pending != NULL)
+        pending = mls_buf_bytes(&group->pending->reinit);
+    if (now.len == 0 && pending.len == 0)
+        return;
+    mls_write_opaque(w, now);
+    mls_write_opaque(w, pending);
+}
+
+static int
+read_reinit(struct mls_reader *r, struct mls_epoch *epoch)
+{
+    struct mls_bytes encoded = mls_read_opaque(r);
+    struct mls_proposal_body body;
+    struct mls_reader sub;
+
+    if (encoded.len == 0)
+        return 0;
+    mls_reader_init(&sub, encoded);
+    mls_proposal_read(&sub, &body);
+    if (epoch == NULL || mls_reader_finish(&sub) != 0 || body.type != MLS_PROPOSAL_REINIT)
+        return MLS_EDECODE;
+    return mls_buf_set(&epoch->reinit, epoch->tree.c.p, encoded);
+}
+
+static int
+read_reinits(struct mls_reader *r, struct mls_group *group)
+{
+    if (mls_reader_error(r) != 0 || !mls_reader_more(r))
+        return 0;
+    int error = read_reinit(r, group->epoch);
+    if (error == 0)
+        error = read_reinit(r, group->pending);
+    if (error == 0 && group->epoch->reinit.len > 0 && group->pending != NULL)
+        error = MLS_EDECODE;
+    if (error == 0 && group->epoch->reinit.len == 0 &&
+        (group->pending == NULL || group->pending->reinit.len == 0))
+        error = MLS_EDECODE;
+    return error;
+}
+
 /* ---- Save -------------------------------------------------------------------------------- */
 
 static void
@@ -191,6 +239,7 @@ write_state(struct mls_writer *w, const struct mls_group *group)
         mls_write_raw(w, mls_bytes(group->pending_hash, MLS_HASH_BYTES));
         write_epoch(w, group->pending, true);
     }
+    write_reinits(w, group);
 }
 
 int
@@ -227,6 +276,8 @@ read_body(struct mls_reader *r, struct mls_group *group)
         mls_read_array(r, group->pending_hash, MLS_HASH_BYTES);
         error = read_new_epoch(r, &group->c, true, &group->pending);
     }
+    if (error == 0)
+        error = read_reinits(r, group);
     if (error == 0)
         error = mls_reader_finish(r);
     if (error == 0 && !group->active && (group->pending != NULL || group->kept_count > 0))

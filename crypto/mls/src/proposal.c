@@ -47,6 +47,17 @@ mls_proposal_body_write(struct mls_writer *w, const struct mls_proposal_body *pr
     }
 }
 
+struct mls_reinit_view
+mls_reinit_view(const struct mls_reinit *reinit)
+{
+    return (struct mls_reinit_view){
+        .group_id = reinit->group_id,
+        .version = reinit->version,
+        .suite = reinit->suite,
+        .extensions = reinit->extensions,
+    };
+}
+
 void
 mls_proposal_read(struct mls_reader *r, struct mls_proposal_body *out)
 {

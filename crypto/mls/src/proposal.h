@@ -18,6 +18,9 @@ struct mls_reinit {
     struct mls_bytes extensions;
 };
 
+/* The same views, for the public contract. */
+struct mls_reinit_view mls_reinit_view(const struct mls_reinit *reinit);
+
 struct mls_proposal_body {
     uint16_t type; /* enum mls_proposal_type */
     union {

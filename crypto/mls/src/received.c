@@ -35,6 +35,13 @@ mls_received_fini(struct mls_received *received)
 typedef void (*visit_fn)(struct mls_bytes *view, void *arg);
 
 static void
+visit_reinit(struct mls_reinit_view *reinit, visit_fn visit, void *arg)
+{
+    visit(&reinit->group_id, arg);
+    visit(&reinit->extensions, arg);
+}
+
+static void
 visit_credential(struct mls_credential_view *credential, visit_fn visit, void *arg)
 {
     visit(&credential->identity, arg);
@@ -48,8 +55,10 @@ visit_all(struct mls_received *received, struct storage *s, visit_fn visit, void
     visit_credential(&received->sender, visit, arg);
     visit(&received->plaintext, arg);
     visit(&received->authenticated_data, arg);
-    for (size_t i = 0; i < s->change_count; i++)
+    for (size_t i = 0; i < s->change_count; i++) {
         visit_credential(&s->changes[i].credential, visit, arg);
+        visit_reinit(&s->changes[i].reinit, visit, arg);
+    }
 }
 
 static void
@@ -178,6 +187,7 @@ describe_change(const struct mls_group *group, const struct mls_proposal_body *b
         if (leaf != NULL)
             change.credential = mls_leaf_view(leaf);
         break;
+    case MLS_PROPOSAL_REINIT: change.reinit = mls_reinit_view(&body->u.reinit); break;
     default: break;
     }
     return change;

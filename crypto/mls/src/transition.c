@@ -194,6 +194,15 @@ mls_transition_extensions(const struct mls_transition *t)
                            : mls_buf_bytes(&t->group->epoch->extensions);
 }
 
+/* A ReInit stands alone (transition_check.c); the epoch it leads to is the last one. */
+static int
+note_reinit(struct mls_transition *t)
+{
+    if (t->count == 0 || t->items[0].body.type != MLS_PROPOSAL_REINIT)
+        return 0;
+    return mls_buf_set(&t->next->reinit, t->group->c.p, t->items[0].body.encoded);
+}
+
 int
 mls_transition_apply(struct mls_transition *t)
 {
@@ -205,6 +214,8 @@ mls_transition_apply(struct mls_transition *t)
         error = mls_epoch_next(t->group->c.p, t->group->epoch, &t->next);
     if (error == 0 && context != NULL)
         error = mls_buf_set(&t->next->extensions, t->group->c.p, extensions);
+    if (error == 0)
+        error = note_reinit(t);
     if (error == 0)
         error = apply_updates(t);
     if (error == 0) {

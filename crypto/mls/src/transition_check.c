@@ -25,13 +25,26 @@ check_add(const struct mls_group *group, const struct mls_key_package *package,
     return error;
 }
 
+/* The usages "reinit" and "branch" belong to the first commit of a group that continues another,
+ * which only its creator ever handles (sections 11.2, 11.3). */
 static int
-check_psk(const struct mls_psk_id *id)
+check_psk(const struct mls_group *group, const struct mls_psk_id *id)
 {
-    if (id->nonce.len != MLS_HASH_BYTES ||
-        (id->type == MLS_PSK_RESUMPTION && id->usage != MLS_PSK_USAGE_APPLICATION))
+    if (id->nonce.len != MLS_HASH_BYTES)
         return MLS_EPROPOSAL;
-    return 0;
+    if (id->type != MLS_PSK_RESUMPTION || id->usage == MLS_PSK_USAGE_APPLICATION)
+        return 0;
+    return group->origin != NULL && group->origin_usage == id->usage ? 0 : MLS_EPROPOSAL;
+}
+
+/* Whether we could make the successor does not matter: the group is closed for the others too. */
+static int
+check_reinit(const struct mls_reinit *reinit)
+{
+    if (reinit->version < MLS_VERSION_10 || reinit->group_id.len == 0 ||
+        reinit->group_id.len > MLS_GROUP_ID_BYTES_MAX)
+        return MLS_EPROPOSAL;
+    return mls_check_context_extensions(reinit->extensions);
 }
 
 int
@@ -50,10 +63,10 @@ mls_check_proposal(const struct mls_group *group, const struct mls_proposal_body
             mls_tree_leaf(&group->epoch->tree, body->u.removed) == NULL)
             return MLS_EPROPOSAL;
         return 0;
-    case MLS_PROPOSAL_PSK: return check_psk(&body->u.psk);
+    case MLS_PROPOSAL_PSK: return check_psk(group, &body->u.psk);
     case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return mls_check_context_extensions(body->u.extensions);
-    case MLS_PROPOSAL_REINIT: return MLS_EUNSUPPORTED;
+    case MLS_PROPOSAL_REINIT: return check_reinit(&body->u.reinit);
     default: return MLS_EPROPOSAL;
     }
 }
@@ -125,7 +138,7 @@ type_needs_path(uint16_t type)
 int
 mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions)
 {
-    size_t contexts = 0;
+    size_t contexts = 0, reinits = 0;
     int error = 0;
 
     t->path_required = t->count == 0;
@@ -133,10 +146,11 @@ mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions)
         const struct mls_commit_item *item = &t->items[i];
 
         contexts += item->body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
+        reinits += item->body.type == MLS_PROPOSAL_REINIT;
         t->path_required = t->path_required || type_needs_path(item->body.type);
         error = mls_check_proposal(t->group, &item->body, &item->sender, t->committer, extensions);
     }
-    if (error == 0 && contexts > 1)
+    if (error == 0 && (contexts > 1 || (reinits > 0 && t->count > 1)))
         error = MLS_EPROPOSAL;
     if (error == 0)
         error = check_targets(t);

@@ -151,6 +151,14 @@ struct mls_config {
     int (*find_psk)(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out);
 
     /*
+     * Finds another group of ours by its id, when a resumption PSK of it is named (RFC 9420 section
+     * 8.6): by the Welcome of its successor or of a branch, or in a commit. NULL when there is none,
+     * which gives MLS_EPSK. The group is only read, and borrowed until the call that asked returns.
+     * May be NULL: no PSKs of other groups.
+     */
+    const struct mls_group *(*find_group)(void *arg, struct mls_bytes group_id);
+
+    /*
      * Longest lifetime in seconds, from not_before to not_after, of a leaf in an Add; a longer one
      * is MLS_ELIFETIME. RFC 9420 section 7.2 wants every application to have such a bound, the same
      * for all its clients. 0: none.
@@ -159,6 +167,8 @@ struct mls_config {
 
     void *arg;
 };
+
+struct mls_group;
 
 struct mls_lifetime {
     uint64_t not_before; /* Unix seconds, inclusive */
@@ -211,8 +221,6 @@ int mls_key_package_info(const struct mls_provider *provider, struct mls_bytes m
 
 /* ---- Groups: life ------------------------------------------------------------------------ */
 
-struct mls_group;
-
 struct mls_group_params {
     uint16_t suite;                /* 3 or 1 */
     struct mls_bytes group_id;     /* 1..MLS_GROUP_ID_BYTES_MAX bytes, unique for ever */
@@ -244,7 +252,8 @@ struct mls_join_params {
  * Joins from a Welcome and checks the whole tree (section 12.4.3.1). The caller refuses a group id
  * it has already, and deletes the bundle after success (unless it is its last resort).
  *   - MLS_ENOTFOUND: the Welcome is not for this key package.
- *   - MLS_EPSK: it names a PSK that find_psk does not know.
+ *   - MLS_EPSK: it names a PSK that find_psk or find_group does not know.
+ *   - MLS_ELINK: it says to continue or to branch from a group of ours, and does not match it.
  *   - MLS_ETREE, MLS_EPARENT_HASH, MLS_EPATH: the tree or its secrets are refused.
  *   - MLS_ECREDENTIAL: or whatever else check_credential gave for a member.
  *   - MLS_EARG: the seed does not belong to the key package.
@@ -317,11 +326,18 @@ int mls_group_export_info(const struct mls_group *group, bool with_tree, struct 
 
 /* What a caller proposes; which members count depends on the type. */
 struct mls_proposal {
-    enum mls_proposal_type type;  /* ADD, UPDATE, REMOVE, PSK, GROUP_CONTEXT_EXTENSIONS */
+    enum mls_proposal_type type;  /* ADD, UPDATE, REMOVE, PSK, REINIT, GROUP_CONTEXT_EXTENSIONS */
     uint32_t leaf;                /* REMOVE */
     struct mls_bytes key_package; /* ADD: MLSMessage(KeyPackage) */
     struct mls_bytes psk_id;      /* PSK, external: as find_psk knows it */
-    /* GROUP_CONTEXT_EXTENSIONS: the complete new list */
+    /* PSK: not an external one but the resumption secret of an epoch, usage "application" (section
+     * 8.6), of this group or of the one with `group_id`, which find_group knows. MLS_EPSK when that
+     * epoch is not among the last 64. */
+    bool psk_resumption;
+    uint64_t psk_epoch;
+    struct mls_bytes group_id; /* PSK, resumption: len 0: this group. REINIT: of the successor */
+    uint16_t suite;            /* REINIT: of the successor, 3 or 1 */
+    /* GROUP_CONTEXT_EXTENSIONS: the complete new list. REINIT: those of the successor */
     const struct mls_extension *extensions;
     size_t extension_count;
 };
@@ -392,6 +408,14 @@ enum mls_received_kind {
     MLS_RECEIVED_OWN_COMMIT /* our pending commit came back: mls_group_merge_pending() */
 };
 
+/* What a ReInit asks of the successor of the group it closes (section 12.1.5). */
+struct mls_reinit_view {
+    struct mls_bytes group_id;
+    uint16_t version; /* 1: the protocol of RFC 9420 */
+    uint16_t suite;
+    struct mls_bytes extensions; /* GroupContext extensions, encoded without their length */
+};
+
 /* Stands for a leaf where there is none. */
 #define MLS_LEAF_NONE UINT32_MAX
 
@@ -403,6 +427,7 @@ struct mls_change {
     /* ADD: the new leaf (MLS_LEAF_NONE until committed); UPDATE: whose; REMOVE: who goes */
     uint32_t leaf;
     struct mls_credential_view credential; /* ADD, UPDATE: the new one; REMOVE: the one that goes */
+    struct mls_reinit_view reinit;         /* REINIT: merging it closes the group */
 };
 
 struct mls_received {
@@ -432,8 +457,9 @@ struct mls_received {
  *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together.
  *   - MLS_EPATH, MLS_EPARENT_HASH, MLS_ETREE, MLS_EPSK, MLS_ECREDENTIAL, MLS_ELIFETIME: what a
  *     commit or proposal brings is refused.
- *   - MLS_EUNSUPPORTED: an external commit, a proposal of a newcomer, ReInit.
- *   - MLS_ESTAGED: a staged commit waits. MLS_EREMOVED: we are no member any more.
+ *   - MLS_EUNSUPPORTED: an external commit, a proposal of a newcomer.
+ *   - MLS_ESTAGED: a staged commit waits. MLS_EREMOVED: we are no member any more. MLS_ECLOSED: the
+ *     group was closed by a ReInit.
  */
 int mls_group_process(struct mls_group *group, struct mls_bytes message,
                       struct mls_received *received_out);
@@ -447,6 +473,44 @@ int mls_group_merge_staged(struct mls_group *group);
 
 /* Forgets the staged commit; the group stays in its epoch. Does nothing without one. */
 void mls_group_drop_staged(struct mls_group *group);
+
+/* ---- Groups that continue a group (RFC 9420 sections 11.2, 11.3) ---------------------------- */
+
+/*
+ * A commit of a REINIT proposal, which stands alone, closes the group once it is merged: commits,
+ * proposals, messages and processing give MLS_ECLOSED. True then, and view_out (may be NULL) says what
+ * the successor must be; borrowed until the group is destroyed.
+ */
+bool mls_group_is_closed(const struct mls_group *group, struct mls_reinit_view *view_out);
+
+/*
+ * Makes the successor that the ReInit of a closed group asks for, with all members of it: we are the
+ * creator, and key_packages are MLSMessages(KeyPackage) of everybody else, in the successor's suite.
+ * Any member may do this, and one must. The new group is in epoch 1 and linked to the old one by a
+ * resumption PSK; whoever joins it by the Welcome finds the old group by find_group and checks that
+ * everything matches. Who is the same member is judged by the credential: it must be equal, byte for
+ * byte.
+ *   - params: as for mls_group_create(), with suite 0, no group_id and no extensions: they are those
+ *     of the ReInit.
+ *   - commit_out: the first commit, for a delivery service that follows the group.
+ *   - MLS_EARG: `old` is not closed, or params say what they must not.
+ *   - MLS_ELINK: the members are not those of `old`. MLS_EVERSION, MLS_ESUITE: the ReInit asks for
+ *     what we do not have. Else as mls_group_commit().
+ */
+int mls_group_reinit(const struct mls_config *config, const struct mls_group *old,
+                     const struct mls_group_params *params, const struct mls_bytes *key_packages,
+                     size_t key_package_count, struct mls_buf *commit_out,
+                     struct mls_buf *welcome_out, struct mls_group **group_out);
+
+/*
+ * The same for a subgroup: some members of `old`, with its suite and extensions, under the group id
+ * of params; `old` goes on as before. MLS_ELINK: somebody is no member of `old`. MLS_ECLOSED,
+ * MLS_EREMOVED: nothing can branch from it any more.
+ */
+int mls_group_branch(const struct mls_config *config, const struct mls_group *old,
+                     const struct mls_group_params *params, const struct mls_bytes *key_packages,
+                     size_t key_package_count, struct mls_buf *commit_out,
+                     struct mls_buf *welcome_out, struct mls_group **group_out);
 
 /* ---- For delivery services: no secrets, no allocation, views into the input --------------- */
 
