@@ -54,6 +54,13 @@ def a_banned_function_counts_in_code_only(stage):
 
 
 @test
+def an_ed25519_signature_is_judged_by_one_function(stage):
+    text = HEAD + 'int a = crypto_sign_verify_detached(s, m, n, k);\nint b = p->ed25519_verify(x, k, m, s);\n'
+
+    assert len(found(stage, source.banned, clients__a_c=text)) == 2
+
+
+@test
 def jwt_h_outside_of_auth_is_named(stage):
     assert len(found(stage, source.banned, core__a_c=HEAD + '#include <jwt.h>\n')) == 1
 

@@ -270,6 +270,24 @@ a_log_removes_only_devices_that_it_has_and_adds_none_twice(void **state)
     assert_int_equal(log.device_count, 1);
 }
 
+/* With the neutral point as key and R, and S = 0, the equation holds for every text. */
+static void
+a_key_of_small_order_signs_nothing(void **state)
+{
+    static const uint8_t key[VERIFY_KEY_BYTES] = {1};
+    static const uint8_t signature[VERIFY_SIGNATURE_BYTES] = {1};
+    struct verify_removal removal = {.removed_at = 1};
+    struct verify_cert cert = {.created_at = 1};
+
+    (void)state;
+    memcpy(removal.signature, signature, sizeof(signature));
+    memcpy(cert.signature, signature, sizeof(signature));
+    memcpy(cert.identity_key, key, sizeof(key));
+    assert_fails(verify_identity_check(user, key, signature), VERIFY_ESIGNATURE);
+    assert_fails(verify_removal_check(&removal, key), VERIFY_ESIGNATURE);
+    assert_fails(verify_cert_check(&cert, device_key), VERIFY_ESIGNATURE);
+}
+
 /* ---- views --------------------------------------------------------------------------------------- */
 
 static void
@@ -346,6 +364,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_device_certified_by_another_identity_is_refused),
     cmocka_unit_test(a_removal_holds_for_its_device_only_and_needs_the_identity_key),
     cmocka_unit_test(a_log_removes_only_devices_that_it_has_and_adds_none_twice),
+    cmocka_unit_test(a_key_of_small_order_signs_nothing),
     cmocka_unit_test(the_fingerprint_is_the_sha256_of_the_key),
     cmocka_unit_test(the_safety_number_is_the_one_signal_shows),
     cmocka_unit_test(the_emoji_table_has_64_distinct_rows),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ed25519_rule.h"
+#include "mls/error.h"
 
 enum { POINT_BYTES = MLS_ED25519_PUBLIC_BYTES, SCALAR_BYTES = 32 };
 
@@ -72,4 +73,15 @@ mls_ed25519_is_fit(const uint8_t public_key[MLS_ED25519_PUBLIC_BYTES],
 {
     return is_fit_point(public_key) && is_fit_point(signature) &&
            is_below(signature + POINT_BYTES, ORDER);
+}
+
+int
+mls_ed25519_verify(const struct mls_provider *provider,
+                   const uint8_t public_key[MLS_ED25519_PUBLIC_BYTES], struct mls_bytes message,
+                   const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES])
+{
+    if (!mls_ed25519_is_fit(public_key, signature) ||
+        provider->ed25519_verify(provider->ctx, public_key, message, signature) != 0)
+        return MLS_ESIGNATURE;
+    return 0;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SignWithLabel and VerifyWithLabel (RFC 9420, section 5.1.2). Ed25519 reads its message twice, so
- * the labelled content is put together in one block first. mls_verify_with_label is the only place
- * that verifies; the rule of ed25519_rule.h stands there and not in the provider.
+ * the labelled content is put together in one block first. Verifying goes by mls_ed25519_verify and
+ * never to the provider alone.
  */
 #include <string.h>
 
 #include "codec.h"
 #include "crypto.h"
-#include "ed25519_rule.h"
 
 int
 mls_signature_keygen(const struct mls_crypto *c, uint8_t seed_out[MLS_ED25519_SEED_BYTES],
@@ -64,16 +63,13 @@ mls_verify_with_label(const struct mls_crypto *c, struct mls_bytes public_key, c
 {
     struct mls_writer w;
 
-    if (public_key.len != MLS_ED25519_PUBLIC_BYTES ||
-        signature.len != MLS_ED25519_SIGNATURE_BYTES ||
-        !mls_ed25519_is_fit(public_key.data, signature.data))
+    if (public_key.len != MLS_ED25519_PUBLIC_BYTES || signature.len != MLS_ED25519_SIGNATURE_BYTES)
         return MLS_ESIGNATURE;
     mls_writer_init(&w, c->p, 0);
     write_sign_content(&w, label, content);
     int rc = mls_writer_error(&w);
-    if (rc == 0 &&
-        c->p->ed25519_verify(c->p->ctx, public_key.data, mls_writer_bytes(&w), signature.data) != 0)
-        rc = MLS_ESIGNATURE;
+    if (rc == 0)
+        rc = mls_ed25519_verify(c->p, public_key.data, mls_writer_bytes(&w), signature.data);
     mls_writer_fini(&w);
     return rc;
 }

@@ -111,4 +111,14 @@ struct mls_provider {
  * libsodium cannot start. Static, immutable, any thread. */
 const struct mls_provider *mls_provider_default(void);
 
+/*
+ * Verifies an Ed25519 signature by the one rule of Sotto (docs/e2ee.md), whatever the provider: keys
+ * and R that are not canonical or of small order and an S beyond the group order are refused before
+ * it is asked. Key and signature may come straight from the wire. 0, or MLS_ESIGNATURE. No secret,
+ * no memory of its own, any thread. Everything that clients or servers judge goes through here.
+ */
+int mls_ed25519_verify(const struct mls_provider *provider,
+                       const uint8_t public_key[MLS_ED25519_PUBLIC_BYTES], struct mls_bytes message,
+                       const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES]);
+
 #endif
