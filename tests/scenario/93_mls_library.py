@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+# io_threads: default
+# timeout: 200
+"""crypto/mls as a stranger gets it: installed from this build or built from its folder alone, found by CMake and by
+pkg-config, the example of its README run against it, and nothing asked of libc but memory, strings, sorting and assert."""
+import os
+import shutil
+import subprocess
+
+from sotto import BUILD, SOURCE
+from tap import main, test
+
+MLS = SOURCE / 'crypto' / 'mls'
+STORY = ['ada: hello, Ben', 'ben: hello, Ada', 'ada: fresh keys', 'ben is gone']
+LIBC = {'bsearch', 'memcmp', 'memcpy', 'memmove', 'memset', 'qsort', 'strlen', '__assert_fail'}
+LINKER = {'_GLOBAL_OFFSET_TABLE_'}
+
+
+def run(*command, cwd=None, env=None):
+    result = subprocess.run([str(part) for part in command], cwd=cwd, env=env, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, check=False)
+    assert result.returncode == 0, f'{" ".join(map(str, command))}:\n{result.stdout[-4000:]}'
+    return result.stdout
+
+
+def instrumented():
+    """Flags for what links an archive of this build, which may be made with sanitizers or counters."""
+    flags = []
+    for line in (BUILD / 'CMakeCache.txt').read_text(encoding='utf-8').splitlines():
+        name, _, value = line.partition('=')
+        if name.startswith('SOTTO_SANITIZE:') and value:
+            flags.append(f'-fsanitize={value}')
+        if name.startswith('SOTTO_COVERAGE:') and value == 'ON':
+            flags.append('--coverage')
+    return flags
+
+
+def install_component(stage):
+    run('cmake', '--install', BUILD, '--component', 'mls', '--prefix', stage.folder / 'mls')
+    return stage.folder / 'mls'
+
+
+def build_alone(stage, *options):
+    """A copy of the folder, far from the rest of the house, built as a project of its own."""
+    copy = stage.folder / 'copy'
+    shutil.copytree(MLS, copy)
+    run('cmake', '-G', 'Ninja', '-S', copy, '-B', copy / 'build', '-DCMAKE_BUILD_TYPE=Release', *options)
+    run('cmake', '--build', copy / 'build')
+    run('cmake', '--install', copy / 'build', '--prefix', stage.folder / 'mls')
+    return stage.folder / 'mls'
+
+
+def by_cmake(stage, prefix, flags):
+    copy = stage.folder / 'example'
+    shutil.copytree(MLS / 'examples', copy)
+    run('cmake', '-G', 'Ninja', '-S', copy, '-B', copy / 'build', f'-DCMAKE_PREFIX_PATH={prefix}',
+        f'-DCMAKE_C_FLAGS={" ".join(flags)}')
+    run('cmake', '--build', copy / 'build')
+    return copy / 'build' / 'two_members'
+
+
+def by_pkg_config(stage, prefix, flags):
+    env = dict(os.environ, PKG_CONFIG_PATH=str(prefix / 'lib' / 'pkgconfig'))
+    found = run('pkg-config', '--cflags', '--libs', 'sotto-mls', env=env).split()
+    binary = stage.folder / 'two_members'
+    run('cc', '-std=c11', *flags, '-o', binary, MLS / 'examples' / 'two_members.c', *found)
+    return binary
+
+
+def undefined_symbols(archive):
+    """By member of the archive: what it uses and nobody in the archive has."""
+    used, defined, member = {}, set(), ''
+    for line in run('nm', archive).splitlines():
+        if line.endswith('.o:'):
+            member = line[:-1]
+        elif line.split()[:-1] and line.split()[-2] == 'U':
+            used.setdefault(member, set()).add(line.split()[-1])
+        elif line:
+            defined.add(line.split()[-1])
+    return {member: names - defined for member, names in used.items()}
+
+
+@test
+def an_installed_component_is_found_by_cmake_and_pkg_config(stage):
+    prefix = install_component(stage)
+
+    for build in (by_cmake, by_pkg_config):
+        assert run(build(stage, prefix, instrumented())).splitlines() == STORY
+
+
+@test
+def the_folder_alone_builds_installs_and_is_used(stage):
+    prefix = build_alone(stage)
+
+    for build in (by_cmake, by_pkg_config):
+        assert run(build(stage, prefix, [])).splitlines() == STORY
+
+
+@test
+def without_the_default_table_it_asks_for_memory_and_strings_alone(stage):
+    prefix = build_alone(stage, '-DMLS_DEFAULT_PROVIDER=OFF')
+
+    asked = set().union(*undefined_symbols(prefix / 'lib' / 'libsotto_mls.a').values()) - LINKER
+
+    # Not equal: a compiler may expand some of them in place.
+    assert {'memcpy', 'qsort'} <= asked <= LIBC, sorted(asked - LIBC)
+    assert 'sodium' not in (prefix / 'lib' / 'pkgconfig' / 'sotto-mls.pc').read_text(encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
