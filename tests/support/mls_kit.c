@@ -184,6 +184,28 @@ kit_take_commit(struct kit_person *person, const struct mls_buf *message)
 }
 
 void
+kit_join_external(struct kit_person *person, const struct kit_person *host, uint32_t old_leaf,
+                  struct mls_buf *commit_out)
+{
+    struct mls_buf info = {0};
+
+    mls_group_destroy(&person->group);
+    kit_expect(mls_group_export_info(host->group, true, &info), 0, "group info");
+    const struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&info),
+        .signature_seed = person->seed,
+        .identity = kit_text(person->name),
+        .extension_types = understood,
+        .extension_type_count = 1,
+        .resync = old_leaf != MLS_LEAF_NONE,
+        .old_leaf = old_leaf,
+    };
+    kit_expect(mls_group_join_external(&person->config, &params, &person->group, commit_out, NULL),
+               0, "external join");
+    mls_buf_fini(&info);
+}
+
+void
 kit_add(struct kit_person *adder, struct kit_person *added, struct kit_person *const *others,
         size_t count)
 {

@@ -55,6 +55,11 @@ void kit_commit(struct kit_person *person, const struct mls_commit_options *opti
 /* The person joins from a Welcome with its last key package. */
 void kit_join(struct kit_person *person, const struct mls_buf *welcome);
 
+/* The person joins by its own commit with what `host` exports; `old_leaf` is removed with it
+ * (MLS_LEAF_NONE: none). The commit is pending. */
+void kit_join_external(struct kit_person *person, const struct kit_person *host, uint32_t old_leaf,
+                       struct mls_buf *commit_out);
+
 /* `adder` adds `added` by value; the `others` follow. Everybody is then in the new epoch. */
 void kit_add(struct kit_person *adder, struct kit_person *added, struct kit_person *const *others,
              size_t count);

@@ -17,6 +17,7 @@
 #include "content.pb-c.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the batch ------------------------------------------------------------------------------- */
@@ -187,10 +188,48 @@ enter_epoch(struct sotto_client *client, struct inbox *inbox)
     return status ? status : chat_set_blob(client, inbox->chat.id, CHAT_BLOB_PENDING_CALL, NULL, 0);
 }
 
+/* MLS refused an entry: note it. A commit takes the others on without us, and a leaving must be made
+ * final all the same. */
+static int
+take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
+             int problem)
+{
+    if (problem == MLS_EOWN)
+        return SOTTO_CLIENT_OK;
+    int status = SOTTO_CLIENT_OK;
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT)
+        inbox->chat.state = CHAT_BROKEN;
+    else
+        status = leaving_refused(client, inbox,
+                                 (struct mls_bytes){entry->message.data, entry->message.len});
+    return status ? status : note_undecryptable(client, inbox, entry, mls_error_text(problem));
+}
+
+/* Whoever joins by its own commit brings a device of somebody who is in the chat already; everybody
+ * else is added by a member. */
+static bool
+may_be_followed(const struct inbox *inbox, const struct mls_received *received)
+{
+    uint8_t(*users)[ID_BYTES] = NULL;
+    struct verify_cert cert;
+    if (received->sender_type == MLS_SENDER_MEMBER)
+        return true;
+    if (!group_certificate(&received->sender, &cert))
+        return false;
+    size_t count = group_users(inbox->group, &users);
+    bool known = chat_lists_member((const uint8_t(*)[ID_BYTES])users, count, cert.user_id);
+    free(users);
+    return known;
+}
+
 static int
 take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
             const struct mls_received *received)
 {
+    if (!may_be_followed(inbox, received)) {
+        mls_group_drop_staged(inbox->group);
+        return take_refused(client, inbox, entry, MLS_ECREDENTIAL);
+    }
     int problem = mls_group_merge_staged(inbox->group);
     if (problem)
         return group_trouble(client, TR("enter the new epoch"), problem);
@@ -225,23 +264,6 @@ take_received(struct sotto_client *client, struct inbox *inbox, const Sotto__Cha
     case MLS_RECEIVED_PROPOSAL: return changes_proposal(client, inbox, entry, received);
     }
     return SOTTO_CLIENT_OK;
-}
-
-/* MLS refused an entry: note it. A commit takes the others on without us, and a leaving must be made
- * final all the same. */
-static int
-take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
-             int problem)
-{
-    if (problem == MLS_EOWN)
-        return SOTTO_CLIENT_OK;
-    int status = SOTTO_CLIENT_OK;
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT)
-        inbox->chat.state = CHAT_BROKEN;
-    else
-        status = leaving_refused(client, inbox,
-                                 (struct mls_bytes){entry->message.data, entry->message.len});
-    return status ? status : note_undecryptable(client, inbox, entry, mls_error_text(problem));
 }
 
 static bool

@@ -130,6 +130,17 @@ mls_epoch_confirm(struct mls_epoch *epoch)
     return error;
 }
 
+int
+mls_epoch_take_tag(struct mls_epoch *epoch, struct mls_bytes tag)
+{
+    if (tag.len != MLS_HASH_BYTES)
+        return MLS_EMAC;
+    memcpy(epoch->confirmation_tag, tag.data, MLS_HASH_BYTES);
+    return mls_transcript_interim(&epoch->tree.c,
+                                  mls_bytes(epoch->confirmed_hash, epoch->confirmed_len), tag,
+                                  epoch->interim_hash);
+}
+
 struct mls_frame_keys
 mls_epoch_frame_keys(struct mls_epoch *epoch, const struct mls_buf *context)
 {

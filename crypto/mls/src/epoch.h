@@ -59,6 +59,10 @@ int mls_epoch_start_first(struct mls_epoch *epoch, const uint8_t epoch_secret[ML
 /* Computes confirmation_tag and interim_hash from the secrets and the confirmed hash. */
 int mls_epoch_confirm(struct mls_epoch *epoch);
 
+/* Takes a confirmation tag as it was sent into the epoch and its transcript, for who has no key to
+ * compute it. MLS_EMAC: of a wrong length. */
+int mls_epoch_take_tag(struct mls_epoch *epoch, struct mls_bytes tag);
+
 /* The keys framing needs, with a context from mls_epoch_context(). */
 struct mls_frame_keys mls_epoch_frame_keys(struct mls_epoch *epoch, const struct mls_buf *context);
 

@@ -220,6 +220,8 @@ mls_group_enter(struct mls_group *group, struct mls_epoch *take_epoch)
 int
 mls_group_require_active(const struct mls_group *group)
 {
+    if (group->joining)
+        return MLS_EPENDING;
     return group->active ? 0 : MLS_EREMOVED;
 }
 
@@ -247,6 +249,8 @@ mls_group_merge_pending(struct mls_group *group)
     if (mls_group_has_staged(group))
         return MLS_ESTAGED;
     group->pending = NULL;
+    group->joining = false;
+    group->active = true;
     mls_group_enter(group, next);
     return 0;
 }

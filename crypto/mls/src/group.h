@@ -35,6 +35,9 @@ struct mls_group {
     struct mls_buf id;
     uint8_t seed[MLS_ED25519_SEED_BYTES];
     bool active;
+    /* Our external commit is pending: `epoch` is what its GroupInfo says, without secrets and
+     * without us. Not active until it is merged. */
+    bool joining;
     struct mls_epoch *epoch;
 
     struct mls_kept_proposal *kept;
@@ -72,7 +75,7 @@ void mls_group_enter(struct mls_group *group, struct mls_epoch *take_epoch);
 /* Remembers the resumption secret of the current epoch. */
 void mls_group_remember_resumption(struct mls_group *group);
 
-/* MLS_EREMOVED when we are no member any more. */
+/* MLS_EPENDING when we are no member yet, MLS_EREMOVED when we are none any more. */
 int mls_group_require_active(const struct mls_group *group);
 
 /* The same, and MLS_ECLOSED after a ReInit. */
@@ -178,5 +181,10 @@ int mls_check_lifetime(const struct mls_config *config, const struct mls_leaf *l
 /* Everything about a leaf that replaces the one at `index` with the given source. */
 int mls_check_replacement(const struct mls_group *group, const struct mls_leaf *leaf,
                           uint8_t source, uint32_t index, struct mls_bytes extensions);
+
+/* Everything about the leaf of an external commit that will stand at `index`; `replaced` is the one
+ * it removes, or NULL (section 12.2: then it must be what an Update of that leaf could be). */
+int mls_check_joiner(const struct mls_group *group, const struct mls_leaf *leaf, uint32_t index,
+                     const struct mls_leaf *replaced, struct mls_bytes extensions);
 
 #endif

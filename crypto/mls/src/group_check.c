@@ -144,16 +144,15 @@ mls_check_lifetime(const struct mls_config *config, const struct mls_leaf *leaf)
     return 0;
 }
 
-int
-mls_check_replacement(const struct mls_group *group, const struct mls_leaf *leaf, uint8_t source,
-                      uint32_t index, struct mls_bytes extensions)
+/* A leaf that takes the place of `old`, or of nobody. */
+static int
+check_placed(const struct mls_group *group, const struct mls_leaf *leaf, uint32_t index,
+             const struct mls_leaf *old, struct mls_bytes extensions)
 {
     const struct mls_crypto *c = &group->c;
-    const struct mls_leaf *old = mls_tree_leaf(&group->epoch->tree, index);
     struct mls_leaf_place place = {.group_id = mls_buf_bytes(&group->id), .index = index};
 
-    if (old == NULL || leaf->source != source ||
-        mls_mem_equal(c->p, leaf->encryption_key, old->encryption_key))
+    if (old != NULL && mls_mem_equal(c->p, leaf->encryption_key, old->encryption_key))
         return MLS_ETREE;
     int error = mls_leaf_check(c, leaf);
     if (error == 0)
@@ -163,4 +162,24 @@ mls_check_replacement(const struct mls_group *group, const struct mls_leaf *leaf
     if (error == 0)
         error = mls_check_credential(&group->config, leaf, old);
     return error;
+}
+
+int
+mls_check_replacement(const struct mls_group *group, const struct mls_leaf *leaf, uint8_t source,
+                      uint32_t index, struct mls_bytes extensions)
+{
+    const struct mls_leaf *old = mls_tree_leaf(&group->epoch->tree, index);
+
+    if (old == NULL || leaf->source != source)
+        return MLS_ETREE;
+    return check_placed(group, leaf, index, old, extensions);
+}
+
+int
+mls_check_joiner(const struct mls_group *group, const struct mls_leaf *leaf, uint32_t index,
+                 const struct mls_leaf *replaced, struct mls_bytes extensions)
+{
+    if (leaf->source != MLS_LEAF_COMMIT)
+        return MLS_ETREE;
+    return check_placed(group, leaf, index, replaced, extensions);
 }

@@ -7,7 +7,6 @@
 #include "group.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* What is known of a Welcome on its way to a group. Slices point into the caller's bytes and into
  * the two buffers. */

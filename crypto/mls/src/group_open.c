@@ -63,6 +63,26 @@ check_external_type(const struct mls_content *content)
     }
 }
 
+/* The key in the leaf that a joiner brings with its commit (section 12.4.3.2). What the leaf is worth
+ * is judged with the rest of the commit. */
+static int
+joiner_key(const struct mls_content *content, struct mls_bytes *key_out)
+{
+    struct mls_commit_body commit;
+    struct mls_reader r;
+
+    if (content->type != MLS_CONTENT_COMMIT)
+        return MLS_EPROPOSAL;
+    mls_reader_init(&r, content->body);
+    mls_commit_body_read(&r, &commit);
+    int error = mls_reader_finish(&r);
+    if (error == 0 && !commit.has_path)
+        error = MLS_EPATH;
+    if (error == 0)
+        *key_out = commit.path.leaf.signature_key;
+    return error;
+}
+
 /* Finds the key that must have signed, by who claims to have sent. */
 static int
 signer_key(const struct mls_opening *o, struct mls_bytes *key_out)
@@ -81,7 +101,8 @@ signer_key(const struct mls_opening *o, struct mls_bytes *key_out)
     case MLS_SENDER_EXTERNAL:
         error = check_external_type(content);
         return error != 0 ? error : external_sender_key(o->group, content->sender.index, key_out);
-    default: return MLS_EUNSUPPORTED; /* joining by one's own proposal or commit */
+    case MLS_SENDER_NEW_MEMBER_COMMIT: return joiner_key(content, key_out);
+    default: return MLS_EUNSUPPORTED; /* asking to be added */
     }
 }
 

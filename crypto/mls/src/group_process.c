@@ -190,6 +190,16 @@ follow(struct mls_transition *t, const struct mls_commit_body *commit,
     return error;
 }
 
+/* A commit that removes us leads where we cannot follow, but it may not put anybody into our place
+ * whom we would not believe: what is public of it is checked like everybody does. */
+static int
+check_farewell(struct mls_transition *t, const struct mls_commit_body *commit)
+{
+    struct mls_filtered_path filtered;
+
+    return commit->has_path ? mls_transition_take_path(t, &commit->path, &filtered) : MLS_EPATH;
+}
+
 static int
 stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
 {
@@ -198,10 +208,10 @@ stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
 
     if (error == 0)
         error = mls_transition_find_secrets(t);
-    if (error == 0 && !t->removes_self)
-        error = follow(t, &commit, &o->message);
     if (error == 0)
-        error = mls_received_commit(t, &o->message, commit.has_path, out);
+        error = t->removes_self ? check_farewell(t, &commit) : follow(t, &commit, &o->message);
+    if (error == 0)
+        error = mls_received_commit(t, &o->message, &commit, out);
     if (error != 0)
         return error;
     o->group->staged_removal = t->removes_self;
@@ -215,13 +225,12 @@ stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
 static int
 take_commit(struct mls_opening *o, struct mls_received *out)
 {
+    const struct mls_sender *sender = &o->message.content.sender;
     struct mls_transition t;
 
-    if (o->message.content.sender.type != MLS_SENDER_MEMBER)
-        return MLS_EUNSUPPORTED;
-    if (o->message.content.sender.index == o->group->epoch->own_leaf)
+    if (sender->type == MLS_SENDER_MEMBER && sender->index == o->group->epoch->own_leaf)
         return MLS_EOWN;
-    mls_transition_init(&t, o->group, o->message.content.sender.index);
+    mls_transition_init_from(&t, o->group, sender);
     int error = stage(o, &t, out);
     mls_transition_fini(&t);
     return error;
@@ -242,6 +251,24 @@ is_own_pending(const struct mls_group *group, struct mls_bytes message, bool *is
     if (error == 0)
         *is_out = memcmp(hash, group->pending_hash, sizeof(hash)) == 0;
     return error;
+}
+
+/* Before we are a member there is nothing to open but the commit that makes us one. */
+static int
+take_admission(struct mls_opening *o, struct mls_received *out)
+{
+    struct mls_public_message framed;
+    bool own;
+    int error = is_own_pending(o->group, o->bytes, &own);
+
+    if (error == 0 && !own)
+        error = MLS_EPENDING;
+    if (error == 0)
+        error = mls_public_message_message_read(o->bytes, &framed);
+    if (error != 0)
+        return error;
+    o->message.content = framed.content;
+    return mls_received_message(o->group, &o->message, MLS_RECEIVED_OWN_COMMIT, out);
 }
 
 static int
@@ -271,12 +298,12 @@ mls_group_process(struct mls_group *group, struct mls_bytes message,
 
     struct mls_opening o = {.group = group, .bytes = message};
     struct mls_received received = {0};
-    int error = mls_group_require_open(group);
+    int error = group->joining ? 0 : mls_group_require_open(group);
 
     if (error == 0 && mls_group_has_staged(group))
         error = MLS_ESTAGED;
     if (error == 0)
-        error = take_message(&o, &received);
+        error = group->joining ? take_admission(&o, &received) : take_message(&o, &received);
     if (error == 0)
         *received_out = received;
     mls_buf_fini(&o.plain);

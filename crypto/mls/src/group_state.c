@@ -5,7 +5,7 @@
  * when it is read and not when the group has drifted away from the others. The hash has no key:
  * who can write the file can forge it, and sealing it is the caller's.
  *
- * Layout, version 1: magic, version, suite, group id, seed, active, epoch, kept proposals,
+ * Layout, version 1: magic, version, suite, group id, seed, phase, epoch, kept proposals,
  * resumption secrets, optional pending commit (hash and epoch), the ReInit of each of the two epochs
  * when there is one, hash.
  */
@@ -18,6 +18,9 @@ enum {
     STATE_MAGIC = 0x6d6c7367, /* "mlsg" */
     STATE_VERSION = 1,
 };
+
+/* Where in its life a group is. */
+enum phase { PHASE_GONE = 0, PHASE_MEMBER = 1, PHASE_JOINING = 2 };
 
 /* ---- Epoch ------------------------------------------------------------------------------- */
 
@@ -100,12 +103,12 @@ keys_have_places(const struct mls_epoch *epoch)
 /* What the rest of the library takes for granted: a state whose hash is right can still come from
  * somebody else's hands. */
 static int
-check_epoch(const struct mls_epoch *epoch, bool active)
+check_epoch(const struct mls_epoch *epoch, enum phase phase)
 {
-    if (mls_tree_leaf(&epoch->tree, epoch->own_leaf) == NULL ||
-        mls_tree_check_form(&epoch->tree) != 0)
+    if (mls_tree_check_form(&epoch->tree) != 0 ||
+        (phase != PHASE_JOINING && mls_tree_leaf(&epoch->tree, epoch->own_leaf) == NULL))
         return MLS_EDECODE;
-    if (!active)
+    if (phase != PHASE_MEMBER)
         return epoch->keys.count == 0 ? 0 : MLS_EDECODE;
     if (!keys_have_places(epoch) || epoch->secret_tree.n_leaves != epoch->tree.n_leaves)
         return MLS_EDECODE;
@@ -114,7 +117,8 @@ check_epoch(const struct mls_epoch *epoch, bool active)
 
 /* Reads into a new epoch; on failure the caller destroys it. */
 static int
-read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct mls_epoch *epoch)
+read_epoch(struct mls_reader *r, const struct mls_crypto *c, enum phase phase,
+           struct mls_epoch *epoch)
 {
     uint8_t *secrets[STORED_SECRETS];
 
@@ -131,20 +135,20 @@ read_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active, struct
     for (size_t i = 0; i < STORED_SECRETS; i++)
         mls_read_array(r, secrets[i], MLS_HASH_BYTES);
     error = mls_reader_error(r);
-    if (error == 0 && active)
+    if (error == 0 && phase == PHASE_MEMBER)
         error = mls_secret_tree_read(&epoch->secret_tree, c, r);
-    return error != 0 ? error : check_epoch(epoch, active);
+    return error != 0 ? error : check_epoch(epoch, phase);
 }
 
 static int
-read_new_epoch(struct mls_reader *r, const struct mls_crypto *c, bool active,
+read_new_epoch(struct mls_reader *r, const struct mls_crypto *c, enum phase phase,
                struct mls_epoch **epoch_out)
 {
     *epoch_out = mls_epoch_new(c->p);
     if (*epoch_out == NULL)
         return MLS_ENOMEM;
     (*epoch_out)->tree.c = *c;
-    return read_epoch(r, c, active, *epoch_out);
+    return read_epoch(r, c, phase, *epoch_out);
 }
 
 /* ---- Resumption secrets -------------------------------------------------------------------- */
@@ -222,6 +226,14 @@ read_reinits(struct mls_reader *r, struct mls_group *group)
 
 /* ---- Save -------------------------------------------------------------------------------- */
 
+static uint8_t
+phase_of(const struct mls_group *group)
+{
+    if (group->joining)
+        return PHASE_JOINING;
+    return group->active ? PHASE_MEMBER : PHASE_GONE;
+}
+
 static void
 write_state(struct mls_writer *w, const struct mls_group *group)
 {
@@ -230,7 +242,7 @@ write_state(struct mls_writer *w, const struct mls_group *group)
     mls_write_u16(w, group->c.suite->id);
     mls_write_opaque(w, mls_buf_bytes(&group->id));
     mls_write_raw(w, mls_bytes(group->seed, sizeof(group->seed)));
-    mls_write_optional(w, group->active);
+    mls_write_u8(w, phase_of(group));
     write_epoch(w, group->epoch, group->active);
     mls_state_write_kept(w, group);
     write_resumption(w, group);
@@ -263,10 +275,14 @@ mls_group_save(const struct mls_group *group, struct mls_buf *state_out)
 static int
 read_body(struct mls_reader *r, struct mls_group *group)
 {
-    group->active = mls_read_optional(r);
+    uint8_t phase = mls_read_u8(r);
+    if (phase > PHASE_JOINING)
+        mls_reader_fail(r, MLS_EDECODE);
+    group->active = phase == PHASE_MEMBER;
+    group->joining = phase == PHASE_JOINING;
     int error = mls_reader_error(r);
     if (error == 0)
-        error = read_new_epoch(r, &group->c, group->active, &group->epoch);
+        error = read_new_epoch(r, &group->c, (enum phase)phase, &group->epoch);
     if (error == 0)
         error = mls_state_read_kept(r, group);
     if (error != 0)
@@ -274,13 +290,15 @@ read_body(struct mls_reader *r, struct mls_group *group)
     read_resumption(r, group);
     if (mls_read_optional(r)) {
         mls_read_array(r, group->pending_hash, MLS_HASH_BYTES);
-        error = read_new_epoch(r, &group->c, true, &group->pending);
+        error = read_new_epoch(r, &group->c, PHASE_MEMBER, &group->pending);
     }
     if (error == 0)
         error = read_reinits(r, group);
     if (error == 0)
         error = mls_reader_finish(r);
-    if (error == 0 && !group->active && (group->pending != NULL || group->kept_count > 0))
+    if (error == 0 && !group->active && group->kept_count > 0)
+        error = MLS_EDECODE;
+    if (error == 0 && phase == PHASE_GONE && group->pending != NULL)
         error = MLS_EDECODE;
     if (error == 0 && group->pending != NULL && group->pending->number != group->epoch->number + 1)
         error = MLS_EDECODE;

@@ -96,7 +96,8 @@ mls_public_seal(const struct mls_frame_keys *keys, const struct mls_authenticate
     struct mls_writer tbm;
     uint8_t tag[MLS_HASH_BYTES];
 
-    if (message->content.type == MLS_CONTENT_APPLICATION)
+    if (message->content.type == MLS_CONTENT_APPLICATION ||
+        message->content.sender.type != MLS_SENDER_MEMBER)
         return MLS_EARG;
     mls_writer_init(&tbm, keys->c->p, 0);
     write_tbm(&tbm, keys, &message->content, &message->auth);
@@ -107,6 +108,18 @@ mls_public_seal(const struct mls_frame_keys *keys, const struct mls_authenticate
     if (error != 0)
         return error;
     framed.membership_tag = mls_bytes(tag, sizeof(tag));
+    mls_message_header_write(w, MLS_WIRE_PUBLIC_MESSAGE);
+    mls_public_message_write(w, &framed);
+    return mls_writer_error(w);
+}
+
+int
+mls_public_write_outside(const struct mls_authenticated *message, struct mls_writer *w)
+{
+    const struct mls_public_message framed = {.content = message->content, .auth = message->auth};
+
+    if (message->content.sender.type == MLS_SENDER_MEMBER)
+        return MLS_EARG;
     mls_message_header_write(w, MLS_WIRE_PUBLIC_MESSAGE);
     mls_public_message_write(w, &framed);
     return mls_writer_error(w);

@@ -55,6 +55,9 @@ int mls_authenticated_ref(const struct mls_crypto *c, const struct mls_authentic
 int mls_public_seal(const struct mls_frame_keys *keys, const struct mls_authenticated *message,
                     struct mls_writer *w);
 
+/* Writes MLSMessage(PublicMessage) of somebody who is no member and so has no tag to give. */
+int mls_public_write_outside(const struct mls_authenticated *message, struct mls_writer *w);
+
 /* Verifies the membership tag of a member's message. MLS_EMAC. */
 int mls_public_verify_tag(const struct mls_frame_keys *keys,
                           const struct mls_public_message *message);

@@ -50,18 +50,6 @@ mls_public_group_destroy(struct mls_public_group **group)
     *group = NULL;
 }
 
-/* Takes the confirmation tag as it was sent into the epoch and its transcript. */
-static int
-take_tag(struct mls_epoch *epoch, struct mls_bytes tag)
-{
-    if (tag.len != MLS_HASH_BYTES)
-        return MLS_EMAC;
-    memcpy(epoch->confirmation_tag, tag.data, MLS_HASH_BYTES);
-    return mls_transcript_interim(&epoch->tree.c,
-                                  mls_bytes(epoch->confirmed_hash, epoch->confirmed_len), tag,
-                                  epoch->interim_hash);
-}
-
 int
 mls_public_group_open(const struct mls_config *config, struct mls_bytes group_info,
                       struct mls_bytes ratchet_tree, struct mls_public_group **group_out)
@@ -79,7 +67,7 @@ mls_public_group_open(const struct mls_config *config, struct mls_bytes group_in
     if (error == 0)
         error = mls_trust_tree(config, &made->group->c, &info, ratchet_tree, made->group->epoch);
     if (error == 0)
-        error = take_tag(made->group->epoch, info.confirmation_tag);
+        error = mls_epoch_take_tag(made->group->epoch, info.confirmation_tag);
     if (error == 0)
         *group_out = made;
     else
@@ -108,20 +96,19 @@ mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes 
 
 /* Everything of a commit that shows: the list, the path, the transcript. */
 static int
-follow(struct mls_transition *t, const struct mls_authenticated *message, bool *has_path_out)
+follow(struct mls_transition *t, const struct mls_authenticated *message,
+       struct mls_commit_body *commit_out)
 {
-    struct mls_commit_body commit;
     struct mls_filtered_path filtered;
-    int error = mls_transition_receive(t, message, &commit);
+    int error = mls_transition_receive(t, message, commit_out);
 
     if (error == 0)
-        error = commit.has_path ? mls_transition_take_path(t, &commit.path, &filtered)
-                                : mls_transition_check_keys(t);
+        error = commit_out->has_path ? mls_transition_take_path(t, &commit_out->path, &filtered)
+                                     : mls_transition_check_keys(t);
     if (error == 0)
         error = mls_transition_confirm(t, message);
     if (error == 0)
-        error = take_tag(t->next, message->auth.confirmation_tag);
-    *has_path_out = error == 0 && commit.has_path;
+        error = mls_epoch_take_tag(t->next, message->auth.confirmation_tag);
     return error;
 }
 
@@ -132,15 +119,15 @@ advance(const struct mls_opening *o, struct mls_received *received_out,
     struct mls_group *group = o->group;
     struct mls_public_group *next = NULL;
     struct mls_transition t;
-    bool has_path;
+    struct mls_commit_body commit;
 
-    mls_transition_init(&t, group, o->message.content.sender.index);
-    int error = follow(&t, &o->message, &has_path);
+    mls_transition_init_from(&t, group, &o->message.content.sender);
+    int error = follow(&t, &o->message, &commit);
     if (error == 0)
         error = mls_public_group_new(&group->config, group->c.suite->id, mls_buf_bytes(&group->id),
                                      &next);
     if (error == 0)
-        error = mls_received_commit(&t, &o->message, has_path, received_out);
+        error = mls_received_commit(&t, &o->message, &commit, received_out);
     if (error == 0) {
         mls_epoch_destroy(group->c.p, &next->group->epoch);
         next->group->epoch = mls_transition_take_next(&t);
@@ -163,8 +150,6 @@ mls_public_group_take_commit(const struct mls_public_group *group, struct mls_by
 
     if (error == 0 && o.message.content.type != MLS_CONTENT_COMMIT)
         error = MLS_EARG;
-    if (error == 0 && o.message.content.sender.type != MLS_SENDER_MEMBER)
-        error = MLS_EUNSUPPORTED;
     if (error == 0)
         error = advance(&o, received_out, next_out);
     mls_buf_fini(&o.context);

@@ -151,6 +151,7 @@ describe(const struct mls_group *group, const struct mls_authenticated *message,
     struct mls_received made = {
         .kind = kind,
         .epoch = message->content.epoch,
+        .sender_type = message->content.sender.type,
         .sender_leaf = leaf_of_sender(&message->content.sender),
         .authenticated_data = message->content.authenticated_data,
     };
@@ -169,14 +170,16 @@ static struct mls_change
 describe_change(const struct mls_group *group, const struct mls_proposal_body *body,
                 const struct mls_sender *sender)
 {
-    struct mls_change change = {.type = body->type, .proposer = leaf_of_sender(sender)};
+    struct mls_change change = {
+        .type = body->type,
+        .proposer_type = sender->type,
+        .proposer = leaf_of_sender(sender),
+        .leaf = MLS_LEAF_NONE,
+    };
     const struct mls_leaf *leaf;
 
     switch (body->type) {
-    case MLS_PROPOSAL_ADD:
-        change.leaf = MLS_LEAF_NONE;
-        change.credential = mls_leaf_view(&body->u.add.leaf);
-        break;
+    case MLS_PROPOSAL_ADD: change.credential = mls_leaf_view(&body->u.add.leaf); break;
     case MLS_PROPOSAL_UPDATE:
         change.leaf = sender->index;
         change.credential = mls_leaf_view(&body->u.update);
@@ -218,14 +221,16 @@ mls_received_proposal(const struct mls_group *group, const struct mls_authentica
 
 int
 mls_received_commit(const struct mls_transition *t, const struct mls_authenticated *message,
-                    bool has_path, struct mls_received *out)
+                    const struct mls_commit_body *commit, struct mls_received *out)
 {
     struct mls_received made = describe(t->group, message, MLS_RECEIVED_COMMIT);
     struct storage *s = new_storage(t->group->c.p, t->count);
 
     if (s == NULL)
         return MLS_ENOMEM;
-    made.has_path = has_path;
+    made.has_path = commit->has_path;
+    if (t->external)
+        made.sender = mls_leaf_view(&commit->path.leaf);
     made.removes_self = t->removes_self;
     for (size_t i = 0; i < t->count; i++) {
         const struct mls_commit_item *item = &t->items[i];
@@ -234,6 +239,10 @@ mls_received_commit(const struct mls_transition *t, const struct mls_authenticat
         s->changes[i].by_reference = item->kept != NULL;
         if (item->body.type == MLS_PROPOSAL_ADD)
             s->changes[i].leaf = item->leaf;
+        if (item->body.type == MLS_PROPOSAL_EXTERNAL_INIT) {
+            s->changes[i].leaf = t->committer;
+            s->changes[i].credential = made.sender;
+        }
     }
     return finish(&made, s, out);
 }

@@ -14,7 +14,7 @@ int mls_received_message(const struct mls_group *group, const struct mls_authent
 
 /* The same for a commit, with what its transition changes. */
 int mls_received_commit(const struct mls_transition *t, const struct mls_authenticated *message,
-                        bool has_path, struct mls_received *out);
+                        const struct mls_commit_body *commit, struct mls_received *out);
 
 /* The same for a proposal. */
 int mls_received_proposal(const struct mls_group *group, const struct mls_authenticated *message,

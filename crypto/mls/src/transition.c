@@ -16,10 +16,21 @@ mls_transition_init(struct mls_transition *t, const struct mls_group *group, uin
 }
 
 void
+mls_transition_init_from(struct mls_transition *t, const struct mls_group *group,
+                         const struct mls_sender *sender)
+{
+    bool external = sender->type == MLS_SENDER_NEW_MEMBER_COMMIT;
+
+    mls_transition_init(t, group, external ? MLS_NODE_NONE : sender->index);
+    t->external = external;
+}
+
+void
 mls_transition_fini(struct mls_transition *t)
 {
     const struct mls_provider *p = t->group->c.p;
 
+    mls_mem_wipe(p, t->init_secret, sizeof(t->init_secret));
     mls_psk_set_fini(&t->psks);
     mls_index_list_fini(&t->changed);
     mls_index_list_fini(&t->added);
@@ -72,11 +83,13 @@ read_proposal(struct mls_bytes encoded, struct mls_proposal_body *out)
 int
 mls_transition_add_value(struct mls_transition *t, struct mls_bytes encoded)
 {
-    struct mls_commit_item item = {
-        .sender = {.type = MLS_SENDER_MEMBER, .index = t->committer},
-    };
+    struct mls_commit_item item = {0};
     int error = read_proposal(encoded, &item.body);
 
+    if (t->external)
+        item.sender.type = MLS_SENDER_NEW_MEMBER_COMMIT;
+    else
+        item.sender = (struct mls_sender){.type = MLS_SENDER_MEMBER, .index = t->committer};
     return error != 0 ? error : append(t, &item);
 }
 
@@ -101,6 +114,8 @@ mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body
         mls_proposal_or_ref_read(&r, &entry);
         if (entry.type == MLS_BY_VALUE) {
             error = mls_transition_add_value(t, entry.proposal.encoded);
+        } else if (t->external) {
+            error = MLS_EPROPOSAL; /* a joiner cannot judge what it did not see */
         } else {
             const struct mls_kept_proposal *kept = mls_group_find_kept(t->group, entry.ref);
 
@@ -175,14 +190,29 @@ apply_adds(struct mls_transition *t)
     return error;
 }
 
+/* The first proposal of a type. */
 static const struct mls_commit_item *
-find_context_extensions(const struct mls_transition *t)
+find_type(const struct mls_transition *t, uint16_t type)
 {
     for (size_t i = 0; i < t->count; i++) {
-        if (t->items[i].body.type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
+        if (t->items[i].body.type == type)
             return &t->items[i];
     }
     return NULL;
+}
+
+static const struct mls_commit_item *
+find_context_extensions(const struct mls_transition *t)
+{
+    return find_type(t, MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS);
+}
+
+const struct mls_leaf *
+mls_transition_resynced(const struct mls_transition *t)
+{
+    const struct mls_commit_item *remove = t->external ? find_type(t, MLS_PROPOSAL_REMOVE) : NULL;
+
+    return remove == NULL ? NULL : mls_tree_leaf(&t->group->epoch->tree, remove->body.u.removed);
 }
 
 struct mls_bytes
@@ -222,9 +252,27 @@ mls_transition_apply(struct mls_transition *t)
         apply_removes(t);
         error = apply_adds(t);
     }
+    if (error == 0 && t->external)
+        error = mls_tree_make_room(&t->next->tree, &t->committer);
     if (error == 0 && context != NULL)
         error = mls_check_tree_fits(&t->next->tree, extensions);
     return error;
+}
+
+/* What starts the key schedule: the secret this epoch left for the next, or the one a joiner sent
+ * (section 8.3). A joiner has set its own already. */
+static int
+find_init_secret(struct mls_transition *t)
+{
+    const struct mls_epoch_secrets *secrets = &t->group->epoch->secrets;
+
+    if (!t->external)
+        memcpy(t->init_secret, secrets->init_secret, sizeof(t->init_secret));
+    else if (!t->group->joining)
+        return mls_schedule_external_init_receive(
+            &t->group->c, secrets->external_secret,
+            find_type(t, MLS_PROPOSAL_EXTERNAL_INIT)->body.u.kem_output, t->init_secret);
+    return 0;
 }
 
 int
@@ -248,11 +296,10 @@ mls_transition_receive(struct mls_transition *t, const struct mls_authenticated 
 int
 mls_transition_find_secrets(struct mls_transition *t)
 {
-    int error = 0;
-
     if (t->removes_self)
         return 0;
     mls_node_keys_prune(t->group->c.p, &t->next->keys, &t->next->tree);
+    int error = find_init_secret(t);
     for (size_t i = 0; error == 0 && i < t->count; i++) {
         if (t->items[i].body.type == MLS_PROPOSAL_PSK)
             error = mls_psk_set_add(&t->psks, &t->group->config, t->group, &t->items[i].body.u.psk);
@@ -313,8 +360,8 @@ mls_transition_finish(struct mls_transition *t, const struct mls_authenticated *
     if (error == 0)
         error = mls_epoch_context(t->next, id, &context);
     if (error == 0)
-        error = mls_schedule_joiner(c, t->group->epoch->secrets.init_secret, commit_secret,
-                                    mls_buf_bytes(&context), joiner_out);
+        error = mls_schedule_joiner(c, t->init_secret, commit_secret, mls_buf_bytes(&context),
+                                    joiner_out);
     if (error == 0)
         error = mls_epoch_start(t->next, id, joiner_out, psk_secret);
     if (error == 0)

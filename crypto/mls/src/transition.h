@@ -26,7 +26,8 @@ struct mls_commit_item {
 
 struct mls_transition {
     const struct mls_group *group;
-    uint32_t committer;
+    uint32_t committer; /* of an external commit: MLS_NODE_NONE until applied, then the new leaf */
+    bool external;      /* the committer joins by this commit (section 12.4.3.2) */
     struct mls_commit_item *items;
     size_t count;
     size_t cap;
@@ -34,12 +35,18 @@ struct mls_transition {
     struct mls_index_list added;   /* new leaves, increasing */
     struct mls_index_list changed; /* nodes whose keys are new, for check_keys */
     struct mls_psk_set psks;
+    uint8_t init_secret[MLS_HASH_BYTES]; /* what the key schedule starts from; a secret */
     bool path_required;
     bool removes_self;
 };
 
 void mls_transition_init(struct mls_transition *t, const struct mls_group *group,
                          uint32_t committer);
+
+/* The same for a commit by whoever sent it: a member, or somebody who joins by it. */
+void mls_transition_init_from(struct mls_transition *t, const struct mls_group *group,
+                              const struct mls_sender *sender);
+
 void mls_transition_fini(struct mls_transition *t);
 
 /* Appends a proposal of the committer, given by value. `encoded` must outlive the transition. */
@@ -58,7 +65,11 @@ struct mls_bytes mls_transition_extensions(const struct mls_transition *t);
  * the next epoch (section 12.2); sets path_required. */
 int mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions);
 
-/* Checks the list and makes the next epoch with its tree and extensions. */
+/* The leaf that an external commit removes, as it stands in the current epoch; NULL: none. */
+const struct mls_leaf *mls_transition_resynced(const struct mls_transition *t);
+
+/* Checks the list and makes the next epoch with its tree and extensions; gives an external
+ * committer its leaf. */
 int mls_transition_apply(struct mls_transition *t);
 
 /* Both for a received commit: reads it, collects what it names, applies. MLS_EPATH: it has no path
@@ -67,7 +78,7 @@ int mls_transition_receive(struct mls_transition *t, const struct mls_authentica
                            struct mls_commit_body *commit_out);
 
 /* What a member does after that and one who only follows cannot: forgets the keys of nodes that are
- * blank now, and finds the pre-shared keys that the list names. MLS_EPSK. */
+ * blank now, finds the init secret, and the pre-shared keys that the list names. MLS_EPSK. */
 int mls_transition_find_secrets(struct mls_transition *t);
 
 /* Notes the nodes of a new path as changed. */

@@ -135,11 +135,52 @@ type_needs_path(uint16_t type)
            type == MLS_PROPOSAL_EXTERNAL_INIT || type == MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
 }
 
+/* The init secret travels in an encapsulation that members can open: for X25519, a public key. */
+static int
+check_external_init(const struct mls_crypto *c, struct mls_bytes kem_output)
+{
+    return mls_kem_public_key_valid(c, kem_output) ? 0 : MLS_EPROPOSAL;
+}
+
+/* The list of a commit by which its sender joins: one ExternalInit, at most one Remove, PSKs. That
+ * the Remove is of the joiner itself shows when its leaf is judged (mls_check_joiner). */
+static int
+check_external_list(struct mls_transition *t, struct mls_bytes extensions)
+{
+    size_t inits = 0, removes = 0;
+    int error = 0;
+
+    t->path_required = true;
+    for (size_t i = 0; error == 0 && i < t->count; i++) {
+        const struct mls_commit_item *item = &t->items[i];
+
+        inits += item->body.type == MLS_PROPOSAL_EXTERNAL_INIT;
+        removes += item->body.type == MLS_PROPOSAL_REMOVE;
+        switch (item->body.type) {
+        case MLS_PROPOSAL_EXTERNAL_INIT:
+            error = check_external_init(&t->group->c, item->body.u.kem_output);
+            break;
+        case MLS_PROPOSAL_REMOVE:
+        case MLS_PROPOSAL_PSK:
+            error =
+                mls_check_proposal(t->group, &item->body, &item->sender, MLS_NODE_NONE, extensions);
+            break;
+        default: error = MLS_EPROPOSAL; break;
+        }
+    }
+    if (error == 0 && (inits != 1 || removes > 1))
+        error = MLS_EPROPOSAL;
+    return error != 0 ? error : check_psks(t);
+}
+
 int
 mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions)
 {
     size_t contexts = 0, reinits = 0;
     int error = 0;
+
+    if (t->external)
+        return check_external_list(t, extensions);
 
     t->path_required = t->count == 0;
     for (size_t i = 0; error == 0 && i < t->count; i++) {

@@ -44,13 +44,24 @@ check_path_is_new(const struct mls_transition *t, const struct mls_update_path *
     return mls_reader_finish(&r);
 }
 
+/* The sender's new leaf against the one it had, if it had one. */
+static int
+check_leaf(const struct mls_transition *t, const struct mls_leaf *leaf)
+{
+    struct mls_bytes extensions = mls_buf_bytes(&t->next->extensions);
+
+    if (t->external)
+        return mls_check_joiner(t->group, leaf, t->committer, mls_transition_resynced(t),
+                                extensions);
+    return mls_check_replacement(t->group, leaf, MLS_LEAF_COMMIT, t->committer, extensions);
+}
+
 int
 mls_transition_take_path(struct mls_transition *t, const struct mls_update_path *path,
                          struct mls_filtered_path *filtered_out)
 {
     struct mls_epoch *next = t->next;
-    int error = mls_check_replacement(t->group, &path->leaf, MLS_LEAF_COMMIT, t->committer,
-                                      mls_buf_bytes(&next->extensions));
+    int error = check_leaf(t, &path->leaf);
 
     if (error == 0 && path->node_count > MLS_PATH_MAX)
         error = MLS_EPATH;

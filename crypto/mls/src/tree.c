@@ -368,9 +368,8 @@ unmerge(struct mls_tree *tree, uint32_t node, uint32_t leaf)
 }
 
 int
-mls_tree_add(struct mls_tree *tree, struct mls_bytes encoded, uint32_t *leaf_out)
+mls_tree_make_room(struct mls_tree *tree, uint32_t *leaf_out)
 {
-    uint32_t nodes[MLS_PATH_MAX];
     uint32_t leaf = tree->blank_from;
 
     while (leaf < tree->n_leaves && mls_tree_leaf(tree, leaf) != NULL)
@@ -382,8 +381,20 @@ mls_tree_add(struct mls_tree *tree, struct mls_bytes encoded, uint32_t *leaf_out
             return error;
     }
     tree->blank_from = leaf;
+    *leaf_out = leaf;
+    return 0;
+}
 
-    int error = mls_tree_set_leaf(tree, leaf, encoded);
+int
+mls_tree_add(struct mls_tree *tree, struct mls_bytes encoded, uint32_t *leaf_out)
+{
+    uint32_t nodes[MLS_PATH_MAX];
+    uint32_t leaf;
+    int error = mls_tree_make_room(tree, &leaf);
+
+    if (error != 0)
+        return error;
+    error = mls_tree_set_leaf(tree, leaf, encoded);
     size_t count = mls_direct_path(mls_leaf_to_node(leaf), tree->n_leaves, nodes);
     for (size_t i = 0; error == 0 && i < count; i++) {
         if (!mls_tree_is_blank(tree, nodes[i]))

@@ -118,6 +118,10 @@ void mls_tree_blank_path(struct mls_tree *tree, uint32_t leaf);
 /* Add, Update and Remove as section 12.1 applies them. Removing does not truncate: all Removes of a
  * commit come before, mls_tree_truncate() after them. */
 int mls_tree_add(struct mls_tree *tree, struct mls_bytes encoded, uint32_t *leaf_out);
+
+/* Finds the leaf where somebody new would stand, the leftmost blank one, and makes the tree larger
+ * when there is none; it stays blank. */
+int mls_tree_make_room(struct mls_tree *tree, uint32_t *leaf_out);
 int mls_tree_update(struct mls_tree *tree, uint32_t leaf, struct mls_bytes encoded);
 void mls_tree_remove(struct mls_tree *tree, uint32_t leaf);
 void mls_tree_truncate(struct mls_tree *tree);

@@ -261,6 +261,41 @@ struct mls_join_params {
 int mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
                    struct mls_group **group_out);
 
+struct mls_external_join_params {
+    struct mls_bytes group_info; /* MLSMessage(GroupInfo) of the current epoch, with external_pub */
+    /* ratchet_tree<V> as encoded; len 0: it must be in the GroupInfo's extension. */
+    struct mls_bytes ratchet_tree;
+    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES; copied */
+    struct mls_bytes identity;
+    const uint16_t *extension_types; /* as in struct mls_key_package_params */
+    size_t extension_type_count;
+    /* Resync (section 12.4.3.2): with `resync`, our old leaf, which the same commit removes. */
+    bool resync;
+    uint32_t old_leaf;
+    /* Ids of external PSKs to bring in, as find_psk knows them. */
+    const struct mls_bytes *psk_ids;
+    size_t psk_count;
+    struct mls_bytes authenticated_data;
+};
+
+/*
+ * Joins by a commit of our own, without anybody's help (section 12.4.3.2), and checks the whole tree
+ * as mls_group_join() does. The group comes back with that commit PENDING: until
+ * mls_group_merge_pending() we are no member, mls_group_is_active() is false, getters tell what the
+ * GroupInfo says (no secrets, and the own leaf is the one to come), mls_group_process() knows our
+ * commit when it comes back, and everything else gives MLS_EPENDING. It can be saved and loaded.
+ * When another commit won, destroy the group and begin again with the GroupInfo of the new epoch.
+ *   - commit_out: PublicMessage(Commit). group_info_out: as in mls_group_commit(); may be NULL.
+ *   - MLS_ENOTFOUND: there is no external_pub. MLS_EPSK: find_psk does not know one.
+ *   - MLS_ETREE, MLS_EPARENT_HASH, MLS_ECREDENTIAL...: as in mls_group_join(). MLS_ETREE, too, when a
+ *     member has our signature key and is not removed.
+ *   - MLS_EPROPOSAL: old_leaf is nobody's; a PSK is named twice; we lack what the group requires.
+ */
+int mls_group_join_external(const struct mls_config *config,
+                            const struct mls_external_join_params *params,
+                            struct mls_group **group_out, struct mls_buf *commit_out,
+                            struct mls_buf *group_info_out);
+
 /*
  * Writes the whole state: secret, versioned, self-contained (pending commit and cached proposals
  * included, a staged commit not). The same state gives the same bytes.
@@ -285,7 +320,8 @@ uint16_t mls_group_suite(const struct mls_group *group);
 uint32_t mls_group_own_leaf(const struct mls_group *group);
 
 /* False once a commit that removed us was merged: every other call then gives MLS_EREMOVED,
- * except the getters, mls_group_save() and mls_group_destroy(). */
+ * except the getters, mls_group_save() and mls_group_destroy(). False, too, as long as an external
+ * commit of ours is pending. */
 bool mls_group_is_active(const struct mls_group *group);
 
 struct mls_member {
@@ -319,7 +355,8 @@ int mls_group_extension(const struct mls_group *group, uint16_t type, struct mls
 int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_out);
 
 /* MLSMessage(GroupInfo) of the current epoch, signed by us, with external_pub (section 12.4.3):
- * what a new group is shown to a delivery service with. */
+ * what a new group is shown to a delivery service with, and, with the tree, all that somebody needs
+ * to join by mls_group_join_external(). */
 int mls_group_export_info(const struct mls_group *group, bool with_tree, struct mls_buf *info_out);
 
 /* ---- Proposals and commits (RFC 9420 section 12) ----------------------------------------- */
@@ -423,19 +460,25 @@ struct mls_reinit_view {
 struct mls_change {
     enum mls_proposal_type type;
     bool by_reference;
-    uint32_t proposer; /* leaf of who proposed it; MLS_LEAF_NONE: one of the external_senders */
-    /* ADD: the new leaf (MLS_LEAF_NONE until committed); UPDATE: whose; REMOVE: who goes */
+    enum mls_sender_type proposer_type; /* a member, or who else may propose (section 12.1.8) */
+    uint32_t proposer;                  /* leaf of the member who proposed it; else MLS_LEAF_NONE */
+    /* ADD: the new leaf (MLS_LEAF_NONE until committed); UPDATE: whose; REMOVE: who goes;
+     * EXTERNAL_INIT: the leaf of the committer, who joins by this commit; else MLS_LEAF_NONE */
     uint32_t leaf;
-    struct mls_credential_view credential; /* ADD, UPDATE: the new one; REMOVE: the one that goes */
-    struct mls_reinit_view reinit;         /* REINIT: merging it closes the group */
+    /* ADD, UPDATE, EXTERNAL_INIT: the new one; REMOVE: the one that goes */
+    struct mls_credential_view credential;
+    struct mls_reinit_view reinit; /* REINIT: merging it closes the group */
 };
 
 struct mls_received {
     enum mls_received_kind kind;
-    uint64_t epoch;       /* of the message; a commit leads to epoch + 1 */
-    uint32_t sender_leaf; /* in the epoch of the message; MLS_LEAF_NONE: an external sender */
-    struct mls_credential_view sender; /* before the commit, of the member who signed; else empty */
-    struct mls_bytes plaintext;        /* APPLICATION, padding removed */
+    uint64_t epoch; /* of the message; a commit leads to epoch + 1 */
+    enum mls_sender_type sender_type;
+    uint32_t sender_leaf; /* of a member, in the epoch of the message; else MLS_LEAF_NONE */
+    /* Before the commit, of the member who signed. NEW_MEMBER_COMMIT: of the one who joins; where it
+     * will stand says the EXTERNAL_INIT among the changes. Else empty. */
+    struct mls_credential_view sender;
+    struct mls_bytes plaintext; /* APPLICATION, padding removed */
     struct mls_bytes authenticated_data;
     const struct mls_change *changes; /* PROPOSAL: one; COMMIT: all, in the order of the commit */
     size_t change_count;
@@ -457,7 +500,7 @@ struct mls_received {
  *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together.
  *   - MLS_EPATH, MLS_EPARENT_HASH, MLS_ETREE, MLS_EPSK, MLS_ECREDENTIAL, MLS_ELIFETIME: what a
  *     commit or proposal brings is refused.
- *   - MLS_EUNSUPPORTED: an external commit, a proposal of a newcomer.
+ *   - MLS_EUNSUPPORTED: a proposal of a newcomer.
  *   - MLS_ESTAGED: a staged commit waits. MLS_EREMOVED: we are no member any more. MLS_ECLOSED: the
  *     group was closed by a ReInit.
  */
