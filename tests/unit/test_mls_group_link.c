@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "group.h"
+#include "mls_follower.h"
 #include "mls_kit.h"
 
 enum { ADA, BEN, CLEO, PEOPLE, EMIL = PEOPLE };
@@ -211,6 +212,36 @@ a_reinit_closes_the_group_for_everybody(void **state)
     mls_buf_fini(&early);
     mls_buf_fini(&commit);
     mls_buf_fini(&message);
+}
+
+static void
+who_follows_from_outside_sees_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person *ada = &f->people[ADA];
+    const struct mls_proposal reinit = reinit_to(other_suite(f));
+    const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
+    struct mls_public_group *follower = follower_of(ada), *next = NULL;
+    struct mls_buf commit = {0}, late = {0};
+    struct mls_received received;
+    struct mls_reinit_view asked;
+
+    kit_commit(ada, &options, &commit, NULL);
+    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
+    assert_false(mls_public_group_is_closed(follower, &asked));
+    follower_take_commit(&follower, &commit); /* it is saved and loaded */
+    follower_agrees(follower, ada);
+    assert_true(mls_public_group_is_closed(follower, &asked));
+    assert_int_equal(asked.suite, other_suite(f));
+
+    mls_buf_fini(&ada->group->epoch->reinit); /* somebody who does not keep to it */
+    kit_commit(ada, &NOTHING, &late, NULL);
+    kit_expect(mls_public_group_take_commit(follower, mls_buf_bytes(&late), &received, &next),
+               MLS_ECLOSED, "a commit after the end");
+    assert_null(next);
+    mls_buf_fini(&late);
+    mls_buf_fini(&commit);
+    mls_public_group_destroy(&follower);
 }
 
 static void
@@ -580,6 +611,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(a_reinit_closes_the_group_for_everybody),
+        BOTH(who_follows_from_outside_sees_the_end),
         BOTH(any_member_makes_the_successor_and_all_go_on_in_it),
         BOTH(a_reinit_waits_for_everything_else),
         BOTH(what_nobody_could_make_is_not_proposed),

@@ -193,29 +193,13 @@ write_reinits(struct mls_writer *w, const struct mls_group *group)
 }
 
 static int
-read_reinit(struct mls_reader *r, struct mls_epoch *epoch)
-{
-    struct mls_bytes encoded = mls_read_opaque(r);
-    struct mls_proposal_body body;
-    struct mls_reader sub;
-
-    if (encoded.len == 0)
-        return 0;
-    mls_reader_init(&sub, encoded);
-    mls_proposal_read(&sub, &body);
-    if (epoch == NULL || mls_reader_finish(&sub) != 0 || body.type != MLS_PROPOSAL_REINIT)
-        return MLS_EDECODE;
-    return mls_buf_set(&epoch->reinit, epoch->tree.c.p, encoded);
-}
-
-static int
 read_reinits(struct mls_reader *r, struct mls_group *group)
 {
     if (mls_reader_error(r) != 0 || !mls_reader_more(r))
         return 0;
-    int error = read_reinit(r, group->epoch);
+    int error = mls_state_read_reinit(r, group->epoch);
     if (error == 0)
-        error = read_reinit(r, group->pending);
+        error = mls_state_read_reinit(r, group->pending);
     if (error == 0 && group->epoch->reinit.len > 0 && group->pending != NULL)
         error = MLS_EDECODE;
     if (error == 0 && group->epoch->reinit.len == 0 &&

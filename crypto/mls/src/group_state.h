@@ -16,6 +16,9 @@ int mls_state_read_context(struct mls_reader *r, struct mls_epoch *epoch);
 void mls_state_write_kept(struct mls_writer *w, const struct mls_group *group);
 int mls_state_read_kept(struct mls_reader *r, struct mls_group *group);
 
+/* Reads the ReInit of an epoch, which may be empty. `epoch` NULL: there can be none. */
+int mls_state_read_reinit(struct mls_reader *r, struct mls_epoch *epoch);
+
 /* Appends the hash of everything written so far. */
 int mls_state_close(struct mls_writer *w, const struct mls_crypto *c);
 

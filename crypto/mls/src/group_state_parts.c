@@ -116,3 +116,21 @@ mls_state_open(const struct mls_provider *p, struct mls_bytes *state)
         return MLS_ECRYPTO;
     return memcmp(hash, state->data + state->len, MLS_HASH_BYTES) == 0 ? 0 : MLS_EDECODE;
 }
+
+/* ---- ReInit ------------------------------------------------------------------------------ */
+
+int
+mls_state_read_reinit(struct mls_reader *r, struct mls_epoch *epoch)
+{
+    struct mls_bytes encoded = mls_read_opaque(r);
+    struct mls_proposal_body body;
+    struct mls_reader sub;
+
+    if (encoded.len == 0)
+        return 0;
+    mls_reader_init(&sub, encoded);
+    mls_proposal_read(&sub, &body);
+    if (epoch == NULL || mls_reader_finish(&sub) != 0 || body.type != MLS_PROPOSAL_REINIT)
+        return MLS_EDECODE;
+    return mls_buf_set(&epoch->reinit, epoch->tree.c.p, encoded);
+}

@@ -84,8 +84,10 @@ mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes 
     assert(group != NULL && received_out != NULL);
 
     struct mls_opening o = {.group = group->group, .bytes = message};
-    int error = mls_group_open_as_outsider(&o);
+    int error = mls_group_require_open(o.group);
 
+    if (error == 0)
+        error = mls_group_open_as_outsider(&o);
     if (error == 0 && o.message.content.type != MLS_CONTENT_PROPOSAL)
         error = MLS_EARG;
     if (error == 0)
@@ -146,8 +148,10 @@ mls_public_group_take_commit(const struct mls_public_group *group, struct mls_by
     assert(group != NULL && received_out != NULL && next_out != NULL);
 
     struct mls_opening o = {.group = group->group, .bytes = message};
-    int error = mls_group_open_as_outsider(&o);
+    int error = mls_group_require_open(o.group);
 
+    if (error == 0)
+        error = mls_group_open_as_outsider(&o);
     if (error == 0 && o.message.content.type != MLS_CONTENT_COMMIT)
         error = MLS_EARG;
     if (error == 0)
@@ -256,6 +260,12 @@ uint32_t
 mls_public_group_member_count(const struct mls_public_group *group)
 {
     return mls_group_member_count(group->group);
+}
+
+bool
+mls_public_group_is_closed(const struct mls_public_group *group, struct mls_reinit_view *view_out)
+{
+    return mls_group_is_closed(group->group, view_out);
 }
 
 int

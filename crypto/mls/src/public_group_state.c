@@ -4,7 +4,7 @@
  * group without the secrets, with a hash at its end against accidents.
  *
  * Layout, version 1: magic, version, suite, group id, epoch number, tree, context, kept proposals,
- * hash.
+ * the ReInit when there is one, hash.
  */
 #include <assert.h>
 
@@ -34,8 +34,8 @@ mls_public_group_memory(const struct mls_public_group *group)
     const struct mls_group *g = group->group;
     const struct mls_tree *tree = &g->epoch->tree;
     size_t total = sizeof(*group) + sizeof(*g) + sizeof(*g->epoch) + g->id.len +
-                   g->epoch->extensions.len + tree->slot_count * sizeof(*tree->slots) +
-                   g->kept_cap * sizeof(*g->kept);
+                   g->epoch->extensions.len + g->epoch->reinit.len +
+                   tree->slot_count * sizeof(*tree->slots) + g->kept_cap * sizeof(*g->kept);
 
     for (uint32_t node = 0; node < mls_node_width(tree->n_leaves); node++)
         total += node_memory(tree, node);
@@ -61,6 +61,8 @@ mls_public_group_save(const struct mls_public_group *group, struct mls_buf *stat
     mls_tree_write(&g->epoch->tree, &w);
     mls_state_write_context(&w, g->epoch);
     mls_state_write_kept(&w, g);
+    if (g->epoch->reinit.len > 0)
+        mls_write_opaque(&w, mls_buf_bytes(&g->epoch->reinit));
     int error = mls_state_close(&w, &g->c);
     if (error == 0)
         error = mls_buf_take(state_out, &w);
@@ -80,6 +82,11 @@ read_body(struct mls_reader *r, struct mls_group *group)
         error = mls_state_read_context(r, epoch);
     if (error == 0)
         error = mls_state_read_kept(r, group);
+    if (error == 0 && mls_reader_more(r)) {
+        error = mls_state_read_reinit(r, epoch);
+        if (error == 0 && epoch->reinit.len == 0)
+            error = MLS_EDECODE;
+    }
     if (error == 0)
         error = mls_reader_finish(r);
     if (error == 0 && mls_tree_check_form(&epoch->tree) != 0)

@@ -46,7 +46,7 @@ void mls_public_group_destroy(struct mls_public_group **group);
 /*
  * Verifies a proposal and keeps it until the next epoch, so that a commit may name it. A second copy
  * changes nothing. received_out is filled on success and ends with mls_received_fini(). Errors are
- * those of mls_group_process(); MLS_EUNSUPPORTED also for a PrivateMessage. MLS_EARG: a commit.
+ * those of mls_group_process(), MLS_ECLOSED among them; MLS_EUNSUPPORTED also for a PrivateMessage. MLS_EARG: a commit.
  */
 int mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes message,
                                    struct mls_received *received_out);
@@ -85,6 +85,9 @@ bool mls_public_group_next_member(const struct mls_public_group *group, uint32_t
 int mls_public_group_member(const struct mls_public_group *group, uint32_t leaf,
                             struct mls_member *member_out);
 uint32_t mls_public_group_member_count(const struct mls_public_group *group);
+/* As mls_group_is_closed(): after the commit of a ReInit no message is taken any more. */
+bool mls_public_group_is_closed(const struct mls_public_group *group,
+                                struct mls_reinit_view *view_out);
 int mls_public_group_extension(const struct mls_public_group *group, uint16_t type,
                                struct mls_bytes *data_out);
 
