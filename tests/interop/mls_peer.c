@@ -8,16 +8,21 @@
  *     psk ID KEY              ok                      an external PSK this client knows
  *     key-package             ok MESSAGE
  *     create GROUP_ID         ok
- *     join WELCOME            ok
+ *     join WELCOME TREE       ok                      TREE "-": it is in the Welcome
  *     add KEY_PACKAGE         ok                      queued for the next commit, by value
  *     remove LEAF             ok                      the same; one byte
  *     use-psk ID              ok                      the same
+ *     use-epoch EPOCH         ok                      the same: the resumption secret of that epoch, one byte
+ *     reinit GROUP_ID SUITE   ok                      the same
  *     extension TYPE DATA     ok                      the same; two bytes: becomes the context's only one
  *     commit PATH             ok COMMIT WELCOME       01: with a path in any case; entered at once
  *     propose-update          ok MESSAGE
  *     propose-remove LEAF     ok MESSAGE
  *     send TEXT               ok MESSAGE
  *     process MESSAGE         ok KIND TEXT            kind 01 application, 02 proposal, 03 commit (entered)
+ *     aside SUITE             ok                      the group becomes the earlier one; what follows is of that suite
+ *     successor               ok COMMIT WELCOME       made of the earlier one, with the queued key packages
+ *     branch GROUP_ID         ok COMMIT WELCOME       the same
  *     state                   ok EPOCH AUTHENTICATOR TREE_HASH    epoch in eight bytes
  *     export LABEL CONTEXT    ok SECRET               32 bytes
  */
@@ -44,7 +49,7 @@ struct peer {
     struct argument name, psk_id, psk;
     uint8_t seed[MLS_ED25519_SEED_BYTES];
     struct mls_buf bundle;
-    struct mls_group *group;
+    struct mls_group *group, *earlier;
     struct mls_proposal queue[QUEUE_MAX];
     struct mls_extension extension; /* what a queued proposal points to */
     size_t queued;
@@ -135,6 +140,18 @@ find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
     return mls_buf_set(psk_out, peer->provider, bytes_of(&peer->psk));
 }
 
+static const struct mls_group *
+find_group(void *arg, struct mls_bytes group_id)
+{
+    const struct peer *peer = arg;
+
+    if (peer->earlier == NULL)
+        return NULL;
+    struct mls_bytes id = mls_group_id(peer->earlier);
+    return id.len == group_id.len && memcmp(id.data, group_id.data, id.len) == 0 ? peer->earlier
+                                                                                 : NULL;
+}
+
 /* ---- Commands ---------------------------------------------------------------------------- */
 
 /* Short enough for clients that bound the total. */
@@ -199,6 +216,7 @@ do_join(struct peer *peer)
         .welcome = bytes_of(&peer->args[0]),
         .key_package_private = mls_buf_bytes(&peer->bundle),
         .signature_seed = peer->seed,
+        .ratchet_tree = bytes_of(&peer->args[1]),
     };
 
     mls_group_destroy(&peer->group);
@@ -228,7 +246,7 @@ static uint32_t
 leaf_of(const struct argument *argument)
 {
     if (argument->len != 1)
-        give_up("a leaf is one byte");
+        give_up("a leaf, suite or epoch is one byte");
     return argument->data[0];
 }
 
@@ -245,6 +263,24 @@ do_use_psk(struct peer *peer)
     struct argument id = keep(&peer->args[0]);
 
     enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = bytes_of(&id)});
+}
+
+static void
+do_use_epoch(struct peer *peer)
+{
+    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK,
+                                        .psk_resumption = true,
+                                        .psk_epoch = leaf_of(&peer->args[0])});
+}
+
+static void
+do_reinit(struct peer *peer)
+{
+    struct argument id = keep(&peer->args[0]);
+
+    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
+                                        .group_id = bytes_of(&id),
+                                        .suite = (uint16_t)leaf_of(&peer->args[1])});
 }
 
 static void
@@ -282,6 +318,61 @@ do_commit(struct peer *peer)
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
 }
+
+/* ---- Groups that continue a group ---------------------------------------------------------- */
+
+static void
+do_aside(struct peer *peer)
+{
+    peer->suite = (uint16_t)leaf_of(&peer->args[0]);
+    mls_group_destroy(&peer->earlier);
+    peer->earlier = peer->group;
+    peer->group = NULL;
+    answer(0, NULL, 0);
+}
+
+typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
+                       const struct mls_group_params *, const struct mls_bytes *, size_t,
+                       struct mls_buf *, struct mls_buf *, struct mls_group **);
+
+static void
+make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
+{
+    const struct mls_group_params params = {
+        .group_id = id,
+        .signature_seed = peer->seed,
+        .identity = bytes_of(&peer->name),
+        .lifetime = lifetime(),
+    };
+    struct mls_bytes packages[QUEUE_MAX];
+    struct mls_buf commit = {0}, welcome = {0};
+
+    if (peer->earlier == NULL)
+        give_up("there is no earlier group");
+    for (size_t i = 0; i < peer->queued; i++)
+        packages[i] = peer->queue[i].key_package;
+    int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
+                     &welcome, &peer->group);
+    peer->queued = 0;
+    const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
+    answer(error, values, 2);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+}
+
+static void
+do_successor(struct peer *peer)
+{
+    make_of_earlier(peer, mls_group_reinit, (struct mls_bytes){0});
+}
+
+static void
+do_branch(struct peer *peer)
+{
+    make_of_earlier(peer, mls_group_branch, bytes_of(&peer->args[0]));
+}
+
+/* ---- Proposals and messages ---------------------------------------------------------------- */
 
 static void
 propose(struct peer *peer, struct mls_proposal proposal)
@@ -371,10 +462,15 @@ static const struct {
     {"psk", 2, false, do_psk},
     {"key-package", 0, false, do_key_package},
     {"create", 1, false, do_create},
-    {"join", 1, false, do_join},
-    {"add", 1, true, do_add},
+    {"join", 2, false, do_join},
+    {"add", 1, false, do_add},
     {"remove", 1, true, do_remove},
     {"use-psk", 1, true, do_use_psk},
+    {"use-epoch", 1, true, do_use_epoch},
+    {"reinit", 2, true, do_reinit},
+    {"aside", 1, true, do_aside},
+    {"successor", 0, false, do_successor},
+    {"branch", 1, false, do_branch},
     {"extension", 2, true, do_extension},
     {"commit", 1, true, do_commit},
     {"propose-update", 0, true, do_propose_update},
@@ -434,11 +530,13 @@ main(void)
         .check_credential = check_credential,
         .now = now,
         .find_psk = find_psk,
+        .find_group = find_group,
         .arg = &peer,
     };
     while (getline(&line, &cap, stdin) > 0)
         run_line(&peer, line);
     free(line);
+    mls_group_destroy(&peer.earlier);
     mls_group_destroy(&peer.group);
     mls_buf_fini(&peer.bundle);
     return 0;
