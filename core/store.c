@@ -9,6 +9,7 @@
 #include "core/store_impl.h"
 
 #include "core/host.h"
+#include "core/store_vfs.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -415,6 +416,20 @@ add_metrics(struct store *store, struct metrics *metrics)
 
 /* ---- Life ------------------------------------------------------------------------------------------ */
 
+static void
+tell_arrangement(const struct store *store)
+{
+    if (store->writer.rearranged)
+        log_info(store->log, "store: %s was rearranged once: its pages have checksums now",
+                 store->path);
+    else if (!store_vfs_has_sums(store->writer.db))
+        log_warn(
+            store->log,
+            "store: %s has no checksums and cannot shrink: there was no room to rearrange it once; "
+            "free as much as it has, and start again",
+            store->path);
+}
+
 int
 store_create(uv_loop_t *loop, const char *path, const struct settings_store *settings,
              struct log *log, struct metrics *metrics, struct store **store_out,
@@ -450,8 +465,7 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
         error = store_conn_open(&store->writer, path, settings, true, err);
     if (error)
         goto fail;
-    if (store_conn_int(&store->writer, "PRAGMA auto_vacuum", 0) == 0)
-        log_warn(log, "store: %s cannot shrink: there was no room to rearrange it once", path);
+    tell_arrangement(store);
     add_metrics(store, metrics);
     *store_out = store;
     return 0;

@@ -15,8 +15,12 @@
  */
 #include "core/store_impl.h"
 
+#include "core/store_vfs.h"
+
 #define COMPLAINT_MS \
     1000 /* between two lines of the log: a full disk fails a thousand times a second */
+
+#define ADVICE_BYTES 192
 
 bool
 store_breaker_admits(struct store *store)
@@ -64,17 +68,33 @@ may_complain(atomic_int_fast64_t *complained_ms)
     return true;
 }
 
+/* What an operator is told besides SQLite's words, in a buffer of the caller. */
+static const char *
+advice(const struct store_conn *conn, int code, char *text, size_t size)
+{
+    char damage[STORE_VFS_SENTENCE_MAX] = "";
+    const bool is_damage = code == SQLITE_IOERR_DATA || (code & 0xff) == SQLITE_CORRUPT;
+
+    if (is_damage && store_vfs_damage(conn->db, damage))
+        snprintf(text, size, "; %s, stop the server and run `sottoctl db check`", damage);
+    else
+        snprintf(text, size, "%s",
+                 is_damage ? "; stop the server and run `sottoctl db check`" : "");
+    return text;
+}
+
 void
 store_failed(struct store *store, int code, const char *what)
 {
     const bool complain = may_complain(&store->complained_ms);
     const unsigned failures = atomic_fetch_add(&store->failures, 1) + 1;
+    char text[ADVICE_BYTES];
 
     metric_add(store->metrics.failures, 0, 1);
     if (complain)
         log_error(store->log,
-                  "store: %s failed: %s (%d); nothing of this transaction was acknowledged", what,
-                  sqlite3_errstr(code), code);
+                  "store: %s failed: %s (%d); nothing of this transaction was acknowledged%s", what,
+                  sqlite3_errstr(code), code, advice(&store->writer, code, text, sizeof(text)));
     if (failures >= (unsigned)store->settings.breaker_failures && (code & 0xff) != SQLITE_FULL) {
         log_error(store->log, "store: %u failures in a row, writes are refused for %lld ms",
                   failures, (long long)store->settings.breaker_reset_ms);
@@ -84,13 +104,14 @@ store_failed(struct store *store, int code, const char *what)
 }
 
 void
-store_read_failed(struct store *store, int code)
+store_read_failed(struct store *store, const struct store_conn *conn, int code)
 {
+    char text[ADVICE_BYTES];
+
     metric_add(store->metrics.read_failures, 0, 1);
     if (may_complain(&store->read_complained_ms))
         log_error(store->log, "store: a query failed: %s (%d)%s", sqlite3_errstr(code), code,
-                  (code & 0xff) == SQLITE_CORRUPT ? "; stop the server and run `sottoctl db check`"
-                                                  : "");
+                  advice(conn, code, text, sizeof(text)));
 }
 
 int

@@ -8,6 +8,8 @@
  */
 #include "core/store_impl.h"
 
+#include "core/store_vfs.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,12 +61,24 @@ refuse_readonly(const char *path, struct sotto_err *err)
                          path);
 }
 
+static int
+refuse_damaged(const char *path, const char *why, struct sotto_err *err)
+{
+    return sotto_err_set(
+        err, SOTTO_EDATALOSS,
+        "%s is damaged (%.200s); restore a backup, or save what is left with `" STORE_CURE "`",
+        path, why);
+}
+
 int
 store_conn_error(struct store_conn *conn, const char *path, struct sotto_err *err)
 {
     const int code = conn->db ? sqlite3_extended_errcode(conn->db) : SQLITE_NOMEM;
     const int kind = code & 0xff;
+    char damage[STORE_VFS_SENTENCE_MAX];
 
+    if (code == SQLITE_IOERR_DATA && store_vfs_damage(conn->db, damage))
+        return refuse_damaged(path, damage, err);
     if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB)
         return sotto_err_set(err, SOTTO_EDATALOSS,
                              "%s is damaged or not a database (%s); restore a backup, or save what "
@@ -204,16 +218,27 @@ check_owner(struct store_conn *conn, const char *path, struct sotto_err *err)
     return 0;
 }
 
-/* A file made before there was auto_vacuum is rearranged once, which takes as much room again. Without the room it
- * stays as it is: it works, and does not shrink. */
-static void
-let_shrink(struct store_conn *conn)
+static bool
+is_as_new(struct store_conn *conn)
 {
-    if (store_conn_int(conn, "PRAGMA auto_vacuum", 2) == 2)
+    return store_conn_int(conn, "PRAGMA auto_vacuum", 2) == 2 && store_vfs_has_sums(conn->db);
+}
+
+/* A file made before there was auto_vacuum, or before pages had checksums, is rearranged once, in one transaction, which
+ * takes as much room again. Without the room it stays as it is: it works. */
+static void
+rearrange(struct store_conn *conn)
+{
+    /* The last start may have got as far as into the log. */
+    if (!is_as_new(conn))
+        sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (is_as_new(conn))
         return;
     sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM attaches its copy */
     sqlite3_exec(conn->db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM", NULL, NULL, NULL);
     sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    conn->rearranged = is_as_new(conn);
 }
 
 static int
@@ -223,15 +248,16 @@ set_pragmas(struct store_conn *conn, const char *path, const struct settings_sto
     char sql[512];
     int error;
 
-    /* The writer says which journal is used; WAL is a property of the file. */
+    /* The writer says how the file is arranged and which journal is used; WAL is a property of the file. */
     if (conn->is_writer) {
+        store_vfs_reserve(conn->db);
         if (sqlite3_exec(conn->db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL",
                          NULL, NULL, NULL) != SQLITE_OK)
             return store_conn_error(conn, path, err);
         error = check_owner(conn, path, err);
         if (error)
             return error;
-        let_shrink(conn);
+        rearrange(conn);
     }
     snprintf(sql, sizeof(sql),
              "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
@@ -272,16 +298,18 @@ static int
 check_whole(struct store_conn *conn, const char *path, struct sotto_err *err)
 {
     sqlite3_stmt *stmt = NULL;
+    char damage[STORE_VFS_SENTENCE_MAX];
     int error = 0;
 
     if (sqlite3_prepare_v2(conn->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) != SQLITE_OK ||
         sqlite3_step(stmt) != SQLITE_ROW)
         error = store_conn_error(conn, path, err);
     else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
-        error = sotto_err_set(err, SOTTO_EDATALOSS,
-                              "%s is damaged (%.200s); restore a backup, or save what is left with "
-                              "`" STORE_CURE "`",
-                              path, (const char *)sqlite3_column_text(stmt, 0));
+        error = refuse_damaged(path,
+                               store_vfs_damage(conn->db, damage)
+                                   ? damage
+                                   : (const char *)sqlite3_column_text(stmt, 0),
+                               err);
     sqlite3_finalize(stmt);
     return error;
 }
@@ -296,7 +324,7 @@ store_conn_open(struct store_conn *conn, const char *path, const struct settings
 
     *conn = (struct store_conn){.is_writer = writer};
     err->text[0] = '\0';
-    if (sqlite3_open_v2(path, &conn->db, flags, settings->vfs) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &conn->db, flags, store_vfs_name(settings->vfs)) != SQLITE_OK)
         return store_conn_error(conn, path, err);
     /* SQLite opens a file that it may not write for reading, and tells only at the first write. */
     if (sqlite3_db_readonly(conn->db, "main") == 1)
@@ -366,6 +394,8 @@ store_conn_prepare(struct store_conn *conn, const struct store_module *module,
                                &statements[i].raw, &tail) != SQLITE_OK ||
             !statements[i].raw || tail[strspn(tail, " \t\r\n;")] != '\0') {
             conn->current = NULL;
+            if (sqlite3_extended_errcode(conn->db) == SQLITE_IOERR_DATA)
+                return store_conn_error(conn, module->store->path, err);
             return sotto_err_set(
                 err, SOTTO_EPRECONDITION,
                 "module \"%s\": statement %u is refused: %s: %.200s; if the module is "

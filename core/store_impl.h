@@ -6,6 +6,7 @@
  *   store_breaker.c  what is refused after failures, and what the log hears of them
  *   store_conn.c     one connection: open, pragmas, limits, authorizer
  *   store_files.c    a look at the files before SQLite opens them
+ *   store_vfs.c      between SQLite and the file: checksums of pages; store_vfs_log.c, the log's side
  *   store_stmt.c     transactions and statements as modules see them (sotto.db/1)
  *   store_writer.c   the writer thread: group commit
  *   store_reader.c   the reader threads
@@ -121,6 +122,7 @@ struct store_conn {
     sqlite3 *db;
     bool is_writer;
     bool deleted;                       /* rows were deleted since store_tidy_note */
+    bool rearranged;                    /* at its opening, since the file was of an earlier kind */
     bool migrating;                     /* the authorizer lets the current module define tables */
     const struct store_module *current; /* for whom SQL is compiled; NULL: the store itself */
     sqlite3_stmt *own[STORE_OWN_COUNT];
@@ -200,8 +202,8 @@ bool store_breaker_is_open(const struct store *);
 /* The books after a transaction. Writer thread. */
 void store_succeeded(struct store *);
 void store_failed(struct store *, int code, const char *what);
-/* A query failed on the disk's account. Reader threads. */
-void store_read_failed(struct store *, int code);
+/* A query failed on the disk's account. The thread of the connection. */
+void store_read_failed(struct store *, const struct store_conn *, int code);
 
 /* ---- store_conn.c ---- */
 

@@ -35,7 +35,7 @@ store_reader_main(void *arg)
             if (begun != SQLITE_OK)
                 job->status = store_status(begun);
             if (code != SQLITE_OK)
-                store_read_failed(store, code);
+                store_read_failed(store, &reader->conn, code);
         }
         if (!sqlite3_get_autocommit(reader->conn.db))
             store_conn_run(&reader->conn, STORE_ROLLBACK);

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-#define HEADER_BYTES 32
 #define FRAME_HEADER_BYTES 24
 #define MAGIC 0x377f0682u /* with the lowest bit: checksums over big-endian words */
 #define PAGE_BYTES_MIN 512u
 #define PAGE_BYTES_MAX 65536u
 #define PAGE_BYTES_PRESET 4096u
+#define SUM_IN_HEADER 24 /* of the log */
+#define SUM_IN_FRAME 16
 
 struct sum {
     uint32_t first, second;
@@ -61,8 +62,19 @@ sum_equals(struct sum a, struct sum b)
 static const uint8_t *
 frame_at(const struct log *log, uint32_t number)
 {
-    return log->data + HEADER_BYTES +
+    return log->data + WAL_HEADER_BYTES +
            (size_t)(number - 1) * (FRAME_HEADER_BYTES + (size_t)log->page_bytes);
+}
+
+/* Whether the frame's checksum is the one before it with the frame added. */
+static bool
+continues(const uint8_t *before, const uint8_t *frame, size_t page_bytes, bool big_endian)
+{
+    struct sum sum = sum_read(before);
+
+    sum_add(&sum, frame, 8, big_endian);
+    sum_add(&sum, frame + FRAME_HEADER_BYTES, page_bytes, big_endian);
+    return sum_equals(sum, sum_read(frame + SUM_IN_FRAME));
 }
 
 /* Whether the frame is of this log's present use and its checksum continues the one stored before it. */
@@ -70,17 +82,15 @@ static bool
 frame_is_good(const struct log *log, uint32_t number)
 {
     const uint8_t *frame;
-    struct sum sum;
 
     if (number > log->frames)
         return false;
     frame = frame_at(log, number);
     if (memcmp(frame + 8, log->salts, 8) != 0 || read_u32(frame) == 0)
         return false;
-    sum = sum_read(number == 1 ? log->data + 24 : frame_at(log, number - 1) + 16);
-    sum_add(&sum, frame, 8, log->big_endian);
-    sum_add(&sum, frame + FRAME_HEADER_BYTES, log->page_bytes, log->big_endian);
-    return sum_equals(sum, sum_read(frame + 16));
+    return continues(number == 1 ? log->data + SUM_IN_HEADER
+                                 : frame_at(log, number - 1) + SUM_IN_FRAME,
+                     frame, log->page_bytes, log->big_endian);
 }
 
 /* The database's size in pages when the frame ends a transaction, else 0. */
@@ -155,10 +165,11 @@ header_is_good(const uint8_t *data, uint32_t page_bytes, bool big_endian)
 static bool
 open_log(const uint8_t *data, size_t size, struct log *log_out, bool *bad_header_out)
 {
-    static const uint8_t nothing[HEADER_BYTES];
+    static const uint8_t nothing[WAL_HEADER_BYTES];
     struct log log = {.data = data};
 
-    if (size < HEADER_BYTES + FRAME_HEADER_BYTES || memcmp(data, nothing, HEADER_BYTES) == 0)
+    if (size < WAL_HEADER_BYTES + FRAME_HEADER_BYTES ||
+        memcmp(data, nothing, WAL_HEADER_BYTES) == 0)
         return false;
     log.big_endian = read_u32(data) == (MAGIC | 1u);
     log.page_bytes = read_u32(data + 8);
@@ -167,9 +178,9 @@ open_log(const uint8_t *data, size_t size, struct log *log_out, bool *bad_header
     if (*bad_header_out) {
         log.big_endian = false;
         log.page_bytes = PAGE_BYTES_PRESET;
-        log.salts = data + HEADER_BYTES + 8;
+        log.salts = data + WAL_HEADER_BYTES + 8;
     }
-    log.frames = (uint32_t)((size - HEADER_BYTES) / (FRAME_HEADER_BYTES + log.page_bytes));
+    log.frames = (uint32_t)((size - WAL_HEADER_BYTES) / (FRAME_HEADER_BYTES + log.page_bytes));
     *log_out = log;
     return true;
 }
@@ -201,4 +212,45 @@ wal_read(const uint8_t *data, size_t size, wal_page_fn *on_page, void *arg, stru
             on_page(arg, read_u32(frame_at(&log, number)),
                     frame_at(&log, number) + FRAME_HEADER_BYTES);
     return true;
+}
+
+/* ---- One frame ------------------------------------------------------------------------------------- */
+
+bool
+wal_is_page(int size, int64_t offset)
+{
+    return size >= (int)PAGE_BYTES_MIN && size <= (int)PAGE_BYTES_MAX && (size & (size - 1)) == 0 &&
+           offset >= WAL_HEADER_BYTES + FRAME_HEADER_BYTES &&
+           (offset - WAL_HEADER_BYTES - FRAME_HEADER_BYTES) % (size + FRAME_HEADER_BYTES) == 0;
+}
+
+struct wal_frame_place
+wal_frame_place(int page_bytes, int64_t offset_of_page)
+{
+    const size_t frame_bytes = FRAME_HEADER_BYTES + (size_t)page_bytes;
+    const int64_t frame = offset_of_page - FRAME_HEADER_BYTES;
+    const size_t before =
+        frame == WAL_HEADER_BYTES ? WAL_HEADER_BYTES - SUM_IN_HEADER : frame_bytes;
+
+    return (struct wal_frame_place){.offset = frame - (int64_t)before,
+                                    .bytes = before + frame_bytes,
+                                    .before = before,
+                                    .page_bytes = (uint32_t)page_bytes};
+}
+
+/* Words are summed in the order of the machine that made the log: nearly always this one's. */
+bool
+wal_frame_is_sound(const uint8_t *data, const struct wal_frame_place *place)
+{
+    const uint8_t *frame = data + place->before;
+    const uint8_t *before = place->offset < WAL_HEADER_BYTES ? data : data + SUM_IN_FRAME;
+
+    return continues(before, frame, place->page_bytes, false) ||
+           continues(before, frame, place->page_bytes, true);
+}
+
+uint32_t
+wal_frame_page(const uint8_t *data, const struct wal_frame_place *place)
+{
+    return read_u32(data + place->before);
 }

@@ -3,6 +3,8 @@
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
+#include <stdbool.h>
+
 #include <sqlite3.h>
 
 #define CTL_PATH_MAX 4096
@@ -17,6 +19,8 @@ int db_recover(const char *path, const char *like, const char *copy);
 /* A new file is written under another name until it is whole. partial_out: CTL_PATH_MAX bytes. 0 or 1. */
 int db_copy_begin(const char *copy, char *partial_out);
 int db_copy_end(const char *copy, const char *partial);
+/* A new database, whose pages get checksums or not; SQLite's code. */
+int db_create(const char *partial, bool sums, sqlite3 **db_out);
 /* Says what SQLite says; returns 1. */
 int db_fail(sqlite3 *db, const char *path);
 /* PRAGMA integrity_check; complaints go to stderr, the first few. 0: none. */

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "core/store_impl.h"
+#include "core/store_vfs.h"
+#include "ctl/image.h"
 
 #define BUSY_MS 5000
 #define COMPLAINTS_MAX 10
@@ -69,32 +71,79 @@ open_existing(const char *path, sqlite3 **db_out)
         fprintf(stderr, "sottoctl: %s\n", err.text);
         return 1;
     }
-    if (sqlite3_open_v2(path, db_out, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, db_out, SQLITE_OPEN_READWRITE, store_vfs_name(NULL)) != SQLITE_OK)
         return db_fail(*db_out, path);
     sqlite3_busy_timeout(*db_out, BUSY_MS);
     return 0;
 }
 
-int
-db_check(const char *path)
+static bool
+is_empty(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && info.st_size == 0;
+}
+
+/* Names the pages whose checksums are wrong, also those that SQLite has no reason to read. A server that runs may be
+ * writing one just now, so a page is damaged that is so twice. 0: none is. */
+static int
+list_damaged(const char *path)
+{
+    struct image first, second;
+    uint64_t found = 0;
+    int error = image_open(&first, path);
+
+    if (error)
+        return 1;
+    error = image_open(&second, path);
+    for (uint32_t page = 1; !error && page <= first.count && page <= second.count; page++) {
+        if (!image_is_damaged(&first, page) || !image_is_damaged(&second, page))
+            continue;
+        if (found++ < COMPLAINTS_MAX)
+            fprintf(stderr, "page %u is not as it was written\n", page);
+    }
+    if (found > COMPLAINTS_MAX)
+        fprintf(stderr, "and %llu more pages\n", (unsigned long long)(found - COMPLAINTS_MAX));
+    image_close(&first);
+    image_close(&second);
+    return error || found > 0;
+}
+
+static int
+check_file(const char *path)
 {
     sqlite3 *db = NULL;
-    int status;
+    int status = open_existing(path, &db);
 
-    if (!is_file(path))
-        return 1;
-    status = open_existing(path, &db);
     if (!status)
         status = db_integrity(db, path);
     sqlite3_close(db);
-    if (status)
+    return list_damaged(path) || status;
+}
+
+int
+db_check(const char *path)
+{
+    if (!is_file(path))
+        return 1;
+    if (is_empty(path)) {
+        fprintf(
+            stderr,
+            "sottoctl: %s is empty: no server has written to it yet, or all is lost that was in it; "
+            "then restore a backup\n",
+            path);
+        return 1;
+    }
+    if (check_file(path) != 0) {
         fprintf(stderr,
                 "sottoctl: %s is damaged; stop the server, then restore a backup, or save what is "
                 "left with `" STORE_CURE "`\n",
                 path);
-    else
-        printf("%s is sound\n", path);
-    return status;
+        return 1;
+    }
+    printf("%s is sound\n", path);
+    return 0;
 }
 
 /* ---- Copies ---- */
@@ -151,6 +200,15 @@ db_copy_end(const char *copy, const char *partial)
     return error;
 }
 
+int
+db_create(const char *partial, bool sums, sqlite3 **db_out)
+{
+    const int code = sqlite3_open_v2(partial, db_out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                     store_vfs_name(NULL));
+
+    return code == SQLITE_OK && sums ? store_vfs_reserve(*db_out) : code;
+}
+
 static int
 copy_pages(sqlite3 *from, sqlite3 *to)
 {
@@ -171,7 +229,7 @@ db_backup(const char *path, const char *copy)
 
     if (!status)
         status = open_existing(path, &from);
-    if (!status && sqlite3_open(partial, &to) != SQLITE_OK)
+    if (!status && db_create(partial, store_vfs_has_sums(from), &to) != SQLITE_OK)
         status = db_fail(to, partial);
     if (!status) {
         code = copy_pages(from, to);

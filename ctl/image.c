@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/page_sum.h"
 #include "core/wal.h"
 
 #define FILE_HEADER_BYTES 100
@@ -98,8 +99,32 @@ on_log_page(void *arg, uint32_t page, const uint8_t *data)
 {
     struct image *image = arg;
 
-    if (page > 0 && page <= image->count)
-        memcpy(image->data + (size_t)(page - 1) * image->page_bytes, data, image->page_bytes);
+    if (page == 0 || page > image->count)
+        return;
+    memcpy(image->data + (size_t)(page - 1) * image->page_bytes, data, image->page_bytes);
+    image->damaged[page] = 0;
+}
+
+/* Of what stands in the file itself, before the log is laid over it. One page with the right checksum tells that all
+ * have some, whatever is left of the header. */
+static void
+find_damaged(struct image *image, size_t size)
+{
+    const size_t bytes = image->page_bytes;
+    const uint32_t whole = (uint32_t)(size / bytes), there = (uint32_t)((size + bytes - 1) / bytes);
+
+    for (uint32_t page = 1; page <= whole; page++) {
+        const enum page_state state = page_sum_check(page_at(image, page), bytes, page);
+
+        image->has_sums = image->has_sums || state == PAGE_SOUND;
+        image->damaged[page] = state == PAGE_DAMAGED;
+    }
+    if (there > whole)
+        image->damaged[there] = 1; /* its end is cut off */
+    if (image->has_sums)
+        image->usable = image->page_bytes - PAGE_SUM_BYTES;
+    else
+        memset(image->damaged, 0, (size_t)image->known + 1);
 }
 
 static void
@@ -155,6 +180,17 @@ add_log(struct image *image, const uint8_t *log, size_t log_size)
 }
 
 static int
+make_tables(struct image *image, size_t size)
+{
+    image->known = size >= FILE_HEADER_BYTES ? read_u32(image->data + 28) : 0;
+    if (image->known < image->count || image->known > KNOWN_MAX)
+        image->known = image->count;
+    image->above = calloc((size_t)image->known + 1, sizeof(*image->above));
+    image->damaged = calloc((size_t)image->known + 1, 1);
+    return image->above && image->damaged ? 0 : -1;
+}
+
+static int
 read_files(struct image *image, const char *path, const uint8_t *log, size_t log_size)
 {
     struct wal wal = {0};
@@ -169,14 +205,14 @@ read_files(struct image *image, const char *path, const uint8_t *log, size_t log
         return -1;
     find_page_size(image, size, wal.page_bytes);
     image->count = (uint32_t)((size + image->page_bytes - 1) / image->page_bytes);
+    if (wal.page_bytes == image->page_bytes && wal.page_count <= KNOWN_MAX &&
+        wal.page_count > image->count)
+        image->count = wal.page_count;
+    if (make_tables(image, size) != 0)
+        return -1;
+    find_damaged(image, size);
     if (log)
         add_log(image, log, log_size);
-    image->known = size >= FILE_HEADER_BYTES ? read_u32(image->data + 28) : 0;
-    if (image->known < image->count || image->known > KNOWN_MAX)
-        image->known = image->count;
-    image->above = calloc((size_t)image->known + 1, sizeof(*image->above));
-    if (!image->above)
-        return -1;
     for (uint32_t page = 1; page <= image->count; page++)
         claim_children(image, page);
     return 0;
@@ -209,10 +245,23 @@ image_close(struct image *image)
     if (image->data)
         munmap(image->data, image->mapped);
     free(image->above);
+    free(image->damaged);
     *image = (struct image){0};
 }
 
 /* ---- Pages ---- */
+
+bool
+image_is_damaged(const struct image *image, uint32_t page)
+{
+    return page <= image->known && image->damaged[page] != 0;
+}
+
+static bool
+is_readable(const struct image *image, uint32_t page)
+{
+    return image->takes_damaged || !image_is_damaged(image, page);
+}
 
 enum image_kind
 image_kind(const struct image *image, uint32_t page)
@@ -222,6 +271,8 @@ image_kind(const struct image *image, uint32_t page)
     const uint32_t start = read_u16(data + 5);
     uint32_t header = tree_offset(page) + 2 * cells;
 
+    if (!is_readable(image, page))
+        return IMAGE_OTHER;
     switch (kind) {
     case IMAGE_INDEX_INNER:
     case IMAGE_TABLE_INNER: header += 12; break;
@@ -250,7 +301,8 @@ map_entry(const struct image *image, uint32_t page, uint8_t *kind_out, uint32_t 
     const uint32_t map = page < 2 ? 0 : (page - 2) / span * span + 2;
     const uint8_t *entry;
 
-    if (map == 0 || map == page || map > image->count || read_u32(image->data + 52) == 0)
+    if (map == 0 || map == page || map > image->count || !is_readable(image, map) ||
+        read_u32(image->data + 52) == 0)
         return false;
     entry = page_at(image, map) + (size_t)(page - map - 1) * MAP_ENTRY_BYTES;
     *kind_out = entry[0];
@@ -337,7 +389,7 @@ read_payload(const struct image *image, const uint8_t *p, const uint8_t *end, ui
         const uint64_t room = image->usable - 4, left = size - have;
         const size_t part = (size_t)(left < room ? left : room);
 
-        if (next < 2 || next > image->count)
+        if (next < 2 || next > image->count || !is_readable(image, next))
             return false;
         memcpy(row->payload + have, page_at(image, next) + 4, part);
         have += part;

@@ -2,7 +2,7 @@
 /*
  * The pages of a damaged SQLite database, read without SQLite (format: sqlite.org/fileformat2.html): the file with
  * the committed transactions of its log laid over it, in private memory. Nothing that stands in a page is believed
- * before it was checked against the page; the file itself is never written.
+ * before it was checked against the page, and nothing of a page whose checksum is wrong; the file is never written.
  */
 #ifndef CTL_IMAGE_H
 #define CTL_IMAGE_H
@@ -30,6 +30,9 @@ struct image {
     uint32_t usable;     /* of them, for b-trees */
     uint32_t count;      /* pages, numbered from 1 */
     bool log_damaged;    /* frames of the log were left out */
+    bool has_sums;       /* the pages have checksums (page_sum.h) */
+    bool takes_damaged;  /* the readers below read damaged pages, too; unset at first */
+    uint8_t *damaged;    /* by known page: 1 when it is not as it was written */
     uint32_t known;      /* pages that there once were, some of them perhaps cut off */
     uint32_t *above; /* by known page: the one that points to it; IMAGE_DISPUTED when several do */
 };
@@ -56,6 +59,9 @@ struct image_row {
 /* 0, or -1 with a line on stderr. */
 int image_open(struct image *, const char *path);
 void image_close(struct image *);
+
+/* Whether the page is not as it was written, as its checksum tells. */
+bool image_is_damaged(const struct image *, uint32_t page);
 
 /* What the page is, as far as its header holds what it says. */
 enum image_kind image_kind(const struct image *, uint32_t page);

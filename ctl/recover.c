@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/store_impl.h"
+#include "core/store_vfs.h"
 #include "ctl/image.h"
 
 #define ENTRIES_MAX 512 /* tables and indexes */
@@ -118,6 +119,23 @@ read_schema(struct recovery *recovery)
     }
 }
 
+/* Without an intact database beside it, even the definitions on damaged pages are better than none. */
+static void
+read_damaged_schema(struct recovery *recovery)
+{
+    const size_t sound = recovery->count;
+
+    recovery->image.takes_damaged = true;
+    read_schema(recovery);
+    recovery->image.takes_damaged = false;
+    if (recovery->count > sound)
+        fprintf(
+            stderr,
+            "sottoctl: %zu definitions of tables and indexes stand on a damaged page; to be sure of them name "
+            "the database of an empty server of the same version with --like\n",
+            recovery->count - sound);
+}
+
 /* What the damaged schema lacks. */
 static int
 read_like(struct recovery *recovery, const char *like)
@@ -126,7 +144,7 @@ read_like(struct recovery *recovery, const char *like)
     sqlite3_stmt *stmt = NULL;
     int status = 0;
 
-    if (sqlite3_open_v2(like, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(like, &db, SQLITE_OPEN_READONLY, store_vfs_name(NULL)) != SQLITE_OK ||
         sqlite3_prepare_v2(
             db, "SELECT type = 'table', name, rootpage, sql FROM sqlite_master WHERE sql NOTNULL",
             -1, &stmt, NULL) != SQLITE_OK)
@@ -394,7 +412,7 @@ write_copy(struct recovery *recovery, const char *like, const char *partial)
         "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = OFF; PRAGMA application_id = %d; "
         "PRAGMA foreign_keys = OFF; BEGIN",
         STORE_APPLICATION_ID);
-    if (sqlite3_open(partial, &recovery->out) != SQLITE_OK ||
+    if (db_create(partial, true, &recovery->out) != SQLITE_OK ||
         sqlite3_exec(recovery->out, begin, NULL, NULL, NULL) != SQLITE_OK)
         return db_fail(recovery->out, partial);
     status = fill(recovery);
@@ -403,6 +421,16 @@ write_copy(struct recovery *recovery, const char *like, const char *partial)
     if (!status)
         status = take_record(recovery, like);
     return status ? status : db_integrity(recovery->out, partial);
+}
+
+static uint64_t
+count_damaged(const struct image *image)
+{
+    uint64_t count = 0;
+
+    for (uint32_t page = 1; page <= image->count; page++)
+        count += image_is_damaged(image, page);
+    return count;
 }
 
 static void
@@ -418,10 +446,10 @@ report(struct recovery *recovery, const char *copy)
             printf("%-24s %llu rows\n", entry->name, (unsigned long long)entry->rows);
     }
     printf(
-        "%s holds what undamaged pages held; damaged rows left out: %llu, rows whose table is unknown: %llu, "
+        "%s holds what undamaged pages held; damaged pages: %llu, damaged rows left out: %llu, rows whose table is unknown: %llu, "
         "rows whose parent is lost: %lld%s\n",
-        copy, (unsigned long long)(recovery->damaged + refused),
-        (unsigned long long)recovery->homeless,
+        copy, (unsigned long long)count_damaged(&recovery->image),
+        (unsigned long long)(recovery->damaged + refused), (unsigned long long)recovery->homeless,
         (long long)query_int(recovery->out, "SELECT count(*) FROM pragma_foreign_key_check", ""),
         recovery->image.log_damaged ? "; the log was damaged, too" : "");
     if (query_int(recovery->out, "SELECT count(*) FROM sotto_migrations", "") == 0)
@@ -457,6 +485,8 @@ db_recover(const char *path, const char *like, const char *copy)
         read_schema(&recovery);
         if (like)
             status = read_like(&recovery, like);
+        else
+            read_damaged_schema(&recovery);
         if (!status)
             status = write_copy(&recovery, like, partial);
         if (!status)

@@ -6,6 +6,7 @@ That the server itself opens every connection with foreign keys in force is show
 import sqlite3
 
 from clients import people, start
+from tables import without_sums
 from tap import comment, main, test
 
 
@@ -36,7 +37,7 @@ def a_first_start_migrates_and_a_second_has_nothing_to_do(stage):
 def a_database_with_a_changed_migration_is_refused(stage):
     server = stage.server()
     assert server.stop() == 0
-    connection = sqlite3.connect(server.data / 'sotto.db')
+    connection = sqlite3.connect(without_sums(server.data / 'sotto.db'))
     table, = [name for kind, name, sql in schema(server) if kind == 'table' and 'checksum' in sql.lower()]
     connection.execute(f"UPDATE {table} SET checksum = zeroblob(32) WHERE module = 'chat'")
     connection.commit()

@@ -4,6 +4,7 @@ import sqlite3
 
 from load import FAST_LIMITS
 from sotto import wait_object
+from tables import without_sums
 
 
 def start(stage, **options):
@@ -42,6 +43,6 @@ def at(client, address):
 
 def database(server):
     """The server's database, for a test that plays the dishonest operator. The server is stopped."""
-    connection = sqlite3.connect(server.data / 'sotto.db')
+    connection = sqlite3.connect(without_sums(server.data / 'sotto.db'))
     connection.isolation_level = None
     return connection

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The checksum of a database page: SipHash-2-4 over the page and its number, in the eight bytes at the page's end that
+ * SQLite leaves alone when the file's header reserves them. It finds changed bits, and a page that stands in another's
+ * place. Its key is no secret: whoever can write the file can write sums, too.
+ *
+ * A sum of zero stands for none. SQLite's own copy of a page always has none (store_vfs.c takes it off), and so has a
+ * page that another program copied out of the log, as a shell does that is opened after a crash.
+ */
+#ifndef CORE_PAGE_SUM_H
+#define CORE_PAGE_SUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SUM_BYTES 8
+#define PAGE_SUM_HEADER_BYTES 100 /* of the file; they stand at the beginning of page 1 */
+
+enum page_state {
+    PAGE_SOUND,
+    PAGE_WITHOUT_SUM, /* nothing can be said */
+    PAGE_DAMAGED,     /* the sum is another, or the page is all zeros, which nobody writes */
+};
+
+/* Whether the header of a file says that its pages have sums. */
+bool page_sum_in_header(const uint8_t header[PAGE_SUM_HEADER_BYTES]);
+/* Whether a page 1 whose header says that there are no sums had one before it was damaged. bytes: of a page. */
+bool page_sum_was_in_header(const uint8_t *page, size_t bytes);
+/* Puts the sum into the page. Pages are numbered from 1. */
+void page_sum_put(uint8_t *page, size_t bytes, uint32_t number);
+enum page_state page_sum_check(const uint8_t *page, size_t bytes, uint32_t number);
+
+#endif
