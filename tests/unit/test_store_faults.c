@@ -17,7 +17,7 @@
 #define POINTS 500
 #define START_POINTS 20 /* of which most are operations of the start */
 #define SHORT_START_EVERY 2
-#define SHORT_EVERY 40
+#define SHORT_EVERY 15
 #define ROUNDS 60
 #define ROUND_JOBS 3
 
