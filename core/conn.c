@@ -250,16 +250,26 @@ conn_end(struct conn *conn, struct frame_buf *take_goodbye)
     conn_poll(conn);
 }
 
+struct frame_buf *
+conn_goodbye(enum frame_wire wire, int code, const char *reason)
+{
+    const bool welcome_back = code == SOTTO_GOODBYE_SHUTDOWN || code == SOTTO_GOODBYE_LIMIT;
+    const struct frame_farewell farewell = {.code = (uint32_t)code,
+                                            .reason = reason,
+                                            .resume_after_ms =
+                                                welcome_back ? CONN_RESUME_AFTER_MS : 0};
+
+    return frame_goodbye(wire, &farewell);
+}
+
 void
 conn_close(struct conn *conn, int code, const char *reason)
 {
-    uint32_t resume = code == SOTTO_GOODBYE_SHUTDOWN || code == SOTTO_GOODBYE_LIMIT ? 1000 : 0;
-
     if (conn->state != CONN_OPEN)
         return;
     if (code == SOTTO_GOODBYE_SLOW)
         conn_trim_out(conn);
-    conn_end(conn, frame_goodbye(conn->door->wire, (uint32_t)code, reason, resume));
+    conn_end(conn, conn_goodbye(conn->door->wire, code, reason));
 }
 
 void

@@ -19,6 +19,8 @@
 #include "core/io.h"
 
 #define CONN_LINGER_MS 2000
+/* How long somebody who is turned away and may come back is asked to wait. */
+#define CONN_RESUME_AFTER_MS 1000
 
 struct ratelimit_key;
 
@@ -48,6 +50,9 @@ void conn_close(struct conn *, int code, const char *reason);
 void conn_send_pong(struct conn *, struct frame_buf *take_buf);
 /* A call of it has come home: read on if it waited for that. */
 void conn_call_done(struct conn *);
+
+/* Goodbye with what that code says of coming back. NULL: no memory. Any thread. */
+struct frame_buf *conn_goodbye(enum frame_wire, int code, const char *reason);
 
 /* ---- on the logic thread, before conn_note_gone ---- */
 

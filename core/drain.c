@@ -14,12 +14,13 @@
 #include "sotto/session.h"
 
 #define POLL_MS 20
-#define REQUESTS_MS 5000 /* for open requests, at most; limits.drain_timeout may ask for less */
-#define MODULES_MS 2000  /* for modules to stop */
-#define GOODBYE_MS 2500  /* for send queues and peers */
+#define CLIENTS_MS 5000 /* for clients to go, at most; limits.drain_timeout may ask for less */
+#define MODULES_MS 2000 /* for modules to stop */
+#define GOODBYE_MS 2500 /* for send queues and peers */
+#define GOODBYE_REASON "the server stops"
 
 enum step {
-    STEP_REQUESTS,
+    STEP_CLIENTS,
     STEP_MODULES,
     STEP_GOODBYE,
 };
@@ -60,6 +61,18 @@ on_modules_stopped(void *arg)
     drain->modules_stopped = true;
 }
 
+/* Who is left when the clients' time is over. */
+static void
+tell_left(const struct core *core)
+{
+    if (rpc_open(core->rpc))
+        log_warn(core->log, "drain: %zu requests are still open and will be cut off",
+                 rpc_open(core->rpc));
+    if (io_connections(core->io))
+        log_info(core->log, "drain: %zu connections are still open and will be closed",
+                 io_connections(core->io));
+}
+
 /* The next step, when this one is through or out of time. */
 static void
 advance(struct drain *drain)
@@ -68,12 +81,10 @@ advance(struct drain *drain)
     bool late = loop_now(core->logic) >= drain->until_ms;
 
     switch (drain->step) {
-    case STEP_REQUESTS:
-        if (rpc_open(core->rpc) && !late)
+    case STEP_CLIENTS:
+        if ((rpc_open(core->rpc) || io_connections(core->io)) && !late)
             return;
-        if (rpc_open(core->rpc))
-            log_warn(core->log, "drain: %zu requests are still open and will be cut off",
-                     rpc_open(core->rpc));
+        tell_left(core);
         begin_step(drain, STEP_MODULES, MODULES_MS);
         host_stop(core->host, MODULES_MS, on_modules_stopped, drain);
         return;
@@ -81,7 +92,7 @@ advance(struct drain *drain)
         if (!drain->modules_stopped)
             return; /* host_stop keeps its own time */
         begin_step(drain, STEP_GOODBYE, GOODBYE_MS);
-        io_goodbye_all(core->io, SOTTO_GOODBYE_SHUTDOWN, "the server stops");
+        io_goodbye_all(core->io, SOTTO_GOODBYE_SHUTDOWN, GOODBYE_REASON);
         return;
     case STEP_GOODBYE:
         if (io_connections(core->io) && !late)
@@ -102,7 +113,8 @@ void
 drain_start(struct core *core, sotto_done_fn *done, void *arg)
 {
     struct drain *drain = calloc(1, sizeof(*drain));
-    uint64_t requests_ms = (uint64_t)core->settings->limits.drain_ms;
+    const uint64_t asked_ms = (uint64_t)core->settings->limits.drain_ms;
+    const uint64_t clients_ms = asked_ms < CLIENTS_MS ? asked_ms : CLIENTS_MS;
 
     assert(drain); /* a process that cannot end in order ends with its supervisor watching */
     drain->core = core;
@@ -111,7 +123,9 @@ drain_start(struct core *core, sotto_done_fn *done, void *arg)
     io_stop_accepting(core->io);
     rpc_drain(core->rpc);
     host_quiesce(core->host);
-    begin_step(drain, STEP_REQUESTS, requests_ms < REQUESTS_MS ? requests_ms : REQUESTS_MS);
+    if (clients_ms)
+        io_notify_all(core->io, SOTTO_GOODBYE_SHUTDOWN, GOODBYE_REASON, (uint32_t)clients_ms);
+    begin_step(drain, STEP_CLIENTS, clients_ms);
     uv_timer_init(loop_uv(core->logic), &drain->timer);
     drain->timer.data = drain;
     uv_timer_start(&drain->timer, on_timer, 0, POLL_MS);

@@ -402,30 +402,38 @@ frame_hello(enum frame_wire wire, const char *name, uint32_t max_frame, const ch
     return finish(buf, at);
 }
 
-struct frame_buf *
-frame_goodbye(enum frame_wire wire, uint32_t code, const char *reason, uint32_t resume_after_ms)
+static size_t
+uint_size(uint32_t value)
 {
-    size_t reason_size = strlen(reason);
-    size_t size = 1 + varint_size(code) + bytes_size(reason_size) +
-                  (resume_after_ms ? 1 + varint_size(resume_after_ms) : 0);
+    return value ? 1 + varint_size(value) : 0;
+}
+
+struct frame_buf *
+frame_goodbye(enum frame_wire wire, const struct frame_farewell *farewell)
+{
+    size_t reason_size = strlen(farewell->reason);
+    size_t size = uint_size(farewell->code) + bytes_size(reason_size) +
+                  uint_size(farewell->resume_after_ms) + uint_size(farewell->closes_in_ms);
     uint8_t tail[WS_CLOSE_BYTES_MAX];
     size_t tail_size = 0;
     struct frame_buf *buf;
     uint8_t *at;
 
     if (wire == FRAME_WIRE_HTTP)
-        return http_answer_goodbye(code);
+        return http_answer_goodbye(farewell->code);
     if (wire == FRAME_WIRE_WS_JSON)
-        return frame_json_goodbye(code, reason, resume_after_ms);
-    if (wire == FRAME_WIRE_WS_PROTO)
-        tail_size = ws_put_close(tail, code, reason);
+        return frame_json_goodbye(farewell);
+    if (wire == FRAME_WIRE_WS_PROTO && !farewell->closes_in_ms)
+        tail_size = ws_put_close(tail, farewell->code, farewell->reason);
     buf = begin_with_tail(wire, 0, FRAME_GOODBYE, size, tail_size, &at);
     if (!buf)
         return NULL;
-    at = put_uint(at, 1, code);
-    at = put_bytes(at, 2, reason, reason_size);
-    if (resume_after_ms)
-        at = put_uint(at, 3, resume_after_ms);
+    at = put_uint(at, 1, farewell->code);
+    at = put_bytes(at, 2, farewell->reason, reason_size);
+    if (farewell->resume_after_ms)
+        at = put_uint(at, 3, farewell->resume_after_ms);
+    if (farewell->closes_in_ms)
+        at = put_uint(at, 4, farewell->closes_in_ms);
     memcpy(at, tail, tail_size);
     return finish(buf, at + tail_size);
 }

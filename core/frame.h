@@ -97,9 +97,14 @@ struct frame_buf *frame_ping(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_pong(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_hello(enum frame_wire, const char *name, uint32_t max_frame,
                               const char *const *features, size_t count);
-/* The last words of a connection: on a WebSocket with its close frame behind them. */
-struct frame_buf *frame_goodbye(enum frame_wire, uint32_t code, const char *reason,
-                                uint32_t resume_after_ms);
+/* The last words of a connection: on a WebSocket with its close frame behind them, unless closes_in_ms says that the end
+ * is still to come. */
+struct frame_farewell {
+    uint32_t code; /* enum sotto_goodbye */
+    const char *reason;
+    uint32_t resume_after_ms, closes_in_ms; /* 0: not said */
+};
+struct frame_buf *frame_goodbye(enum frame_wire, const struct frame_farewell *);
 /* One frame of a WebSocket around these bytes; first as for ws_put_head. */
 struct frame_buf *frame_ws(unsigned first, struct sotto_view data);
 /* Bytes as they are, for what a door says outside of frames. */

@@ -278,34 +278,32 @@ frame_json_hello(const char *name, uint32_t max_frame, const char *const *featur
     return build(put_hello, &hello, (struct sotto_view){.size = 0});
 }
 
-struct goodbye {
-    uint32_t code, resume_after_ms;
-    const char *reason;
-};
-
 static void
 put_goodbye(struct pbjson_out *out, const void *frame)
 {
-    const struct goodbye *goodbye = frame;
+    const struct frame_farewell *farewell = frame;
 
     pbjson_put(out, "{\"goodbye\":{\"code\":");
-    pbjson_put_number(out, goodbye->code);
+    pbjson_put_number(out, farewell->code);
     pbjson_put(out, ",\"reason\":");
-    pbjson_put_text(out, goodbye->reason);
-    if (goodbye->resume_after_ms) {
+    pbjson_put_text(out, farewell->reason);
+    if (farewell->resume_after_ms) {
         pbjson_put(out, ",\"resumeAfterMs\":");
-        pbjson_put_number(out, goodbye->resume_after_ms);
+        pbjson_put_number(out, farewell->resume_after_ms);
+    }
+    if (farewell->closes_in_ms) {
+        pbjson_put(out, ",\"closesInMs\":");
+        pbjson_put_number(out, farewell->closes_in_ms);
     }
     pbjson_put(out, "}}");
 }
 
 struct frame_buf *
-frame_json_goodbye(uint32_t code, const char *reason, uint32_t resume_after_ms)
+frame_json_goodbye(const struct frame_farewell *farewell)
 {
-    const struct goodbye goodbye = {
-        .code = code, .resume_after_ms = resume_after_ms, .reason = reason};
     uint8_t close[WS_CLOSE_BYTES_MAX];
-    size_t size = ws_put_close(close, code, reason);
+    size_t size =
+        farewell->closes_in_ms ? 0 : ws_put_close(close, farewell->code, farewell->reason);
 
-    return build(put_goodbye, &goodbye, (struct sotto_view){.data = close, .size = size});
+    return build(put_goodbye, farewell, (struct sotto_view){.data = close, .size = size});
 }

@@ -25,6 +25,6 @@ struct frame_buf *frame_json_pong(struct sotto_view data);
 struct frame_buf *frame_json_hello(const char *name, uint32_t max_frame,
                                    const char *const *features, size_t count);
 /* With the close frame of a WebSocket behind it. */
-struct frame_buf *frame_json_goodbye(uint32_t code, const char *reason, uint32_t resume_after_ms);
+struct frame_buf *frame_json_goodbye(const struct frame_farewell *);
 
 #endif

@@ -242,7 +242,7 @@ io_start(struct io *io, const char *const *features, size_t count)
         if (has_frames)
             io->hello[wire] = frame_hello(wire, io->server_name,
                                           frame_wire_max(wire, io->max_frame), features, count);
-        io->refusal[wire] = frame_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections", 1000);
+        io->refusal[wire] = conn_goodbye(wire, SOTTO_GOODBYE_LIMIT, "too many connections");
         if ((has_frames && !io->hello[wire]) || !io->refusal[wire])
             return SOTTO_ENOMEM;
     }
@@ -282,80 +282,13 @@ io_listen(struct io *io, const struct door *door, const char *address, char *bou
 /* ---- ending ---- */
 
 static void
-close_listeners(struct io *io)
-{
-    while (io->listeners) {
-        struct listener *listener = io->listeners;
-
-        io->listeners = listener->next;
-        listener_close(listener);
-    }
-}
-
-struct note {
-    struct queue_item item;
-    struct io_loop *loop;
-};
-
-static void
-run_stop_accepting(struct queue_item *item)
-{
-    close_listeners(((struct note *)item)->loop->io);
-    free(item);
-}
-
-void
-io_stop_accepting(struct io *io)
-{
-    struct note *note = malloc(sizeof(*note));
-
-    if (!note)
-        return; /* io_destroy closes them as well */
-    note->loop = &io->loops[0];
-    queue_push_one(&io->loops[0].inbox, &note->item, run_stop_accepting);
-}
-
-static void
-goodbye_list(struct io_loop *loop, struct conn_list *list)
-{
-    while (list->first) {
-        struct frame_buf *buf = loop->io->goodbye[list->first->door->wire];
-
-        if (buf)
-            frame_ref(buf, 1);
-        conn_end(list->first, buf);
-    }
-}
-
-static void
-run_goodbye(struct queue_item *item)
-{
-    struct io_loop *loop = MAP_OF(item, struct io_loop, goodbye_item);
-
-    goodbye_list(loop, &loop->unattached);
-    goodbye_list(loop, &loop->live);
-}
-
-void
-io_goodbye_all(struct io *io, int code, const char *reason)
-{
-    if (io->goodbye_code)
-        return; /* once */
-    io->goodbye_code = code;
-    for (enum frame_wire wire = 0; wire < FRAME_WIRE_COUNT; wire++)
-        io->goodbye[wire] = frame_goodbye(wire, (uint32_t)code, reason, 1000);
-    for (uint32_t i = 0; i < io->loop_count; i++)
-        io_send(&io->loops[i], &io->loops[i].goodbye_item, run_goodbye);
-}
-
-static void
 run_stop(struct queue_item *item)
 {
     struct io_loop *loop = MAP_OF(item, struct io_loop, stop_item);
     struct conn_list *lists[] = {&loop->unattached, &loop->live, &loop->closing};
 
     if (loop->index == 0)
-        close_listeners(loop->io);
+        io_close_listeners(loop->io);
     loop->stopping = true;
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         while (lists[i]->first)
@@ -388,7 +321,7 @@ free_loop(struct io_loop *loop)
     if (!loop->ended) { /* its thread never ran */
         uv_close((uv_handle_t *)&loop->tick, NULL);
         uv_close((uv_handle_t *)&loop->turn, NULL);
-        close_listeners(loop->io);
+        io_close_listeners(loop->io);
     }
     queue_close(&loop->inbox);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -437,6 +370,7 @@ io_destroy(struct io **io_ptr)
     for (enum frame_wire wire = 0; wire < FRAME_WIRE_COUNT; wire++) {
         frame_unref(io->hello[wire], 1);
         frame_unref(io->refusal[wire], 1);
+        frame_unref(io->notice[wire], 1);
         frame_unref(io->goodbye[wire], 1);
     }
     address_table_fini(&io->addresses);

@@ -41,6 +41,9 @@ int io_listen(struct io *, const struct door *, const char *address, char *bound
               size_t bound_size, struct sotto_err *);
 /* Closes the listening sockets; connections stay. */
 void io_stop_accepting(struct io *);
+/* Sends Goodbye{code, reason, closes_in_ms} on every connection and closes none; at a door without frames the request
+ * is answered. Once. */
+void io_notify_all(struct io *, int code, const char *reason, uint32_t closes_in_ms);
 /* Sends Goodbye{code, reason} on every connection, writes what is queued and closes. */
 void io_goodbye_all(struct io *, int code, const char *reason);
 /* Open connections of all loops. Any thread. */

@@ -84,7 +84,7 @@ struct io_loop {
     atomic_size_t connections; /* any thread reads */
     atomic_bool is_starved;    /* the logic loop wakes us when its queue has room again */
     bool stopping, told_stopped, ended;
-    struct queue_item goodbye_item, stop_item, end_item, stopped_item;
+    struct queue_item notice_item, goodbye_item, stop_item, end_item, stopped_item;
 };
 
 /* Addresses and how many unattached connections each has. Any thread. */
@@ -106,7 +106,9 @@ struct io {
     uint32_t max_frame;         /* of an attached connection, in protobuf */
     struct frame_buf *hello[FRAME_WIRE_COUNT];
     struct frame_buf *refusal[FRAME_WIRE_COUNT]; /* Goodbye{LIMIT} for connections over a cap */
+    struct frame_buf *notice[FRAME_WIRE_COUNT];  /* for io_notify_all */
     struct frame_buf *goodbye[FRAME_WIRE_COUNT]; /* for io_goodbye_all */
+    bool notified;
     int goodbye_code;
     const char *server_name;
     struct loop_hook hook;
@@ -179,6 +181,9 @@ conn_now(const struct conn *conn)
 
 /* io.c */
 queue_fn io_on_stopped;
+
+/* io_goodbye.c */
+void io_close_listeners(struct io *);
 
 /* conn.c */
 void conn_list_add(struct conn_list *, struct conn *);

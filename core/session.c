@@ -176,20 +176,17 @@ session_on_opened(struct queue_item *item)
         return;
     }
     session->closing = true;
-    conn_note_close(session->conn, frame_goodbye(session->door->wire, SOTTO_GOODBYE_LIMIT,
-                                                 "too many connections", 1000));
+    conn_note_close(session->conn,
+                    conn_goodbye(session->door->wire, SOTTO_GOODBYE_LIMIT, "too many connections"));
 }
 
 void
 session_end(struct session *session, int code, const char *reason)
 {
-    uint32_t resume = code == SOTTO_GOODBYE_SHUTDOWN || code == SOTTO_GOODBYE_LIMIT ? 1000 : 0;
-
     if (session->closing || !session->open)
         return;
     session->closing = true;
-    conn_note_close(session->conn,
-                    frame_goodbye(session->door->wire, (uint32_t)code, reason, resume));
+    conn_note_close(session->conn, conn_goodbye(session->door->wire, code, reason));
 }
 
 static void

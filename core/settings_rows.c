@@ -99,7 +99,7 @@ static const struct settings_row limit_rows[] = {
     KEY(limits.rate_table_entries, "rate_table", SOTTO_CONF_INT, "100000", .min = 100,
         .max = 1000000, .doc = "Accounts and addresses that the rate limiter remembers."),
     KEY(limits.drain_ms, "drain_timeout", SOTTO_CONF_DURATION, "5s", .min = 0, .max = 5000,
-        .doc = "How long SIGTERM waits for open requests."),
+        .doc = "How long SIGTERM waits for open requests and for clients to hang up."),
     KEY(limits.callback_warn_ms, "callback_warn", SOTTO_CONF_DURATION, "5ms", .min = 1,
         .max = 10000,
         .doc = "A module that holds the logic thread for longer is named in the log."),

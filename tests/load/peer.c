@@ -84,6 +84,9 @@ queue_message(struct peer *peer, size_t slot)
     Sotto__Chat__V1__SendRequest request = SOTTO__CHAT__V1__SEND_REQUEST__INIT;
     uint8_t message[8192 + 128];
 
+    if (peer->ending)
+        return; /* the next connection sends it */
+    peer->unanswered++;
     request.chat_id.data = (uint8_t *)peer->chat->chat_id;
     request.chat_id.len = 16;
     request.client_msg_id = peer->flight[slot].msg;
@@ -109,7 +112,8 @@ resend(struct peer *peer)
 int
 peer_connect(struct peer *peer, const struct rig_address *address)
 {
-    peer->watched = false;
+    peer->watched = peer->ending = false;
+    peer->unanswered = 0;
     if (rig_dial(&peer->conn, address) != 0)
         return -1;
     if (rig_user_attach(&peer->user, &peer->conn) != 0 ||
@@ -148,6 +152,7 @@ take_reply(struct peer *peer, uint64_t call, const Sotto__Frame__V1__Reply *repl
             break;
     if (slot == PEER_WINDOW_MAX)
         return;
+    peer->unanswered--;
     if (reply->result_case == SOTTO__FRAME__V1__REPLY__RESULT_ERROR) {
         if (peer->refused++ == 0)
             fprintf(stderr, "load: Send: %s: %s\n", reply->error->code, reply->error->message);
@@ -182,8 +187,9 @@ static void
 take_goodbye(struct peer *peer, const Sotto__Frame__V1__Goodbye *goodbye)
 {
     fprintf(stderr, "load: Goodbye %u: %s\n", goodbye->code, goodbye->reason);
-    if (goodbye->code == GOODBYE_SHUTDOWN && goodbye->resume_after_ms > 0)
+    if (goodbye->code == GOODBYE_SHUTDOWN && goodbye->resume_after_ms > 0 && !peer->ending)
         peer->told++;
+    peer->ending = true;
 }
 
 static void
@@ -210,7 +216,8 @@ peer_turn(struct peer *peer)
     int ended = rig_wire_fill(&peer->conn.wire);
 
     take_frames(peer);
-    if (ended != 0 || rig_wire_flush(&peer->conn.wire) != 0) {
+    if (ended != 0 || rig_wire_flush(&peer->conn.wire) != 0 ||
+        (peer->ending && peer->unanswered == 0)) {
         rig_conn_close(&peer->conn);
         return -1;
     }

@@ -37,6 +37,8 @@ struct peer {
         double sent_at;
     } flight[PEER_WINDOW_MAX];
     size_t in_flight;
+    size_t unanswered; /* of this connection */
+    bool ending; /* the server stops: nothing new is sent, and this hangs up when all is answered */
     uint64_t refused; /* error replies */
     uint64_t told;    /* Goodbyes that say the server stops and when to come back */
 };

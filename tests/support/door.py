@@ -158,10 +158,19 @@ class Door:
             return None
         return self.pump(find, seconds)[0]
 
+    def wait_notice(self, seconds=DEADLINE_SECONDS):
+        """Reads until the server says that it is going to close: the goodbye with the time that is left."""
+        return self.pump(lambda: self.goodbye and self.goodbye.closes_in_ms and self.goodbye, seconds)
+
+    def hang_up(self, _seconds):
+        self.close()
+
     def wait_closed(self, seconds=DEADLINE_SECONDS):
-        """Reads until the server closes; returns its goodbye, or None if it said nothing."""
+        """Reads until the server closes, or says that it will, and hangs up then; returns the goodbye, or None if there
+        was none."""
         try:
-            self.pump(lambda: False, seconds)
+            self.wait_notice(seconds)
+            self.hang_up(seconds)
+            return self.goodbye
         except Closed as closed:
             return closed.goodbye
-        raise AssertionError('unreachable')

@@ -107,6 +107,7 @@ class WebSocketDoor(Door):
         self.payload_bytes = 0  # of all frames that came
         self.close_code = None  # of the server's close frame: None, or 1005 for an empty one
         self.close_reason = b''
+        self.close_sent = False
         self.answer = None      # fields of the 101
         self.goodbye = None
         super().__init__(schema, address, hello=False)
@@ -181,9 +182,16 @@ class WebSocketDoor(Door):
         assert len(payload) != 1
         self.close_code = struct.unpack('>H', payload[:2])[0] if payload else 1005
         self.close_reason = payload[2:]
-        self.send_close(self.close_code)
+        if not self.close_sent:
+            self.send_close(self.close_code)
+
+    def hang_up(self, seconds):
+        """As a client does: a close frame, and the server's in answer."""
+        self.send_close(self.goodbye.code)
+        self.pump(lambda: False, seconds)
 
     def send_close(self, code=1005, reason=b''):
+        self.close_sent = True
         payload = close_payload(code, reason) if code != 1005 else b''
         try:
             self.send_bytes(ws_frame(CLOSE, payload))

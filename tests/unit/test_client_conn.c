@@ -84,16 +84,23 @@ put_event(int fd, const char *type)
 }
 
 static void
-put_goodbye(int fd, uint32_t code, const char *reason)
+put_goodbye_in(int fd, uint32_t code, const char *reason, uint32_t closes_in_ms)
 {
     Sotto__Frame__V1__Goodbye goodbye = SOTTO__FRAME__V1__GOODBYE__INIT;
     Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
     goodbye.code = code;
     goodbye.reason = (char *)(uintptr_t)reason;
     goodbye.resume_after_ms = 1500;
+    goodbye.closes_in_ms = closes_in_ms;
     frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_GOODBYE;
     frame.goodbye = &goodbye;
     put(fd, &frame);
+}
+
+static void
+put_goodbye(int fd, uint32_t code, const char *reason)
+{
+    put_goodbye_in(fd, code, reason, 0);
 }
 
 static int
@@ -332,6 +339,106 @@ an_answer_right_before_a_goodbye_is_not_lost(void **state)
 }
 
 static void
+after_the_notice_of_an_end_answers_come_and_nothing_new_is_asked(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_reply reply = {0};
+    struct conn_event event = {{0}, {0}};
+    uint64_t first = call(stage);
+    uint64_t second = call(stage);
+    uint64_t none = 0;
+    Sotto__Auth__V1__WhoAmIRequest request = SOTTO__AUTH__V1__WHO_AM_IREQUEST__INIT;
+    put_goodbye_in(stage->server, 1001, "the server stops", 5000);
+    put_reply(stage->server, first, "done");
+    put_event(stage->server, "x.Last");
+    put_reply(stage->server, second, "this too");
+
+    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    conn_reply_fini(&reply);
+    assert_false(conn_is_open(stage->conn));
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+                 SOTTO_CLIENT_ENETWORK);
+    assert_non_null(strstr(stage->error.message, "the server stops"));
+    assert_ok(conn_wait(stage->conn, second, 2000, &reply, &stage->error));
+    conn_reply_fini(&reply);
+
+    assert_int_equal(conn_next_event(stage->conn, -1, &event, &stage->error), 1);
+    conn_event_fini(&event);
+    /* Who listens is not kept until the close. */
+    assert_fails(conn_next_event(stage->conn, -1, &event, &stage->error), SOTTO_CLIENT_ENETWORK);
+    assert_int_equal(conn_resume_after_ms(stage->conn), 1500);
+}
+
+static void
+a_server_that_closes_before_the_time_it_gave_is_a_lost_connection(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_reply reply = {0};
+    uint64_t ticket = call(stage);
+    put_goodbye_in(stage->server, 1001, "the server stops", 5000);
+    shutdown(stage->server, SHUT_WR);
+
+    assert_fails(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error),
+                 SOTTO_CLIENT_ENETWORK);
+    assert_true(conn_is_dead(stage->conn));
+}
+
+static void
+more_calls_than_may_be_open_are_refused(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_reply reply = {0};
+    Sotto__Auth__V1__WhoAmIRequest request = SOTTO__AUTH__V1__WHO_AM_IREQUEST__INIT;
+    uint64_t first = call(stage), none = 0;
+    for (size_t i = 1; i < CONN_CALLS_MAX; i++)
+        call(stage);
+
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+                 SOTTO_CLIENT_EFAILED);
+    assert_fails(conn_wait(stage->conn, 4711, 2000, &reply, &stage->error), SOTTO_CLIENT_EFAILED);
+    put_reply(stage->server, first, "done");
+    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    conn_reply_fini(&reply);
+    call(stage);
+}
+
+static void
+a_request_larger_than_the_server_takes_is_not_sent(void **state)
+{
+    struct stage *stage = *state;
+    Sotto__Auth__V1__LookupUsersRequest request = SOTTO__AUTH__V1__LOOKUP_USERS_REQUEST__INIT;
+    char *names[1] = {mem_alloc(1, (1 << 20) + 1)};
+    uint64_t none = 0;
+    memset(names[0], 'a', 1 << 20);
+    request.names = names;
+    request.n_names = 1;
+
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+                 SOTTO_CLIENT_EFAILED);
+
+    assert_string_equal(stage->error.code, "resource_exhausted");
+    assert_true(conn_is_open(stage->conn));
+    free(names[0]);
+}
+
+static void
+a_ping_with_a_long_text_ends_the_connection(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_event event = {{0}, {0}};
+    uint8_t data[65] = {0};
+    Sotto__Frame__V1__Ping ping = SOTTO__FRAME__V1__PING__INIT;
+    Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
+    ping.data = (ProtobufCBinaryData){.data = data, .len = sizeof(data)};
+    frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_PING;
+    frame.ping = &ping;
+    put(stage->server, &frame);
+
+    assert_fails(conn_next_event(stage->conn, -1, &event, &stage->error), SOTTO_CLIENT_ENETWORK);
+    assert_fails(conn_next_event(stage->conn, -1, &event, &stage->error), SOTTO_CLIENT_ENETWORK);
+}
+
+static void
 a_goodbye_for_a_revoked_login_says_so(void **state)
 {
     struct stage *stage = *state;
@@ -468,6 +575,11 @@ static const struct CMUnitTest tests[] = {
     ON_STAGE(too_many_events_are_dropped_and_it_is_said),
     ON_STAGE(a_ping_is_answered),
     ON_STAGE(an_answer_right_before_a_goodbye_is_not_lost),
+    ON_STAGE(after_the_notice_of_an_end_answers_come_and_nothing_new_is_asked),
+    ON_STAGE(a_server_that_closes_before_the_time_it_gave_is_a_lost_connection),
+    ON_STAGE(more_calls_than_may_be_open_are_refused),
+    ON_STAGE(a_request_larger_than_the_server_takes_is_not_sent),
+    ON_STAGE(a_ping_with_a_long_text_ends_the_connection),
     ON_STAGE(a_goodbye_for_a_revoked_login_says_so),
     ON_STAGE(a_frame_longer_than_the_protocol_allows_ends_the_connection),
     ON_STAGE(a_frame_that_is_no_frame_ends_the_connection),

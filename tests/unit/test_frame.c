@@ -97,11 +97,20 @@ hello_goodbye_ping_and_pong_are_as_the_schema_says(void **state)
     assert_string_equal(frame->hello->features[1], "chat");
     drop(frame, buf);
 
-    buf = frame_goodbye(FRAME_WIRE_TCP, 4401, "expired", 1000);
+    buf = frame_goodbye(
+        FRAME_WIRE_TCP,
+        &(struct frame_farewell){.code = 4401, .reason = "expired", .resume_after_ms = 1000});
     frame = decode(buf);
     assert_int_equal(frame->goodbye->code, 4401);
     assert_string_equal(frame->goodbye->reason, "expired");
     assert_int_equal(frame->goodbye->resume_after_ms, 1000);
+    assert_int_equal(frame->goodbye->closes_in_ms, 0);
+    drop(frame, buf);
+
+    buf = frame_goodbye(FRAME_WIRE_TCP,
+                        &(struct frame_farewell){.code = 1001, .reason = "", .closes_in_ms = 300});
+    frame = decode(buf);
+    assert_int_equal(frame->goodbye->closes_in_ms, 300);
     drop(frame, buf);
 
     buf = frame_ping(FRAME_WIRE_TCP, (struct sotto_view){.size = 0});

@@ -171,9 +171,16 @@ hello_pong_ping_and_goodbye_are_as_the_schema_says(void **state)
         0);
     assert_text(frame_pong(FRAME_WIRE_WS_JSON, view("abc")), "{\"pong\":{\"data\":\"YWJj\"}}", 0);
     assert_text(frame_pong(FRAME_WIRE_WS_JSON, view("")), "{\"pong\":{}}", 0);
-    assert_text(frame_goodbye(FRAME_WIRE_WS_JSON, 4401, "expired", 1000),
+    assert_text(frame_goodbye(FRAME_WIRE_WS_JSON,
+                              &(struct frame_farewell){
+                                  .code = 4401, .reason = "expired", .resume_after_ms = 1000}),
                 "{\"goodbye\":{\"code\":4401,\"reason\":\"expired\",\"resumeAfterMs\":1000}}",
                 2 + 2 + strlen("expired"));
+    /* The notice of an end has no close frame behind it. */
+    assert_text(
+        frame_goodbye(FRAME_WIRE_WS_JSON,
+                      &(struct frame_farewell){.code = 1001, .reason = "x", .closes_in_ms = 5000}),
+        "{\"goodbye\":{\"code\":1001,\"reason\":\"x\",\"closesInMs\":5000}}", 0);
     assert_int_equal(ping->data[0], 0x89); /* of the WebSocket, which every library answers */
     frame_unref(ping, 1);
 }

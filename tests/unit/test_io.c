@@ -364,6 +364,42 @@ goodbye_goes_to_everybody_at_the_end(void **state)
 }
 
 static void
+expect_notice(struct peer *peer)
+{
+    Sotto__Frame__V1__Frame *frame = peer_read(peer);
+
+    assert_non_null(frame);
+    assert_int_equal(frame->kind_case, SOTTO__FRAME__V1__FRAME__KIND_GOODBYE);
+    assert_int_equal(frame->goodbye->closes_in_ms, 5000);
+    sotto__frame__v1__frame__free_unpacked(frame, NULL);
+}
+
+static void
+the_notice_of_the_end_goes_to_everybody_and_closes_nobody(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    peer_open(&f->alice, &f->rig);
+    peer_open(&f->bob, &f->rig);
+    peer_attach(&f->bob, "bob-------------");
+
+    io_notify_all(f->rig.core.io, SOTTO_GOODBYE_SHUTDOWN, "the server stops", 5000);
+
+    expect_notice(&f->alice);
+    expect_notice(&f->bob);
+    peer_call(&f->bob, 7, "Echo", "still here");
+    expect_text(peer_read(&f->bob), 7, "still here");
+    io_goodbye_all(f->rig.core.io, SOTTO_GOODBYE_SHUTDOWN, "the server stops");
+    assert_int_equal(peer_read_end(&f->alice), SOTTO_GOODBYE_SHUTDOWN);
+    assert_int_equal(peer_read_end(&f->bob), SOTTO_GOODBYE_SHUTDOWN);
+    peer_close(&f->alice);
+    peer_close(&f->bob);
+    rig_until(&f->rig, nobody_is_there, &f->rig);
+    rig_stop(&f->rig);
+}
+
+static void
 connections_that_vanish_with_calls_open_leave_nothing_behind(void **state)
 {
     struct fixture *f = *state;
@@ -426,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     CASE(an_address_may_have_only_so_many_unattached_connections),
     CASE(connections_are_capped),
     CASE(a_reader_that_is_too_slow_is_told_to_resume),
+    CASE(the_notice_of_the_end_goes_to_everybody_and_closes_nobody),
     CASE(goodbye_goes_to_everybody_at_the_end),
     CASE(connections_that_vanish_with_calls_open_leave_nothing_behind),
     CASE(a_full_logic_queue_stops_reading_and_loses_nothing),

@@ -41,6 +41,7 @@ struct conn {
     int wake_fd; /* -1: none */
     struct framing *framing;
     bool dead;
+    bool ending; /* the server said Goodbye; answers may still come */
     bool greeted;
     uint32_t frame_max; /* what the server takes */
     uint64_t last_id;
@@ -92,6 +93,12 @@ conn_is_dead(const struct conn *conn)
     return conn->dead;
 }
 
+bool
+conn_is_open(const struct conn *conn)
+{
+    return !conn->dead && !conn->ending;
+}
+
 uint32_t
 conn_resume_after_ms(const struct conn *conn)
 {
@@ -106,10 +113,10 @@ conn_take_events_lost(struct conn *conn)
     return lost;
 }
 
+/* What is to be said of a connection that ends. */
 static int
-die(struct conn *conn, struct sotto_client_error *error, const char *why)
+tell_end(const struct conn *conn, struct sotto_client_error *error, const char *why)
 {
-    conn->dead = true;
     if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED)
         return fail(error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "the server ended this login (%s); log in again with `sotto login`",
@@ -119,6 +126,13 @@ die(struct conn *conn, struct sotto_client_error *error, const char *why)
                     "the server closed the connection (%s); try again", tr(conn->goodbye));
     return fail(error, SOTTO_CLIENT_ENETWORK, "network",
                 "the connection to the server failed (%s); try again", tr(why));
+}
+
+static int
+die(struct conn *conn, struct sotto_client_error *error, const char *why)
+{
+    conn->dead = true;
+    return tell_end(conn, error, why);
 }
 
 /* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or error. */
@@ -259,6 +273,18 @@ send_pong(struct conn *conn, const Sotto__Frame__V1__Ping *ping, struct sotto_cl
     return write_frame(conn, &frame, PING_AFTER_MS, error);
 }
 
+/* Either the end, or the notice of one: then what was asked is still answered. */
+static int
+file_goodbye(struct conn *conn, const Sotto__Frame__V1__Goodbye *goodbye,
+             struct sotto_client_error *error)
+{
+    conn->goodbye_code = goodbye->code ? goodbye->code : 1000;
+    conn->resume_after_ms = goodbye->resume_after_ms;
+    copy_text(conn->goodbye, sizeof(conn->goodbye), goodbye->reason);
+    conn->ending = true;
+    return goodbye->closes_in_ms ? SOTTO_CLIENT_OK : die(conn, error, "goodbye");
+}
+
 static int
 file_frame(struct conn *conn, const Frame *frame, struct sotto_client_error *error)
 {
@@ -270,11 +296,7 @@ file_frame(struct conn *conn, const Frame *frame, struct sotto_client_error *err
     case SOTTO__FRAME__V1__FRAME__KIND_EVENT: file_event(conn, frame->event); break;
     case SOTTO__FRAME__V1__FRAME__KIND_PING: return send_pong(conn, frame->ping, error);
     case SOTTO__FRAME__V1__FRAME__KIND_HELLO: return file_hello(conn, frame->hello, error);
-    case SOTTO__FRAME__V1__FRAME__KIND_GOODBYE:
-        conn->goodbye_code = frame->goodbye->code ? frame->goodbye->code : 1000;
-        conn->resume_after_ms = frame->goodbye->resume_after_ms;
-        copy_text(conn->goodbye, sizeof(conn->goodbye), frame->goodbye->reason);
-        return die(conn, error, "goodbye");
+    case SOTTO__FRAME__V1__FRAME__KIND_GOODBYE: return file_goodbye(conn, frame->goodbye, error);
     default: break; /* Pong, and kinds of a later version */
     }
     return SOTTO_CLIENT_OK;
@@ -400,8 +422,8 @@ int
 conn_call(struct conn *conn, const char *method, const ProtobufCMessage *request, int timeout_ms,
           uint64_t *ticket_out, struct sotto_client_error *error)
 {
-    if (conn->dead)
-        return die(conn, error, "it is closed");
+    if (!conn_is_open(conn))
+        return tell_end(conn, error, "it is closed");
     struct call *slot = NULL;
     for (size_t i = 0; i < CONN_CALLS_MAX && !slot; i++)
         if (conn->calls[i].id == 0)
@@ -501,7 +523,8 @@ conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event
                 struct sotto_client_error *error)
 {
     while (conn->event_count == 0 && !conn->events_lost) {
-        int status = conn->dead ? die(conn, error, "it is closed") : keep_alive(conn, error);
+        int status =
+            conn_is_open(conn) ? keep_alive(conn, error) : tell_end(conn, error, "it is closed");
         if (status)
             return status;
         int64_t now = conn_now_ms();

@@ -47,8 +47,12 @@ int conn_adopt(int take_fd, struct framing *take_framing, int timeout_ms, struct
 /* Closes at once, whatever is open. Accepts NULL and a pointer to NULL. */
 void conn_close(struct conn **conn);
 
-/* True when the connection broke or the server said Goodbye. */
+/* True when the connection broke or has ended: no answer comes any more. */
 bool conn_is_dead(const struct conn *conn);
+
+/* False as soon as the server has said Goodbye, too: no new call is taken, and who has the answers he waits for
+ * closes the connection and makes another one. */
+bool conn_is_open(const struct conn *conn);
 
 /* What a Goodbye asked for: milliseconds to stay away, or 0. */
 uint32_t conn_resume_after_ms(const struct conn *conn);

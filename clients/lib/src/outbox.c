@@ -251,11 +251,13 @@ send_parcels(struct sotto_client *client, struct parcel *parcels, size_t count)
     return SOTTO_CLIENT_OK;
 }
 
-/* Collects the answers; only the loss of the connection is an error here. */
+/* Collects the answers; only the loss of the connection is an error here, and that a server which stops did not take
+ * something: the next connection does. */
 static int
 collect(struct sotto_client *client, struct parcel *parcels, size_t count,
         struct sotto_client_error *refusal)
 {
+    struct sotto_client_error stopping = {0};
     for (size_t i = 0; i < count; i++) {
         Sotto__Chat__V1__SendReply *reply = NULL;
         int status = rpc_wait(client, parcels[i].ticket, &sotto__chat__v1__send_reply__descriptor,
@@ -267,6 +269,8 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             pb_free(reply);
         } else if (conn_is_dead(client->conn)) {
             return status;
+        } else if (status == SOTTO_CLIENT_ENETWORK && !conn_is_open(client->conn)) {
+            stopping = client->error;
         } else if (!strcmp(client->error.code, "aborted")) {
             parcels[i].fate = PARCEL_STALE;
         } else if (!strcmp(client->error.code, "resource_exhausted")) {
@@ -279,7 +283,9 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             *refusal = client->error; /* the login ended, the store is down: it waits */
         }
     }
-    return SOTTO_CLIENT_OK;
+    if (stopping.status)
+        client->error = stopping;
+    return stopping.status;
 }
 
 /* What becomes of a refused row: its writer waits and is told, or it is kept for another try.

@@ -69,7 +69,7 @@ session_drop(struct sotto_client *client)
 int
 session_connect(struct sotto_client *client)
 {
-    if (client->conn && !conn_is_dead(client->conn))
+    if (client->conn && conn_is_open(client->conn))
         return SOTTO_CLIENT_OK;
     session_drop(client);
     int status = conn_open(client->server, client->timeout_ms, &client->conn, &client->error);
