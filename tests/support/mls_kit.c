@@ -111,7 +111,7 @@ kit_key_package(struct kit_person *person, struct mls_buf *message_out)
         .identity = kit_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
-        .extension_type_count = 1,
+        .extension_type_count = person->plain ? 0 : 1,
     };
 
     kit_expect(
@@ -129,7 +129,7 @@ kit_create(struct kit_person *person)
         .identity = kit_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
-        .extension_type_count = 1,
+        .extension_type_count = person->plain ? 0 : 1,
     };
 
     kit_expect(mls_group_create(&person->config, &params, &person->group), 0, "create");
@@ -196,7 +196,7 @@ kit_join_external(struct kit_person *person, const struct kit_person *host, uint
         .signature_seed = person->seed,
         .identity = kit_text(person->name),
         .extension_types = understood,
-        .extension_type_count = 1,
+        .extension_type_count = person->plain ? 0 : 1,
         .resync = old_leaf != MLS_LEAF_NONE,
         .old_leaf = old_leaf,
     };

@@ -14,7 +14,7 @@
 
 enum {
     KIT_NOW = 1700000000,       /* what the clock of everybody shows unless a test moves it */
-    KIT_APP_EXTENSION = 0xf001, /* an extension type that every kit person understands */
+    KIT_APP_EXTENSION = 0xf001, /* an extension type that kit persons understand */
 };
 
 struct kit_person {
@@ -25,6 +25,8 @@ struct kit_person {
     struct mls_group *group;
     struct mls_group *earlier; /* the one other group that find_group knows; NULL: none */
     struct mls_buf bundle;     /* private half of the last key package */
+
+    bool plain; /* does not understand KIT_APP_EXTENSION */
 
     /* What the callbacks answer. */
     uint64_t now;
