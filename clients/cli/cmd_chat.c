@@ -2,6 +2,7 @@
 /*
  * new, chats, members.
  */
+#include "clean.h"
 #include "cli.h"
 #include "json.h"
 #include "screen.h"
@@ -9,6 +10,8 @@
 #include "view.h"
 
 #include <string.h>
+
+#define CURE_COLUMNS 256
 
 static void
 show_chat_json(const struct sotto_client_chat *chat)
@@ -64,9 +67,11 @@ show_state(const struct sotto_client_chat *chat)
     if (chat->unread)
         printf(tr_count("  %llu unread", "  %llu unread", chat->unread),
                (unsigned long long)chat->unread);
-    if (chat->cure)
-        printf(tr("  (waits for another device of yours to add this one: %s)"), chat->cure);
-    else if (!strcmp(chat->state, "broken"))
+    if (chat->cure) {
+        char cure[CURE_COLUMNS];
+        clean_line(chat->cure, cure, sizeof(cure)); /* labels of devices, as the server says them */
+        printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
+    } else if (!strcmp(chat->state, "broken"))
         fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
               stdout);
     else if (chat->left_how)

@@ -3,6 +3,7 @@
  * Guesses. See hint.h.
  */
 #include "hint.h"
+#include "clean.h"
 #include "text.h"
 
 #include <ctype.h>
@@ -114,7 +115,9 @@ hint_name(const struct cli *cli, const struct command *command)
         sotto_client_known_chats(cli->client, offer_chat, &nearest);
     sotto_client_known_users(cli->client, offer_user, &nearest);
     if (*nearest.found) {
-        fprintf(stderr, tr("       did you mean \"%s\"?"), nearest.found);
+        char found[sizeof(nearest.found)]; /* a title is what others wrote */
+        clean_line(nearest.found, found, sizeof(found));
+        fprintf(stderr, tr("       did you mean \"%s\"?"), found);
         fputc('\n', stderr);
     }
 }

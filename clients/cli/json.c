@@ -26,6 +26,15 @@ utf8_length(const unsigned char *p)
     return len;
 }
 
+/* What overrides the direction of writing, and what some terminals break a line at: the same characters that
+ * clean.h shows by their number, U+2028 to U+202E and U+2066 to U+2069. */
+static bool
+turns_the_line(const unsigned char *p)
+{
+    return *p == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+                          (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 static void
 write_string(FILE *out, const char *text)
 {
@@ -45,6 +54,8 @@ write_string(FILE *out, const char *text)
             fprintf(out, "\\u%04x", *p);
         else if (*p == 0xc2 && p[1] < 0xa0) /* C1 controls, which a terminal obeys */
             fprintf(out, "\\u%04x", p[1]);
+        else if (turns_the_line(p))
+            fprintf(out, "\\u%04x", (*p & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu));
         else
             fwrite(p, 1, len, out);
         p += len;

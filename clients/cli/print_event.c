@@ -19,6 +19,19 @@ print_users(FILE *out, const struct sotto_client_message *message)
     }
 }
 
+/* "gave bob the role admin"; a role is given to one user at a time. */
+static void
+print_role(FILE *out, const struct sotto_client_message *message)
+{
+    char name[2 * SOTTO_CLIENT_NAME_BYTES] = "";
+    if (message->user_count)
+        clean_line(message->users[0], name, sizeof(name));
+    if (message->about_own)
+        fprintf(out, tr("gave you the role %s"), tr(message->role));
+    else
+        fprintf(out, tr("gave %s the role %s"), name, tr(message->role));
+}
+
 static const char *
 phrase_of(const struct sotto_client_message *message)
 {
@@ -33,7 +46,6 @@ phrase_of(const struct sotto_client_message *message)
         {"member_added", TR("added"), TR("added you to this chat")},
         {"member_removed", TR("removed"), TR("removed you from this chat")},
         {"member_left", TR("left this chat"), NULL},
-        {"role_changed", TR("gave the role"), TR("gave you the role")},
         {"device_added", TR("added a device"), NULL},
         {"device_removed", TR("removed a device"), NULL},
         {"key_changed", TR("has another identity key; nothing is sent before `sotto verify`"),
@@ -56,9 +68,11 @@ print_event(FILE *out, const struct sotto_client_message *message)
     bool is_leaving = !strcmp(message->kind, "member_left");
     bool is_device = !strncmp(message->kind, "device_", 7);
     bool names_reader = message->about_own && message->user_count == 1;
+    if (message->role) {
+        print_role(out, message);
+        return;
+    }
     fputs(phrase_of(message), out);
-    if (message->role)
-        fprintf(out, " %s:", tr(message->role));
-    if (!is_leaving && !is_device && (message->role || !names_reader))
+    if (!is_leaving && !is_device && !names_reader)
         print_users(out, message);
 }

@@ -146,7 +146,7 @@ show_elsewhere(struct screen *screen, const struct sotto_client_message *message
 {
     struct elsewhere other = {.title = ""};
     char line[300];
-    if (message->own || !strcmp(message->kind, "title") || !strcmp(message->kind, "members"))
+    if (message->own || !strcmp(message->kind, "title"))
         return;
     editor_hide(screen->editor);
     refresh(screen);

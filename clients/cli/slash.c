@@ -3,6 +3,7 @@
  * From a typed line to a command and back to what could be typed. See slash.h.
  */
 #include "slash.h"
+#include "clean.h"
 #include "hint.h"
 #include "screen.h"
 #include "text.h"
@@ -127,8 +128,12 @@ slash_run(struct screen *screen, const struct cli *cli, const char *line)
 static int
 offer_title(const struct sotto_client_chat *chat, void *arg)
 {
-    /* A title with spaces would need quotes; its id completes as well. */
-    editor_offer(arg, *chat->title && !strchr(chat->title, ' ') ? chat->title : chat->id);
+    /* A title with spaces would need quotes, and one that must be cleaned is no word to type; the id
+     * completes as well. */
+    char harmless[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+    clean_line(chat->title, harmless, sizeof(harmless));
+    bool typed = *chat->title && !strchr(chat->title, ' ') && !strcmp(harmless, chat->title);
+    editor_offer(arg, typed ? chat->title : chat->id);
     return 0;
 }
 

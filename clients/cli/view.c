@@ -206,13 +206,14 @@ show_day(struct view *view, const struct tm *when)
         TR("May"),       TR("June"),     TR("July"),     TR("August"),
         TR("September"), TR("October"),  TR("November"), TR("December"),
     };
-    int day = when->tm_year * 366 + when->tm_yday + 1;
+    /* The years of a calendar that a server makes up go beyond an int of days. */
+    int64_t day = (int64_t)when->tm_year * 366 + when->tm_yday + 1;
     if (day == view->last_day)
         return;
     view->last_day = day;
     view_tint(view, TINT_DIM);
-    fprintf(view->out, tr("--- %d %s %d ---"), when->tm_mday, tr(months[when->tm_mon]),
-            when->tm_year + 1900);
+    fprintf(view->out, tr("--- %d %s %lld ---"), when->tm_mday, tr(months[when->tm_mon]),
+            when->tm_year + 1900LL);
     view_tint(view, TINT_NONE);
     fputc('\n', view->out);
 }

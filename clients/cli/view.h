@@ -17,9 +17,9 @@ struct view {
     FILE *out;
     int columns; /* 0: lines are as long as they are */
     bool colours;
-    bool chats;   /* every line says which chat it belongs to */
-    bool states;  /* own messages that were sent say so */
-    int last_day; /* of the last message shown, a number of days; 0: none yet */
+    bool chats;       /* every line says which chat it belongs to */
+    bool states;      /* own messages that were sent say so */
+    int64_t last_day; /* of the last message shown, a number of days; 0: none yet */
 };
 
 /* Looks at what `out` is. view_resize looks again, and keeps what was shown. */

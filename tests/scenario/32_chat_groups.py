@@ -33,6 +33,14 @@ def roles(client):
     return {row['user']: row['role'] for row in client.run('members', 'Picnic')}
 
 
+def lines(client):
+    """What happened in the chat, in the words for people."""
+    plain = client.stage.process([word for word in client.command(['read', 'Picnic']) if word != '--json'],
+                                 client.stage.folder / 'plain.stderr')
+    assert plain.wait() == 0
+    return [line.split('* ', 1)[1] for line in plain.lines if '* ' in line]
+
+
 def copy_of(client, name):
     """The profile as it is now, as if somebody had copied the disk."""
     copy = client.stage.client(name, client.server)
@@ -316,6 +324,8 @@ def roles_are_given_by_the_owner_and_seen_by_all(stage):
     assert roles(bob) == {'alice': 'member', 'bob': 'member', 'carol': 'owner'}
     seen = [(e['from'], e['users'], e['role']) for e in bob.run('read', 'Picnic') if e['kind'] == 'role_changed']
     assert seen == [('alice', ['carol'], 'owner'), ('carol', ['alice'], 'member')]
+    assert lines(bob) == ['alice gave carol the role owner', 'carol gave alice the role member']
+    assert lines(alice) == ['alice gave carol the role owner', 'carol gave you the role member']
 
 
 @test
@@ -334,12 +344,7 @@ def read_shows_what_happened_between_the_messages(stage):
     assert kinds == ['text', 'member_removed', 'text', 'member_added'], kinds
     assert [e['kind'] for e in bob.run('read', 'Picnic', '--limit', '1')] == ['text', 'member_added']
     assert [e['kind'] for e in bob.run('read', 'Picnic', '--since', str(place - 1))] == ['text', 'member_added']
-    # People read lines.
-    plain = stage.process([word for word in bob.command(['read', 'Picnic']) if word != '--json'],
-                          stage.folder / 'plain.stderr')
-    assert plain.wait() == 0
-    assert [line.split('* ', 1)[1] for line in plain.lines if '* ' in line][-2:] == \
-        ['alice removed carol', 'alice added carol'], plain.lines
+    assert lines(bob)[-2:] == ['alice removed carol', 'alice added carol']
 
 
 # ---- races --------------------------------------------------------------------------------------

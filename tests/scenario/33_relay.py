@@ -109,6 +109,8 @@ def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
 
     assert [(row['kind'], row['text']) for row in shown] == [
         ('not_kept', '3 messages were not kept'), ('text', 'in time')]
+    # The profile has the number; the words are those of whoever reads.
+    assert carol.run('--lang', 'ru', 'read', 'Relay')[0]['text'] == 'не сохранилось 3 сообщения'
     carol.run('send', 'Relay', 'thanks')
     assert texts(alice.run('read', 'Relay', '--limit', '1')) == ['thanks']
     assert [row['kind'] for row in bob.run('read', 'Relay')] == ['text'] * 5

@@ -5,6 +5,8 @@
     at(alice, liar.address)                                  (see clients.py)
     liar.answer('KeyService/GetIdentity', change)            change(reply, request) -> reply
     liar.event('sotto.chat.v1.EntryEvent', change)           change(event) -> event, or None for silence
+    liar.frames('ChatService/Send', change)                  change(frame) -> the frames that go in place of the answer's
+    liar.refuse('ChatService/Send', code, message)           an error instead
     liar.calls('ChatService/Send')                           what clients asked since the start, in order
 
 Bodies are decoded messages (protobuf.py). Everything that nobody lies about passes as it came. `FalseUser` makes another
@@ -42,6 +44,7 @@ class Liar:
         self.target = target
         self.answers = {}
         self.events = {}
+        self.instead = {}
         self.asked = []
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
@@ -61,11 +64,18 @@ class Liar:
         """From now on answers of this method pass through change(reply, request)."""
         self.answers[method] = change
 
+    def frames(self, method, change):
+        self.instead[method] = change
+
+    def refuse(self, method, code, message):
+        self.frames(method, lambda frame: [{'id': frame.id, 'reply': {'error': {'code': code, 'message': message}}}])
+
     def event(self, type_name, change):
         self.events[type_name] = change
 
     def honest(self):
         self.answers.clear()
+        self.instead.clear()
         self.events.clear()
 
     def calls(self, method):
@@ -86,8 +96,7 @@ class Liar:
     def pump(self, source, sink, pass_on, open_calls):
         with contextlib.suppress(OSError):
             while True:
-                data = pass_on(read_frame(source), open_calls)
-                if data is not None:
+                for data in pass_on(read_frame(source), open_calls):
                     sink.sendall(struct.pack('>I', len(data)) + data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
@@ -98,24 +107,32 @@ class Liar:
             request = self.schema.decode(self.schema.methods[frame.call.method][0], frame.call.body)
             open_calls[frame.id] = (frame.call.method, request)
             self.asked.append((frame.call.method, request))
-        return data
+        return [data]
 
     def downstream(self, data, open_calls):
         frame = self.schema.decode(FRAME, data)
         if 'reply' in frame and frame.id in open_calls:
-            method, request = open_calls.pop(frame.id)
-            change = self.answers.get(method.split('.')[-1])
-            if change and 'error' not in frame.reply:
-                kind = self.schema.methods[method][1]
-                reply = change(self.schema.decode(kind, frame.reply.body), request)
-                return self.schema.encode(FRAME, {'id': frame.id, 'reply': {'body': self.schema.encode(kind, reply)}})
+            lies = self.replies(frame, *open_calls.pop(frame.id))
+            return [data] if lies is None else [self.schema.encode(FRAME, one) for one in lies]
         if 'event' in frame and frame.event.type in self.events:
             kind = frame.event.type
             event = self.events[kind](self.schema.decode(kind, frame.event.body))
             if event is None:
-                return None
-            return self.schema.encode(FRAME, {'event': {'type': kind, 'body': self.schema.encode(kind, event)}})
-        return data
+                return []
+            return [self.schema.encode(FRAME, {'event': {'type': kind, 'body': self.schema.encode(kind, event)}})]
+        return [data]
+
+    def replies(self, frame, method, request):
+        """The frames that go down in place of this answer, None for itself."""
+        short = method.split('.')[-1]
+        if short in self.instead:
+            return self.instead[short](frame)
+        change = self.answers.get(short)
+        if not change or 'error' in frame.reply:
+            return None
+        kind = self.schema.methods[method][1]
+        reply = change(self.schema.decode(kind, frame.reply.body), request)
+        return [{'id': frame.id, 'reply': {'body': self.schema.encode(kind, reply)}}]
 
 
 class FalseUser:

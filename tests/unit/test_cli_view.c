@@ -129,6 +129,32 @@ the_rows_of_a_line_follow_the_edge_of_the_terminal(void **state)
     assert_int_equal(editor_rows("> ", "long", 0), 0);
 }
 
+/* A server may put a message into any year. */
+static void
+a_day_that_no_calendar_has_is_a_day_like_another(void **state)
+{
+    (void)state;
+    static const int64_t times_ms[] = {INT64_C(1) << 62, INT64_MAX, INT64_MIN, 0};
+    char *shown = NULL;
+    size_t size = 0;
+    struct view view = {.out = open_memstream(&shown, &size)};
+    struct sotto_client_message message = {
+        .kind = "text", .from = "bob", .text = "late", .state = "sent"};
+
+    for (size_t i = 0; i < sizeof(times_ms) / sizeof(times_ms[0]); i++) {
+        message.ts = times_ms[i];
+        view_message(&view, &message);
+        view_message(&view, &message);
+    }
+
+    fclose(view.out);
+    size_t days = 0;
+    for (const char *at = shown; (at = strstr(at, "--- ")); at += 4)
+        days++;
+    assert_int_equal(days, 4); /* a line for each, however often it comes */
+    free(shown);
+}
+
 int
 main(void)
 {
@@ -139,6 +165,7 @@ main(void)
         cmocka_unit_test(what_gives_orders_to_a_terminal_is_shown_instead),
         cmocka_unit_test(a_line_is_cut_between_two_characters),
         cmocka_unit_test(the_rows_of_a_line_follow_the_edge_of_the_terminal),
+        cmocka_unit_test(a_day_that_no_calendar_has_is_a_day_like_another),
     };
     return cmocka_run_group_tests(tests, know_utf8, NULL);
 }

@@ -27,6 +27,15 @@ strings_are_escaped(void **state)
 }
 
 static void
+what_turns_a_line_is_escaped(void **state)
+{
+    (void)state;
+    char out[128];
+    write_one("a\u202eb\u2066c\u2069d\u2028e\u2013\u2070", out, sizeof(out));
+    assert_string_equal(out, "\"a\\u202eb\\u2066c\\u2069d\\u2028e\u2013\u2070\"");
+}
+
+static void
 bytes_that_are_not_utf8_are_replaced(void **state)
 {
     (void)state;
@@ -65,6 +74,7 @@ commas_stand_between_values_only(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(strings_are_escaped),
+    cmocka_unit_test(what_turns_a_line_is_escaped),
     cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
     cmocka_unit_test(commas_stand_between_values_only),
 };

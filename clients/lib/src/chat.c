@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define SUITE 3
+#define FIRST_SEQ 1 /* of a chat's log: the commit that makes it */
 #define LEAF_LIFETIME_SECONDS (365 * 86400)
 
 /* ---- finishing ------------------------------------------------------------------------------- */
@@ -59,37 +60,21 @@ chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], co
     return status ? status : outbox_flush(client);
 }
 
-/* The server has the chat: enter epoch 1. The title is queued in the same transaction, because
+/* The server has the chat, and we are in epoch 1. The title is queued in the same transaction, because
  * nobody would send it after an end right behind it. */
 static int
-finish_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-                const Sotto__Chat__V1__CommitReply *reply)
+enter_first(struct sotto_client *client, struct chat *chat, const struct mls_group *group,
+            const Sotto__Chat__V1__CommitReply *reply)
 {
-    struct chat chat;
-    struct mls_group *group = NULL;
-    int status = profile_begin(&client->profile, &client->error);
-    if (status)
-        return status;
-    status = chat_load(client, chat_id, &chat);
-    if (status == SOTTO_CLIENT_OK && chat.state == CHAT_CREATING)
-        status = group_load(client, chat_id, &group);
-    if (status == SOTTO_CLIENT_OK && group) {
-        int problem = mls_group_merge_pending(group);
-        chat.state = CHAT_READY;
-        chat.cursor = reply->seq;
-        chat.read_seq = reply->seq;
-        chat.last_ts = reply->ts_ms;
-        status = problem ? group_trouble(client, "enter the first epoch", problem)
-                         : group_save(client, &chat, group);
-        if (status == SOTTO_CLIENT_OK)
-            status = notice_start(client, chat_id, group);
-        if (status == SOTTO_CLIENT_OK)
-            status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
-        if (status == SOTTO_CLIENT_OK && chat.title[0])
-            status = queue_title(client, chat_id, chat.title, true);
-    }
-    mls_group_destroy(&group);
-    return profile_end(&client->profile, status, &client->error);
+    chat->state = CHAT_READY;
+    chat->read_seq = reply->seq;
+    chat->last_ts = reply->ts_ms;
+    int status = group_save(client, chat, group);
+    if (status == SOTTO_CLIENT_OK)
+        status = notice_start(client, chat->id, group);
+    if (status == SOTTO_CLIENT_OK && chat->title[0])
+        status = queue_title(client, chat->id, chat->title, true);
+    return status;
 }
 
 /* Sends the stored Create. Whatever the server says for good, the chat is no longer in the
@@ -113,8 +98,10 @@ finish_creation(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     status = rpc(client, CHAT_METHOD("Create"), &request->base,
                  &sotto__chat__v1__commit_reply__descriptor, &reply, &details);
     pb_free(request);
-    if (status == SOTTO_CLIENT_OK) {
-        status = finish_accepted(client, chat_id, reply);
+    if (status == SOTTO_CLIENT_OK && reply->seq != FIRST_SEQ) {
+        status = fail_malformed(&client->error); /* the call stays, and is repeated */
+    } else if (status == SOTTO_CLIENT_OK) {
+        status = group_accepted(client, chat_id, reply, enter_first);
     } else if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile") &&
                strcmp(client->error.code, "resource_exhausted")) {
         struct sotto_client_error kept = client->error;

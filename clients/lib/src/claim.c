@@ -38,8 +38,7 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
     struct contact contact;
     uint64_t now = (uint64_t)wall_seconds();
     if (claimed->user_id.len != ID_BYTES || claimed->device_id.len != ID_BYTES)
-        return fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
-                    "the server's answer is malformed; update the older of the two");
+        return fail_malformed(&client->error);
     const uint8_t *user_id = claimed->user_id.data;
     if (mls_key_package_info(
             mls_provider_default(),
@@ -78,15 +77,18 @@ was_asked_for(const uint8_t (*user_ids)[ID_BYTES], size_t count, ProtobufCBinary
     return false;
 }
 
-/* Compares identities with what is pinned; durable even when the claim is refused afterwards. */
+/* Compares identities with what is pinned, of those we asked about and nobody else's; durable even when the
+ * claim is refused afterwards. */
 static int
-observe_claim(struct sotto_client *client, const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
+observe_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+              const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
 {
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_identities; i++)
-        status = trust_observe_identity(client, reply->identities[i]);
+        if (was_asked_for(user_ids, count, reply->identities[i]->user_id))
+            status = trust_observe_identity(client, reply->identities[i]);
     return profile_end(&client->profile, status, &client->error);
 }
 
@@ -134,7 +136,7 @@ claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], siz
                      &sotto__keyx__v1__claim_key_packages_reply__descriptor, &reply, NULL);
     free(views);
     if (status == SOTTO_CLIENT_OK)
-        status = observe_claim(client, reply);
+        status = observe_claim(client, user_ids, count, reply);
     if (status == SOTTO_CLIENT_OK)
         status = check_claim(client, user_ids, count, suite, reply);
     if (status) {

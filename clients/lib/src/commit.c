@@ -95,11 +95,9 @@ store_pending(struct sotto_client *client, struct chat *chat, const struct mls_g
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* The server said yes: enter the new epoch. When entries before it are still unread, the log
- * does it later. */
-static int
-merge_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
-              const Sotto__Chat__V1__CommitReply *reply)
+int
+group_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+               const Sotto__Chat__V1__CommitReply *reply, group_entered_fn *entered)
 {
     struct chat chat;
     struct mls_group *group = NULL;
@@ -113,14 +111,21 @@ merge_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         int problem = mls_group_merge_pending(group);
         chat.cursor = reply->seq;
         status = problem ? group_trouble(client, TR("enter the new epoch"), problem)
-                         : changes_own_commit(client, &chat, group, reply->seq, reply->ts_ms);
-        if (status == SOTTO_CLIENT_OK)
-            status = group_save(client, &chat, group);
+                         : entered(client, &chat, group, reply);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
     }
     mls_group_destroy(&group);
     return profile_end(&client->profile, status, &client->error);
+}
+
+/* What a change means to people. */
+static int
+enter_changed(struct sotto_client *client, struct chat *chat, const struct mls_group *group,
+              const Sotto__Chat__V1__CommitReply *reply)
+{
+    int status = changes_own_commit(client, chat, group, reply->seq, reply->ts_ms);
+    return status ? status : group_save(client, chat, group);
 }
 
 /* The server will never take this commit: forget it. */
@@ -191,7 +196,7 @@ group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES
     pb_free(request);
     buf_fini(&details);
     if (status == SOTTO_CLIENT_OK)
-        status = merge_pending(client, chat_id, reply);
+        status = group_accepted(client, chat_id, reply, enter_changed);
     pb_free(reply);
     if (useless) {
         struct sotto_client_error kept = client->error;

@@ -40,3 +40,10 @@ fail_reply(struct sotto_client_error *error, const char *code, const char *messa
         status = SOTTO_CLIENT_ENETWORK;
     return fail(error, status, code, "%s", *message ? tr(message) : tr("the server refused"));
 }
+
+int
+fail_malformed(struct sotto_client_error *error)
+{
+    return fail(error, SOTTO_CLIENT_EFAILED, "data_loss",
+                "the server's answer is malformed; update the older of the two");
+}

@@ -15,4 +15,7 @@ int fail(struct sotto_client_error *error, int status, const char *code, const c
 /* The same for an answer of the server: the status follows from its Connect code. */
 int fail_reply(struct sotto_client_error *error, const char *code, const char *message);
 
+/* For an answer that cannot be: SOTTO_CLIENT_EFAILED, data_loss. */
+int fail_malformed(struct sotto_client_error *error);
+
 #endif

@@ -96,6 +96,15 @@ int group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
 int group_add(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
               const ProtobufCBinaryData *packages, size_t count);
 
+/* The server accepted the chat's pending commit: enters its epoch, in one transaction with what `entered` does,
+ * which is given the group in the new epoch and the chat with its cursor moved and saves both. Does
+ * nothing when entries before the commit are still unread: the log does it later. */
+typedef int group_entered_fn(struct sotto_client *client, struct chat *chat,
+                             const struct mls_group *group,
+                             const Sotto__Chat__V1__CommitReply *reply);
+int group_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                   const Sotto__Chat__V1__CommitReply *reply, group_entered_fn *entered);
+
 /* Sends a pending commit again whose answer was lost, and merges it if the server says yes. The
  * lock is held. */
 int group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);

@@ -279,8 +279,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
 {
     bool application = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
-        return outbox_record_sent(client, entry->client_msg_id, entry->seq, entry->epoch,
-                                  entry->ts_ms);
+        return outbox_record_sent(client, inbox->chat.id, entry->client_msg_id, entry->seq,
+                                  entry->epoch, entry->ts_ms);
     if (!inbox->group || inbox->chat.state != CHAT_READY)
         return SOTTO_CLIENT_OK;
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
@@ -338,7 +338,7 @@ int
 inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
             bool live)
 {
-    if (entry->chat_id.len != ID_BYTES || entry->seq == 0 || entry->seq > INT64_MAX)
+    if (entry->chat_id.len != ID_BYTES || !seq_is_possible(entry->seq))
         return SOTTO_CLIENT_OK;
     int status = pick_up(client, inbox, entry->chat_id.data);
     if (status)
@@ -364,6 +364,7 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
         return status;
     status = process(client, inbox, entry);
     chat->cursor = entry->seq;
+    inbox->moved = true;
     if (entry->ts_ms > chat->last_ts)
         chat->last_ts = entry->ts_ms;
     inbox->dirty = true;
@@ -381,22 +382,18 @@ note_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1
         .kind = KIND_NOT_KEPT,
         .epoch = inbox->chat.epoch,
         .ts_ms = gap->ts_ms,
+        .lost = lost,
+        .behind = behind,
     };
-    char note[200];
-    snprintf(
-        note, sizeof(note), "%llu message%s not kept%s", (unsigned long long)lost,
-        lost == 1 ? " was" : "s were",
-        behind ? "; the group changed meanwhile: a member must remove this device and add it again"
-               : "");
     memcpy(message.chat_id, inbox->chat.id, ID_BYTES);
-    return message_store(client, &message, NULL, note);
+    return message_store(client, &message, NULL, NULL);
 }
 
 int
 inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap)
 {
     int64_t own = 0;
-    if (gap->chat_id.len != ID_BYTES || gap->upto_seq > INT64_MAX)
+    if (gap->chat_id.len != ID_BYTES || !seq_is_possible(gap->upto_seq))
         return SOTTO_CLIENT_OK;
     int status = pick_up(client, inbox, gap->chat_id.data);
     struct chat *chat = &inbox->chat;
@@ -422,7 +419,7 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     if (lost || behind)
         status = note_gap(client, inbox, gap, lost, behind);
     chat->cursor = gap->upto_seq;
-    inbox->dirty = true;
+    inbox->dirty = inbox->moved = true;
     return status;
 }
 
@@ -437,7 +434,7 @@ inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData
         return status;
     chat->state = CHAT_LEFT;
     chat->left_how = LEFT_UNPROVEN;
-    inbox->dirty = true;
+    inbox->dirty = inbox->moved = true;
     return SOTTO_CLIENT_OK;
 }
 
@@ -466,6 +463,6 @@ inbox_deleted(struct sotto_client *client, struct inbox *inbox,
     chat->left_how = LEFT_DELETED;
     memcpy(chat->left_by, message.from_user, ID_BYTES);
     chat->left_ms = deleted->ts_ms;
-    inbox->dirty = true;
+    inbox->dirty = inbox->moved = true;
     return message_store(client, &message, NULL, NULL);
 }

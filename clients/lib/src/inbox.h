@@ -16,6 +16,7 @@ struct inbox {
     struct chat chat; /* of the entry at hand; exists is false before the first */
     struct mls_group *group;
     bool dirty; /* the chat or its group must be written */
+    bool moved; /* something was taken in that will not come again */
     /* What happened, for whoever goes on after the batch. */
     bool gap; /* an event did not follow on the cursor */
     bool roster_changed;

@@ -91,7 +91,7 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
         status = set_roles(client, welcome);
     if (status == SOTTO_CLIENT_OK)
         status = message_store(client, &message, NULL, NULL);
-    inbox->joined = true;
+    inbox->joined = inbox->moved = true;
     inbox->roster_changed = true;
     return status;
 }
@@ -161,7 +161,7 @@ inbox_welcome(struct sotto_client *client, struct inbox *inbox,
               const Sotto__Chat__V1__Welcome *welcome)
 {
     struct chat known;
-    if (welcome->chat_id.len != ID_BYTES || welcome->seq > INT64_MAX ||
+    if (welcome->chat_id.len != ID_BYTES || !seq_is_possible(welcome->seq) ||
         inbox->welcome_count == INBOX_WELCOMES_MAX)
         return SOTTO_CLIENT_OK;
     int status = inbox_put_down(client, inbox);

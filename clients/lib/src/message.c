@@ -55,6 +55,8 @@ message_store(struct sotto_client *client, const struct message *message, const 
         devices[archived.n_devices++] = view(message->devices[i], ID_BYTES);
     archived.devices = devices;
     archived.verified = message->verified;
+    archived.lost = message->lost;
+    archived.behind = message->behind;
     buf_pack(&value, &archived.base);
     free(users);
     free(devices);
@@ -145,6 +147,28 @@ name_users(struct sotto_client *client, const struct message *message,
     return status;
 }
 
+/* What a row says in words of ours, ended with a zero; nothing when it has none. */
+static int
+row_text(struct sotto_client *client, const struct message *message, struct buf *text_out)
+{
+    char line[256];
+    if (message->devices)
+        return notice_text(client, message, text_out);
+    if (message->kind != KIND_NOT_KEPT || (!message->lost && !message->behind))
+        return SOTTO_CLIENT_OK;
+    int len = snprintf(
+        line, sizeof(line),
+        tr_count("%llu message was not kept", "%llu messages were not kept", message->lost),
+        (unsigned long long)message->lost);
+    buf_set(text_out, line, (size_t)len);
+    const char *cure = tr("; the group changed meanwhile: a member must remove this device and add "
+                          "it again");
+    if (message->behind)
+        buf_append(text_out, cure, strlen(cure));
+    buf_append(text_out, "", 1);
+    return SOTTO_CLIENT_OK;
+}
+
 int
 message_show(struct sotto_client *client, const struct message *message, const struct buf *content,
              const char *note, sotto_client_message_fn each, void *arg, bool *stopped_out)
@@ -157,8 +181,8 @@ message_show(struct sotto_client *client, const struct message *message, const s
     int status = contact_show_name(client, message->from_user, from);
     if (status == SOTTO_CLIENT_OK)
         status = name_users(client, message, &names, &users);
-    if (status == SOTTO_CLIENT_OK && message->devices)
-        status = notice_text(client, message, &text);
+    if (status == SOTTO_CLIENT_OK)
+        status = row_text(client, message, &text);
     if (status)
         goto end;
     struct sotto_client_message shown = {
@@ -234,6 +258,8 @@ show_row(struct sotto_client *client, sqlite3_stmt *row, const struct message *m
         if (take_ids(archived->devices, archived->n_devices, &devices) == full.user_count)
             full.devices = full.user_count ? (const uint8_t(*)[ID_BYTES])devices : NULL;
         full.verified = archived->verified;
+        full.lost = archived->lost;
+        full.behind = archived->behind;
         status = message_show(client, &full, &content, archived->note, each, arg, stopped);
         free(users);
         free(devices);

@@ -267,6 +267,10 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             parcels[i].seq = reply->seq;
             parcels[i].ts_ms = reply->ts_ms;
             pb_free(reply);
+            if (!seq_is_possible(parcels[i].seq)) {
+                parcels[i].fate = PARCEL_WAITS;
+                fail_malformed(refusal);
+            }
         } else if (conn_is_dead(client->conn)) {
             return status;
         } else if (status == SOTTO_CLIENT_ENETWORK && !conn_is_open(client->conn)) {
@@ -321,8 +325,8 @@ settle(struct sotto_client *client, const struct parcel *parcels, size_t count)
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         const struct parcel *parcel = &parcels[i];
         if (parcel->fate == PARCEL_ACCEPTED)
-            status = outbox_record_sent(client, parcel->number, parcel->seq, parcel->epoch,
-                                        parcel->ts_ms);
+            status = outbox_record_sent(client, parcel->chat_id, parcel->number, parcel->seq,
+                                        parcel->epoch, parcel->ts_ms);
         else if (parcel->fate == PARCEL_STALE)
             status = query_run(
                 &client->profile, &client->error,

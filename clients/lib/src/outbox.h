@@ -64,8 +64,9 @@ int outbox_next_retry(struct sotto_client *client, int64_t *retry_ms_out);
 int outbox_renumber(struct sotto_client *client, uint64_t number);
 int outbox_remove(struct sotto_client *client, uint64_t number);
 
-/* Records that our message was accepted: from the outbox into the archive. Inside a transaction. */
-int outbox_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,
-                       uint64_t epoch, int64_t ts_ms);
+/* Records that our message to this chat was accepted: from the outbox into the archive. Does nothing when no
+ * such message waits there. Inside a transaction. */
+int outbox_record_sent(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                       uint64_t client_msg_id, uint64_t seq, uint64_t epoch, int64_t ts_ms);
 
 #endif

@@ -105,6 +105,13 @@ own_devices_fetch(struct sotto_client *client, Sotto__Keyx__V1__GetIdentityReply
     request.user_id = view(client->account.user_id, ID_BYTES);
     int status = rpc(client, KEYX_METHOD("GetIdentity"), &request.base,
                      &sotto__keyx__v1__get_identity_reply__descriptor, &own, NULL);
+    /* An answer about somebody else, or about nobody, would pass for a list of our devices. */
+    if (status == SOTTO_CLIENT_OK &&
+        (own->user_id.len != ID_BYTES || own->identity_key.len != KEY_BYTES ||
+         !id_equal(own->user_id.data, client->account.user_id))) {
+        pb_free(own);
+        return fail_malformed(&client->error);
+    }
     if (status)
         return status;
     status = profile_begin(&client->profile, &client->error);

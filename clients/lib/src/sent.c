@@ -118,23 +118,23 @@ archive_own(struct sotto_client *client, const struct message *message, const st
 }
 
 int
-outbox_record_sent(struct sotto_client *client, uint64_t client_msg_id, uint64_t seq,
-                   uint64_t epoch, int64_t ts_ms)
+outbox_record_sent(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                   uint64_t client_msg_id, uint64_t seq, uint64_t epoch, int64_t ts_ms)
 {
     sqlite3_stmt *statement;
     struct buf content = {0};
     struct message message = {
         .seq = seq, .epoch = epoch, .ts_ms = ts_ms, .client_msg_id = client_msg_id};
     int status = query(&client->profile, &statement, &client->error,
-                       "SELECT chat_id, content FROM outbox WHERE client_msg_id = ?",
-                       BINDS(bind_int((int64_t)client_msg_id)));
+                       "SELECT content FROM outbox WHERE client_msg_id = ? AND chat_id = ?",
+                       BINDS(bind_int((int64_t)client_msg_id), bind_blob(chat_id, ID_BYTES)));
     if (status)
         return status;
     status = query_step(&client->profile, statement, &client->error);
     bool found = status == 1;
     if (found) {
-        query_id(statement, 0, message.chat_id);
-        status = query_unseal(&client->profile, statement, 1, outbox_content_place(&client_msg_id),
+        memcpy(message.chat_id, chat_id, ID_BYTES);
+        status = query_unseal(&client->profile, statement, 0, outbox_content_place(&client_msg_id),
                               &content, &client->error);
     }
     sqlite3_finalize(statement);

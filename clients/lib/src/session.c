@@ -34,8 +34,7 @@ rpc_wait(struct sotto_client *client, uint64_t ticket, const ProtobufCMessageDes
         if (decoded)
             *(void **)reply_out = decoded;
         else
-            status = fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
-                          "the server's answer is malformed; update the older of the two");
+            status = fail_malformed(&client->error);
     } else {
         status = fail_reply(&client->error, reply.code, reply.message);
         if (details_out)

@@ -47,6 +47,13 @@ struct chat {
     int64_t left_ms;           /* likewise; the server's clock */
 };
 
+/* Sequence numbers begin at 1, and SQLite's integers end at 2^63 - 1. */
+static inline bool
+seq_is_possible(uint64_t seq)
+{
+    return seq > 0 && seq <= INT64_MAX;
+}
+
 int chat_load(struct sotto_client *client, const uint8_t id[ID_BYTES], struct chat *chat_out);
 /* Inserts or updates everything but the MLS state and the pending call. */
 int chat_store(struct sotto_client *client, const struct chat *chat);
@@ -150,6 +157,9 @@ struct message {
     /* Events about devices: one of each user, borrowed; and that the first user was verified. */
     const uint8_t (*devices)[ID_BYTES];
     bool verified;
+    /* KIND_NOT_KEPT: how many messages, and that a commit was among what is missing. */
+    uint64_t lost;
+    bool behind;
 };
 
 /* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second

@@ -190,8 +190,9 @@ sync_run(struct sotto_client *client, bool live)
         status = fetch_page(client, live, &page);
         if (status)
             break;
-        more = page->more;
+        inbox.moved = false;
         status = take_page(client, &inbox, page);
+        more = page->more && inbox.moved; /* one that brings nothing would promise more for ever */
         /* What is not acknowledged would come again and fill the next page. */
         if (status == SOTTO_CLIENT_OK && more && (inbox.welcome_count || inbox.deleted_count)) {
             status = ack(client, &inbox);
