@@ -32,6 +32,13 @@ member(const json_t *object, const char *name, const char *proto_name)
     return json_is_null(value) ? NULL : value;
 }
 
+/* A field under both of its names, of which one would win unseen. */
+static bool
+stands_twice(const json_t *object, const char *name, const char *proto_name)
+{
+    return json_object_get(object, name) && json_object_get(object, proto_name);
+}
+
 static int
 read_text(const json_t *value, struct sotto_view *text_out, const char *why,
           struct pbjson_fault *fault)
@@ -48,8 +55,14 @@ static int
 read_call(json_t *call, struct frame_in *frame, struct pbjson_fault *fault)
 {
     uint64_t deadline;
-    int rc = read_text(member(call, "method", "method"), &frame->method,
-                       "call.method: expected a text.", fault);
+    int rc;
+
+    if (stands_twice(call, "traceId", "trace_id"))
+        return refuse(fault, "call.traceId: the field stands there under both of its names.");
+    if (stands_twice(call, "deadlineMs", "deadline_ms"))
+        return refuse(fault, "call.deadlineMs: the field stands there under both of its names.");
+    rc = read_text(member(call, "method", "method"), &frame->method,
+                   "call.method: expected a text.", fault);
 
     if (!rc)
         rc = read_text(member(call, "traceId", "trace_id"), &frame->trace,

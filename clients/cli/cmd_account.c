@@ -116,6 +116,7 @@ show_device(const struct sotto_client_device *device, void *arg)
             view_time(device->last_seen, seen);
         printf(tr("%s  added %s  seen %s  "), device->id, added, *seen ? seen : tr("never"));
         print_text(stdout, device->label);
+        printf(" (%.8s)", device->id); /* two laptops of one name are told apart */
         fputs(device->verified ? "" : tr("  (not certified by your identity key)"), stdout);
         puts(device->current ? tr("  (this one)") : "");
     }
@@ -170,7 +171,7 @@ show_login(const struct sotto_client_login *login, void *arg)
         view_time(login->last_used, used);
         printf("%s  %s  ", login->id, used);
         print_text(stdout, login->label);
-        fputs("  ", stdout);
+        printf(" (%.8s)  ", login->device_id);
         print_text(stdout, login->address);
         puts(login->current ? tr("  (this one)") : "");
     }

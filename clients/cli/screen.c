@@ -8,6 +8,7 @@
 #include "clean.h"
 #include "editor.h"
 #include "live.h"
+#include "sending.h"
 #include "slash.h"
 #include "text.h"
 #include "view.h"
@@ -20,14 +21,6 @@
 #define HISTORY_SHOWN 50
 #define TITLE_COLUMNS 24 /* in the prompt */
 #define LISTED_MAX 1000  /* numbers that /chats gives */
-#define OWN_MAX 64       /* own messages on their way whose state is followed on the screen */
-
-/* A message of ours that was queued here. */
-struct own {
-    char id[SOTTO_CLIENT_HEX_BYTES];
-    bool shown; /* as pending */
-    int ticks;  /* seconds since it was queued */
-};
 
 struct screen {
     struct cli *cli;
@@ -44,8 +37,7 @@ struct screen {
     unsigned long long unread;
     char listed[LISTED_MAX][SOTTO_CLIENT_HEX_BYTES];
     size_t listed_count;
-    struct own own[OWN_MAX]; /* a ring */
-    size_t own_next;
+    struct sending sending;
     bool connected;
     bool told_offline;
     int retry_s; /* until the next try, counted down by the tick */
@@ -105,15 +97,6 @@ note(struct screen *screen, enum tint tint, const char *text)
     fputc('\n', screen->view.out);
 }
 
-static struct own *
-find_own(struct screen *screen, const char *id)
-{
-    for (size_t i = 0; i < OWN_MAX; i++)
-        if (*screen->own[i].id && !strcmp(screen->own[i].id, id))
-            return &screen->own[i];
-    return NULL;
-}
-
 /* A message of ours has gone out, or will not by itself. */
 static void
 show_progress(struct screen *screen, const struct sotto_client_message *message, struct own *own)
@@ -166,7 +149,7 @@ show_elsewhere(struct screen *screen, const struct sotto_client_message *message
 static void
 show_news_message(struct screen *screen, const struct sotto_client_message *message)
 {
-    struct own *own = message->own ? find_own(screen, message->id) : NULL;
+    struct own *own = message->own ? sending_find(&screen->sending, message->id) : NULL;
     bool open = !strcmp(message->chat, screen->chat);
     bool text = !strcmp(message->kind, "text");
     /* The archive may have shown it already. */
@@ -209,26 +192,12 @@ show_link(struct screen *screen, const struct live_news *news)
          tr("offline: what you write is kept and goes out when the server is back"));
 }
 
-/* Pending messages that had a second to become sent, or all of them when there is no connection. */
-static bool
-show_pending(struct screen *screen)
-{
-    bool any = false;
-    for (size_t i = 0; i < OWN_MAX; i++) {
-        struct own *own = &screen->own[i];
-        if (!*own->id || own->shown || (screen->connected && own->ticks < 1))
-            continue;
-        any = true;
-    }
-    return any;
-}
-
 static int
 show_if_due(const struct sotto_client_message *message, void *arg)
 {
     struct screen *screen = arg;
-    struct own *own = find_own(screen, message->id);
-    if (own && !own->shown && (!screen->connected || own->ticks >= 1)) {
+    struct own *own = sending_find(&screen->sending, message->id);
+    if (sending_is_due(own, screen->connected)) {
         editor_hide(screen->editor);
         own->shown = true;
         view_message(&screen->view, message);
@@ -241,11 +210,10 @@ on_tick(void *arg)
 {
     struct screen *screen = arg;
     bool offline = !screen->connected && screen->told_offline;
-    for (size_t i = 0; i < OWN_MAX; i++)
-        screen->own[i].ticks += *screen->own[i].id != 0;
+    sending_tick(&screen->sending);
     if (offline && screen->retry_s > 0)
         screen->retry_s--;
-    bool due = show_pending(screen);
+    bool due = sending_any_due(&screen->sending, screen->connected);
     if (due)
         sotto_client_waiting(screen->cli->client, NULL, false, show_if_due, screen);
     return offline || due;
@@ -292,9 +260,7 @@ show_waiting(const struct sotto_client_message *message, void *arg)
 {
     struct screen *screen = arg;
     view_message(&screen->view, message);
-    struct own *own = &screen->own[screen->own_next++ % OWN_MAX];
-    snprintf(own->id, sizeof(own->id), "%s", message->id);
-    own->shown = true;
+    sending_add(&screen->sending, message->id, true);
     return 0;
 }
 
@@ -404,10 +370,8 @@ static int
 note_own(const struct sotto_client_message *message, void *arg)
 {
     struct screen *screen = arg;
-    struct own *own = &screen->own[screen->own_next++ % OWN_MAX];
-    *own = (struct own){.shown = !screen->connected};
-    snprintf(own->id, sizeof(own->id), "%s", message->id);
-    if (own->shown)
+    sending_add(&screen->sending, message->id, !screen->connected);
+    if (!screen->connected)
         view_message(&screen->view, message);
     return 0;
 }

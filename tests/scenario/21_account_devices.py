@@ -1,32 +1,14 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """Several devices of one account: listed, added by a sibling, removed for good, and never without a word to whom it concerns."""
-import time
-
-from clients import database, people, person, start, texts, wait_text
+from clients import database, device_of, joined, laptop_and_phone, people, person, start, texts, wait_text
 from sotto import wait_object
 from tap import main, test
-
-
-def device_of(stage, server, name, label):
-    """Another device of a user, logged in."""
-    client = stage.client(f'{name}-{label}', server)
-    client.run('login', name, '--device', label)
-    return client
 
 
 def wait_kind(process, kind, start_at=0):
     """Waits until a `listen` prints an event of this kind; returns (next start, event)."""
     return wait_object(process, lambda found: found.get('kind') == kind, start_at)
-
-
-def joined(laptop, phone):
-    """Lets the laptop take the phone into all chats; returns when it is in them."""
-    ear = laptop.spawn('listen')
-    end = time.monotonic() + 30
-    while {row['state'] for row in phone.run('chats')} != {'ready'}:
-        assert time.monotonic() < end
-    ear.kill()
 
 
 def labels(client):
@@ -50,6 +32,22 @@ def a_second_device_has_an_id_of_its_own_and_both_are_listed(stage):
         assert row['verified'] is True and row['added'] > 0 and row['last_seen'] >= row['added'] - 1, row
     phone.run('logout')
     assert labels(alice)['phone']['last_seen'] is None
+
+
+@test
+def devices_of_one_name_are_told_apart(stage):
+    server = start(stage)
+    alice = stage.client('alice', server)
+    alice.run('register', 'alice', '--device', 'kitchen')
+    device_of(stage, server, 'alice', 'kitchen')
+    ids = [row['id'] for row in alice.run('devices')]
+
+    for command in ('devices', 'logins'):
+        plain = stage.process([word for word in alice.command([command]) if word != '--json'],
+                              stage.folder / 'plain.stderr')
+        assert plain.wait() == 0
+        shown = '\n'.join(plain.lines)
+        assert len(ids) == 2 and all(f'kitchen ({one[:8]})' in shown for one in ids), (command, shown)
 
 
 @test
@@ -104,12 +102,7 @@ def user_and_peers_are_told_of_a_device_that_comes_and_goes(stage):
 @test
 def a_removed_device_is_out_at_once_and_told_by_which_one(stage):
     server = start(stage)
-    alice = stage.client('alice', server)
-    alice.run('register', 'alice', '--device', 'laptop')
-    bob = person(stage, server, 'bob')
-    chat = alice.run('new', 'bob')[0]['chat']
-    phone = device_of(stage, server, 'alice', 'phone')
-    joined(alice, phone)
+    alice, phone, bob, chat = laptop_and_phone(stage, server)
     bob.run('send', 'alice', 'for both')
     assert texts(phone.run('read', chat)) == ['for both']
     phone.run('devices')
@@ -133,12 +126,7 @@ def a_removed_device_is_out_at_once_and_told_by_which_one(stage):
 @test
 def a_removed_device_that_was_away_learns_of_it_and_can_come_back_as_a_new_one(stage):
     server = start(stage)
-    alice = stage.client('alice', server)
-    alice.run('register', 'alice', '--device', 'laptop')
-    bob = person(stage, server, 'bob')
-    chat = alice.run('new', 'bob')[0]['chat']
-    phone = device_of(stage, server, 'alice', 'phone')
-    joined(alice, phone)
+    alice, phone, bob, chat = laptop_and_phone(stage, server)
     bob.run('send', 'alice', 'before')
     phone.run('read', chat)
     before = phone.run('whoami')[0]['device_id']

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from clients import people, person, start, texts, wait_text
+from clients import acquainted, people, person, start, texts, wait_text
 from load import FAST_LIMITS
 from sotto import MODULES, PASSWORD, program
 from tap import main, skip, test
@@ -114,9 +114,7 @@ def a_chat_is_chosen_by_number_or_name_and_the_others_are_counted(stage):
 @test
 def a_message_does_not_disturb_the_line_that_is_being_typed(stage):
     server = start(stage)
-    ann, bob = people(stage, server, 'ann', 'bob')
-    ann.run('new', 'bob')
-    bob.run('chats')
+    ann, bob = acquainted(stage, server, 'ann', 'bob')
     screen = opened(stage, ann, 'bob')
     half = 'a line with 日本語, an 🙂 and enough words to run over the edge of the terminal,'
 
@@ -137,9 +135,7 @@ def a_message_does_not_disturb_the_line_that_is_being_typed(stage):
 @test
 def what_is_written_without_a_server_waits_and_goes_out_in_order(stage):
     server = start(stage)
-    ann, bob = people(stage, server, 'ann', 'bob')
-    ann.run('new', 'bob')
-    bob.run('chats')
+    ann, bob = acquainted(stage, server, 'ann', 'bob')
     screen = opened(stage, ann, 'bob')
     server.stop()
     screen.see('offline: what you write is kept', 'next try in')
@@ -336,9 +332,7 @@ def it_speaks_russian_to_whoever_has_a_russian_locale(stage):
 @test
 def what_the_server_refuses_is_tried_three_times_and_then_waits_for_a_person(stage):
     server = start(stage)
-    ann, bob = people(stage, server, 'ann', 'bob')
-    ann.run('new', 'bob')
-    bob.run('chats')
+    ann, bob = acquainted(stage, server, 'ann', 'bob')
     screen = opened(stage, ann, 'bob')
     server.stop()
     server.write_conf(MODULES, FAST_LIMITS, {'chat': 'message_size_max = 1KiB\n'})
@@ -365,9 +359,7 @@ def a_full_disk_keeps_the_line_and_loses_nothing(stage):
     if os.geteuid() != 0:
         skip('mounting a small file system needs root')
     server = start(stage)
-    ann, bob = people(stage, server, 'ann', 'bob')
-    ann.run('new', 'bob')
-    bob.run('chats')
+    ann, bob = acquainted(stage, server, 'ann', 'bob')
     with small_disk(ann.profile) as fill:
         screen = opened(stage, ann, 'bob')
         screen.type('before\n')

@@ -27,6 +27,11 @@ def said(client, *words, json=False):
     return (ended.stdout + ended.stderr).decode('utf-8')
 
 
+def labelled(reply, _):
+    reply['devices'] = [{**device, 'label': ORDERS} for device in reply.devices]
+    return reply
+
+
 def assert_harmless(client, *words):
     for json in (False, True):
         text = said(client, *words, json=json)
@@ -51,9 +56,6 @@ def what_others_and_the_server_write_gives_a_terminal_no_orders(stage):
         guess = said(bob, 'send', 'picni', 'text')
         assert 'did you mean' in guess and not OBEYED.search(guess), guess
 
-        def labelled(reply, _):
-            reply['devices'] = [{**device, 'label': ORDERS} for device in reply.devices]
-            return reply
         liar.answer('KeyService/GetIdentity', labelled)
         assert_harmless(bob, 'devices')
         liar.answer('AuthService/ListLogins', lambda reply, _: {'logins': [
@@ -74,10 +76,6 @@ def labels_in_a_cure_give_a_terminal_no_orders(stage):
         alice.run('new', 'bob')
         phone = at(stage.client('phone', server), liar.address)
         phone.run('login', 'alice')
-
-        def labelled(reply, _):
-            reply['devices'] = [{**device, 'label': ORDERS} for device in reply.devices]
-            return reply
         liar.answer('KeyService/GetIdentity', labelled)
         assert_harmless(phone, 'chats')
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Short forms for scenarios with the terminal client."""
 import sqlite3
+import time
 
 from load import FAST_LIMITS
 from sotto import wait_object
@@ -21,6 +22,41 @@ def person(stage, server, name):
 
 def people(stage, server, *names):
     return [person(stage, server, name) for name in names]
+
+
+def acquainted(stage, server, *names):
+    """People of whom the first two have a chat, which both know."""
+    everybody = people(stage, server, *names)
+    everybody[0].run('new', names[1])
+    everybody[1].run('chats')
+    return everybody
+
+
+def device_of(stage, server, name, label):
+    """Another device of a user, logged in."""
+    client = stage.client(f'{name}-{label}', server)
+    client.run('login', name, '--device', label)
+    return client
+
+
+def joined(laptop, phone):
+    """Lets the laptop take the phone into all chats; returns when it is in them."""
+    ear = laptop.spawn('listen')
+    end = time.monotonic() + 30
+    while {row['state'] for row in phone.run('chats')} != {'ready'}:
+        assert time.monotonic() < end
+    ear.kill()
+
+
+def laptop_and_phone(stage, server):
+    """alice on two devices, both in her chat with bob: laptop, phone, bob, chat."""
+    laptop = stage.client('alice', server)
+    laptop.run('register', 'alice', '--device', 'laptop')
+    bob = person(stage, server, 'bob')
+    chat = laptop.run('new', 'bob')[0]['chat']
+    phone = device_of(stage, server, 'alice', 'phone')
+    joined(laptop, phone)
+    return laptop, phone, bob, chat
 
 
 def texts(objects):

@@ -39,7 +39,7 @@ int inbox_end(struct sotto_client *client, struct inbox *inbox, int status);
 int inbox_entry(struct sotto_client *client, struct inbox *inbox,
                 const Sotto__Chat__V1__Entry *entry, bool live);
 
-/* Steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the chat up when
+/* told.c: steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the chat up when
  * commits were among it. */
 int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap);
 
@@ -50,6 +50,10 @@ int inbox_deleted(struct sotto_client *client, struct inbox *inbox,
 /* The server says that this device is not in the chat any more. When what it read before did not
  * say so, it is the server's word alone. */
 int inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData chat_id);
+
+/* Takes a chat in hand, if the profile has it: inbox->chat and its group. */
+int inbox_pick_up(struct sotto_client *client, struct inbox *inbox,
+                  const uint8_t chat_id[ID_BYTES]);
 
 /* Writes the chat at hand and lets go of it. */
 int inbox_put_down(struct sotto_client *client, struct inbox *inbox);

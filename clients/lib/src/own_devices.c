@@ -128,21 +128,27 @@ own_devices_fetch(struct sotto_client *client, Sotto__Keyx__V1__GetIdentityReply
     return status;
 }
 
-int
-own_device_name(struct sotto_client *client, const uint8_t device_id[ID_BYTES],
-                char name_out[DEVICE_NAME_BYTES])
+/* The label, with so much of the id that devices of one label are told apart. */
+static void
+name_device(const char *label, const uint8_t device_id[ID_BYTES], char name_out[DEVICE_NAME_BYTES])
 {
-    Sotto__Profile__V1__OwnDevices *devices = NULL;
     char hex[SOTTO_CLIENT_HEX_BYTES];
-    int status = load(client, &devices);
-    if (status)
-        return status;
-    const char *label = find_label(devices, device_id);
     id_hex(device_id, hex);
     if (*label)
         snprintf(name_out, DEVICE_NAME_BYTES, "%s (%.8s)", label, hex);
     else
         snprintf(name_out, DEVICE_NAME_BYTES, "%.8s", hex);
+}
+
+int
+own_device_name(struct sotto_client *client, const uint8_t device_id[ID_BYTES],
+                char name_out[DEVICE_NAME_BYTES])
+{
+    Sotto__Profile__V1__OwnDevices *devices = NULL;
+    int status = load(client, &devices);
+    if (status)
+        return status;
+    name_device(find_label(devices, device_id), device_id, name_out);
     pb_free(devices);
     return SOTTO_CLIENT_OK;
 }
@@ -157,9 +163,10 @@ own_device_others(struct sotto_client *client, struct buf *text_out)
         if (row->gone || row->device_id.len != ID_BYTES ||
             id_equal(row->device_id.data, client->account.device_id))
             continue;
+        char name[DEVICE_NAME_BYTES];
+        name_device(row->label, row->device_id.data, name);
         buf_append(text_out, ", ", text_out->len ? 2 : 0);
-        const char *label = *row->label ? row->label : tr("a device without a name");
-        buf_append(text_out, label, strlen(label));
+        buf_append(text_out, name, strlen(name));
     }
     buf_append(text_out, "", 1);
     pb_free(devices);
