@@ -17,6 +17,7 @@
 #include "chat.migrations.h"
 #include "chat_purge.h"
 #include "chat_roster.h"
+#include "chat_tree.h"
 #include "chat_writer.h"
 #include "core.pb-c.h"
 
@@ -51,6 +52,7 @@ chat_fini(void *state)
     if (ds == NULL)
         return;
     roster_fini(ds);
+    trees_destroy(&ds->trees);
     free(ds->held);
     free(ds->marks);
     free(ds);
@@ -80,9 +82,11 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->mark_round = 1;
     roster_init(ds);
     ds->mls = mls_provider_default();
+    if (ds->mls != NULL)
+        ds->trees = trees_create(host, ds->mls);
     ds->held = calloc(CHAT_HELD_MAX, sizeof(*ds->held));
     ds->marks = calloc(1, sizeof(*ds->marks) + CHAT_MARKS_MAX * sizeof(ds->marks->marks[0]));
-    if (ds->mls == NULL || ds->held == NULL || ds->marks == NULL) {
+    if (ds->trees == NULL || ds->held == NULL || ds->marks == NULL) {
         chat_fini(ds);
         return sotto_err_set(err, SOTTO_ENOMEM, "libsodium does not start, or out of memory");
     }
@@ -208,6 +212,7 @@ static const struct sotto_conf_row config[] = {
 #define CHAT_RPC_Ack CHAT_ROW(chat_on_ack, SOTTO_RATE_SEND, 256 * 1024, DEADLINE_MS)
 #define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_ListMembers CHAT_ROW(chat_on_list_members, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
+#define CHAT_RPC_GetGroup CHAT_BULKY_ROW(chat_on_get_group, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
 #define CHAT_RPC_DeleteChat CHAT_ROW(chat_on_delete, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_Leave CHAT_ROW(chat_on_leave, SOTTO_RATE_GENERAL, 32 * 1024, DEADLINE_MS)

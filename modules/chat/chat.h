@@ -72,6 +72,7 @@ struct chat_held {
 struct delivery {
     struct sotto_host *host;
     const struct mls_provider *mls;
+    struct chat_trees *trees; /* chat_tree.h */
     size_t message_bytes_max; /* from the conf, at most CHAT_MESSAGE_BYTES_MAX */
     size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
     uint32_t modes;           /* bits 1 << Mode that a new chat may have */
@@ -152,9 +153,15 @@ enum chat_stmt {
     CHAT_PROPOSAL_ADD,
     CHAT_PROPOSAL_COUNT,
     CHAT_PROPOSAL_LIST,
+    CHAT_PROPOSAL_MESSAGES,
     CHAT_PROPOSAL_CLEAR,
     CHAT_GROUP_INFO_SET,
+    CHAT_GROUP_INFO_GET,
     CHAT_GROUP_INFO_CLEAR,
+    CHAT_TREE_SET,
+    CHAT_TREE_GET,
+    CHAT_TREE_HASH,
+    CHAT_TREE_CLEAR,
     CHAT_WELCOME_ADD,
     CHAT_WELCOME_SWEEP,
     CHAT_WELCOME_CLEAR,
@@ -238,7 +245,7 @@ bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage
 
 sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
-sotto_rpc_fn chat_on_delete;
+sotto_rpc_fn chat_on_delete, chat_on_get_group;
 sotto_timer_fn chat_on_ack_timer;
 sotto_topic_fn chat_on_device_removed; /* chat_gone.c */
 

@@ -2,8 +2,8 @@
 /*
  * Commit, and the rows that a commit writes (Create writes them too).
  *
- * One transaction: the epoch is compared and set, the commit becomes the next entry of the log, the GroupInfo is
- * replaced, seats are left and taken, and the Welcome waits for those who were added. Either all of it is there or
+ * One transaction: epoch and tree hash are compared and set, the commit becomes the next entry of the log, the GroupInfo is
+ * replaced with the tree, seats are left and taken, and the Welcome waits for those who were added. Either all of it is there or
  * nothing is; RFC 9750 asks for that coupling of Commit and Welcome.
  */
 #include "chat_step.h"
@@ -36,6 +36,20 @@ write_group_info(struct sotto_tx *tx, const struct chat_step *step)
     sotto_bind_int(stmt, 1, step->num);
     sotto_bind_int(stmt, 2, (int64_t)step->plan.epoch + 1);
     sotto_bind_blob(stmt, 3, group_info->data, group_info->len);
+    return sotto_step(stmt);
+}
+
+/* The group that was verified in the job pool. */
+static int
+write_tree(struct sotto_tx *tx, const struct chat_step *step)
+{
+    const struct verified *verified = &step->verified;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_TREE_SET);
+
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_int(stmt, 2, (int64_t)step->plan.epoch + 1);
+    sotto_bind_blob(stmt, 3, verified->tree_hash, MLS_HASH_BYTES);
+    sotto_bind_blob(stmt, 4, verified->state.data, verified->state.len);
     return sotto_step(stmt);
 }
 
@@ -145,6 +159,7 @@ write_welcome(struct sotto_tx *tx, const struct chat_step *step)
     sotto_bind_blob(stmt, 5, welcome->data, welcome->len);
     sotto_bind_blob(stmt, 6, roles.data, roles.len);
     sotto_bind_int(stmt, 7, step->ts_ms);
+    sotto_bind_blob(stmt, 8, step->verified.tree.data, step->verified.tree.len);
     return sotto_step(stmt);
 }
 
@@ -156,6 +171,8 @@ step_write(struct sotto_tx *tx, struct chat_step *step)
 
     if (rc >= 0)
         rc = write_group_info(tx, step);
+    if (rc >= 0)
+        rc = write_tree(tx, step);
     for (size_t i = 0; i < plan->remove_count && rc >= 0; i++)
         rc = write_remove(tx, step, &plan->removes[i]);
     if (rc >= 0 && plan->add_count > 0)
@@ -212,7 +229,8 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_OK)
         return rc;
     step->epoch = head->epoch;
-    if (head->epoch != step->plan.epoch || head->proposals != step->plan.proposal_count)
+    if (head->epoch != step->plan.epoch || head->proposals != step->plan.proposal_count ||
+        memcmp(head->tree_hash, step->check.base_hash, MLS_HASH_BYTES) != 0)
         return SOTTO_EABORTED;
     if (head->seq == CHAT_SEQ_MAX) {
         step->text = "the chat's log is full";
@@ -235,6 +253,7 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     if (rc < 0)
         return rc;
     head->epoch++;
+    memcpy(head->tree_hash, step->verified.tree_hash, MLS_HASH_BYTES);
     head->seq++;
     head->proposals = 0;
     return SOTTO_OK;

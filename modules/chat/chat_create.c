@@ -165,7 +165,7 @@ chat_create_tx(struct sotto_tx *tx, void *arg)
         rc = write_creator(tx, step);
     if (rc >= 0)
         rc = step_write(tx, step);
-    return rc < 0 ? rc : writer_head_add(tx, step->num, 1, 1);
+    return rc < 0 ? rc : writer_head_add(tx, step->num, step->verified.tree_hash);
 }
 
 /* NULL, or why the request is malformed. */

@@ -8,12 +8,13 @@
  * remove them. In between no application message is taken either, so nothing is ever encrypted to the leaver that
  * was sent after the leaving.
  *
- * The server reads the proposals as an outsider: it cannot see whether their signature and tag are good. Members
- * can, and may remove the leaves of a user who left by a Remove of their own instead.
+ * The proposals are verified against the group, all but their membership tags. Members see those, and may remove the
+ * leaves of a user who left by a Remove of their own instead.
  */
 #include <stdlib.h>
 
 #include "chat_purge.h"
+#include "chat_tree.h"
 #include "chat_writer.h"
 
 /* One leaf that goes. */
@@ -32,6 +33,7 @@ struct leave_op {
     size_t count;
     struct leaf_op leaves[CHAT_PROPOSALS_MAX]; /* in the order of the request */
     const char *text;
+    struct tree_check check;
     /* from the transaction */
     uint64_t epoch;
     uint32_t seq; /* of the first proposal */
@@ -57,7 +59,8 @@ judge(struct sotto_tx *tx, struct leave_op *op, const struct chat_head *head)
     int rc;
 
     op->epoch = head->epoch;
-    if (op->message_epoch != head->epoch || head->proposals + op->count > CHAT_REMOVES_MAX)
+    if (op->message_epoch != head->epoch || head->proposals + op->count > CHAT_REMOVES_MAX ||
+        memcmp(head->tree_hash, op->check.base_hash, MLS_HASH_BYTES) != 0)
         return SOTTO_EABORTED;
     if (head->seq > CHAT_SEQ_MAX - op->count)
         return refuse(op, SOTTO_EEXHAUSTED, "the chat's log is full");
@@ -106,6 +109,7 @@ write_leaf(struct sotto_tx *tx, const struct leave_op *op, size_t i, uint32_t la
     sotto_bind_int(stmt, 1, op->chat);
     sotto_bind_int(stmt, 2, leaf->leaf);
     sotto_bind_blob(stmt, 3, leaf->ref, MLS_REF_BYTES);
+    sotto_bind_blob(stmt, 4, op->in->proposals[i].data, op->in->proposals[i].len);
     return sotto_step(stmt);
 }
 
@@ -177,25 +181,67 @@ apply(struct delivery *ds, const struct leave_op *op)
     }
 }
 
+/* The request's memory, the operation with it, is gone with the answer. */
 static void
-leave_done(void *state, int status, void *arg)
+answer(struct delivery *ds, struct leave_op *op, int status)
 {
-    struct delivery *ds = state;
-    struct leave_op *op = *(struct leave_op **)arg;
     Sotto__Chat__V1__LeaveReply reply = SOTTO__CHAT__V1__LEAVE_REPLY__INIT;
 
+    tree_check_end(&op->check, status == SOTTO_OK);
     if (status == SOTTO_EABORTED) {
         chat_fail_stale(ds, op->req, op->epoch);
     } else if (status == SOTTO_ENOTFOUND) {
         chat_fail_absent(op->req);
     } else if (status != SOTTO_OK) {
-        sotto_fail_status(op->req, status, op->text);
+        sotto_fail_status(op->req, status, op->text != NULL ? op->text : op->check.text);
     } else {
-        apply(ds, op);
         reply.seq = op->seq + op->count - 1;
         reply.ts_ms = op->ts_ms;
         sotto_reply(op->req, &reply.base);
     }
+}
+
+static void
+leave_done(void *state, int status, void *arg)
+{
+    struct delivery *ds = state;
+    struct leave_op *op = *(struct leave_op **)arg;
+
+    if (status == SOTTO_OK)
+        apply(ds, op);
+    answer(ds, op, status);
+}
+
+/* ---- verifying ---------------------------------------------------------------------------------------------- */
+
+/* Pool thread. */
+static int
+verify_proposals(struct tree_check *check)
+{
+    const struct leave_op *op = check->owner;
+
+    for (size_t i = 0; i < op->count; i++) {
+        struct mls_received received = {0};
+        const int rc =
+            mls_public_group_take_proposal(check->group, chat_mls(op->in->proposals[i]), &received);
+
+        mls_received_fini(&received);
+        if (rc != MLS_OK)
+            return tree_refuse(check, "proposal", rc);
+    }
+    return SOTTO_OK;
+}
+
+static void
+on_verified(struct tree_check *check, int status)
+{
+    struct leave_op *op = check->owner;
+    struct sotto_host *host = check->ds->host;
+
+    if (status == SOTTO_OK)
+        status = host->db->write(host, leave_tx, &op, sizeof(op), leave_done);
+    if (status != SOTTO_OK)
+        answer(check->ds, op, status);
 }
 
 /* ---- logic thread, before --------------------------------------------------------------------------------- */
@@ -277,11 +323,19 @@ chat_on_leave(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     *op = (struct leave_op){
         .req = req, .in = request, .chat = seat->chat->num, .device = seat->device->num};
+    op->check = (struct tree_check){
+        .ds = ds,
+        .owner = op,
+        .chat = seat->chat,
+        .epoch = seat->chat->epoch,
+        .keeps = true,
+        .work = verify_proposals,
+        .done = on_verified,
+    };
+    memcpy(op->check.chat_id, seat->chat->id, CHAT_ID_BYTES);
     rc = read_request(ds, op, seat);
     if (rc == SOTTO_OK)
-        rc = ds->host->db->write(ds->host, leave_tx, &op, sizeof(op), leave_done);
-    if (rc == SOTTO_EABORTED)
-        chat_fail_stale(ds, req, op->epoch);
-    else if (rc != SOTTO_OK)
-        sotto_fail_status(req, rc, op->text);
+        tree_check_start(&op->check);
+    else
+        answer(ds, op, rc);
 }

@@ -22,11 +22,27 @@ fail_conflict(const struct chat_step *step)
                        "the two users have a direct chat already");
 }
 
+/* Of a chat that is not followed yet. */
+static void
+fail_wanted(const struct chat_step *step)
+{
+    Sotto__Chat__V1__GroupWanted wanted = SOTTO__CHAT__V1__GROUP_WANTED__INIT;
+
+    wanted.epoch = step->plan.epoch;
+    sotto_fail_details(step->req, SOTTO_EPRECONDITION, &wanted.base, step->check.text);
+}
+
+static const char *
+text_of(const struct chat_step *step)
+{
+    if (step->text != NULL)
+        return step->text;
+    return step->check.text != NULL ? step->check.text : step->plan.text;
+}
+
 static void
 end(struct chat_step *step, int status)
 {
-    const char *text = step->text != NULL ? step->text : step->plan.text;
-
     if (status == SOTTO_ENOTFOUND)
         chat_fail_absent(step->req);
     else if (status == SOTTO_EABORTED)
@@ -34,8 +50,12 @@ end(struct chat_step *step, int status)
                         step->epoch > 0 || step->chat == NULL ? step->epoch : step->chat->epoch);
     else if (step->has_conflict)
         fail_conflict(step);
+    else if (status == SOTTO_EPRECONDITION && step->check.is_wanted)
+        fail_wanted(step);
     else if (status != SOTTO_OK)
-        sotto_fail_status(step->req, status, text);
+        sotto_fail_status(step->req, status, text_of(step));
+    tree_check_end(&step->check, status == SOTTO_OK && !step->is_repeat);
+    verified_fini(&step->verified);
     free(step);
 }
 
@@ -124,6 +144,7 @@ push_welcome(const struct chat_step *step, const struct chat *chat, const uint64
     welcome.seq = step->seq;
     welcome.epoch = step->plan.epoch + 1;
     welcome.welcome = step->plan.bundle->welcome;
+    welcome.ratchet_tree = chat_bytes(step->verified.tree.data, step->verified.tree.len);
     welcome.inviter_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
     welcome.type = chat->type;
     welcome.mode = chat->mode;
@@ -178,7 +199,7 @@ static void
 apply(struct chat_step *step)
 {
     struct delivery *ds = step->ds;
-    struct chat *chat = step->is_create ? make_chat(step) : step->chat;
+    struct chat *chat = step->check.chat = step->is_create ? make_chat(step) : step->chat;
     size_t listener_count, invited_count;
     uint64_t *listeners, *invited;
 
@@ -336,7 +357,26 @@ ask_keyx(struct chat_step *step)
                        view, CHECK_DEADLINE_MS, on_known, step);
 }
 
-/* ---- reading and judging ------------------------------------------------------------------------------------ */
+/* ---- reading, judging, verifying ---------------------------------------------------------------------------- */
+
+static int
+verify(struct tree_check *check)
+{
+    struct chat_step *step = check->owner;
+
+    return plan_verify(check, &step->plan, &step->verified);
+}
+
+static void
+on_verified(struct tree_check *check, int status)
+{
+    struct chat_step *step = check->owner;
+
+    if (status != SOTTO_OK)
+        end(step, status);
+    else
+        ask_keyx(step);
+}
 
 static int
 read_bundle(void *arg)
@@ -350,13 +390,14 @@ on_read(void *state, int status, void *arg)
     struct delivery *ds = state;
     struct chat_step *step = *(struct chat_step **)arg;
 
+    step->check.epoch = step->plan.epoch;
     if (status == SOTTO_OK)
         status = step->is_create ? plan_judge_first(ds, step->type, &step->plan, &step->other)
                                  : plan_judge(ds, step->chat, &step->plan);
     if (status != SOTTO_OK)
         end(step, status);
     else
-        ask_keyx(step);
+        tree_check_start(&step->check);
 }
 
 void
@@ -376,6 +417,15 @@ step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
     step->plan.bundle = bundle;
     step->plan.chat_id = chat_id;
     step->plan.suite = suite;
+    step->check = (struct tree_check){
+        .ds = step->ds,
+        .owner = step,
+        .chat = step->chat,
+        .start = bundle->start,
+        .work = verify,
+        .done = on_verified,
+    };
+    memcpy(step->check.chat_id, chat_id.data, CHAT_ID_BYTES);
     memcpy(step->plan.user, step->req->caller->user, CHAT_ID_BYTES);
     memcpy(step->plan.device, step->req->caller->device, CHAT_ID_BYTES);
     rc = host->job->run(host, read_bundle, &step, sizeof(step), on_read);

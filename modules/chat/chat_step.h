@@ -2,24 +2,28 @@
 /*
  * One step of a group, from the request to the roster: what Create and Commit have in common.
  *
- *     pool thread    plan_read: what the bundle says; signatures
- *     logic thread   plan_judge: is it allowed; ask keyx whether the devices are registered
- *     writer thread  compare the epoch and set it; rows
+ *     pool thread    plan_read: what the bundle says
+ *     logic thread   plan_judge: is it allowed
+ *     pool thread    plan_verify: would members take it; the group that it leads to
+ *     logic thread   ask keyx whether the devices are registered
+ *     writer thread  compare epoch and tree hash and set them; rows
  *     logic thread   apply to the roster, tell the members, answer
  *
- * Nothing is locked in between: if another commit wins, the epoch differs in the transaction and this step ends
- * as stale, whatever was judged.
+ * Nothing is locked in between: if another commit wins, epoch and tree hash differ in the transaction and this step
+ * ends as stale, whatever was judged and verified.
  */
 #ifndef CHAT_STEP_H
 #define CHAT_STEP_H
 
-#include "chat_plan.h"
+#include "chat_verify.h"
 
 struct chat_step {
     struct delivery *ds;
     struct sotto_req *req;
     struct chat *chat; /* Commit */
     struct chat_plan plan;
+    struct tree_check check;
+    struct verified verified;
 
     /* Create */
     bool is_create;
@@ -46,7 +50,7 @@ void step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bu
 /* chat_commit.c and chat_create.c: the transactions. arg is a struct chat_step **. */
 sotto_tx_fn chat_commit_tx, chat_create_tx;
 
-/* Rows of a commit, in a chat whose row exists: log, GroupInfo, seats, members, Welcome. step->seq is set. */
+/* Rows of a commit, in a chat whose row exists: log, GroupInfo, tree, seats, members, Welcome. step->seq is set. */
 int step_write(struct sotto_tx *, struct chat_step *);
 
 #endif

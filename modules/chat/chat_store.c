@@ -87,17 +87,27 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                          " ON CONFLICT (device) DO UPDATE SET top = excluded.top,"
                          " answers = excluded.answers"},
 
-    [CHAT_PROPOSAL_ADD] = {"INSERT INTO chat_proposals (chat, leaf, ref) VALUES (?, ?, ?)"},
+    [CHAT_PROPOSAL_ADD] = {"INSERT INTO chat_proposals (chat, leaf, ref, message)"
+                           " VALUES (?, ?, ?, ?)"},
     [CHAT_PROPOSAL_COUNT] = {"SELECT COUNT(*) FROM chat_proposals WHERE chat = ?"},
     [CHAT_PROPOSAL_LIST] = {"SELECT leaf, ref FROM chat_proposals WHERE chat = ?"},
+    [CHAT_PROPOSAL_MESSAGES] = {"SELECT message FROM chat_proposals WHERE chat = ?"
+                                " AND message IS NOT NULL LIMIT ?"},
     [CHAT_PROPOSAL_CLEAR] = {"DELETE FROM chat_proposals WHERE chat = ?"},
 
     [CHAT_GROUP_INFO_SET] = {"INSERT INTO chat_group_infos (chat, epoch, group_info)"
                              " VALUES (?, ?, ?) ON CONFLICT (chat) DO UPDATE SET"
                              " epoch = excluded.epoch, group_info = excluded.group_info"},
+    [CHAT_GROUP_INFO_GET] = {"SELECT group_info FROM chat_group_infos WHERE chat = ?"},
     [CHAT_GROUP_INFO_CLEAR] = {"DELETE FROM chat_group_infos WHERE chat = ?"},
+    [CHAT_TREE_SET] = {"INSERT INTO chat_trees (chat, epoch, tree_hash, state) VALUES (?, ?, ?, ?)"
+                       " ON CONFLICT (chat) DO UPDATE SET epoch = excluded.epoch,"
+                       " tree_hash = excluded.tree_hash, state = excluded.state"},
+    [CHAT_TREE_GET] = {"SELECT state FROM chat_trees WHERE chat = ?"},
+    [CHAT_TREE_HASH] = {"SELECT tree_hash FROM chat_trees WHERE chat = ?"},
+    [CHAT_TREE_CLEAR] = {"DELETE FROM chat_trees WHERE chat = ?"},
     [CHAT_WELCOME_ADD] = {"INSERT INTO chat_welcomes (chat, seq, epoch, inviter, welcome, roles,"
-                          " ts_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+                          " ts_ms, tree) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_WELCOME_SWEEP] = {"DELETE FROM chat_welcomes WHERE chat = ? AND NOT EXISTS"
                             " (SELECT 1 FROM chat_invitations i WHERE i.chat = chat_welcomes.chat"
                             " AND i.seq = chat_welcomes.seq)"},
@@ -106,7 +116,7 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
     [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
-                              " w.welcome, COALESCE(l.ts_ms, w.ts_ms), w.roles"
+                              " w.welcome, COALESCE(l.ts_ms, w.ts_ms), w.roles, w.tree"
                               " FROM chat_invitations i"
                               " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
                               " LEFT JOIN chat_log l ON l.id = i.chat * 4294967296 + i.seq"

@@ -116,9 +116,10 @@ add_welcome(struct sotto_tx *tx, struct sync_op *op, struct sotto_stmt *row)
     welcome->mode = (Sotto__Chat__V1__Mode)sotto_col_int(row, 5);
     welcome->welcome = chat_copy(tx, sotto_col_blob(row, 6));
     welcome->ts_ms = sotto_col_int(row, 7);
-    if (welcome->welcome.data == NULL)
+    welcome->ratchet_tree = chat_copy(tx, sotto_col_blob(row, 9));
+    if (welcome->welcome.data == NULL || welcome->ratchet_tree.data == NULL)
         return SOTTO_ENOMEM;
-    op->bytes += welcome->welcome.len + ENTRY_OVERHEAD;
+    op->bytes += welcome->welcome.len + welcome->ratchet_tree.len + ENTRY_OVERHEAD;
     op->reply.welcomes[op->reply.n_welcomes++] = welcome;
     return add_roles(tx, welcome, sotto_col_blob(row, 8));
 }
@@ -131,7 +132,8 @@ read_welcomes(struct sotto_tx *tx, struct sync_op *op)
 
     sotto_bind_int(stmt, 1, op->num);
     while ((rc = sotto_step(stmt)) == SOTTO_ROW) {
-        const size_t size = sotto_col_blob(stmt, 6).size + ENTRY_OVERHEAD;
+        const size_t size =
+            sotto_col_blob(stmt, 6).size + sotto_col_blob(stmt, 9).size + ENTRY_OVERHEAD;
 
         if (op->reply.n_welcomes > 0 &&
             (op->reply.n_welcomes == WELCOMES_MAX || op->bytes + size > CHAT_PAGE_BYTES)) {

@@ -11,7 +11,7 @@
 
 #include "chat_purge.h"
 
-#define HEADS_MAX 65536  /* 2 MiB with the table */
+#define HEADS_MAX 65536  /* 5 MiB with the table */
 #define WINDOWS_MAX 8192 /* 9 MiB with the table */
 
 struct cache {
@@ -137,6 +137,24 @@ read_last(struct sotto_tx *tx, struct chat_head *head)
 }
 
 static int
+read_tree_hash(struct sotto_tx *tx, struct chat_head *head)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_TREE_HASH);
+    struct sotto_view hash;
+    int rc;
+
+    sotto_bind_int(stmt, 1, head->chat);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc;
+    hash = sotto_col_blob(stmt, 0);
+    if (hash.size != MLS_HASH_BYTES)
+        return SOTTO_EDATALOSS;
+    memcpy(head->tree_hash, hash.data, MLS_HASH_BYTES);
+    return SOTTO_OK;
+}
+
+static int
 read_head(struct sotto_tx *tx, struct chat_head *head)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_CHAT_EPOCH);
@@ -148,7 +166,9 @@ read_head(struct sotto_tx *tx, struct chat_head *head)
         return rc < 0 ? rc : SOTTO_ENOTFOUND;
     head->epoch = (uint64_t)sotto_col_int(stmt, 0);
 
-    rc = read_last(tx, head);
+    rc = read_tree_hash(tx, head);
+    if (rc == SOTTO_OK)
+        rc = read_last(tx, head);
     if (rc != SOTTO_OK)
         return rc;
     stmt = sotto_stmt(tx, CHAT_PROPOSAL_COUNT);
@@ -187,14 +207,15 @@ writer_head(struct sotto_tx *tx, uint32_t chat, struct chat_head **head_out)
 }
 
 int
-writer_head_add(struct sotto_tx *tx, uint32_t chat, uint64_t epoch, uint32_t seq)
+writer_head_add(struct sotto_tx *tx, uint32_t chat, const uint8_t tree_hash[MLS_HASH_BYTES])
 {
     struct cache *cache = sotto_tx_cache(tx);
     struct chat_head *head = calloc(1, sizeof(*head));
 
     if (head == NULL)
         return SOTTO_ENOMEM;
-    *head = (struct chat_head){.chat = chat, .seq = seq, .epoch = epoch};
+    *head = (struct chat_head){.chat = chat, .seq = 1, .epoch = 1};
+    memcpy(head->tree_hash, tree_hash, MLS_HASH_BYTES);
     if (chat_map_add(&cache->heads, head) != SOTTO_OK) {
         free(head);
         return SOTTO_ENOMEM;

@@ -2,8 +2,8 @@
 /*
  * What the writer thread keeps in memory: the head of each chat and the window of each sending device.
  *
- * A head (epoch, last seq, waiting proposals) is never written by itself: the epoch stands in the chat's row, which
- * only commits change, the seq is that of the last row of the log (or in chat_purges when none is left), and the proposals have rows. A window is written once a transaction, however many
+ * A head (epoch, tree hash, last seq, waiting proposals) is never written by itself: the epoch stands in the chat's row
+ * and the hash beside its tree, which only commits change, the seq is that of the last row of the log (or in chat_purges when none is left), and the proposals have rows. A window is written once a transaction, however many
  * messages of the device it holds. Both are read from the tables when they are first needed.
  *
  * Rule for transactions: change these only after the last statement that can fail, since a rolled-back job leaves
@@ -21,7 +21,8 @@ struct chat_head {
     uint32_t seq;
     bool is_deleted;
     uint64_t epoch;
-    uint32_t proposals; /* stored in this epoch, to be committed next */
+    uint8_t tree_hash[MLS_HASH_BYTES]; /* of the followed group; zero: the chat is not followed */
+    uint32_t proposals;                /* stored in this epoch, to be committed next */
 };
 
 /* Where a message went; chat 0: no message with that counter. */
@@ -48,8 +49,8 @@ extern const struct sotto_writer chat_writer;
 int writer_head(struct sotto_tx *, uint32_t chat, struct chat_head **head_out);
 int writer_window(struct sotto_tx *, uint32_t device, struct chat_window **window_out);
 
-/* Notes a head that a transaction made (a new chat). SOTTO_ENOMEM. */
-int writer_head_add(struct sotto_tx *, uint32_t chat, uint64_t epoch, uint32_t seq);
+/* Notes the head of a new chat: epoch 1, one entry. SOTTO_ENOMEM. */
+int writer_head_add(struct sotto_tx *, uint32_t chat, const uint8_t tree_hash[MLS_HASH_BYTES]);
 
 /* The next free number of a chat. */
 int writer_next_chat(struct sotto_tx *, uint32_t *num_out);

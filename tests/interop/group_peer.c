@@ -10,7 +10,7 @@
  *     add KEY_PACKAGE       ok                       queued for the next commit
  *     remove USER           ok                       the same: the first leaf of that user
  *     propose USER          ok PROPOSAL              to remove the first leaf of that user; kept in the group
- *     commit                ok COMMIT WELCOME GROUP_INFO     pending
+ *     commit                ok COMMIT WELCOME GROUP_INFO START     pending; START for a first commit
  *     merge                 ok                       the server took it
  *     drop                  ok                       it did not
  *     join WELCOME          ok
@@ -97,6 +97,7 @@ do_commit(struct program *program)
     print_buf(&program->bundle.commit);
     print_buf(&program->bundle.welcome);
     print_buf(&program->bundle.group_info);
+    print_buf(&program->bundle.start);
 }
 
 static void

@@ -85,6 +85,7 @@ join(struct reader *reader, const Sotto__Chat__V1__Welcome *welcome)
         .welcome = {welcome->welcome.data, welcome->welcome.len},
         .key_package_private = {reader->secret.data, reader->secret.len},
         .signature_seed = reader->user.device_seed,
+        .ratchet_tree = {welcome->ratchet_tree.data, welcome->ratchet_tree.len},
     };
     int result;
 

@@ -67,10 +67,12 @@ rig_key_package(const struct rig_user *user, struct mls_buf *message_out,
 
 /* ---- Commits ---- */
 
-/* A commit that adds the users; out: commit, Welcome, GroupInfo. */
+enum { COMMIT, WELCOME, GROUP_INFO, START, PARTS };
+
+/* A commit that adds the users, and the group before it when it is the first. */
 static int
 make_commit(struct mls_group *group, struct rig_user *const *users, size_t count,
-            struct mls_buf out[3])
+            struct mls_buf out[PARTS])
 {
     struct mls_proposal *adds = calloc(count + 1, sizeof(*adds));
     struct mls_buf *packages = calloc(count + 1, sizeof(*packages)), secret;
@@ -84,8 +86,10 @@ make_commit(struct mls_group *group, struct rig_user *const *users, size_t count
         adds[i].type = MLS_PROPOSAL_ADD;
         adds[i].key_package = (struct mls_bytes){packages[i].data, packages[i].len};
     }
+    if (result == 0 && mls_group_epoch(group) == 0)
+        result = mls_group_export_info(group, true, &out[START]);
     if (result == 0)
-        result = mls_group_commit(group, &options, &out[0], &out[1], &out[2]);
+        result = mls_group_commit(group, &options, &out[COMMIT], &out[WELCOME], &out[GROUP_INFO]);
     for (size_t i = 0; packages != NULL && i < count; i++)
         mls_buf_fini(&packages[i]);
     free(packages);
@@ -104,7 +108,7 @@ binary(const struct mls_buf *buf)
 /* Create for the first commit of a chat, Commit for the others. Moves the chat's epoch. */
 static int
 send_bundle(struct rig_chat *chat, struct rig_conn *conn, bool is_direct,
-            const struct mls_buf parts[3])
+            const struct mls_buf parts[PARTS])
 {
     Sotto__Chat__V1__CreateRequest create = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
     Sotto__Chat__V1__CommitRequest commit = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
@@ -112,9 +116,10 @@ send_bundle(struct rig_chat *chat, struct rig_conn *conn, bool is_direct,
     Sotto__Chat__V1__CommitReply *reply;
     const bool is_first = chat->epoch == 0;
 
-    bundle.commit = binary(&parts[0]);
-    bundle.welcome = binary(&parts[1]);
-    bundle.group_info = binary(&parts[2]);
+    bundle.commit = binary(&parts[COMMIT]);
+    bundle.welcome = binary(&parts[WELCOME]);
+    bundle.group_info = binary(&parts[GROUP_INFO]);
+    bundle.start = binary(&parts[START]);
     create.chat_id = commit.chat_id = (ProtobufCBinaryData){.len = 16, .data = chat->chat_id};
     create.type = is_direct ? SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT
                             : SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP;
@@ -136,17 +141,17 @@ static int
 add_some(struct rig_chat *chat, struct rig_conn *conn, struct mls_group *group, bool is_direct,
          struct rig_user *const *users, size_t count)
 {
-    struct mls_buf parts[3];
+    struct mls_buf parts[PARTS];
     int result;
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PARTS; i++)
         mls_buf_init(&parts[i]);
     result = make_commit(group, users, count, parts);
     if (result == 0)
         result = send_bundle(chat, conn, is_direct, parts);
     if (result == 0)
         result = mls_group_merge_pending(group);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PARTS; i++)
         mls_buf_fini(&parts[i]);
     return result;
 }

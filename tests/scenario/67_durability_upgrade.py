@@ -14,6 +14,7 @@ import shutil
 import signal
 import sqlite3
 
+from clients import people, start, texts
 from groups import Groups
 from load import FAST_LIMITS
 from sotto import MODULES, SOURCE
@@ -256,6 +257,30 @@ def a_kill_at_any_write_of_an_upgrade_leaves_whole_steps(stage):
     seen = kill_on_the_way(stage, 'first', lived, True, KILLS)
 
     assert len(seen) >= 2, seen
+
+
+@test
+def a_chat_from_before_groups_were_followed_is_shown_by_the_next_change(stage):
+    """The server that is upgraded has no tree; the client's next commit brings it, and nobody notices."""
+    server = start(stage)
+    alice, bob, carol, dave = people(stage, server, 'alice', 'bob', 'carol', 'dave')
+    alice.run('new', 'bob', 'carol', '--title', 'Old')
+    bob.run('chats')
+    assert server.stop() == 0
+    with sqlite3.connect(server.data / 'sotto.db') as connection:
+        connection.execute('DELETE FROM chat_trees')
+    connection.close()
+    server.start()
+
+    bob.run('add', 'Old', 'dave')
+    alice.run('remove', 'Old', 'carol')
+    alice.run('send', 'Old', 'as ever')
+
+    for reader in (bob, dave):
+        assert texts(reader.run('read', 'Old'))[-1] == 'as ever'
+    with sqlite3.connect(server.data / 'sotto.db') as connection:
+        assert connection.execute('SELECT epoch FROM chat_trees').fetchall() == [(3,)]
+    connection.close()
 
 
 if __name__ == '__main__':

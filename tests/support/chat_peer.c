@@ -153,6 +153,7 @@ fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *bundle)
     out->commit = buf_bytes(&bundle->commit);
     out->welcome = buf_bytes(&bundle->welcome);
     out->group_info = buf_bytes(&bundle->group_info);
+    out->start = buf_bytes(&bundle->start);
 }
 
 const struct harness_answer *

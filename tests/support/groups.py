@@ -76,8 +76,8 @@ class Person:
         return [claimed.key_package for claimed in reply.key_packages]
 
     def bundle(self):
-        commit, welcome, group_info = self.ask('commit')
-        return {'commit': commit, 'welcome': welcome, 'group_info': group_info}
+        commit, welcome, group_info, start = self.ask('commit')
+        return {'commit': commit, 'welcome': welcome, 'group_info': group_info, 'start': start}
 
     def create(self, others, kind=GROUP, mode=ARCHIVE):
         """A chat in which the others have joined; returns its id."""

@@ -117,6 +117,8 @@ mls_peer_commit(struct mls_peer *peer, const struct mls_bytes *adds, size_t add_
         proposals[options.proposal_count++] =
             (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = removes[i]};
     *bundle_out = (struct peer_bundle){0};
+    if (mls_group_epoch(peer->group) == 0)
+        assert_ok(mls_group_export_info(peer->group, true, &bundle_out->start));
     assert_ok(mls_group_commit(peer->group, &options, &bundle_out->commit, &bundle_out->welcome,
                                &bundle_out->group_info));
     free(proposals);
@@ -136,6 +138,7 @@ peer_bundle_fini(struct peer_bundle *bundle)
     mls_buf_fini(&bundle->commit);
     mls_buf_fini(&bundle->welcome);
     mls_buf_fini(&bundle->group_info);
+    mls_buf_fini(&bundle->start);
 }
 
 void

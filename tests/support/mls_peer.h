@@ -49,6 +49,7 @@ void mls_peer_create(struct mls_peer *, const uint8_t chat_id[16]);
 
 struct peer_bundle {
     struct mls_buf commit, welcome, group_info;
+    struct mls_buf start; /* of a first commit: the group before it; else empty */
 };
 /* A pending commit that adds the packages and removes the leaves. */
 void mls_peer_commit(struct mls_peer *, const struct mls_bytes *adds, size_t add_count,

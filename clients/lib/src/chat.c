@@ -276,7 +276,7 @@ create_with(struct sotto_client *client, const struct plan *plan,
             uint8_t existing_out[ID_BYTES])
 {
     struct mls_group *group = NULL;
-    struct group_bundle bundle = {{0}, {0}, {0}};
+    struct group_bundle bundle = {0};
     *chat = (struct chat){.type = plan->type,
                           .mode = plan->mode,
                           .state = CHAT_CREATING,

@@ -29,6 +29,7 @@ group_bundle_fini(struct group_bundle *bundle)
     mls_buf_fini(&bundle->commit);
     mls_buf_fini(&bundle->welcome);
     mls_buf_fini(&bundle->group_info);
+    mls_buf_fini(&bundle->start);
 }
 
 void
@@ -38,18 +39,27 @@ group_bundle_view(const struct group_bundle *bundle, Sotto__Chat__V1__Bundle *ou
     out->commit = view(bundle->commit.data, bundle->commit.len);
     out->welcome = view(bundle->welcome.data, bundle->welcome.len);
     out->group_info = view(bundle->group_info.data, bundle->group_info.len);
+    out->start = view(bundle->start.data, bundle->start.len);
 }
 
-/* A commit of these proposals and of those that the group keeps. */
+/* A commit of these proposals and of those that the group keeps. Whoever is added gets the tree from
+ * the server, which follows the group from its first commit on. */
 static int
 make_commit(struct sotto_client *client, struct mls_group *group,
             const struct mls_proposal *proposals, size_t count, struct group_bundle *bundle_out)
 {
-    struct mls_commit_options options = {.proposals = proposals, .proposal_count = count};
-    struct group_bundle bundle = {{0}, {0}, {0}};
+    struct mls_commit_options options = {
+        .proposals = proposals, .proposal_count = count, .welcome_without_tree = true};
+    struct group_bundle bundle = {0};
+    int problem = 0;
     client->mls_now = 0;
-    int problem =
-        mls_group_commit(group, &options, &bundle.commit, &bundle.welcome, &bundle.group_info);
+    if (mls_group_epoch(group) == 0)
+        problem = mls_group_export_info(group, true, &bundle.start);
+    if (!problem)
+        problem =
+            mls_group_commit(group, &options, &bundle.commit, &bundle.welcome, &bundle.group_info);
+    if (problem)
+        group_bundle_fini(&bundle);
     if (problem)
         return group_trouble(client, TR("change the members of the chat"), problem);
     *bundle_out = bundle;
@@ -173,6 +183,50 @@ is_of_current_epoch(const Sotto__Chat__V1__CommitRequest *request, const struct 
     return is;
 }
 
+/* Puts the group as it was before the commit into the stored call: the server has begun to follow groups
+ * and has not seen this one yet. */
+static int
+show_group(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+           Sotto__Chat__V1__CommitRequest *request)
+{
+    struct mls_group *group = NULL;
+    struct mls_buf start = {0};
+    struct buf call = {0};
+    int status = group_load(client, chat_id, &group);
+    if (status || !group)
+        return status;
+    int problem = mls_group_export_info(group, true, &start);
+    mls_group_destroy(&group);
+    if (problem)
+        return group_trouble(client, TR("change the members of the chat"), problem);
+    const ProtobufCBinaryData before = request->bundle->start;
+    request->bundle->start = view(start.data, start.len);
+    buf_pack(&call, &request->base);
+    request->bundle->start = before; /* which its owner frees */
+    mls_buf_fini(&start);
+    status = profile_begin(&client->profile, &client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, call.data, call.len);
+        status = profile_end(&client->profile, status, &client->error);
+    }
+    buf_fini(&call);
+    return status;
+}
+
+static bool
+wants_group(const struct sotto_client_error *error, const Sotto__Chat__V1__CommitRequest *request,
+            const struct buf *details)
+{
+    if (strcmp(error->code, "failed_precondition") || details->len == 0 || !request->bundle ||
+        request->bundle->start.len > 0)
+        return false;
+    Sotto__Chat__V1__GroupWanted *wanted =
+        pb_unpack(&sotto__chat__v1__group_wanted__descriptor, details->data, details->len);
+    bool does = wanted && wanted->epoch > 0;
+    pb_free(wanted);
+    return does;
+}
+
 int
 group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
@@ -190,6 +244,12 @@ group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES
                     "a pending commit in this profile is damaged; restore the profile");
     status = rpc(client, CHAT_METHOD("Commit"), &request->base,
                  &sotto__chat__v1__commit_reply__descriptor, &reply, &details);
+    if (status && wants_group(&client->error, request, &details)) {
+        status = show_group(client, chat_id, request);
+        pb_free(request);
+        buf_fini(&details);
+        return status ? status : group_finish_pending(client, chat_id);
+    }
     bool useless =
         status && (!is_passing(&client->error) || (!strcmp(client->error.code, "aborted") &&
                                                    is_of_current_epoch(request, &details)));
@@ -263,7 +323,7 @@ prepare(struct sotto_client *client, struct chat *chat, struct mls_group *group,
 {
     Sotto__Chat__V1__CommitRequest request = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
     Sotto__Chat__V1__Bundle view_of;
-    struct group_bundle bundle = {{0}, {0}, {0}};
+    struct group_bundle bundle = {0};
     struct buf call = {0};
     ProtobufCBinaryData missing[PROPOSALS_MAX];
     struct mls_proposal proposals[2 * PROPOSALS_MAX];

@@ -68,6 +68,7 @@ struct group_bundle {
     struct mls_buf commit;
     struct mls_buf welcome;
     struct mls_buf group_info;
+    struct mls_buf start; /* the group before its first commit; else empty */
 };
 int group_make_commit(struct sotto_client *client, struct mls_group *group,
                       const ProtobufCBinaryData *packages, size_t count,

@@ -134,6 +134,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
         .welcome = {welcome->welcome.data, welcome->welcome.len},
         .key_package_private = {bundle.data, bundle.len},
         .signature_seed = client->account.device_seed,
+        .ratchet_tree = {welcome->ratchet_tree.data, welcome->ratchet_tree.len},
         .inviter_out = &leaf,
     };
     group_config(client, &config);

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server follows the groups: what members would refuse because of its public part it refuses itself, with the cause
+ * and without a trace; it serves the tree; and it finds its way back from the store, from a full cache, and from a time
+ * in which it followed nobody.
+ */
+#include "sotto_test.h"
+
+#include "chat_peer.h"
+#include "chat_tree.h"
+
+/* A sum over all that a refused request must leave as it was. */
+static int64_t
+trace(struct chat_rig *rig)
+{
+    return harness_sql(rig->h, "SELECT (SELECT COUNT(*) FROM chat_log)"
+                               " + 1000 * (SELECT SUM(epoch) FROM chat_chats)"
+                               " + 1000000 * (SELECT SUM(epoch) FROM chat_trees)"
+                               " + 1000000000 * (SELECT COUNT(*) FROM chat_proposals)");
+}
+
+/* The bundle as it stands is refused as invalid, and the text names this. */
+static void
+expect_refusal(struct chat_rig *rig, struct chat_peer *peer, const char *cause)
+{
+    const int64_t before = trace(rig);
+    const struct harness_answer *answer = rig_submit(rig, peer, WHOLE);
+
+    assert_fails(answer->status, SOTTO_EINVALID);
+    if (strstr(answer->text, cause) == NULL)
+        fail_msg("\"%s\" does not say %s", answer->text, cause);
+    assert_int_equal(trace(rig), before);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------------------------- */
+
+/* The signature covers everything but the tags, and the GroupInfo repeats the confirmation tag. The membership tag,
+ * which is the last of the message, is what only members can check. */
+static void
+every_bit_of_a_commit_but_its_membership_tag_counts(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct mls_buf *commit;
+
+    rig_group(rig, 'X');
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    commit = &rig->alice.bundle.commit;
+    for (size_t i = 0; i + MLS_HASH_BYTES < commit->len; i++) {
+        commit->data[i] ^= (uint8_t)(1u << (i % 8));
+        if (rig_submit(rig, &rig->alice, WHOLE)->status == SOTTO_OK)
+            fail_msg("byte %zu was not missed", i);
+        commit->data[i] ^= (uint8_t)(1u << (i % 8));
+    }
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+}
+
+static void
+every_bit_of_a_group_info_counts(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct mls_buf *info;
+
+    rig_group(rig, 'X');
+    rig_prepare(rig, &rig->alice, &rig->dora, NULL);
+    info = &rig->alice.bundle.group_info;
+    for (size_t i = 0; i < info->len; i++) {
+        info->data[i] ^= (uint8_t)(1u << (i % 8));
+        if (rig_submit(rig, &rig->alice, WHOLE)->status == SOTTO_OK)
+            fail_msg("byte %zu was not missed", i);
+        info->data[i] ^= (uint8_t)(1u << (i % 8));
+    }
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+}
+
+static void
+every_bit_of_the_start_counts(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct mls_buf *start = &rig->alice.bundle.start;
+
+    rig->type = GROUP;
+    rig->chat = 'X';
+    mls_peer_create(&rig->alice.mls, (const uint8_t *)"XXXXXXXXXXXXXXXX");
+    rig_prepare(rig, &rig->alice, &rig->bob, NULL);
+    for (size_t i = 0; i < start->len; i++) {
+        start->data[i] ^= (uint8_t)(1u << (i % 8));
+        if (rig_create_again(rig, &rig->alice)->status == SOTTO_OK)
+            fail_msg("byte %zu was not missed", i);
+        start->data[i] ^= (uint8_t)(1u << (i % 8));
+    }
+    assert_ok(rig_create_again(rig, &rig->alice)->status);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_trees"), 1);
+}
+
+static void
+a_refusal_names_its_cause(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct peer_bundle *bundle = &rig->alice.bundle;
+    struct mls_buf first;
+
+    rig_group(rig, 'X');
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    bundle->commit.data[bundle->commit.len - 2 * MLS_HASH_BYTES - 8] ^= 1;
+    expect_refusal(rig, &rig->alice, "the commit: signature does not verify (MLS_ESIGNATURE)");
+
+    /* Two commits of one epoch that do the same: the GroupInfo of one does not fit the other. */
+    mls_peer_drop(&rig->alice.mls);
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    first = bundle->group_info;
+    bundle->group_info = (struct mls_buf){0};
+    mls_peer_drop(&rig->alice.mls);
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    mls_buf_fini(&bundle->group_info);
+    bundle->group_info = first;
+    expect_refusal(rig, &rig->alice, "the GroupInfo: invalid ratchet tree (MLS_ETREE)");
+}
+
+static void
+a_first_bundle_without_its_group_is_refused(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig->type = GROUP;
+    rig->chat = 'X';
+    mls_peer_create(&rig->alice.mls, (const uint8_t *)"XXXXXXXXXXXXXXXX");
+    rig_prepare(rig, &rig->alice, &rig->bob, NULL);
+    mls_buf_fini(&rig->alice.bundle.start);
+    assert_fails(rig_create_again(rig, &rig->alice)->status, SOTTO_EINVALID);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_chats"), 0);
+}
+
+/* Of a proposal, too, only the membership tag is left to members. */
+static void
+a_leaving_must_be_signed_by_who_leaves(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct mls_buf *proposal = &rig->bob.last_proposals[0];
+    const struct harness_answer *answer;
+    int64_t before;
+
+    rig_group(rig, 'X');
+    before = trace(rig);
+    assert_ok(mls_peer_propose_remove(&rig->bob.mls, 1, proposal));
+    for (size_t i = 0; i + MLS_HASH_BYTES + 1 < proposal->len; i++) {
+        proposal->data[i] ^= (uint8_t)(1u << (i % 8));
+        answer = rig_leave_again(rig, &rig->bob);
+        if (answer->status == SOTTO_OK)
+            fail_msg("byte %zu was not missed", i);
+        proposal->data[i] ^= (uint8_t)(1u << (i % 8));
+    }
+    proposal->data[proposal->len - MLS_HASH_BYTES - 2] ^= 1;
+    answer = rig_leave_again(rig, &rig->bob);
+    assert_non_null(strstr(answer->text, "MLS_ESIGNATURE"));
+    assert_int_equal(trace(rig), before);
+    proposal->data[proposal->len - MLS_HASH_BYTES - 2] ^= 1;
+    assert_ok(rig_leave_again(rig, &rig->bob)->status);
+}
+
+/* ---- races ------------------------------------------------------------------------------------------------- */
+
+/* Both are verified against epoch 1; of the two one joins it. */
+static void
+of_two_verified_commits_one_is_stale(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *one, *two;
+
+    rig_group(rig, 'X');
+    one = rig_commit_begin(rig, &rig->alice, NULL, NULL);
+    two = rig_commit_begin(rig, &rig->bob, NULL, NULL);
+    harness_run(rig->h);
+    assert_true(one->done && two->done);
+    assert_int_equal((one->status == SOTTO_OK) + (two->status == SOTTO_OK), 1);
+    assert_int_equal((one->status == SOTTO_EABORTED) + (two->status == SOTTO_EABORTED), 1);
+}
+
+/* The tree in the store changed while the epoch did not: nothing that was verified against another tree is written. */
+static void
+the_tree_is_compared_with_the_epoch(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status); /* the tree is in the cache */
+    harness_sql(rig->h, "UPDATE chat_trees SET tree_hash = zeroblob(32)");
+    harness_fail_commits(rig->h, 1); /* what the writer remembers is forgotten */
+    assert_int_not_equal(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_OK);
+    assert_fails(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_EABORTED);
+    assert_int_equal(harness_sql(rig->h, "SELECT epoch FROM chat_chats"), 2);
+}
+
+static void
+two_who_leave_at_once_are_both_committed(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *one, *two;
+
+    rig_group(rig, 'X');
+    one = rig_leave_begin(rig, &rig->bob);
+    two = rig_leave_begin(rig, &rig->carol);
+    harness_run(rig->h);
+    assert_ok(one->status);
+    assert_ok(two->status);
+    rig_catch_up(rig, &rig->alice, 1);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status);
+    assert_int_equal(rig_members(rig, &rig->alice)->n_members, 1);
+}
+
+/* ---- serving and keeping the tree --------------------------------------------------------------------------- */
+
+static const struct harness_answer *
+get_group(struct chat_rig *rig, struct chat_peer *peer)
+{
+    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
+    uint8_t id[16];
+
+    memset(id, rig->chat, 16);
+    request.chat_id = (ProtobufCBinaryData){.data = id, .len = 16};
+    return harness_rpc(rig->h, peer->session, "GetGroup", &request.base);
+}
+
+static void
+members_and_nobody_else_get_the_tree(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
+    const Sotto__Chat__V1__GetGroupReply *reply;
+    struct mls_public_group *opened = NULL;
+    uint8_t want[MLS_HASH_BYTES], got[MLS_HASH_BYTES];
+
+    rig_group(rig, 'X');
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status);
+    answer = get_group(rig, &rig->bob);
+    assert_ok(answer->status);
+    reply = (const void *)answer->message;
+    assert_int_equal(reply->epoch, 2);
+    assert_ok(mls_public_group_open(&rig->bob.mls.config, to_mls(reply->group_info),
+                                    to_mls(reply->ratchet_tree), &opened));
+    mls_group_tree_hash(rig->alice.mls.group, want);
+    mls_public_group_tree_hash(opened, got);
+    assert_memory_equal(got, want, sizeof want);
+    mls_public_group_destroy(&opened);
+
+    assert_fails(get_group(rig, &rig->dora)->status, SOTTO_ENOTFOUND);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status);
+    assert_fails(get_group(rig, &rig->bob)->status, SOTTO_ENOTFOUND);
+}
+
+/* An invitation carries the tree of its own epoch, however far the chat is by then. */
+static void
+who_is_invited_joins_with_the_tree_of_the_server(void **state)
+{
+    struct chat_rig *rig = *state;
+    const Sotto__Chat__V1__SyncReply *sync;
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
+                                     .key_package = mls_peer_package(&rig->dora.mls, 86400)};
+    const struct mls_commit_options options = {
+        .proposals = &add, .proposal_count = 1, .welcome_without_tree = true};
+    struct peer_bundle *bundle = &rig->alice.bundle;
+
+    rig_group(rig, 'X');
+    peer_bundle_fini(bundle);
+    assert_ok(mls_group_commit(rig->alice.mls.group, &options, &bundle->commit, &bundle->welcome,
+                               &bundle->group_info));
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+    mls_peer_merge(&rig->alice.mls);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status);
+
+    sync = rig_sync_all(rig, &rig->dora);
+    assert_int_equal(sync->n_welcomes, 1);
+    const struct mls_join_params params = {
+        .welcome = to_mls(sync->welcomes[0]->welcome),
+        .key_package_private = mls_buf_bytes(&rig->dora.mls.packages[0].secret),
+        .signature_seed = rig->dora.mls.device_seed,
+        .ratchet_tree = to_mls(sync->welcomes[0]->ratchet_tree),
+    };
+    assert_ok(mls_group_join(&rig->dora.mls.config, &params, &rig->dora.mls.group));
+    rig_catch_up(rig, &rig->dora, sync->welcomes[0]->seq);
+    assert_ok(rig_send(rig, &rig->dora, 1, "here")->status);
+}
+
+static void
+groups_are_followed_through_a_restart_and_a_full_cache(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct delivery *ds;
+
+    rig_group(rig, 'X');
+    rig_restart(rig);
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+    ds = harness_state(rig->h);
+    for (int i = 0; i < CHAT_TREES_MAX + 3; i++)
+        assert_ok(rig_create(rig, &rig->carol, (char)(128 + i), GROUP,
+                             i % 2 == 0 ? &rig->bob : &rig->dora, NULL)
+                      ->status);
+    assert_int_equal(ds->trees->count, CHAT_TREES_MAX);
+    assert_true(ds->trees->bytes > CHAT_TREES_MAX * 4096);
+    rig->chat = 'X';
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->dora)->status);
+    assert_int_equal(ds->trees->count, CHAT_TREES_MAX);
+}
+
+static void
+a_damaged_tree_is_no_tree(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    harness_stop(rig->h);
+    rig_resume(rig);
+    harness_sql(rig->h, "UPDATE chat_trees SET state = zeroblob(400)");
+    assert_int_not_equal(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_OK);
+    assert_int_equal(harness_sql(rig->h, "SELECT epoch FROM chat_chats"), 1);
+}
+
+/* ---- a chat from before -------------------------------------------------------------------------------------- */
+
+static void
+forget_the_tree(struct chat_rig *rig)
+{
+    harness_stop(rig->h);
+    rig_resume(rig);
+    harness_sql(rig->h, "DELETE FROM chat_trees");
+}
+
+static void
+show_the_group(struct chat_peer *by, struct chat_peer *to)
+{
+    mls_buf_fini(&to->bundle.start);
+    assert_ok(mls_group_export_info(by->mls.group, true, &to->bundle.start));
+}
+
+static void
+a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
+    Sotto__Chat__V1__GroupWanted *wanted;
+
+    rig_group(rig, 'X');
+    forget_the_tree(rig);
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    answer = rig_submit(rig, &rig->alice, WHOLE);
+    assert_fails(answer->status, SOTTO_EPRECONDITION);
+    wanted =
+        sotto__chat__v1__group_wanted__unpack(NULL, answer->details.size, answer->details.data);
+    assert_non_null(wanted);
+    assert_int_equal(wanted->epoch, 1);
+    sotto__chat__v1__group_wanted__free_unpacked(wanted, NULL);
+    assert_fails(get_group(rig, &rig->bob)->status, SOTTO_EPRECONDITION);
+
+    show_the_group(&rig->alice, &rig->alice);
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+    mls_peer_merge(&rig->alice.mls);
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+}
+
+/* The last commit's GroupInfo says which group it was. */
+static void
+only_the_group_of_the_chat_can_be_shown(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct mls_peer other;
+
+    rig_group(rig, 'X');
+    forget_the_tree(rig);
+    mls_peer_init(&other, 'a', '1', 3, rig->alice.mls.now);
+    mls_peer_create(&other, (const uint8_t *)"XXXXXXXXXXXXXXXX");
+    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
+    mls_buf_fini(&rig->alice.bundle.start);
+    assert_ok(mls_group_export_info(other.group, true, &rig->alice.bundle.start));
+    assert_int_not_equal(rig_submit(rig, &rig->alice, WHOLE)->status, SOTTO_OK);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_trees"), 0);
+    show_the_group(&rig->carol, &rig->alice);
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+    mls_peer_fini(&other);
+}
+
+#define PUBLIC_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
+static const struct CMUnitTest tests[] = {
+    PUBLIC_TEST(every_bit_of_a_commit_but_its_membership_tag_counts),
+    PUBLIC_TEST(every_bit_of_a_group_info_counts),
+    PUBLIC_TEST(every_bit_of_the_start_counts),
+    PUBLIC_TEST(a_refusal_names_its_cause),
+    PUBLIC_TEST(a_first_bundle_without_its_group_is_refused),
+    PUBLIC_TEST(a_leaving_must_be_signed_by_who_leaves),
+    PUBLIC_TEST(of_two_verified_commits_one_is_stale),
+    PUBLIC_TEST(the_tree_is_compared_with_the_epoch),
+    PUBLIC_TEST(two_who_leave_at_once_are_both_committed),
+    PUBLIC_TEST(members_and_nobody_else_get_the_tree),
+    PUBLIC_TEST(who_is_invited_joins_with_the_tree_of_the_server),
+    PUBLIC_TEST(groups_are_followed_through_a_restart_and_a_full_cache),
+    PUBLIC_TEST(a_damaged_tree_is_no_tree),
+    PUBLIC_TEST(a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit),
+    PUBLIC_TEST(only_the_group_of_the_chat_can_be_shown),
+};
+
+SOTTO_TEST_MAIN(tests)
