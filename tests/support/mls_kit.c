@@ -34,6 +34,11 @@ check_credential(void *arg, const struct mls_credential_view *credential)
 {
     const struct kit_person *person = arg;
 
+    if (person->keeps_names && credential->replaces_identity.len > 0 &&
+        (credential->replaces_identity.len != credential->identity.len ||
+         memcmp(credential->replaces_identity.data, credential->identity.data,
+                credential->identity.len) != 0))
+        return MLS_ECREDENTIAL;
     return same(credential->identity, person->distrusts) ? MLS_ECREDENTIAL : 0;
 }
 
