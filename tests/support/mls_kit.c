@@ -42,6 +42,14 @@ check_credential(void *arg, const struct mls_credential_view *credential)
     return same(credential->identity, person->distrusts) ? MLS_ECREDENTIAL : 0;
 }
 
+static int
+check_outsider(void *arg, const struct mls_change *change)
+{
+    const struct kit_person *person = arg;
+
+    return change->proposer_type == MLS_SENDER_EXTERNAL || person->admits ? 0 : MLS_EPROPOSAL;
+}
+
 static uint64_t
 now(void *arg)
 {
@@ -82,6 +90,7 @@ kit_person_init(struct kit_person *person, const char *name, uint16_t suite)
     person->config = (struct mls_config){
         .provider = p,
         .check_credential = check_credential,
+        .check_outsider = check_outsider,
         .now = now,
         .find_psk = find_psk,
         .find_group = find_group,

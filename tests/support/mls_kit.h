@@ -32,6 +32,7 @@ struct kit_person {
     uint64_t now;
     const char *distrusts; /* identity that check_credential refuses; NULL: nobody */
     bool keeps_names;      /* check_credential refuses that a leaf takes another name's place */
+    bool admits;           /* check_outsider lets newcomers ask to be added */
     const char *psk_id;    /* the one external PSK this person knows; NULL: none */
     const char *psk;
 };

@@ -98,9 +98,9 @@ encode_other(struct entry *e, size_t i, struct mls_buf *out)
 
     if (i == 1 && e->params->resync)
         return mls_group_encode_proposal(e->group, &remove, out, unused);
-    const struct mls_proposal inject = {.type = MLS_PROPOSAL_PSK,
-                                        .psk_id = e->params->psk_ids[psk]};
-    return mls_group_encode_proposal(e->group, &inject, out, unused);
+    if (e->params->psks[psk].type != MLS_PROPOSAL_PSK)
+        return MLS_EARG;
+    return mls_group_encode_proposal(e->group, &e->params->psks[psk], out, unused);
 }
 
 static int

@@ -5,6 +5,8 @@
  */
 #include "group_open.h"
 
+#include "proposal_make.h"
+
 /* ---- Address and signer -------------------------------------------------------------------- */
 
 static int
@@ -40,27 +42,20 @@ external_sender_key(const struct mls_group *group, uint32_t index, struct mls_by
     return MLS_ENOTFOUND;
 }
 
-/* What an external sender may propose (section 12.1.8). */
+/* What somebody outside proposes, if that sender may propose it (section 12.1.8). */
 static int
-check_external_type(const struct mls_content *content)
+read_outside_proposal(const struct mls_content *content, struct mls_proposal_body *out)
 {
-    struct mls_proposal_body body;
     struct mls_reader r;
 
     if (content->type != MLS_CONTENT_PROPOSAL)
         return MLS_EPROPOSAL;
     mls_reader_init(&r, content->body);
-    mls_proposal_read(&r, &body);
-    if (mls_reader_finish(&r) != 0)
-        return MLS_EDECODE;
-    switch (body.type) {
-    case MLS_PROPOSAL_ADD:
-    case MLS_PROPOSAL_REMOVE:
-    case MLS_PROPOSAL_PSK:
-    case MLS_PROPOSAL_REINIT:
-    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: return 0;
-    default: return MLS_EPROPOSAL;
-    }
+    mls_proposal_read(&r, out);
+    int error = mls_reader_finish(&r);
+    if (error == 0 && !mls_proposal_may_come_from(content->sender.type, out->type))
+        error = MLS_EPROPOSAL;
+    return error;
 }
 
 /* The key in the leaf that a joiner brings with its commit (section 12.4.3.2). What the leaf is worth
@@ -88,6 +83,7 @@ static int
 signer_key(const struct mls_opening *o, struct mls_bytes *key_out)
 {
     const struct mls_content *content = &o->message.content;
+    struct mls_proposal_body body;
     const struct mls_leaf *leaf;
     int error;
 
@@ -99,10 +95,14 @@ signer_key(const struct mls_opening *o, struct mls_bytes *key_out)
         *key_out = leaf->signature_key;
         return 0;
     case MLS_SENDER_EXTERNAL:
-        error = check_external_type(content);
+        error = read_outside_proposal(content, &body);
         return error != 0 ? error : external_sender_key(o->group, content->sender.index, key_out);
-    case MLS_SENDER_NEW_MEMBER_COMMIT: return joiner_key(content, key_out);
-    default: return MLS_EUNSUPPORTED; /* asking to be added */
+    case MLS_SENDER_NEW_MEMBER_PROPOSAL:
+        error = read_outside_proposal(content, &body);
+        if (error == 0)
+            *key_out = body.u.add.leaf.signature_key;
+        return error;
+    default: return joiner_key(content, key_out);
     }
 }
 

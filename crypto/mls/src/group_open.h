@@ -22,7 +22,7 @@ struct mls_opening {
 };
 
 /* Opens and authenticates. MLS_EGROUP, MLS_EEPOCH, MLS_EOWN, MLS_ENOTFOUND, MLS_EMAC,
- * MLS_ESIGNATURE, MLS_EUNSUPPORTED and what protect.h gives. */
+ * MLS_ESIGNATURE, MLS_EPROPOSAL and what protect.h gives. */
 int mls_group_open(struct mls_opening *opening);
 
 /* The same without any secret: the membership tag is not verified. MLS_EUNSUPPORTED: a

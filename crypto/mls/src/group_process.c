@@ -113,6 +113,19 @@ keep_and_consume(struct mls_opening *o, struct mls_kept_proposal *made)
     return error;
 }
 
+/* What comes from outside is kept only when the application agrees (section 12.1.8). */
+static int
+ask_about(const struct mls_group *group, const struct mls_change *change)
+{
+    const struct mls_config *config = &group->config;
+
+    if (change->proposer_type == MLS_SENDER_MEMBER)
+        return 0;
+    if (config->check_outsider != NULL)
+        return config->check_outsider(config->arg, change);
+    return change->proposer_type == MLS_SENDER_EXTERNAL ? 0 : MLS_EPROPOSAL;
+}
+
 int
 mls_group_take_proposal(struct mls_opening *o, struct mls_received *out)
 {
@@ -132,6 +145,8 @@ mls_group_take_proposal(struct mls_opening *o, struct mls_received *out)
         error = make_kept(o, &made);
     if (error == 0)
         error = mls_received_proposal(group, &o->message, &body, &received);
+    if (error == 0)
+        error = ask_about(group, &received.changes[0]);
     if (error == 0)
         error = keep_and_consume(o, &made);
     mls_buf_fini(&made.encoded);

@@ -3,6 +3,7 @@
  * Proposals of this epoch: making them, keeping them, finding them by reference (RFC 9420 sections
  * 12.1, 12.4).
  */
+#include "proposal_make.h"
 #include "transition.h"
 
 #include <assert.h>
@@ -64,17 +65,6 @@ mls_group_proposal_count(const struct mls_group *group)
 
 /* ---- Encoding ---------------------------------------------------------------------------- */
 
-static int
-write_add(struct mls_writer *w, const struct mls_proposal *proposal)
-{
-    struct mls_key_package package;
-    int error = mls_key_package_message_read(proposal->key_package, &package);
-
-    if (error == 0)
-        mls_write_raw(w, package.encoded);
-    return error;
-}
-
 /* Our leaf with a fresh key, signed for its place. */
 static int
 write_update(const struct mls_group *group, struct mls_writer *w,
@@ -88,65 +78,11 @@ write_update(const struct mls_group *group, struct mls_writer *w,
 
     if (error != 0)
         return error;
+    mls_write_u16(w, MLS_PROPOSAL_UPDATE);
     leaf.source = MLS_LEAF_UPDATE;
     leaf.encryption_key = mls_bytes(public_key, sizeof(public_key));
     mls_leaf_write_signed(w, &group->c, group->seed, &leaf, &place);
     return 0;
-}
-
-/* The first commit of a group that continues another says so; anything else is for the application
- * (sections 11.2, 11.3). */
-static struct mls_psk_id
-psk_of(const struct mls_group *group, const struct mls_proposal *proposal)
-{
-    if (!proposal->psk_resumption)
-        return (struct mls_psk_id){.type = MLS_PSK_EXTERNAL, .psk_id = proposal->psk_id};
-    return (struct mls_psk_id){
-        .type = MLS_PSK_RESUMPTION,
-        .usage = group->origin != NULL ? group->origin_usage : (uint8_t)MLS_PSK_USAGE_APPLICATION,
-        .group_id = proposal->group_id.len > 0 ? proposal->group_id : mls_buf_bytes(&group->id),
-        .epoch = proposal->psk_epoch,
-    };
-}
-
-static int
-write_psk(const struct mls_group *group, struct mls_writer *w, const struct mls_proposal *proposal)
-{
-    uint8_t nonce[MLS_HASH_BYTES];
-    struct mls_psk_id id = psk_of(group, proposal);
-    int error = mls_random(&group->c, nonce, sizeof(nonce));
-
-    if (error != 0)
-        return error;
-    id.nonce = mls_bytes(nonce, sizeof(nonce));
-    mls_psk_id_write(w, &id);
-    return 0;
-}
-
-static void
-write_extensions(struct mls_writer *w, const struct mls_proposal *proposal)
-{
-    size_t mark = mls_write_vector(w);
-
-    for (size_t i = 0; i < proposal->extension_count; i++)
-        mls_extension_write(w, proposal->extensions[i].type, proposal->extensions[i].data);
-    mls_write_vector_end(w, mark);
-}
-
-/* What we could not create ourselves is not asked for. */
-static int
-write_reinit(const struct mls_group *group, struct mls_writer *w,
-             const struct mls_proposal *proposal)
-{
-    struct mls_crypto unused;
-
-    if (proposal->group_id.len == 0 || proposal->group_id.len > MLS_GROUP_ID_BYTES_MAX)
-        return MLS_EARG;
-    mls_write_opaque(w, proposal->group_id);
-    mls_write_u16(w, MLS_VERSION_10);
-    mls_write_u16(w, proposal->suite);
-    write_extensions(w, proposal);
-    return mls_crypto_init(&unused, group->c.p, proposal->suite);
 }
 
 int
@@ -154,21 +90,22 @@ mls_group_encode_proposal(const struct mls_group *group, const struct mls_propos
                           struct mls_buf *encoded_out,
                           uint8_t leaf_secret_out[MLS_KEM_SECRET_BYTES])
 {
+    /* The first commit of a group that continues another says so; anything else is for the
+     * application (sections 11.2, 11.3). */
+    const struct mls_proposal_maker maker = {
+        .c = &group->c,
+        .group_id = mls_buf_bytes(&group->id),
+        .psk_usage =
+            group->origin != NULL ? group->origin_usage : (uint8_t)MLS_PSK_USAGE_APPLICATION,
+    };
     struct mls_writer w;
-    int error = 0;
+    int error;
 
     mls_writer_init(&w, group->c.p, 0);
-    mls_write_u16(&w, (uint16_t)proposal->type);
-    switch (proposal->type) {
-    case MLS_PROPOSAL_ADD: error = write_add(&w, proposal); break;
-    case MLS_PROPOSAL_UPDATE: error = write_update(group, &w, leaf_secret_out); break;
-    case MLS_PROPOSAL_REMOVE: mls_write_u32(&w, proposal->leaf); break;
-    case MLS_PROPOSAL_PSK: error = write_psk(group, &w, proposal); break;
-    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: write_extensions(&w, proposal); break;
-    case MLS_PROPOSAL_REINIT: error = write_reinit(group, &w, proposal); break;
-    case MLS_PROPOSAL_EXTERNAL_INIT: error = MLS_EUNSUPPORTED; break;
-    default: error = MLS_EARG; break;
-    }
+    if (proposal->type == MLS_PROPOSAL_UPDATE)
+        error = write_update(group, &w, leaf_secret_out);
+    else
+        error = mls_proposal_make(&maker, proposal, &w);
     if (error == 0)
         error = mls_buf_take(encoded_out, &w);
     mls_writer_fini(&w);

@@ -302,7 +302,8 @@ mls_transition_find_secrets(struct mls_transition *t)
     int error = find_init_secret(t);
     for (size_t i = 0; error == 0 && i < t->count; i++) {
         if (t->items[i].body.type == MLS_PROPOSAL_PSK)
-            error = mls_psk_set_add(&t->psks, &t->group->config, t->group, &t->items[i].body.u.psk);
+            error = mls_psk_set_add(&t->psks, &t->group->config,
+                                    t->group->joining ? NULL : t->group, &t->items[i].body.u.psk);
     }
     return error;
 }

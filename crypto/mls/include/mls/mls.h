@@ -120,6 +120,8 @@ struct mls_credential_view {
     struct mls_bytes replaces_signature_key;
 };
 
+struct mls_change;
+
 /*
  * Callbacks get `arg` of the config, run on the calling thread inside the call that needs them, and
  * must not call back into the same group.
@@ -157,6 +159,15 @@ struct mls_config {
      * May be NULL: no PSKs of other groups.
      */
     const struct mls_group *(*find_group)(void *arg, struct mls_bytes group_id);
+
+    /*
+     * Decides whether a proposal from outside may be kept, and so be committed (RFC 9420 section
+     * 12.1.8): one by an external sender of the group, or by somebody who asks to be added. 0, or the
+     * error that mls_group_process() then gives, MLS_EPROPOSAL by custom. All members must come to
+     * the same answer, or the commit of one is refused by another. The view is valid during the call
+     * only. May be NULL: external senders may propose, newcomers may not.
+     */
+    int (*check_outsider)(void *arg, const struct mls_change *change);
 
     /*
      * Longest lifetime in seconds, from not_before to not_after, of a leaf in an Add; a longer one
@@ -261,6 +272,8 @@ struct mls_join_params {
 int mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
                    struct mls_group **group_out);
 
+struct mls_proposal;
+
 struct mls_external_join_params {
     struct mls_bytes group_info; /* MLSMessage(GroupInfo) of the current epoch, with external_pub */
     /* ratchet_tree<V> as encoded; len 0: it must be in the GroupInfo's extension. */
@@ -272,8 +285,9 @@ struct mls_external_join_params {
     /* Resync (section 12.4.3.2): with `resync`, our old leaf, which the same commit removes. */
     bool resync;
     uint32_t old_leaf;
-    /* Ids of external PSKs to bring in, as find_psk knows them. */
-    const struct mls_bytes *psk_ids;
+    /* PSKs to bring in; a resumption PSK is that of find_group's group, even when it is the same one:
+     * a state from before. */
+    const struct mls_proposal *psks;
     size_t psk_count;
     struct mls_bytes authenticated_data;
 };
@@ -286,7 +300,7 @@ struct mls_external_join_params {
  * commit when it comes back, and everything else gives MLS_EPENDING. It can be saved and loaded.
  * When another commit won, destroy the group and begin again with the GroupInfo of the new epoch.
  *   - commit_out: PublicMessage(Commit). group_info_out: as in mls_group_commit(); may be NULL.
- *   - MLS_ENOTFOUND: there is no external_pub. MLS_EPSK: find_psk does not know one.
+ *   - MLS_ENOTFOUND: there is no external_pub. MLS_EPSK: a PSK is not known.
  *   - MLS_ETREE, MLS_EPARENT_HASH, MLS_ECREDENTIAL...: as in mls_group_join(). MLS_ETREE, too, when a
  *     member has our signature key and is not removed.
  *   - MLS_EPROPOSAL: old_leaf is nobody's; a PSK is named twice; we lack what the group requires.
@@ -387,6 +401,26 @@ struct mls_proposal {
  */
 int mls_group_propose(struct mls_group *group, const struct mls_proposal *proposal,
                       struct mls_bytes authenticated_data, struct mls_buf *message_out);
+
+struct mls_outside_params {
+    uint16_t suite;                   /* of the group, as its GroupInfo says */
+    struct mls_bytes group_id;        /* the same */
+    uint64_t epoch;                   /* the same: in which members may commit it */
+    enum mls_sender_type sender_type; /* EXTERNAL or NEW_MEMBER_PROPOSAL */
+    uint32_t external_sender;         /* EXTERNAL: which of the group's external_senders we are */
+    const uint8_t *signature_seed;    /* its; NEW_MEMBER_PROPOSAL: that of the key package */
+    /* EXTERNAL: ADD, REMOVE, PSK, REINIT, GROUP_CONTEXT_EXTENSIONS. NEW_MEMBER_PROPOSAL: ADD */
+    struct mls_proposal proposal;
+    struct mls_bytes authenticated_data;
+};
+
+/*
+ * Makes a proposal of somebody who is no member (section 12.1.8), for members to commit:
+ * PublicMessage(Proposal). Needs no group and no secret of one; members judge whether it is valid.
+ * MLS_EARG: that sender may not propose this; the seed is not that of the key package.
+ */
+int mls_propose_from_outside(const struct mls_provider *provider,
+                             const struct mls_outside_params *params, struct mls_buf *message_out);
 
 /* Proposals kept in this epoch. While there are any, mls_group_encrypt() gives MLS_EPROPOSALS. */
 size_t mls_group_proposal_count(const struct mls_group *group);
@@ -497,10 +531,10 @@ struct mls_received {
  *   - MLS_EREPLAY, MLS_EGENERATION: its key was used or is too old, or is too far ahead.
  *   - MLS_EOWN: sent by ourselves; an application message, or a commit that is not pending.
  *   - MLS_ENOTFOUND: the sender is no member. MLS_EMAC, MLS_ESIGNATURE, MLS_EAEAD: not genuine.
- *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together.
+ *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together; a
+ *     proposal that its sender may not make, or that check_outsider refused.
  *   - MLS_EPATH, MLS_EPARENT_HASH, MLS_ETREE, MLS_EPSK, MLS_ECREDENTIAL, MLS_ELIFETIME: what a
  *     commit or proposal brings is refused.
- *   - MLS_EUNSUPPORTED: a proposal of a newcomer.
  *   - MLS_ESTAGED: a staged commit waits. MLS_EREMOVED: we are no member any more. MLS_ECLOSED: the
  *     group was closed by a ReInit.
  */
