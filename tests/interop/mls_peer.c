@@ -16,6 +16,13 @@
  *     reinit GROUP_ID SUITE   ok                      the same
  *     extension TYPE DATA     ok                      the same; two bytes: becomes the context's only one
  *     commit PATH             ok COMMIT WELCOME       01: with a path in any case; entered at once
+ *     draft PATH              ok COMMIT WELCOME       the same, not entered: merge or clear it
+ *     merge                   ok
+ *     clear                   ok
+ *     info TREE               ok GROUP_INFO           01: with the tree
+ *     join-external INFO LEAF ok COMMIT               with the queued PSKs; LEAF "-", or our old one; merge it
+ *     ask INFO                ok MESSAGE              an Add of ourselves
+ *     service-remove KEY LEAF ok MESSAGE              a proposal of that service
  *     propose-update          ok MESSAGE
  *     propose-remove LEAF     ok MESSAGE
  *     send TEXT               ok MESSAGE
@@ -23,6 +30,8 @@
  *     aside SUITE             ok                      the group becomes the earlier one; what follows is of that suite
  *     successor               ok COMMIT WELCOME       made of the earlier one, with the queued key packages
  *     branch GROUP_ID         ok COMMIT WELCOME       the same
+ *     reload                  ok                      saves and loads the group
+ *     leaf                    ok LEAF                 our own, one byte
  *     state                   ok EPOCH AUTHENTICATOR TREE_HASH    epoch in eight bytes
  *     export LABEL CONTEXT    ok SECRET               32 bytes
  */
@@ -120,6 +129,15 @@ check_credential(void *arg, const struct mls_credential_view *credential)
 {
     (void)arg;
     (void)credential;
+    return 0;
+}
+
+/* Everybody may ask to be added. */
+static int
+check_outsider(void *arg, const struct mls_change *change)
+{
+    (void)arg;
+    (void)change;
     return 0;
 }
 
@@ -300,7 +318,7 @@ do_extension(struct peer *peer)
 }
 
 static void
-do_commit(struct peer *peer)
+draft(struct peer *peer, bool enter)
 {
     const struct mls_commit_options options = {
         .proposals = peer->queue,
@@ -310,7 +328,7 @@ do_commit(struct peer *peer)
     struct mls_buf commit = {0}, welcome = {0};
     int error = mls_group_commit(peer->group, &options, &commit, &welcome, NULL);
 
-    if (error == 0)
+    if (error == 0 && enter)
         error = mls_group_merge_pending(peer->group);
     peer->queued = 0;
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
@@ -384,6 +402,31 @@ propose(struct peer *peer, struct mls_proposal proposal)
 }
 
 static void
+do_commit(struct peer *peer)
+{
+    draft(peer, true);
+}
+
+static void
+do_draft(struct peer *peer)
+{
+    draft(peer, false);
+}
+
+static void
+do_merge(struct peer *peer)
+{
+    answer(mls_group_merge_pending(peer->group), NULL, 0);
+}
+
+static void
+do_clear(struct peer *peer)
+{
+    mls_group_clear_pending(peer->group);
+    answer(0, NULL, 0);
+}
+
+static void
 do_propose_update(struct peer *peer)
 {
     propose(peer, (struct mls_proposal){.type = MLS_PROPOSAL_UPDATE});
@@ -418,6 +461,111 @@ do_process(struct peer *peer)
         error = mls_group_merge_staged(peer->group);
     answer(error, values, 2);
     mls_received_fini(&received);
+}
+
+/* ---- From outside -------------------------------------------------------------------------- */
+
+static void
+do_info(struct peer *peer)
+{
+    struct mls_buf info = {0};
+    bool with_tree = peer->args[0].len == 1 && peer->args[0].data[0] == 1;
+    int error = mls_group_export_info(peer->group, with_tree, &info);
+
+    answer_buf(error, &info);
+}
+
+static void
+do_join_external(struct peer *peer)
+{
+    const struct mls_external_join_params params = {
+        .group_info = bytes_of(&peer->args[0]),
+        .signature_seed = peer->seed,
+        .identity = bytes_of(&peer->name),
+        .resync = peer->args[1].len > 0,
+        .old_leaf = peer->args[1].len > 0 ? leaf_of(&peer->args[1]) : 0,
+        .psks = peer->queue,
+        .psk_count = peer->queued,
+    };
+    struct mls_buf commit = {0};
+
+    mls_group_destroy(&peer->group);
+    int error = mls_group_join_external(&peer->config, &params, &peer->group, &commit, NULL);
+    peer->queued = 0;
+    answer_buf(error, &commit);
+}
+
+static void
+do_ask(struct peer *peer)
+{
+    const struct mls_key_package_params own = {
+        .suite = peer->suite,
+        .signature_seed = peer->seed,
+        .identity = bytes_of(&peer->name),
+        .lifetime = lifetime(),
+    };
+    struct mls_group_info_view view;
+    struct mls_buf package = {0}, message = {0};
+    int error = mls_group_info_view(bytes_of(&peer->args[0]), &view);
+
+    if (error == 0)
+        error = mls_key_package_create(peer->provider, &own, &package, &peer->bundle);
+    if (error == 0)
+        error = mls_propose_from_outside(
+            peer->provider,
+            &(struct mls_outside_params){
+                .suite = peer->suite,
+                .group_id = view.group_id,
+                .epoch = view.epoch,
+                .sender_type = MLS_SENDER_NEW_MEMBER_PROPOSAL,
+                .signature_seed = peer->seed,
+                .proposal = {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)}},
+            &message);
+    mls_buf_fini(&package);
+    answer_buf(error, &message);
+}
+
+static void
+do_service_remove(struct peer *peer)
+{
+    struct mls_buf message = {0};
+    int error;
+
+    if (peer->args[0].len != MLS_ED25519_SEED_BYTES)
+        give_up("a key is 32 bytes");
+    error = mls_propose_from_outside(
+        peer->provider,
+        &(struct mls_outside_params){
+            .suite = mls_group_suite(peer->group),
+            .group_id = mls_group_id(peer->group),
+            .epoch = mls_group_epoch(peer->group),
+            .sender_type = MLS_SENDER_EXTERNAL,
+            .signature_seed = peer->args[0].data,
+            .proposal = {.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[1])}},
+        &message);
+    answer_buf(error, &message);
+}
+
+static void
+do_reload(struct peer *peer)
+{
+    struct mls_buf state = {0};
+    int error = mls_group_save(peer->group, &state);
+
+    if (error == 0) {
+        mls_group_destroy(&peer->group);
+        error = mls_group_load(&peer->config, mls_buf_bytes(&state), &peer->group);
+    }
+    mls_buf_fini(&state);
+    answer(error, NULL, 0);
+}
+
+static void
+do_leaf(struct peer *peer)
+{
+    uint8_t leaf = (uint8_t)mls_group_own_leaf(peer->group);
+
+    answer(0, &(struct mls_bytes){&leaf, 1}, 1);
 }
 
 static void
@@ -465,7 +613,7 @@ static const struct {
     {"join", 2, false, do_join},
     {"add", 1, false, do_add},
     {"remove", 1, true, do_remove},
-    {"use-psk", 1, true, do_use_psk},
+    {"use-psk", 1, false, do_use_psk},
     {"use-epoch", 1, true, do_use_epoch},
     {"reinit", 2, true, do_reinit},
     {"aside", 1, true, do_aside},
@@ -473,6 +621,15 @@ static const struct {
     {"branch", 1, false, do_branch},
     {"extension", 2, true, do_extension},
     {"commit", 1, true, do_commit},
+    {"draft", 1, true, do_draft},
+    {"merge", 0, true, do_merge},
+    {"clear", 0, true, do_clear},
+    {"info", 1, true, do_info},
+    {"join-external", 2, false, do_join_external},
+    {"ask", 1, false, do_ask},
+    {"service-remove", 2, true, do_service_remove},
+    {"reload", 0, true, do_reload},
+    {"leaf", 0, true, do_leaf},
     {"propose-update", 0, true, do_propose_update},
     {"propose-remove", 1, true, do_propose_remove},
     {"send", 1, true, do_send},
@@ -528,6 +685,7 @@ main(void)
     peer.config = (struct mls_config){
         .provider = peer.provider,
         .check_credential = check_credential,
+        .check_outsider = check_outsider,
         .now = now,
         .find_psk = find_psk,
         .find_group = find_group,

@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import * as mls from 'ts-mls';
-
 import { Ours, Theirs, agree, allTalk, bytesOf, commitBy, hex, suites } from './peers/mls_clients.mjs';
+import { mls } from './peers/ts_mls.mjs';
 
 const utf8 = (text) => new TextEncoder().encode(text);
 const otherSuite = (suite) => (suite === 1 ? 3 : 1);

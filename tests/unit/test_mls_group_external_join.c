@@ -170,10 +170,180 @@ until_it_is_accepted_the_joiner_is_no_member(void **state)
     room_fini(&room);
 }
 
+/* ---- What a joiner refuses ------------------------------------------------------------------- */
+
+/* Dora's attempt with what `params` says and the GroupInfo given. */
+static void
+expect_refusal(struct room *room, struct mls_external_join_params params, int error,
+               const char *what)
+{
+    struct kit_person *dora = &room->people[MEMBERS];
+    struct mls_group *group = NULL;
+    struct mls_buf commit = {0}, info = {0};
+
+    if (params.signature_seed == NULL)
+        params.signature_seed = dora->seed;
+    params.identity = kit_text(dora->name);
+    kit_expect(mls_group_join_external(&dora->config, &params, &group, &commit, &info), error,
+               what);
+    assert_null(group);
+    assert_int_equal(commit.len, 0);
+    assert_int_equal(info.len, 0);
+}
+
+static void
+what_members_would_refuse_is_not_sent(void **state)
+{
+    (void)state;
+    const struct mls_proposal psks[] = {
+        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = 1},
+        {.type = MLS_PROPOSAL_REMOVE, .leaf = ADA},
+    };
+    struct mls_buf info = {0}, bare = {0};
+    struct room room;
+
+    room_init(&room, 3);
+    kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
+    kit_expect(mls_group_export_info(room.people[ADA].group, false, &bare), 0, "info");
+    const struct mls_external_join_params sound = {.group_info = mls_buf_bytes(&info)};
+    struct mls_external_join_params p = sound;
+
+    p.group_info = mls_buf_bytes(&bare);
+    expect_refusal(&room, p, MLS_ETREE, "no tree");
+    p = sound;
+    p.resync = true;
+    p.old_leaf = MEMBERS;
+    expect_refusal(&room, p, MLS_EPROPOSAL, "nobody's leaf");
+    p = sound;
+    p.signature_seed = room.people[BEN].seed;
+    expect_refusal(&room, p, MLS_ETREE, "a member already");
+    p = sound;
+    p.psks = psks;
+    p.psk_count = 1;
+    expect_refusal(&room, p, MLS_EPSK, "an unknown PSK");
+    p.psks = &psks[1];
+    expect_refusal(&room, p, MLS_EPSK, "an epoch we never saw");
+    p.psks = &psks[2];
+    expect_refusal(&room, p, MLS_EARG, "a Remove among the PSKs");
+    room.people[MEMBERS].distrusts = "cleo";
+    expect_refusal(&room, sound, MLS_ECREDENTIAL, "a member that is not believed");
+    mls_buf_fini(&bare);
+    mls_buf_fini(&info);
+    room_fini(&room);
+}
+
+/* No bit of a GroupInfo, its tree included, can be changed, and nothing cut off. */
+static void
+a_changed_group_info_is_refused(void **state)
+{
+    (void)state;
+    struct mls_external_join_params params = {.extension_type_count = 0};
+    struct kit_person *dora;
+    struct mls_group *group = NULL;
+    struct mls_buf info = {0}, commit = {0};
+    struct room room;
+
+    room_init(&room, 3);
+    dora = &room.people[MEMBERS];
+    kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
+    params.signature_seed = dora->seed;
+    params.identity = kit_text("dora");
+    for (size_t i = 0; i < info.len; i++) {
+        info.data[i] ^= (uint8_t)(1u << (i % 8));
+        params.group_info = mls_buf_bytes(&info);
+        if (mls_group_join_external(&dora->config, &params, &group, &commit, NULL) == 0)
+            fail_msg("byte %zu may be changed", i);
+        info.data[i] ^= (uint8_t)(1u << (i % 8));
+        params.group_info.len = i;
+        if (mls_group_join_external(&dora->config, &params, &group, &commit, NULL) == 0)
+            fail_msg("%zu bytes are enough", i);
+    }
+    mls_buf_fini(&info);
+    room_fini(&room);
+}
+
+/* An external commit has no membership tag: its signature and the tag of its epoch guard every bit.
+ * Ben, whom it removes, cannot compute that tag. */
+static void
+a_changed_external_commit_is_refused(void **state)
+{
+    (void)state;
+    struct mls_received received = {0};
+    struct mls_buf commit = {0}, before = {0};
+    struct room room;
+
+    room_init(&room, 3);
+    kit_join_external(&room.people[MEMBERS], &room.people[ADA], BEN, &commit);
+    for (size_t i = 0; i < commit.len; i++) {
+        bool in_tag = i >= commit.len - MLS_HASH_BYTES;
+        struct kit_person *member = &room.people[in_tag ? (size_t)ADA : i % MEMBERS];
+
+        kit_state(member, &before);
+        commit.data[i] ^= (uint8_t)(1u << (i / MEMBERS % 8));
+        if (mls_group_process(member->group, mls_buf_bytes(&commit), &received) == 0)
+            fail_msg("byte %zu may be changed for %s", i, member->name);
+        commit.data[i] ^= (uint8_t)(1u << (i / MEMBERS % 8));
+        assert_true(kit_state_is(member, &before));
+        mls_buf_fini(&before);
+    }
+    kit_take_commit(&room.people[ADA], &commit);
+    kit_take_commit(&room.people[CLEO], &commit);
+    mls_buf_fini(&commit);
+    room_fini(&room);
+}
+
+/* ---- PSKs ---------------------------------------------------------------------------------- */
+
+static void
+a_joiner_proves_with_psks_that_it_was_there_before(void **state)
+{
+    (void)state;
+    struct mls_buf info = {0}, commit = {0};
+    struct room room;
+
+    room_init(&room, 3);
+    for (size_t i = 0; i <= MEMBERS; i++) {
+        room.people[i].psk_id = "psk";
+        room.people[i].psk = "a secret all know";
+    }
+    struct kit_person *ben = &room.people[BEN];
+    struct mls_group *before = ben->group;
+    const struct mls_proposal psks[] = {
+        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = mls_group_epoch(before)},
+    };
+    ben->group = NULL;
+    ben->earlier = before;
+    kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
+    const struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&info),
+        .signature_seed = ben->seed,
+        .identity = kit_text("ben"),
+        .resync = true,
+        .old_leaf = BEN,
+        .psks = psks,
+        .psk_count = 2,
+    };
+    kit_expect(mls_group_join_external(&ben->config, &params, &ben->group, &commit, NULL), 0,
+               "external join with PSKs");
+    kit_take_commit(&room.people[ADA], &commit);
+    kit_take_commit(&room.people[CLEO], &commit);
+    assert_ok(mls_group_merge_pending(ben->group));
+    all_talk(&room);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&info);
+    room_fini(&room);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_newcomer_joins_by_itself_and_is_told_apart),
     cmocka_unit_test(a_member_that_lost_its_state_takes_its_own_place_again),
     cmocka_unit_test(until_it_is_accepted_the_joiner_is_no_member),
+    cmocka_unit_test(what_members_would_refuse_is_not_sent),
+    cmocka_unit_test(a_changed_group_info_is_refused),
+    cmocka_unit_test(a_changed_external_commit_is_refused),
+    cmocka_unit_test(a_joiner_proves_with_psks_that_it_was_there_before),
 };
 
 SOTTO_TEST_MAIN(tests)

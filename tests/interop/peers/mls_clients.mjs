@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import * as mls from 'ts-mls';
+import { mls } from './ts_mls.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const build = process.env.SOTTO_BUILD ?? path.join(here, '..', '..', '..', 'build');
