@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Many people, many epochs, everything at random: each round some propose, one commits (adding,
- * removing, or nothing), the others follow, newcomers join from the tree as it then is. All must
- * agree after every round, and with them somebody outside who sees nothing but the messages. Newcomers check parent hashes and unmerged leaves of trees with every
- * kind of hole in them. The choices come from a fixed seed, so that a failure can be repeated.
+ * removing, or nothing), the others follow, newcomers join from the tree as it then is; or somebody
+ * joins or takes its own place by itself. All must agree after every round, and with them somebody
+ * outside who sees nothing but the messages. Newcomers check parent hashes and unmerged leaves of
+ * trees with every kind of hole in them. The choices come from a fixed seed, so that a failure can be
+ * repeated.
  */
 #include "sotto_test.h"
 
@@ -166,6 +168,27 @@ commit_round(struct world *w)
     mls_buf_fini(&commit);
 }
 
+/* Somebody joins by its own commit, whatever was proposed: a newcomer, or a member anew. */
+static void
+external_round(struct world *w)
+{
+    struct mls_buf commit = {0};
+    bool resync = member_count(w) == PEOPLE || (member_count(w) > 1 && draw(w, 2) == 0);
+    size_t by = pick(w, resync), host = by;
+    uint32_t old_leaf = MLS_LEAF_NONE;
+
+    while (host == by)
+        host = pick(w, true);
+    if (resync)
+        old_leaf = mls_group_own_leaf(w->people[by].group);
+    else
+        renew(w, by);
+    kit_join_external(&w->people[by], &w->people[host], old_leaf, &commit);
+    follow(w, by, &commit);
+    follower_take_commit(&w->follower, &commit);
+    mls_buf_fini(&commit);
+}
+
 static void
 run(uint16_t suite, uint32_t seed)
 {
@@ -179,7 +202,10 @@ run(uint16_t suite, uint32_t seed)
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (uint32_t i = draw(w, 3); i > 0; i--)
             propose(w);
-        commit_round(w);
+        if (draw(w, 4) == 0)
+            external_round(w);
+        else
+            commit_round(w);
         kit_agree(w->people, PEOPLE);
         follower_agrees(w->follower, &w->people[pick(w, true)]);
         if (member_count(w) > 1) {
