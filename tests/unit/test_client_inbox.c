@@ -98,14 +98,15 @@ take_welcome(struct world *world)
 }
 
 static struct chat
-take_entry(struct world *world, uint64_t seq, const struct mls_buf *message)
+take_entry_of(struct world *world, uint64_t seq, Sotto__Chat__V1__EntryKind kind,
+              const struct mls_buf *message)
 {
     struct inbox inbox = {0};
     struct chat chat;
     Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
     entry.chat_id = view(world->chat_id, ID_BYTES);
     entry.seq = seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
+    entry.kind = kind;
     entry.ts_ms = wall_ms();
     entry.message = view(message->data, message->len);
     assert_ok(inbox_begin(world->client, &inbox));
@@ -114,6 +115,27 @@ take_entry(struct world *world, uint64_t seq, const struct mls_buf *message)
     assert_ok(chat_load(world->client, world->chat_id, &chat));
     assert_int_equal(chat.cursor, seq);
     return chat;
+}
+
+static struct chat
+take_entry(struct world *world, uint64_t seq, const struct mls_buf *message)
+{
+    return take_entry_of(world, seq, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION, message);
+}
+
+/* The commit by which a device would join Bob's group by itself. */
+static void
+join_alone(struct world *world, struct mls_peer *joiner, struct mls_buf *commit_out)
+{
+    struct mls_buf info = {0};
+    assert_ok(mls_group_export_info(world->bob.group, true, &info));
+    struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&info),
+        .signature_seed = joiner->device_seed,
+        .identity = {joiner->cert, VERIFY_CERT_BYTES},
+    };
+    assert_ok(mls_group_join_external(&joiner->config, &params, &joiner->group, commit_out, NULL));
+    mls_buf_fini(&info);
 }
 
 static void
@@ -348,6 +370,40 @@ a_deleted_chat_is_left_and_can_be_forgotten(void **state)
 
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
+/* Somebody joins by its own commit; the client must then be in this state and epoch. */
+static void
+expect_after_join(void **state, char user, char device, enum chat_state becomes, uint64_t epoch)
+{
+    struct world world;
+    struct mls_peer joiner;
+    struct mls_buf commit = {0};
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+    mls_peer_init(&joiner, user, device, SUITE, (uint64_t)wall_seconds());
+    join_alone(&world, &joiner, &commit);
+
+    struct chat chat =
+        take_entry_of(&world, 2, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT, &commit);
+    assert_int_equal(chat.state, becomes);
+    assert_int_equal(chat.epoch, epoch);
+    mls_buf_fini(&commit);
+    mls_peer_fini(&joiner);
+    end_world(&world);
+}
+
+static void
+another_device_of_a_member_may_join_alone(void **state)
+{
+    expect_after_join(state, 'b', '2', CHAT_READY, 2);
+}
+
+/* Whoever has a GroupInfo can make such a commit, and a server that lies has one. */
+static void
+a_stranger_who_joins_alone_is_not_followed(void **state)
+{
+    expect_after_join(state, 'e', '1', CHAT_BROKEN, 1);
+}
+
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
     WITH_KIT(whoever_claims_packages_for_nothing_does_not_fill_the_disk),
@@ -356,6 +412,8 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_gap_is_no_excuse_in_an_archive),
     WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
     WITH_KIT(a_title_counts_from_owner_and_admins),
+    WITH_KIT(another_device_of_a_member_may_join_alone),
+    WITH_KIT(a_stranger_who_joins_alone_is_not_followed),
 };
 
 SOTTO_TEST_MAIN(tests)
