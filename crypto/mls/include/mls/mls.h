@@ -10,7 +10,8 @@
  * The life of a group:
  *
  *     mls_key_package_create()  -> publish the message, keep the private bundle
- *     mls_group_create()  or  mls_group_join(welcome, private bundle)
+ *     mls_group_create()  or  mls_group_join(welcome, private bundle)  or
+ *     mls_group_join_external(group info) -> PENDING, as after mls_group_commit()
  *     mls_group_commit()  -> a PENDING commit; send it; when the delivery service accepted it
  *                            mls_group_merge_pending(), when another commit won
  *                            mls_group_clear_pending()
