@@ -5,7 +5,7 @@
  */
 #include "sotto_test.h"
 
-#include "mls_kit.h"
+#include "mls_follower.h"
 
 enum { ADA, BEN, CLEO, MEMBERS };
 
@@ -59,7 +59,9 @@ a_newcomer_joins_by_itself_and_is_told_apart(void **state)
 
         room_init(&room, suite);
         struct kit_person *dora = &room.people[MEMBERS];
+        struct mls_public_group *follower = follower_of(&room.people[ADA]);
         kit_join_external(dora, &room.people[BEN], MLS_LEAF_NONE, &commit);
+        follower_take_commit(&follower, &commit);
         for (size_t i = 0; i < MEMBERS; i++) {
             kit_expect(mls_group_process(room.people[i].group, mls_buf_bytes(&commit), &received),
                        0, "external commit");
@@ -78,6 +80,8 @@ a_newcomer_joins_by_itself_and_is_told_apart(void **state)
             assert_ok(mls_group_merge_staged(room.people[i].group));
         }
         assert_ok(mls_group_merge_pending(dora->group));
+        follower_agrees(follower, dora);
+        mls_public_group_destroy(&follower);
 
         assert_true(mls_group_is_active(dora->group));
         assert_int_equal(mls_group_own_leaf(dora->group), MEMBERS);
@@ -127,6 +131,34 @@ a_member_that_lost_its_state_takes_its_own_place_again(void **state)
 
     assert_ok(mls_group_merge_pending(ben->group));
     all_talk(&room);
+    mls_buf_fini(&commit);
+    room_fini(&room);
+}
+
+static void
+a_delivery_service_sees_who_joins_and_whose_place_it_takes(void **state)
+{
+    (void)state;
+    const struct mls_provider *p = mls_provider_default();
+    struct mls_commit_view view;
+    struct mls_commit_entry entry;
+    struct mls_buf commit = {0};
+    struct room room;
+    size_t offset = 0;
+
+    room_init(&room, 3);
+    kit_join_external(&room.people[BEN], &room.people[ADA], BEN, &commit);
+    assert_ok(mls_commit_view(mls_buf_bytes(&commit), &view));
+    assert_int_equal(view.info.sender_type, MLS_SENDER_NEW_MEMBER_COMMIT);
+    assert_int_equal(view.proposal_count, 2);
+    assert_true(view.has_path);
+    expect_text(view.path_credential.identity, "ben");
+    assert_int_equal(mls_commit_next(p, &view, &offset, &entry), 1);
+    assert_int_equal(entry.proposal.type, MLS_PROPOSAL_EXTERNAL_INIT);
+    assert_int_equal(mls_commit_next(p, &view, &offset, &entry), 1);
+    assert_int_equal(entry.proposal.type, MLS_PROPOSAL_REMOVE);
+    assert_int_equal(entry.proposal.leaf, BEN);
+    assert_int_equal(mls_commit_next(p, &view, &offset, &entry), 0);
     mls_buf_fini(&commit);
     room_fini(&room);
 }
@@ -339,6 +371,7 @@ a_joiner_proves_with_psks_that_it_was_there_before(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_newcomer_joins_by_itself_and_is_told_apart),
     cmocka_unit_test(a_member_that_lost_its_state_takes_its_own_place_again),
+    cmocka_unit_test(a_delivery_service_sees_who_joins_and_whose_place_it_takes),
     cmocka_unit_test(until_it_is_accepted_the_joiner_is_no_member),
     cmocka_unit_test(what_members_would_refuse_is_not_sent),
     cmocka_unit_test(a_changed_group_info_is_refused),
