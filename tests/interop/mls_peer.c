@@ -42,38 +42,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "mls/mls.h"
+#include "peer_program.h"
 
-enum { ARGS_MAX = 2, QUEUE_MAX = 16 };
-
-struct argument {
-    uint8_t *data;
-    size_t len;
-};
-
-struct peer {
-    const struct mls_provider *provider;
-    struct mls_config config;
-    uint16_t suite;
-    struct argument name, psk_id, psk;
-    uint8_t seed[MLS_ED25519_SEED_BYTES];
-    struct mls_buf bundle;
-    struct mls_group *group, *earlier;
-    struct mls_proposal queue[QUEUE_MAX];
-    struct mls_extension extension; /* what a queued proposal points to */
-    size_t queued;
-    struct argument args[ARGS_MAX];
-};
-
-static void
-give_up(const char *why)
+void
+peer_give_up(const char *why)
 {
     fprintf(stderr, "mls_peer: %s\n", why);
     exit(2);
 }
 
-static struct mls_bytes
-bytes_of(const struct argument *argument)
+struct mls_bytes
+peer_bytes(const struct argument *argument)
 {
     return (struct mls_bytes){argument->data, argument->len};
 }
@@ -100,8 +79,8 @@ print_hex(struct mls_bytes bytes)
         printf("%02x", bytes.data[i]);
 }
 
-static void
-answer(int error, const struct mls_bytes *values, size_t count)
+void
+peer_answer(int error, const struct mls_bytes *values, size_t count)
 {
     if (error != 0) {
         printf("err %s\n", mls_error_name(error));
@@ -113,12 +92,12 @@ answer(int error, const struct mls_bytes *values, size_t count)
     putchar('\n');
 }
 
-static void
-answer_buf(int error, struct mls_buf *take_buf)
+void
+peer_answer_buf(int error, struct mls_buf *take_buf)
 {
     const struct mls_bytes value = mls_buf_bytes(take_buf);
 
-    answer(error, &value, 1);
+    peer_answer(error, &value, 1);
     mls_buf_fini(take_buf);
 }
 
@@ -155,7 +134,7 @@ find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
 
     if (psk_id.len != peer->psk_id.len || memcmp(psk_id.data, peer->psk_id.data, psk_id.len) != 0)
         return MLS_EPSK;
-    return mls_buf_set(psk_out, peer->provider, bytes_of(&peer->psk));
+    return mls_buf_set(psk_out, peer->provider, peer_bytes(&peer->psk));
 }
 
 static const struct mls_group *
@@ -173,8 +152,8 @@ find_group(void *arg, struct mls_bytes group_id)
 /* ---- Commands ---------------------------------------------------------------------------- */
 
 /* Short enough for clients that bound the total. */
-static struct mls_lifetime
-lifetime(void)
+struct mls_lifetime
+peer_lifetime(void)
 {
     return (struct mls_lifetime){now(NULL) - 3600, now(NULL) + 30 * 86400};
 }
@@ -183,10 +162,11 @@ static void
 do_client(struct peer *peer)
 {
     if (peer->args[0].len != 1)
-        give_up("the suite is one byte");
+        peer_give_up("the suite is one byte");
     peer->suite = peer->args[0].data[0];
     peer->name = keep(&peer->args[1]);
-    answer(peer->provider->random(peer->provider->ctx, peer->seed, sizeof(peer->seed)), NULL, 0);
+    peer_answer(peer->provider->random(peer->provider->ctx, peer->seed, sizeof(peer->seed)), NULL,
+                0);
 }
 
 static void
@@ -194,7 +174,7 @@ do_psk(struct peer *peer)
 {
     peer->psk_id = keep(&peer->args[0]);
     peer->psk = keep(&peer->args[1]);
-    answer(0, NULL, 0);
+    peer_answer(0, NULL, 0);
 }
 
 static void
@@ -203,13 +183,13 @@ do_key_package(struct peer *peer)
     const struct mls_key_package_params params = {
         .suite = peer->suite,
         .signature_seed = peer->seed,
-        .identity = bytes_of(&peer->name),
-        .lifetime = lifetime(),
+        .identity = peer_bytes(&peer->name),
+        .lifetime = peer_lifetime(),
     };
     struct mls_buf message = {0};
     int error = mls_key_package_create(peer->provider, &params, &message, &peer->bundle);
 
-    answer_buf(error, &message);
+    peer_answer_buf(error, &message);
 }
 
 static void
@@ -217,37 +197,37 @@ do_create(struct peer *peer)
 {
     const struct mls_group_params params = {
         .suite = peer->suite,
-        .group_id = bytes_of(&peer->args[0]),
+        .group_id = peer_bytes(&peer->args[0]),
         .signature_seed = peer->seed,
-        .identity = bytes_of(&peer->name),
-        .lifetime = lifetime(),
+        .identity = peer_bytes(&peer->name),
+        .lifetime = peer_lifetime(),
     };
 
     mls_group_destroy(&peer->group);
-    answer(mls_group_create(&peer->config, &params, &peer->group), NULL, 0);
+    peer_answer(mls_group_create(&peer->config, &params, &peer->group), NULL, 0);
 }
 
 static void
 do_join(struct peer *peer)
 {
     const struct mls_join_params params = {
-        .welcome = bytes_of(&peer->args[0]),
+        .welcome = peer_bytes(&peer->args[0]),
         .key_package_private = mls_buf_bytes(&peer->bundle),
         .signature_seed = peer->seed,
-        .ratchet_tree = bytes_of(&peer->args[1]),
+        .ratchet_tree = peer_bytes(&peer->args[1]),
     };
 
     mls_group_destroy(&peer->group);
-    answer(mls_group_join(&peer->config, &params, &peer->group), NULL, 0);
+    peer_answer(mls_group_join(&peer->config, &params, &peer->group), NULL, 0);
 }
 
 static void
 enqueue(struct peer *peer, struct mls_proposal proposal)
 {
     if (peer->queued == QUEUE_MAX)
-        give_up("too many proposals queued");
+        peer_give_up("too many proposals queued");
     peer->queue[peer->queued++] = proposal;
-    answer(0, NULL, 0);
+    peer_answer(0, NULL, 0);
 }
 
 /* Queued proposals keep their bytes until the program ends: a test is short. */
@@ -257,14 +237,14 @@ do_add(struct peer *peer)
     struct argument package = keep(&peer->args[0]);
 
     enqueue(peer,
-            (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = bytes_of(&package)});
+            (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = peer_bytes(&package)});
 }
 
-static uint32_t
-leaf_of(const struct argument *argument)
+uint32_t
+peer_leaf(const struct argument *argument)
 {
     if (argument->len != 1)
-        give_up("a leaf, suite or epoch is one byte");
+        peer_give_up("a leaf, suite or epoch is one byte");
     return argument->data[0];
 }
 
@@ -272,7 +252,7 @@ static void
 do_remove(struct peer *peer)
 {
     enqueue(peer,
-            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[0])});
+            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = peer_leaf(&peer->args[0])});
 }
 
 static void
@@ -280,7 +260,7 @@ do_use_psk(struct peer *peer)
 {
     struct argument id = keep(&peer->args[0]);
 
-    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = bytes_of(&id)});
+    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = peer_bytes(&id)});
 }
 
 static void
@@ -288,7 +268,7 @@ do_use_epoch(struct peer *peer)
 {
     enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK,
                                         .psk_resumption = true,
-                                        .psk_epoch = leaf_of(&peer->args[0])});
+                                        .psk_epoch = peer_leaf(&peer->args[0])});
 }
 
 static void
@@ -297,8 +277,8 @@ do_reinit(struct peer *peer)
     struct argument id = keep(&peer->args[0]);
 
     enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
-                                        .group_id = bytes_of(&id),
-                                        .suite = (uint16_t)leaf_of(&peer->args[1])});
+                                        .group_id = peer_bytes(&id),
+                                        .suite = (uint16_t)peer_leaf(&peer->args[1])});
 }
 
 static void
@@ -307,10 +287,10 @@ do_extension(struct peer *peer)
     struct argument data = keep(&peer->args[1]);
 
     if (peer->args[0].len != 2)
-        give_up("an extension type is two bytes");
+        peer_give_up("an extension type is two bytes");
     peer->extension = (struct mls_extension){
         .type = (uint16_t)(peer->args[0].data[0] << 8 | peer->args[0].data[1]),
-        .data = bytes_of(&data),
+        .data = peer_bytes(&data),
     };
     enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                         .extensions = &peer->extension,
@@ -332,7 +312,7 @@ draft(struct peer *peer, bool enter)
         error = mls_group_merge_pending(peer->group);
     peer->queued = 0;
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
-    answer(error, values, 2);
+    peer_answer(error, values, 2);
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
 }
@@ -342,11 +322,11 @@ draft(struct peer *peer, bool enter)
 static void
 do_aside(struct peer *peer)
 {
-    peer->suite = (uint16_t)leaf_of(&peer->args[0]);
+    peer->suite = (uint16_t)peer_leaf(&peer->args[0]);
     mls_group_destroy(&peer->earlier);
     peer->earlier = peer->group;
     peer->group = NULL;
-    answer(0, NULL, 0);
+    peer_answer(0, NULL, 0);
 }
 
 typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
@@ -359,21 +339,21 @@ make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
     const struct mls_group_params params = {
         .group_id = id,
         .signature_seed = peer->seed,
-        .identity = bytes_of(&peer->name),
-        .lifetime = lifetime(),
+        .identity = peer_bytes(&peer->name),
+        .lifetime = peer_lifetime(),
     };
     struct mls_bytes packages[QUEUE_MAX];
     struct mls_buf commit = {0}, welcome = {0};
 
     if (peer->earlier == NULL)
-        give_up("there is no earlier group");
+        peer_give_up("there is no earlier group");
     for (size_t i = 0; i < peer->queued; i++)
         packages[i] = peer->queue[i].key_package;
     int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
                      &welcome, &peer->group);
     peer->queued = 0;
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
-    answer(error, values, 2);
+    peer_answer(error, values, 2);
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
 }
@@ -387,7 +367,7 @@ do_successor(struct peer *peer)
 static void
 do_branch(struct peer *peer)
 {
-    make_of_earlier(peer, mls_group_branch, bytes_of(&peer->args[0]));
+    make_of_earlier(peer, mls_group_branch, peer_bytes(&peer->args[0]));
 }
 
 /* ---- Proposals and messages ---------------------------------------------------------------- */
@@ -398,7 +378,7 @@ propose(struct peer *peer, struct mls_proposal proposal)
     struct mls_buf message = {0};
     int error = mls_group_propose(peer->group, &proposal, (struct mls_bytes){0}, &message);
 
-    answer_buf(error, &message);
+    peer_answer_buf(error, &message);
 }
 
 static void
@@ -416,14 +396,14 @@ do_draft(struct peer *peer)
 static void
 do_merge(struct peer *peer)
 {
-    answer(mls_group_merge_pending(peer->group), NULL, 0);
+    peer_answer(mls_group_merge_pending(peer->group), NULL, 0);
 }
 
 static void
 do_clear(struct peer *peer)
 {
     mls_group_clear_pending(peer->group);
-    answer(0, NULL, 0);
+    peer_answer(0, NULL, 0);
 }
 
 static void
@@ -436,115 +416,34 @@ static void
 do_propose_remove(struct peer *peer)
 {
     propose(peer,
-            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[0])});
+            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = peer_leaf(&peer->args[0])});
 }
 
 static void
 do_send(struct peer *peer)
 {
     struct mls_buf message = {0};
-    int error = mls_group_encrypt(peer->group, bytes_of(&peer->args[0]), (struct mls_bytes){0}, 64,
-                                  &message);
+    int error = mls_group_encrypt(peer->group, peer_bytes(&peer->args[0]), (struct mls_bytes){0},
+                                  64, &message);
 
-    answer_buf(error, &message);
+    peer_answer_buf(error, &message);
 }
 
 static void
 do_process(struct peer *peer)
 {
     struct mls_received received = {0};
-    int error = mls_group_process(peer->group, bytes_of(&peer->args[0]), &received);
+    int error = mls_group_process(peer->group, peer_bytes(&peer->args[0]), &received);
     uint8_t kind = (uint8_t)received.kind;
     const struct mls_bytes values[] = {{&kind, 1}, received.plaintext};
 
     if (error == 0 && received.kind == MLS_RECEIVED_COMMIT)
         error = mls_group_merge_staged(peer->group);
-    answer(error, values, 2);
+    peer_answer(error, values, 2);
     mls_received_fini(&received);
 }
 
-/* ---- From outside -------------------------------------------------------------------------- */
-
-static void
-do_info(struct peer *peer)
-{
-    struct mls_buf info = {0};
-    bool with_tree = peer->args[0].len == 1 && peer->args[0].data[0] == 1;
-    int error = mls_group_export_info(peer->group, with_tree, &info);
-
-    answer_buf(error, &info);
-}
-
-static void
-do_join_external(struct peer *peer)
-{
-    const struct mls_external_join_params params = {
-        .group_info = bytes_of(&peer->args[0]),
-        .signature_seed = peer->seed,
-        .identity = bytes_of(&peer->name),
-        .resync = peer->args[1].len > 0,
-        .old_leaf = peer->args[1].len > 0 ? leaf_of(&peer->args[1]) : 0,
-        .psks = peer->queue,
-        .psk_count = peer->queued,
-    };
-    struct mls_buf commit = {0};
-
-    mls_group_destroy(&peer->group);
-    int error = mls_group_join_external(&peer->config, &params, &peer->group, &commit, NULL);
-    peer->queued = 0;
-    answer_buf(error, &commit);
-}
-
-static void
-do_ask(struct peer *peer)
-{
-    const struct mls_key_package_params own = {
-        .suite = peer->suite,
-        .signature_seed = peer->seed,
-        .identity = bytes_of(&peer->name),
-        .lifetime = lifetime(),
-    };
-    struct mls_group_info_view view;
-    struct mls_buf package = {0}, message = {0};
-    int error = mls_group_info_view(bytes_of(&peer->args[0]), &view);
-
-    if (error == 0)
-        error = mls_key_package_create(peer->provider, &own, &package, &peer->bundle);
-    if (error == 0)
-        error = mls_propose_from_outside(
-            peer->provider,
-            &(struct mls_outside_params){
-                .suite = peer->suite,
-                .group_id = view.group_id,
-                .epoch = view.epoch,
-                .sender_type = MLS_SENDER_NEW_MEMBER_PROPOSAL,
-                .signature_seed = peer->seed,
-                .proposal = {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)}},
-            &message);
-    mls_buf_fini(&package);
-    answer_buf(error, &message);
-}
-
-static void
-do_service_remove(struct peer *peer)
-{
-    struct mls_buf message = {0};
-    int error;
-
-    if (peer->args[0].len != MLS_ED25519_SEED_BYTES)
-        give_up("a key is 32 bytes");
-    error = mls_propose_from_outside(
-        peer->provider,
-        &(struct mls_outside_params){
-            .suite = mls_group_suite(peer->group),
-            .group_id = mls_group_id(peer->group),
-            .epoch = mls_group_epoch(peer->group),
-            .sender_type = MLS_SENDER_EXTERNAL,
-            .signature_seed = peer->args[0].data,
-            .proposal = {.type = MLS_PROPOSAL_REMOVE, .leaf = leaf_of(&peer->args[1])}},
-        &message);
-    answer_buf(error, &message);
-}
+/* ---- State --------------------------------------------------------------------------------- */
 
 static void
 do_reload(struct peer *peer)
@@ -557,7 +456,7 @@ do_reload(struct peer *peer)
         error = mls_group_load(&peer->config, mls_buf_bytes(&state), &peer->group);
     }
     mls_buf_fini(&state);
-    answer(error, NULL, 0);
+    peer_answer(error, NULL, 0);
 }
 
 static void
@@ -565,7 +464,7 @@ do_leaf(struct peer *peer)
 {
     uint8_t leaf = (uint8_t)mls_group_own_leaf(peer->group);
 
-    answer(0, &(struct mls_bytes){&leaf, 1}, 1);
+    peer_answer(0, &(struct mls_bytes){&leaf, 1}, 1);
 }
 
 static void
@@ -581,7 +480,7 @@ do_state(struct peer *peer)
         epoch[i] = (uint8_t)(number >> (56 - 8 * i));
     mls_group_epoch_authenticator(peer->group, authenticator);
     mls_group_tree_hash(peer->group, tree_hash);
-    answer(0, values, 3);
+    peer_answer(0, values, 3);
 }
 
 static void
@@ -592,10 +491,11 @@ do_export(struct peer *peer)
     const struct mls_bytes value = {secret, sizeof(secret)};
 
     if (peer->args[0].len >= sizeof(label))
-        give_up("the label is too long");
+        peer_give_up("the label is too long");
     memcpy(label, peer->args[0].data, peer->args[0].len);
-    answer(mls_group_export(peer->group, label, bytes_of(&peer->args[1]), secret, sizeof(secret)),
-           &value, 1);
+    peer_answer(
+        mls_group_export(peer->group, label, peer_bytes(&peer->args[1]), secret, sizeof(secret)),
+        &value, 1);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------- */
@@ -624,10 +524,10 @@ static const struct {
     {"draft", 1, true, do_draft},
     {"merge", 0, true, do_merge},
     {"clear", 0, true, do_clear},
-    {"info", 1, true, do_info},
-    {"join-external", 2, false, do_join_external},
-    {"ask", 1, false, do_ask},
-    {"service-remove", 2, true, do_service_remove},
+    {"info", 1, true, peer_info},
+    {"join-external", 2, false, peer_join_external},
+    {"ask", 1, false, peer_ask},
+    {"service-remove", 2, true, peer_service_remove},
     {"reload", 0, true, do_reload},
     {"leaf", 0, true, do_leaf},
     {"propose-update", 0, true, do_propose_update},
@@ -644,13 +544,13 @@ read_argument(struct argument *argument, const char *text)
     free(argument->data);
     *argument = (struct argument){0};
     if (text == NULL)
-        give_up("an argument is missing");
+        peer_give_up("an argument is missing");
     if (strcmp(text, "-") == 0)
         return;
     argument->data = malloc(strlen(text) / 2 + 1);
     if (argument->data == NULL || sodium_hex2bin(argument->data, strlen(text) / 2 + 1, text,
                                                  strlen(text), NULL, &argument->len, NULL) != 0)
-        give_up("an argument is no hex");
+        peer_give_up("an argument is no hex");
 }
 
 static void
@@ -663,14 +563,14 @@ run_line(struct peer *peer, char *line)
         if (strcmp(commands[i].name, name) != 0)
             continue;
         if (commands[i].in_group && peer->group == NULL)
-            give_up("there is no group");
+            peer_give_up("there is no group");
         for (int a = 0; a < commands[i].args; a++)
             read_argument(&peer->args[a], strtok_r(NULL, " \n", &rest));
         commands[i].run(peer);
         fflush(stdout);
         return;
     }
-    give_up("no such command");
+    peer_give_up("no such command");
 }
 
 int
@@ -681,7 +581,7 @@ main(void)
     size_t cap = 0;
 
     if (peer.provider == NULL)
-        give_up("the provider does not start");
+        peer_give_up("the provider does not start");
     peer.config = (struct mls_config){
         .provider = peer.provider,
         .check_credential = check_credential,

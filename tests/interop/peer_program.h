@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the program mls_peer share: its state, answers, and the commands of
+ * peer_outside.c. The commands are listed in mls_peer.c.
+ */
+#ifndef SOTTO_TEST_PEER_PROGRAM_H
+#define SOTTO_TEST_PEER_PROGRAM_H
+
+#include "mls/mls.h"
+
+enum { ARGS_MAX = 2, QUEUE_MAX = 16 };
+
+struct argument {
+    uint8_t *data;
+    size_t len;
+};
+
+struct peer {
+    const struct mls_provider *provider;
+    struct mls_config config;
+    uint16_t suite;
+    struct argument name, psk_id, psk;
+    uint8_t seed[MLS_ED25519_SEED_BYTES];
+    struct mls_buf bundle;
+    struct mls_group *group, *earlier;
+    struct mls_proposal queue[QUEUE_MAX];
+    struct mls_extension extension; /* what a queued proposal points to */
+    size_t queued;
+    struct argument args[ARGS_MAX];
+};
+
+/* Ends the program with 2: a line cannot be understood. */
+void peer_give_up(const char *why);
+
+struct mls_bytes peer_bytes(const struct argument *argument);
+uint32_t peer_leaf(const struct argument *argument);
+struct mls_lifetime peer_lifetime(void);
+
+/* "ok" with values, or "err NAME". */
+void peer_answer(int error, const struct mls_bytes *values, size_t count);
+void peer_answer_buf(int error, struct mls_buf *take_buf);
+
+/* ---- Commands (peer_outside.c) --------------------------------------------------------------- */
+
+void peer_info(struct peer *peer);
+void peer_join_external(struct peer *peer);
+void peer_ask(struct peer *peer);
+void peer_service_remove(struct peer *peer);
+
+#endif
