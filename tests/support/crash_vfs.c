@@ -299,6 +299,24 @@ static const sqlite3_io_methods crash_methods = {
 
 /* ---- sqlite3_vfs ---- */
 
+/* What a file holds that was there before it was followed is on the disk. */
+static void
+take_image(struct tracked *tracked)
+{
+    FILE *file = fopen(tracked->path, "rb");
+    long size = -1;
+
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    if (size > 0) {
+        image_resize(&tracked->image, &tracked->image_size, size);
+        rewind(file);
+        tracked->image_size = (int64_t)fread(tracked->image, 1, (size_t)size, file);
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
 static struct tracked *
 track(const char *path)
 {
@@ -312,6 +330,7 @@ track(const char *path)
         if (crash.files[i].path[0] == '\0') {
             found = &crash.files[i];
             snprintf(found->path, sizeof(found->path), "%s", path);
+            take_image(found);
         }
     pthread_mutex_unlock(&crash.lock);
     assert(found != NULL);

@@ -2,11 +2,10 @@
 /*
  * A SQLite VFS that knows what a power cut would leave behind.
  *
- * It passes everything to the default VFS and keeps, for each database and WAL file, two things: the image
- * as of the last xSync, and the list of writes and truncations since. A snapshot is what the disk could hold
- * after a power cut at that moment: the image plus a random choice of the later operations in order, where a
- * chosen write may be torn at a sector boundary. kill -9 cannot
- * show this, since the page cache survives it.
+ * It passes everything to the default VFS and keeps, for each database and WAL file, two things: the image as of the
+ * last xSync (at first, what was there), and the list of writes and truncations since. A snapshot is what the disk
+ * could hold after a power cut at that moment: the image plus a random choice of the later operations in order, where a
+ * chosen write may be torn at a sector boundary. kill -9 cannot show this, since the page cache survives it.
  *
  * A hook sees every operation before it is done and may fail it. After a failed xSync the image lacks what it should
  * have brought to the disk, and no later one brings it: so Linux does it, which drops the pages that it could
