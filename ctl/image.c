@@ -111,7 +111,7 @@ static void
 find_damaged(struct image *image, size_t size)
 {
     const size_t bytes = image->page_bytes;
-    const uint32_t whole = (uint32_t)(size / bytes), there = (uint32_t)((size + bytes - 1) / bytes);
+    const uint32_t whole = (uint32_t)(size / bytes);
 
     for (uint32_t page = 1; page <= whole; page++) {
         const enum page_state state = page_sum_check(page_at(image, page), bytes, page);
@@ -119,12 +119,13 @@ find_damaged(struct image *image, size_t size)
         image->has_sums = image->has_sums || state == PAGE_SOUND;
         image->damaged[page] = state == PAGE_DAMAGED;
     }
-    if (there > whole)
-        image->damaged[there] = 1; /* its end is cut off */
     if (image->has_sums)
         image->usable = image->page_bytes - PAGE_SUM_BYTES;
     else
-        memset(image->damaged, 0, (size_t)image->known + 1);
+        memset(image->damaged, 0, (size_t)whole + 1);
+    /* The page that the end of the file cuts, and those that are not there. */
+    for (uint32_t page = whole + 1; page <= image->known; page++)
+        image->damaged[page] = 1;
 }
 
 static void

@@ -90,6 +90,8 @@ def judge_recovery(stage, original, copy, harm, like):
         may = original.may_lose(harm.pages)
         beyond = {table: count for table, count in lost.items() if count > may[table]}
         assert not beyond, (harm.kind, min(harm.pages), beyond, may)
+        if 'sotto_migrations' in lost:
+            new.pop('sotto_migrations', None)  # the record that the empty server made of the same steps
         assert not new, (harm, new)
     target.unlink()
     return sum(lost.values())
