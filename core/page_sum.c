@@ -1,24 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* See page_sum.h. */
+/* See page_sum.h. Four sums that do not wait for one another cost a tenth of SipHash, which would be a twentieth of what
+ * the server does for a message. */
 #include "core/page_sum.h"
 
+#include <endian.h>
 #include <sodium.h>
 #include <string.h>
 
 #define RESERVED_AT \
     20 /* in the file's header: bytes that SQLite leaves free at the end of each page */
+#define LANES 4
+#define FACTOR UINT64_C(0x9e3779b97f4a7c15) /* odd; its bits follow no pattern */
 
 static const char magic[16] = "SQLite format 3";
 
-static void
-sum_of(const uint8_t *page, size_t bytes, uint32_t number, uint8_t sum[PAGE_SUM_BYTES])
+static uint64_t
+read_word(const uint8_t *p)
 {
-    uint8_t key[crypto_shorthash_KEYBYTES] = "sotto page\0";
+    uint64_t word;
 
-    for (int i = 0; i < 4; i++)
-        key[12 + i] = (uint8_t)(number >> (24 - 8 * i));
-    _Static_assert(crypto_shorthash_BYTES == PAGE_SUM_BYTES, "a sum fills what is reserved");
-    crypto_shorthash(sum, page, bytes - PAGE_SUM_BYTES, key);
+    memcpy(&word, p, sizeof(word));
+    return le64toh(word);
+}
+
+/* One to one in the sum and in the word, each for itself. */
+static uint64_t
+mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * FACTOR;
+    return sum ^ sum >> 32;
+}
+
+static uint64_t
+sum_of(const uint8_t *page, size_t bytes, uint32_t number)
+{
+    uint64_t lanes[LANES] = {1, 2, 3, 4}, sum = number;
+    const size_t words = bytes / 8 - 1, even = words / LANES * LANES;
+
+    for (size_t i = 0; i < even; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] = mix(lanes[lane], read_word(page + 8 * (i + lane)));
+    for (size_t i = even; i < words; i++)
+        lanes[i - even] = mix(lanes[i - even], read_word(page + 8 * i));
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum = mix(sum, lanes[lane]);
+    return sum;
 }
 
 bool
@@ -42,17 +68,17 @@ page_sum_was_in_header(const uint8_t *page, size_t bytes)
 void
 page_sum_put(uint8_t *page, size_t bytes, uint32_t number)
 {
-    sum_of(page, bytes, number, page + bytes - PAGE_SUM_BYTES);
+    const uint64_t sum = htole64(sum_of(page, bytes, number));
+
+    memcpy(page + bytes - PAGE_SUM_BYTES, &sum, PAGE_SUM_BYTES);
 }
 
 enum page_state
 page_sum_check(const uint8_t *page, size_t bytes, uint32_t number)
 {
     const uint8_t *told = page + bytes - PAGE_SUM_BYTES;
-    uint8_t sum[PAGE_SUM_BYTES];
 
     if (sodium_is_zero(told, PAGE_SUM_BYTES))
         return sodium_is_zero(page, bytes) ? PAGE_DAMAGED : PAGE_WITHOUT_SUM;
-    sum_of(page, bytes, number, sum);
-    return memcmp(sum, told, PAGE_SUM_BYTES) == 0 ? PAGE_SOUND : PAGE_DAMAGED;
+    return read_word(told) == sum_of(page, bytes, number) ? PAGE_SOUND : PAGE_DAMAGED;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checksum of a database page: SipHash-2-4 over the page and its number, in the eight bytes at the page's end that
- * SQLite leaves alone when the file's header reserves them. It finds changed bits, and a page that stands in another's
- * place. Its key is no secret: whoever can write the file can write sums, too.
+ * The checksum of a database page: 64 bits over the page and its number, in the eight bytes at the page's end that SQLite
+ * leaves alone when the file's header reserves them. It finds a page that stands in another's place and changed bits:
+ * those within one aligned word of 64 bits always, others but for a chance of 2^-64. It is no protection against
+ * whoever can write the file.
  *
  * A sum of zero stands for none. SQLite's own copy of a page always has none (store_vfs.c takes it off), and so has a
  * page that another program copied out of the log, as a shell does that is opened after a crash.

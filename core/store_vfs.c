@@ -30,9 +30,11 @@ struct vfs {
 struct file {
     sqlite3_file base;
     sqlite3_file *real;
-    struct file *partner;  /* the log of a database, the database of a log; NULL: not open */
-    struct store_log log;  /* of a log; the rest is a database's */
-    bool has_sums;         /* in its pages */
+    struct file *partner; /* the log of a database, the database of a log; NULL: not open */
+    struct store_log log; /* of a log; the rest is a database's */
+    bool has_sums;        /* in its pages */
+    bool
+        is_new; /* made by this connection: without a log SQLite reads pages that it left out so far */
     uint32_t damaged_page; /* the last that was met; 0: none was */
     uint8_t *copy;         /* of a page on its way to the disk; made at the first */
     size_t copy_bytes;
@@ -76,11 +78,13 @@ page_number(int size, sqlite3_int64 offset)
 static bool
 is_sound(const struct file *file, const uint8_t *page, int size, uint32_t number, bool is_short)
 {
+    bool is_hole = false;
+
     if (!file->has_sums)
         return number != 1 || !page_sum_was_in_header(page, (size_t)size);
-    if (is_short)
-        return sodium_is_zero(page, (size_t)size);
-    return page_sum_check(page, (size_t)size, number) != PAGE_DAMAGED;
+    if (is_short || (file->is_new && !file->partner))
+        is_hole = sodium_is_zero(page, (size_t)size);
+    return is_hole || (!is_short && page_sum_check(page, (size_t)size, number) != PAGE_DAMAGED);
 }
 
 static int
@@ -458,7 +462,7 @@ store_vfs_reserve(sqlite3 *db)
 
     /* A cache that overflows writes other pages before the first. */
     if (file && pass_size(&file->base, &size) == SQLITE_OK && size == 0)
-        file->has_sums = true;
+        file->has_sums = file->is_new = true;
     return sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
 }
 
