@@ -423,11 +423,10 @@ tell_arrangement(const struct store *store)
         log_info(store->log, "store: %s was rearranged once: its pages have checksums now",
                  store->path);
     else if (!store_vfs_has_sums(store->writer.db))
-        log_warn(
-            store->log,
-            "store: %s has no checksums and cannot shrink: there was no room to rearrange it once; "
-            "free as much as it has, and start again",
-            store->path);
+        log_warn(store->log,
+                 "store: %s has no checksums: there was no room to rearrange it once; free as much "
+                 "as it has, and start again",
+                 store->path);
 }
 
 int

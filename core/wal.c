@@ -2,6 +2,7 @@
 /* See wal.h. A frame's checksum continues the one that stands in the frame before it. */
 #include "core/wal.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define FRAME_HEADER_BYTES 24
@@ -33,17 +34,22 @@ read_u32(const uint8_t *p)
 static uint32_t
 word(const uint8_t *p, bool big_endian)
 {
-    return big_endian ? read_u32(p)
-                      : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    uint32_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return big_endian ? be32toh(word) : le32toh(word);
 }
 
 static void
 sum_add(struct sum *sum, const uint8_t *data, size_t size, bool big_endian)
 {
+    uint32_t first = sum->first, second = sum->second;
+
     for (size_t i = 0; i + 8 <= size; i += 8) {
-        sum->first += word(data + i, big_endian) + sum->second;
-        sum->second += word(data + i + 4, big_endian) + sum->first;
+        first += word(data + i, big_endian) + second;
+        second += word(data + i + 4, big_endian) + first;
     }
+    *sum = (struct sum){first, second};
 }
 
 static struct sum
