@@ -17,7 +17,7 @@ import sqlite3
 from clients import people, start, texts
 from groups import Groups
 from load import FAST_LIMITS
-from sotto import MODULES, SOURCE
+from sotto import MODULES, SOURCE, program
 from tap import comment, main, night, skip, test
 
 SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
@@ -55,10 +55,10 @@ def checksums(path):
     return found
 
 
-def make(path, state, sums=None, shrinks=False):
+def make(path, state, sums=None):
     """An empty database of a state, by SQLite alone; without checksums no server takes it."""
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f'PRAGMA auto_vacuum = {"INCREMENTAL" if shrinks else "NONE"}')
+    connection.execute('PRAGMA auto_vacuum = NONE')
     connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
     connection.execute(RECORD)
     for module, upto in state.items():
@@ -120,17 +120,28 @@ def lived_in(stage):
     return server
 
 
-def old_server(stage, name, state, lived, shrinks=False):
+def arrange(stage, server):
+    """Gives the pages of a file checksums, as a server does with those of the first releases at the first start."""
+    arranged = server.data / 'arranged.db'
+    process = stage.process([program('sottoctl'), '--data', server.data, 'db', 'recover', arranged],
+                            stage.folder / 'sottoctl.stderr')
+    assert process.wait() == 0, process.error_text()
+    arranged.rename(server.data / 'sotto.db')
+
+
+def old_server(stage, name, state, lived, is_arranged=False):
     """A server on a database of an earlier schema with rows; returns it, the shape and the rows. The first releases
-    made files that could not shrink, which are rearranged at the first start."""
+    made files that could not shrink and had no checksums, which are rearranged at the first start."""
     server = stage.new_server(name, conf=FAST_LIMITS)
     shutil.copytree(lived.data / 'secrets', server.data / 'secrets')
     source = sqlite3.connect(lived.data / 'sotto.db')
-    connection = make(server.data / 'sotto.db', state, checksums(lived.data / 'sotto.db'), shrinks)
+    connection = make(server.data / 'sotto.db', state, checksums(lived.data / 'sotto.db'))
     shape = fill(connection, source)
     kept = rows(connection, shape)
     connection.close()
     source.close()
+    if is_arranged:
+        arrange(stage, server)
     return server, shape, kept
 
 
@@ -217,11 +228,11 @@ def count_writes(stage, server, name):
     return sum(line.split()[0] == main_thread and f' {name}(' in line for line in lines[:ready])
 
 
-def kill_on_the_way(stage, name, lived, shrinks, kills):
+def kill_on_the_way(stage, name, lived, is_arranged, kills):
     """Kills upgrades from the first schema at chosen writes; returns which states that left."""
     chance = random.Random(SEED)
     newest = newest_schema(lived)
-    server, shape, kept = old_server(stage, name, FIRST, lived, shrinks)
+    server, shape, kept = old_server(stage, name, FIRST, lived, is_arranged)
     original = server.data.with_name('original')
     shutil.copytree(server.data, original)
     every = []
