@@ -77,7 +77,7 @@ flush_outboxes(void *arg)
         if (loop->outbox.first)
             queue_push(&loop->inbox, &loop->outbox);
         else if (atomic_load_explicit(&loop->is_starved, memory_order_relaxed) && depth <= low)
-            uv_async_send(&loop->inbox.wake);
+            wake_raise(&loop->inbox.wake);
     }
 }
 
@@ -312,7 +312,7 @@ run_end(struct queue_item *item)
     loop->ended = true;
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
-    uv_unref((uv_handle_t *)&loop->inbox.wake);
+    uv_unref((uv_handle_t *)&loop->inbox.wake.poll);
 }
 
 static void

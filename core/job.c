@@ -7,6 +7,7 @@
 #include "core/job.h"
 
 #include "core/host.h"
+#include "core/wake.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -46,7 +47,7 @@ struct job_pool {
     size_t waiting;         /* jobs queued; under lock */
     bool stopping;          /* under lock */
     struct job_list ready;  /* under lock */
-    uv_async_t told;        /* jobs are ready */
+    struct wake told;       /* jobs are ready */
     uint32_t thread_count;
     struct metric *jobs, *refused;
     uv_thread_t threads[];
@@ -120,13 +121,13 @@ thread_main(void *arg)
         wake = pool->ready.first == NULL;
         list_add(&pool->ready, job);
         if (wake)
-            uv_async_send(&pool->told);
+            wake_raise(&pool->told);
     }
     uv_mutex_unlock(&pool->lock);
 }
 
 static void
-on_told(uv_async_t *told)
+on_told(struct wake *told)
 {
     struct job_pool *pool = told->data;
     struct job_list ready;
@@ -262,11 +263,10 @@ job_pool_create(uv_loop_t *loop, const struct job_options *options, struct metri
         return SOTTO_ENOMEM;
     pool->quota = options->quota;
     if (uv_mutex_init(&pool->lock) != 0 || uv_cond_init(&pool->wake) != 0 ||
-        uv_async_init(loop, &pool->told, on_told) != 0) {
+        wake_init(&pool->told, loop, on_told, pool) != 0) {
         free(pool);
         return SOTTO_ENOMEM;
     }
-    pool->told.data = pool;
     add_metrics(pool, metrics);
     while (pool->thread_count < options->threads &&
            uv_thread_create(&pool->threads[pool->thread_count], thread_main, pool) == 0)
@@ -291,7 +291,7 @@ drop_list(struct job_list *list)
 }
 
 static void
-on_told_closed(uv_handle_t *told)
+on_told_closed(struct wake *told)
 {
     free(told->data);
 }
@@ -320,7 +320,7 @@ job_pool_destroy(struct job_pool **take_pool)
     }
     uv_cond_destroy(&pool->wake);
     uv_mutex_destroy(&pool->lock);
-    uv_close((uv_handle_t *)&pool->told, on_told_closed);
+    wake_close(&pool->told, on_told_closed);
 }
 
 /* ---- sotto.job/1 ----------------------------------------------------------------------------------- */

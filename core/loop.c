@@ -121,7 +121,7 @@ on_prepare(uv_prepare_t *prepare)
 
     run_turn(loop);
     if (loop->deferred.first) /* more than one go's worth: come back at once */
-        uv_async_send(&loop->queue.wake);
+        wake_raise(&loop->queue.wake);
 }
 
 static const struct sotto_metric_row slow_row = {

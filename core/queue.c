@@ -57,7 +57,7 @@ take_waiting(struct queue *queue, bool keep_draining)
 }
 
 static void
-on_wake(uv_async_t *wake)
+on_wake(struct wake *wake)
 {
     struct queue *queue = wake->data;
 
@@ -66,10 +66,10 @@ on_wake(uv_async_t *wake)
 
         if (!batch.first)
             return;
-        uv_update_time(wake->loop);
+        uv_update_time(wake->poll.loop);
         run_batch(queue, &batch);
     }
-    uv_async_send(wake); /* still draining: nobody else would wake us */
+    wake_raise(wake); /* still draining: nobody else would wake us */
 }
 
 int
@@ -79,11 +79,10 @@ queue_init(struct queue *queue, uv_loop_t *loop, size_t capacity)
     queue->capacity = capacity;
     if (uv_mutex_init(&queue->lock))
         return SOTTO_ENOMEM;
-    if (uv_async_init(loop, &queue->wake, on_wake)) {
+    if (wake_init(&queue->wake, loop, on_wake, queue) != 0) {
         uv_mutex_destroy(&queue->lock);
         return SOTTO_ENOMEM;
     }
-    queue->wake.data = queue;
     queue->open = true;
     return 0;
 }
@@ -96,9 +95,9 @@ queue_on_turn(struct queue *queue, void (*fn)(void *arg), void *arg)
 }
 
 static void
-on_closed(uv_handle_t *handle)
+on_closed(struct wake *wake)
 {
-    struct queue *queue = handle->data;
+    struct queue *queue = wake->data;
 
     uv_mutex_destroy(&queue->lock);
 }
@@ -115,7 +114,7 @@ queue_close(struct queue *queue)
         run_batch(queue, &batch);
     }
     queue->open = false;
-    uv_close((uv_handle_t *)&queue->wake, on_closed);
+    wake_close(&queue->wake, on_closed);
 }
 
 void
@@ -135,9 +134,9 @@ queue_push(struct queue *queue, struct queue_batch *take_batch)
     queue->waiting.count += take_batch->count;
     wake = !queue->draining;
     queue->draining = true;
-    /* Inside the lock: a consumer that closes the queue takes the lock before it closes the handle. */
+    /* Inside the lock: a consumer that closes the queue takes the lock before it closes the wake-up. */
     if (wake)
-        uv_async_send(&queue->wake);
+        wake_raise(&queue->wake);
     uv_mutex_unlock(&queue->lock);
     *take_batch = (struct queue_batch){.count = 0};
 }

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "core/wake.h"
 #include "sotto/types.h"
 
 struct queue_item;
@@ -41,7 +42,7 @@ struct queue {
     bool draining;              /* under lock: the consumer was woken and has not come to an end */
     atomic_size_t depth;        /* pushed and not yet run */
     size_t capacity;
-    uv_async_t wake;
+    struct wake wake;
     void (*turn)(void *arg); /* after every QUEUE_TURN items; NULL: none */
     void *turn_arg;
     bool open;

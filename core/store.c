@@ -202,7 +202,7 @@ store_deliver(struct store *store, struct store_list *take_finished)
     uv_mutex_lock(&store->ready_lock);
     store_list_join(&store->ready, take_finished);
     uv_mutex_unlock(&store->ready_lock);
-    uv_async_send(&store->wake);
+    wake_raise(&store->wake);
 }
 
 static void
@@ -245,13 +245,13 @@ run_dones(struct store *store, size_t max)
 }
 
 static void
-on_wake(uv_async_t *wake)
+on_wake(struct wake *wake)
 {
     struct store *store = wake->data;
 
     /* In slices, so that answers leave while the rest of a large transaction is still being told. */
     if (run_dones(store, STORE_DONES_A_TURN))
-        uv_async_send(wake);
+        wake_raise(wake);
 }
 
 /* ---- Jobs ------------------------------------------------------------------------------------------ */
@@ -455,9 +455,8 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
                  "store: fault switch ack_early: writes are acknowledged before they are durable");
 #endif
     sotto_err_set(err, 0, "out of memory");
-    if (!store->path || !store->readers || uv_async_init(loop, &store->wake, on_wake) != 0)
+    if (!store->path || !store->readers || wake_init(&store->wake, loop, on_wake, store) != 0)
         goto fail;
-    store->wake.data = store;
     store->wake_open = true;
     error = store_check_files(path, err);
     if (!error)
@@ -576,7 +575,7 @@ store_free(struct store *store)
 }
 
 static void
-on_wake_closed(uv_handle_t *wake)
+on_wake_closed(struct wake *wake)
 {
     store_free(wake->data);
 }
@@ -595,7 +594,7 @@ store_destroy(struct store **take_store)
         store_conn_close(&store->readers[i].conn);
     store_conn_close(&store->writer);
     if (store->wake_open)
-        uv_close((uv_handle_t *)&store->wake, on_wake_closed);
+        wake_close(&store->wake, on_wake_closed);
     else
         store_free(store);
 }

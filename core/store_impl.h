@@ -22,6 +22,7 @@
 #include <sqlite3.h>
 
 #include "core/store.h"
+#include "core/wake.h"
 
 #define STORE_MODULES_MAX (SETTINGS_MODULES_MAX + 1)
 #define STORE_NAME_MAX 32
@@ -163,7 +164,7 @@ struct store {
     size_t reader_count;
     struct store_queue reads;
 
-    uv_async_t wake; /* done functions are ready */
+    struct wake wake; /* done functions are ready */
     bool wake_open;
     uv_mutex_t ready_lock;
     struct store_list ready; /* under ready_lock */
