@@ -40,11 +40,11 @@ def install_component(stage):
     return stage.folder / 'mls'
 
 
-def build_alone(stage, *options):
+def build_alone(stage):
     """A copy of the folder, far from the rest of the house, built as a project of its own."""
     copy = stage.folder / 'copy'
     shutil.copytree(MLS, copy)
-    run('cmake', '-G', 'Ninja', '-S', copy, '-B', copy / 'build', '-DCMAKE_BUILD_TYPE=Release', *options)
+    run('cmake', '-G', 'Ninja', '-S', copy, '-B', copy / 'build', '-DCMAKE_BUILD_TYPE=Release')
     run('cmake', '--build', copy / 'build')
     run('cmake', '--install', copy / 'build', '--prefix', stage.folder / 'mls')
     return stage.folder / 'mls'
@@ -94,17 +94,21 @@ def the_folder_alone_builds_installs_and_is_used(stage):
 
     for build in (by_cmake, by_pkg_config):
         assert run(build(stage, prefix, [])).splitlines() == STORY
+    # The default table of primitives may ask for more: that is what it is for. Some a compiler expands in place.
+    symbols = undefined_symbols(prefix / 'lib' / 'libsotto_mls.a')
+    asked = set().union(*(names for member, names in symbols.items() if not member.startswith('provider_'))) - LINKER
+    assert {'memcpy', 'qsort'} <= asked <= LIBC, sorted(asked - LIBC)
 
 
 @test
-def without_the_default_table_it_asks_for_memory_and_strings_alone(stage):
-    prefix = build_alone(stage, '-DMLS_DEFAULT_PROVIDER=OFF')
+def without_the_default_table_no_cryptographic_library_is_needed(stage):
+    build = stage.folder / 'bare'
 
-    asked = set().union(*undefined_symbols(prefix / 'lib' / 'libsotto_mls.a').values()) - LINKER
+    run('cmake', '-G', 'Ninja', '-S', MLS, '-B', build, '-DMLS_DEFAULT_PROVIDER=OFF')
 
-    # Not equal: a compiler may expand some of them in place.
-    assert {'memcpy', 'qsort'} <= asked <= LIBC, sorted(asked - LIBC)
-    assert 'sodium' not in (prefix / 'lib' / 'pkgconfig' / 'sotto-mls.pc').read_text(encoding='utf-8')
+    for name in ('sotto-mls.pc', 'build.ninja'):
+        text = (build / name).read_text(encoding='utf-8')
+        assert 'sodium' not in text and 'crypto.so' not in text and 'provider_default' not in text, name
 
 
 if __name__ == '__main__':
