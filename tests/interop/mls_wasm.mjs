@@ -257,6 +257,24 @@ test('the hooks decide: a credential is refused, a pre-shared key is found or no
   assert.throws(() => ada.group.process(commit), new MlsError('MLS_EPSK'));
 });
 
+test('one joins by an external commit, loses the state and comes back by resync', async () => {
+  const mls = await load();
+  const [ada, ben] = ['ada', 'ben'].map((name) => new Person(mls, 1, name));
+  ada.create();
+  for (const resync of [null, 1]) {
+    const joined = mls.joinExternal({ ...ben.about, groupInfo: ada.group.groupInfo(), resync, hooks });
+    ben.group?.free();
+    ben.group = joined.group;
+    assert.equal(ben.group.isActive, false);
+    const { changes } = ada.follow(joined.commit);
+    assert.equal(changes.some(({ type }) => type === 'remove'), resync !== null);
+    ben.group.mergePending();
+    agree(ada, ben);
+    say(ben, ada, 'here I am');
+  }
+  assert.equal(ada.group.memberCount, 2);
+});
+
 test('a native member and one in wasm are in one group', async () => {
   const child = spawn(path.join(build, 'tests', 'mls_peer'), { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "group.h"
 
@@ -25,10 +26,14 @@ static uint64_t
 now(void *arg)
 {
     (void)arg;
-    return CROWD_NOW;
+    return (uint64_t)time(NULL);
 }
 
-static const struct mls_lifetime lifetime = {CROWD_NOW - 3600, CROWD_NOW + 86400};
+static struct mls_lifetime
+lifetime(void)
+{
+    return (struct mls_lifetime){now(NULL) - 3600, now(NULL) + 86400};
+}
 
 static int
 key_package(const struct mls_crowd *crowd, uint8_t seed[MLS_ED25519_SEED_BYTES],
@@ -42,7 +47,7 @@ key_package(const struct mls_crowd *crowd, uint8_t seed[MLS_ED25519_SEED_BYTES],
                                   &(struct mls_key_package_params){.suite = crowd->suite,
                                                                    .signature_seed = seed,
                                                                    .identity = TEXT("somebody"),
-                                                                   .lifetime = lifetime},
+                                                                   .lifetime = lifetime()},
                                   message, secrets);
 }
 
@@ -109,7 +114,7 @@ mls_crowd_init(struct mls_crowd *crowd, const struct mls_provider *provider, uin
                                                             .group_id = TEXT("crowd"),
                                                             .signature_seed = crowd->seeds[0],
                                                             .identity = TEXT("somebody"),
-                                                            .lifetime = lifetime},
+                                                            .lifetime = lifetime()},
                                  &crowd->group);
     for (uint32_t done = 1; error == 0 && done < count;) {
         uint32_t some = count - done < MLS_PROPOSALS_MAX ? count - done : MLS_PROPOSALS_MAX;

@@ -18,8 +18,6 @@
 
 #include "mls/mls.h"
 
-enum { CROWD_NOW = 1700000000 }; /* what its clock shows */
-
 struct mls_crowd {
     struct mls_config config; /* for everybody: believes all, finds no PSK */
     uint16_t suite;

@@ -207,6 +207,36 @@ wasm_group_join(uint32_t owner, const uint8_t *welcome, size_t welcome_len, cons
     return mls_group_join(&config, &params, group_out);
 }
 
+/* The commit stays pending, as in mls.h. Flag 1: resync, `old_leaf` is then the leaf to remove. */
+EXPORT(group_join_external)
+int
+wasm_group_join_external(uint32_t owner, const uint8_t *group_info, size_t group_info_len,
+                         const uint8_t *tree, size_t tree_len, const uint8_t *seed,
+                         const uint8_t *identity, size_t identity_len, uint32_t flags,
+                         uint32_t old_leaf, struct mls_group **group_out,
+                         struct mls_buf *commit_out)
+{
+    const struct mls_config config = config_of(owner);
+    const struct mls_external_join_params params = {
+        .group_info = bytes(group_info, group_info_len),
+        .ratchet_tree = bytes(tree, tree_len),
+        .signature_seed = seed,
+        .identity = bytes(identity, identity_len),
+        .resync = (flags & 1) != 0,
+        .old_leaf = old_leaf,
+    };
+
+    return mls_group_join_external(&config, &params, group_out, commit_out, NULL);
+}
+
+/* GroupInfo of the current epoch, for those who join by themselves. */
+EXPORT(group_export_info)
+int
+wasm_group_export_info(const struct mls_group *group, int with_tree, struct mls_buf *info_out)
+{
+    return mls_group_export_info(group, with_tree != 0, info_out);
+}
+
 EXPORT(group_save)
 int
 wasm_group_save(const struct mls_group *group, struct mls_buf *state_out)

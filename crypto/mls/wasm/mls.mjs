@@ -139,6 +139,19 @@ export class Mls {
         welcomeAt, welcomeLength, at, length, seedAt, treeAt, treeLength, out)));
   }
 
+  // Gives the group and the commit by which it is joined; the commit is pending until group.mergePending(). `resync` is our
+  // old leaf, when we were a member and lost our state.
+  joinExternal({ groupInfo, tree = new Uint8Array(), seed, identity, resync = null, hooks }) {
+    let commit;
+    const group = this.#group(hooks, (owner, out) => {
+      [commit] = this.lend([groupInfo, tree, seed, identity], (infoAt, infoLength, treeAt, treeLength, seedAt, _, at,
+        length) => this.outputs(1, (commitOut) => this.wasm.group_join_external(owner, infoAt, infoLength, treeAt,
+        treeLength, seedAt, at, length, Number(resync !== null), resync ?? 0, out, commitOut)));
+      return 0;
+    });
+    return { group, commit };
+  }
+
   restore({ state, hooks }) {
     return this.#group(hooks, (owner, out) => this.lend([state],
       (at, length) => this.wasm.group_load(owner, at, length, out)));
@@ -182,6 +195,10 @@ class Group {
   }
 
   save() { return this.#output('group_save'); }
+
+  groupInfo({ withTree = true } = {}) {
+    return this.#mls.outputs(1, (out) => this.#mls.wasm.group_export_info(this.#handle, Number(withTree), out))[0];
+  }
 
   export(label, context, size) {
     return this.#mls.lend([new TextEncoder().encode(`${label}\0`), context], (labelAt, _, at, length) => this.#mls.fixed(
