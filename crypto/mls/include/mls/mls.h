@@ -206,7 +206,7 @@ struct mls_key_package_params {
 };
 
 /*
- * Makes a key package with fresh init and leaf keys. message_out: MLSMessage(KeyPackage), for
+ * Makes a key package with fresh init and leaf keys (section 10). message_out: MLSMessage(KeyPackage), for
  * publishing. private_out: what mls_group_join() needs; secret, versioned, about as large as
  * message_out plus 80 bytes; to be deleted once used (unless last resort).
  */
@@ -328,10 +328,16 @@ void mls_group_destroy(struct mls_group **group);
 
 /* ---- Groups: what is true now ------------------------------------------------------------ */
 
-/* Borrowed until the group is destroyed. */
+/* The group id (GroupContext, section 8.1), borrowed until the group is destroyed. */
 struct mls_bytes mls_group_id(const struct mls_group *group);
+
+/* The epoch we are in; one more after each merge. */
 uint64_t mls_group_epoch(const struct mls_group *group);
+
+/* The cipher suite (section 17.1), the same for the whole life of a group. */
 uint16_t mls_group_suite(const struct mls_group *group);
+
+/* Our leaf, which does not change while we are a member: what a REMOVE of ours names. */
 uint32_t mls_group_own_leaf(const struct mls_group *group);
 
 /* False once a commit that removed us was merged: every other call then gives MLS_EREMOVED,
@@ -351,6 +357,7 @@ bool mls_group_next_member(const struct mls_group *group, uint32_t *cursor,
 /* The member at a leaf. MLS_ENOTFOUND: blank or out of range. */
 int mls_group_member(const struct mls_group *group, uint32_t leaf, struct mls_member *member_out);
 
+/* Leaves that are not blank. Walks the tree. */
 uint32_t mls_group_member_count(const struct mls_group *group);
 
 /* Equal at two members exactly when they agree on everything (section 8.7). */
@@ -366,7 +373,7 @@ int mls_group_export(const struct mls_group *group, const char *label, struct ml
 /* One extension of the group context, borrowed until the next merge. MLS_ENOTFOUND when absent. */
 int mls_group_extension(const struct mls_group *group, uint16_t type, struct mls_bytes *data_out);
 
-/* The ratchet tree as ratchet_tree<V>, for those who join without the extension. */
+/* The ratchet tree as ratchet_tree<V> (section 12.4.3.3), for those who join without the extension. */
 int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_out);
 
 /* MLSMessage(GroupInfo) of the current epoch, signed by us, with external_pub (section 12.4.3):
@@ -395,7 +402,7 @@ struct mls_proposal {
 };
 
 /*
- * Makes a proposal for others (or ourselves, later) to commit: PublicMessage(Proposal) in
+ * Makes a proposal (section 12.1) for others, or ourselves later, to commit: PublicMessage(Proposal) in
  * message_out. It is also kept in the group like one received. UPDATE renews our own leaf's key;
  * its private key waits in the group. Leaving is a REMOVE of mls_group_own_leaf(). MLS_EPROPOSAL:
  * it could not be valid in this epoch.
@@ -436,7 +443,7 @@ struct mls_commit_options {
 };
 
 /*
- * Makes a commit of the kept proposals and those given by value, and leaves it PENDING: the group
+ * Makes a commit (section 12.4.1) of the kept proposals and those by value and leaves it PENDING: the group
  * does not change epoch until mls_group_merge_pending(). A commit of nothing is a valid update of
  * our own keys. Kept proposals that contradict each other or those by value are left out, a Remove
  * before an Update, the later Update before the earlier; those by value must be valid.
@@ -453,6 +460,7 @@ int mls_group_commit(struct mls_group *group, const struct mls_commit_options *o
                      struct mls_buf *commit_out, struct mls_buf *welcome_out,
                      struct mls_buf *group_info_out);
 
+/* Whether a commit of ours waits for the delivery service; also after loading. */
 bool mls_group_has_pending(const struct mls_group *group);
 
 /* The delivery service accepted our commit: enter its epoch. MLS_EPENDING: there is none. */
@@ -604,7 +612,8 @@ struct mls_message_info {
     size_t content_bytes; /* PUBLIC: the proposal or commit; PRIVATE: the ciphertext */
 };
 
-/* Decodes the whole message strictly (no bytes may follow), verifies nothing. MLS_EDECODE. */
+/* Decodes a whole MLSMessage (section 6) strictly: no bytes may follow. Verifies nothing. MLS_EDECODE.
+ */
 int mls_message_info(struct mls_bytes message, struct mls_message_info *info_out);
 
 /* A proposal as anyone may read it. */
@@ -619,7 +628,7 @@ struct mls_proposal_view {
     struct mls_bytes encoded; /* the struct of the type, as encoded */
 };
 
-/* Reads PublicMessage(Proposal). Verifies nothing; use mls_message_info() for the sender. */
+/* Reads PublicMessage(Proposal) (section 12.1). Verifies nothing; use mls_message_info() for the sender. */
 int mls_proposal_view(const struct mls_provider *provider, struct mls_bytes message,
                       struct mls_proposal_view *view_out);
 
@@ -635,7 +644,7 @@ struct mls_commit_view {
     struct mls_bytes proposals;                 /* private: what mls_commit_next() walks */
 };
 
-/* Reads PublicMessage(Commit), all of it, without verifying signatures or tags (members do). */
+/* Reads PublicMessage(Commit) (section 12.4), all of it, without verifying signatures or tags (members do). */
 int mls_commit_view(struct mls_bytes message, struct mls_commit_view *view_out);
 
 struct mls_commit_entry {
@@ -659,6 +668,7 @@ struct mls_welcome_view {
     size_t group_info_bytes;  /* of the encrypted GroupInfo */
 };
 
+/* Reads MLSMessage(Welcome) (section 12.4.3.1), whose contents are encrypted. MLS_EDECODE. */
 int mls_welcome_view(struct mls_bytes message, struct mls_welcome_view *view_out);
 
 /* Walks the KeyPackageRefs of a Welcome: start with *offset = 0; 1 and a ref, 0 at the end, or an
@@ -676,7 +686,7 @@ struct mls_group_info_view {
     bool has_ratchet_tree;
 };
 
-/* Reads MLSMessage(GroupInfo). Does not verify its signature (that needs the tree). */
+/* Reads MLSMessage(GroupInfo) (section 12.4.3). Does not verify its signature (that needs the tree). */
 int mls_group_info_view(struct mls_bytes message, struct mls_group_info_view *view_out);
 
 #ifdef __cplusplus
