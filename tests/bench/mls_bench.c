@@ -336,13 +336,16 @@ ours(uint32_t leaves, bool full)
 int
 main(int argc, char **argv)
 {
-    if (argc != 4 || atoi(argv[2]) < 4) {
+    uint32_t leaves = argc == 4 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+
+    if (leaves < 4) {
         fprintf(stderr, "usage: sotto-mlsbench ours|scene LEAVES full|adds, 4 leaves or more\n");
         return 2;
     }
+    bool full = strcmp(argv[3], "full") == 0;
     if (strcmp(argv[1], "scene") == 0)
-        scene((uint32_t)atoi(argv[2]), strcmp(argv[3], "full") == 0);
+        scene(leaves, full);
     else
-        ours((uint32_t)atoi(argv[2]), strcmp(argv[3], "full") == 0);
+        ours(leaves, full);
     return 0;
 }
