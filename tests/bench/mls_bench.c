@@ -232,9 +232,10 @@ measure_commits(struct mls_crowd_guest guests[2])
     single("bytes of a commit", (double)bytes, "bytes");
 }
 
-/* Adding one, with a path and the Welcome; not sent, so that the group stays as large. */
+/* Adding one, with the Welcome; not sent, so that the group stays as large. Without a path, which Adds
+ * do not ask for, unless the committer wants one. */
 static void
-measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by)
+measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by, bool with_path)
 {
     struct mls_crowd_guest newcomer;
     double ms[TIMES];
@@ -244,7 +245,7 @@ measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by)
     const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
                                      .key_package = mls_buf_bytes(&newcomer.package)};
     const struct mls_commit_options options = {
-        .proposals = &add, .proposal_count = 1, .force_path = true};
+        .proposals = &add, .proposal_count = 1, .force_path = with_path};
     for (size_t i = 0; i < TIMES; i++) {
         struct mls_buf commit = {0}, welcome = {0};
         double begin = now_ms();
@@ -256,8 +257,9 @@ measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by)
         mls_buf_fini(&welcome);
         mls_buf_fini(&commit);
     }
-    row("add one", ms, TIMES, "ms");
-    single("bytes of a Welcome", (double)bytes, "bytes");
+    row(with_path ? "add one with path" : "add one", ms, TIMES, "ms");
+    if (!with_path)
+        single("bytes of a Welcome", (double)bytes, "bytes");
     mls_crowd_guest_fini(&newcomer);
 }
 
@@ -322,7 +324,8 @@ ours(uint32_t leaves, bool full)
 
     measure_key_packages(&crowd);
     measure_join(&c, &crowd, guests, &welcome);
-    measure_add(&crowd, &guests[0]);
+    measure_add(&crowd, &guests[0], false);
+    measure_add(&crowd, &guests[0], true);
     measure_commits(guests);
     measure_messages(guests);
     measure_state(&guests[0]);
