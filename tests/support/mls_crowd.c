@@ -141,14 +141,27 @@ mls_crowd_become(struct mls_crowd *crowd, uint32_t leaf)
     memcpy(crowd->group->seed, crowd->seeds[leaf], MLS_ED25519_SEED_BYTES);
 }
 
+/* A member renews its path; each parent has a key once every other member has done so. */
+static int
+renew(struct mls_crowd *crowd, uint32_t leaf)
+{
+    mls_crowd_become(crowd, leaf);
+    return mls_crowd_commit(crowd, NULL, 0, NULL, NULL);
+}
+
+/* From afar to near: each commit seals to what is still blank beside its path, which is half as much
+ * from one stride to the next. Leaf by leaf it would be nearly all of the tree each time. */
 int
 mls_crowd_fill(struct mls_crowd *crowd)
 {
-    int error = 0;
+    uint32_t stride = 2;
+    int error = renew(crowd, 0);
 
-    for (uint32_t leaf = 0; error == 0 && leaf < crowd->count; leaf += 2) {
-        mls_crowd_become(crowd, leaf);
-        error = mls_crowd_commit(crowd, NULL, 0, NULL, NULL);
+    while (stride < crowd->count)
+        stride *= 2;
+    for (; error == 0 && stride >= 2; stride /= 2) {
+        for (uint32_t leaf = stride; error == 0 && leaf < crowd->count; leaf += 2 * stride)
+            error = renew(crowd, leaf);
     }
     return error;
 }
