@@ -2,8 +2,8 @@
 """Job B7: operations of an MLS group, ours and ts-mls in the same tree, each in its own process and one after the other.
 
 `sotto-mlsbench scene` makes the group that ts-mls joins, since ts-mls itself would take hours to fill a tree of thousands.
-Two shapes: `full`, where each parent has a key, which a group grows into, and `adds`, the tree that Adds alone leave, which is the
-worst for whoever commits. A step of ts-mls that takes longer than its bound ends it: that row says "> N s", those after it MISSING."""
+Two shapes: `full`, where each parent has a key, which a group grows into, and `adds`, where everybody was added and only the
+inviter has renewed its path, so that half of the group or more stands under no key. A step of ts-mls that takes longer than its bound ends it: that row says "> N s", those after it MISSING."""
 import json
 import subprocess
 
