@@ -3,7 +3,8 @@
 
 `sotto-mlsbench scene` makes the group that ts-mls joins, since ts-mls itself would take hours to fill a tree of thousands.
 Two shapes: `full`, where each parent has a key, which a group grows into, and `adds`, where everybody was added and only the
-inviter has renewed its path, so that half of the group or more stands under no key. A step of ts-mls that takes longer than its bound ends it: that row says "> N s", those after it MISSING."""
+inviter has renewed its path, so that half of the group or more stands under no key. A step of ts-mls that takes longer than its
+bound ends it: that row says "> N s", those after it MISSING."""
 import json
 import subprocess
 
