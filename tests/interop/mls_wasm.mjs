@@ -291,7 +291,7 @@ test('a native member and one in wasm are in one group', async () => {
     ada.create();
     const { welcome } = ada.group.commit([{ add: (await ask('key-package'))[0] }]);
     ada.group.mergePending();
-    await ask('join', hex(welcome));
+    await ask('join', hex(welcome), '-');
     const [commit] = await ask('commit', '01');
     ada.follow(commit);
     const [, authenticator] = await ask('state');
