@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "mls/public_group.h"
 #include "mls_crowd.h"
 
 enum {
@@ -160,7 +161,7 @@ since(const struct counter *c, struct counts before)
 
 /* What each step cost in a group of so many. */
 struct life {
-    struct counts join, commit, follow, invite, write, read;
+    struct counts join, commit, follow, outside, invite, write, read;
     size_t saved, commit_bytes;
 };
 
@@ -177,11 +178,45 @@ invite_two(struct mls_crowd *crowd, struct mls_crowd_guest guests[2], struct mls
     assert_int_equal(mls_crowd_commit(crowd, adds, 2, NULL, welcome), 0);
 }
 
-/* One guest commits, the other follows; twice, since the first commit also ends that both are
+/* Somebody outside takes the commit. */
+static void
+follow_outside(struct counter *c, struct mls_public_group **group, const struct mls_buf *commit,
+               struct life *out)
+{
+    struct mls_public_group *next = NULL;
+    struct mls_received received = {0};
+    struct counts before = c->now;
+
+    assert_int_equal(mls_public_group_take_commit(*group, mls_buf_bytes(commit), &received, &next),
+                     0);
+    out->outside = since(c, before);
+    mls_received_fini(&received);
+    mls_public_group_destroy(group);
+    *group = next;
+}
+
+static struct mls_public_group *
+open_outside(const struct mls_crowd_guest *guest, const struct mls_crowd *crowd)
+{
+    struct mls_public_group *group = NULL;
+    struct mls_buf info = {0};
+
+    assert_int_equal(mls_group_export_info(guest->group, true, &info), 0);
+    assert_int_equal(mls_public_group_open(&crowd->config, mls_buf_bytes(&info),
+                                           (struct mls_bytes){NULL, 0}, &group),
+                     0);
+    mls_buf_fini(&info);
+    return group;
+}
+
+/* One guest commits, the other and somebody outside follow; twice, since the first commit also ends that both are
  * unmerged. The second is what is counted. */
 static void
-renew(struct counter *c, struct mls_crowd_guest guests[2], struct life *out)
+renew(struct counter *c, const struct mls_crowd *crowd, struct mls_crowd_guest guests[2],
+      struct life *out)
 {
+    struct mls_public_group *outside = open_outside(&guests[0], crowd);
+
     for (int round = 0; round < 2; round++) {
         struct mls_buf commit = {0}, welcome = {0};
         struct counts before = c->now;
@@ -196,8 +231,10 @@ renew(struct counter *c, struct mls_crowd_guest guests[2], struct life *out)
         before = c->now;
         assert_int_equal(mls_crowd_guest_follow(&guests[1], &commit), 0);
         out->follow = since(c, before);
+        follow_outside(c, &outside, &commit, out);
         mls_buf_fini(&commit);
     }
+    mls_public_group_destroy(&outside);
 }
 
 static void
@@ -237,7 +274,7 @@ live(uint32_t members, bool full, struct life *out)
     before = c.now;
     assert_int_equal(mls_crowd_guest_join(&guests[0], &crowd, &welcome), 0);
     out->join = since(&c, before);
-    renew(&c, guests, out);
+    renew(&c, &crowd, guests, out);
     talk(&c, guests, out);
     assert_int_equal(mls_group_save(guests[0].group, &state), 0);
     out->saved = state.len;
@@ -290,6 +327,26 @@ in_a_full_tree_a_commit_costs_the_logarithm(void **state)
     assert_int_equal(large.follow.dh, 1);
     assert_adds("follow: hashes", small.follow.hashes, large.follow.hashes, 40);
     assert_adds("follow: bytes hashed", small.follow.hash_bytes, large.follow.hash_bytes, 4000);
+}
+
+/* Whoever follows without secrets never multiplies or opens anything, and hashes the same path. */
+static void
+following_from_outside_costs_no_more_than_following(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        struct life small, large;
+
+        live(SMALL, full, &small);
+        live(2 * SMALL, full, &large);
+        assert_int_equal(small.outside.verifies, 2);
+        assert_int_equal(large.outside.verifies, 2);
+        assert_int_equal(large.outside.dh + large.outside.opens + large.outside.seals, 0);
+        assert_true(large.outside.hashes < large.follow.hashes);
+        assert_true(large.outside.hash_bytes < large.follow.hash_bytes);
+        if (full)
+            assert_adds("outside: hashes", small.outside.hashes, large.outside.hashes, 40);
+    }
 }
 
 static void
@@ -396,6 +453,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_a_full_tree_a_commit_costs_the_logarithm),
+        cmocka_unit_test(following_from_outside_costs_no_more_than_following),
         cmocka_unit_test(in_any_tree_joining_costs_each_member_once),
         cmocka_unit_test(in_the_tree_of_adds_alone_a_commit_costs_each_member_once),
         cmocka_unit_test(writing_and_reading_cost_the_same_in_every_group),
