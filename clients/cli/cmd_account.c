@@ -90,6 +90,31 @@ cmd_logout(struct cli *cli)
     return SOTTO_CLIENT_OK;
 }
 
+/* How this device keeps its keys fresh. */
+static void
+json_upkeep(struct json *json, const struct sotto_client_device *device)
+{
+    if (device->renewed)
+        json_int(json, "keys_renewed", device->renewed);
+    else
+        json_string(json, "keys_renewed", NULL);
+    json_uint(json, "key_packages", device->key_packages);
+}
+
+static void
+print_upkeep(const struct sotto_client_device *device)
+{
+    char renewed[32];
+    view_time(device->renewed, renewed);
+    if (device->renewed)
+        printf(tr("    keys in its chats: the oldest from %s"), renewed);
+    else
+        fputs(tr("    keys in its chats: not renewed yet"), stdout);
+    printf(tr_count("; %u key package waits for invitations\n",
+                    "; %u key packages wait for invitations\n", device->key_packages),
+           device->key_packages);
+}
+
 static int
 show_device(const struct sotto_client_device *device, void *arg)
 {
@@ -106,6 +131,8 @@ show_device(const struct sotto_client_device *device, void *arg)
             json_string(&json, "last_seen", NULL);
         json_bool(&json, "this", device->current);
         json_bool(&json, "verified", device->verified);
+        if (device->current)
+            json_upkeep(&json, device);
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
@@ -119,6 +146,8 @@ show_device(const struct sotto_client_device *device, void *arg)
         printf(" (%.8s)", device->id); /* two laptops of one name are told apart */
         fputs(device->verified ? "" : tr("  (not certified by your identity key)"), stdout);
         puts(device->current ? tr("  (this one)") : "");
+        if (device->current)
+            print_upkeep(device);
     }
     return 0;
 }

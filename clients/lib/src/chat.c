@@ -13,8 +13,9 @@
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
-#include "trust.h"
 #include "text.h"
+#include "trust.h"
+#include "upkeep.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -261,6 +262,8 @@ store_creation(struct sotto_client *client, struct chat *chat, const struct plan
             status = chat_set_members(client, chat->id, plan->users, plan->count);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_role(client, chat->id, client->account.user_id, ROLE_OWNER);
+        if (status == SOTTO_CLIENT_OK)
+            status = upkeep_note_new(client, chat->id);
         if (status == SOTTO_CLIENT_OK)
             status = chat_set_blob(client, chat->id, CHAT_BLOB_PENDING_CALL, call.data, call.len);
         status = profile_end(&client->profile, status, &client->error);

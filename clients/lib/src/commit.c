@@ -46,10 +46,15 @@ group_bundle_view(const struct group_bundle *bundle, Sotto__Chat__V1__Bundle *ou
  * the server, which follows the group from its first commit on. */
 static int
 make_commit(struct sotto_client *client, struct mls_group *group,
-            const struct mls_proposal *proposals, size_t count, struct group_bundle *bundle_out)
+            const struct mls_proposal *proposals, size_t count, bool renew,
+            struct group_bundle *bundle_out)
 {
     struct mls_commit_options options = {
-        .proposals = proposals, .proposal_count = count, .welcome_without_tree = true};
+        .proposals = proposals,
+        .proposal_count = count,
+        .force_path = renew,
+        .welcome_without_tree = true,
+    };
     struct group_bundle bundle = {0};
     int problem = 0;
     client->mls_now = 0;
@@ -84,7 +89,7 @@ group_make_commit(struct sotto_client *client, struct mls_group *group,
 {
     struct mls_proposal *adds = mem_alloc(count, sizeof(*adds));
     propose_adds(packages, count, adds);
-    int status = make_commit(client, group, adds, count, bundle_out);
+    int status = make_commit(client, group, adds, count, false, bundle_out);
     free(adds);
     return status;
 }
@@ -334,9 +339,9 @@ prepare(struct sotto_client *client, struct chat *chat, struct mls_group *group,
     size_t count = still_missing(group, change->packages, change->count, missing);
     propose_adds(missing, count, proposals);
     count += propose_removes(change, &leavers, group, proposals + count);
-    if (count == 0 && mls_group_proposal_count(group) == 0)
+    if (count == 0 && mls_group_proposal_count(group) == 0 && !change->renew)
         return SOTTO_CLIENT_OK;
-    status = make_commit(client, group, proposals, count, &bundle);
+    status = make_commit(client, group, proposals, count, change->renew, &bundle);
     if (status)
         return status;
     group_bundle_view(&bundle, &view_of);

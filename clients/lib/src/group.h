@@ -85,6 +85,7 @@ struct group_change {
     size_t count;
     const uint8_t *user;   /* whose leaves go; NULL: nobody's. Never our own leaf */
     const uint8_t *device; /* only this one of the user's; NULL: all */
+    bool renew;            /* our own keys become new, whatever else is to do (upkeep.h) */
 };
 
 /* Makes the change, unless it is made already, and catches up with the chat; retries lost races.

@@ -194,10 +194,11 @@ static int
 take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
              int problem)
 {
-    if (problem == MLS_EOWN)
+    const bool is_commit = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT;
+    if (problem == MLS_EOWN && !is_commit)
         return SOTTO_CLIENT_OK;
     int status = SOTTO_CLIENT_OK;
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT)
+    if (is_commit) /* a commit of our own that this profile knows nothing of: it is an old copy */
         inbox->chat.state = CHAT_BROKEN;
     else
         status = leaving_refused(client, inbox,

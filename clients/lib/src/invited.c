@@ -8,6 +8,7 @@
 #include "inbox.h"
 
 #include "notice.h"
+#include "upkeep.h"
 
 #include <string.h>
 
@@ -113,6 +114,22 @@ may_join(struct sotto_client *client, const struct chat *known, const struct mls
     return status;
 }
 
+/* A package that let us in has done its work. A last resort may be in further Welcomes that are on their way, so its
+ * private half stays; but the server is to get another one, and our keys in the chat must not depend on it for long
+ * (RFC 9750 on last-resort KeyPackages). */
+static int
+use_package(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+            const uint8_t ref[MLS_REF_BYTES], bool last_resort)
+{
+    int status = query_run(&client->profile, &client->error,
+                           last_resort ? "UPDATE key_packages SET last_resort = 2 WHERE ref = ?"
+                                       : "DELETE FROM key_packages WHERE ref = ?",
+                           BINDS(bind_blob(ref, MLS_REF_BYTES)));
+    if (status)
+        return status;
+    return last_resort ? upkeep_note_due(client, chat_id) : upkeep_note_new(client, chat_id);
+}
+
 /* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
  * the chat as the profile has it. */
 static int
@@ -127,6 +144,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     uint32_t leaf = 0;
     uint8_t inviter[ID_BYTES];
     bool may = false;
+    const uint8_t *chat_id = welcome->chat_id.data;
     int status = find_package(client, welcome, &bundle, ref, &last_resort);
     if (status || !bundle.len)
         return status;
@@ -143,15 +161,13 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     if (problem)
         return SOTTO_CLIENT_OK;
     struct mls_bytes id = mls_group_id(group);
-    if (id.len == ID_BYTES && id_equal(id.data, welcome->chat_id.data) &&
+    if (id.len == ID_BYTES && id_equal(id.data, chat_id) &&
         group_user_of_leaf(group, leaf, inviter)) /* who signed, whatever the server says */
         status = may_join(client, known, group, inviter, &may);
     if (status == SOTTO_CLIENT_OK && may) {
         status = store_joined(client, inbox, welcome, group, inviter);
-        if (status == SOTTO_CLIENT_OK && !last_resort)
-            status = query_run(&client->profile, &client->error,
-                               "DELETE FROM key_packages WHERE ref = ?",
-                               BINDS(bind_blob(ref, sizeof(ref))));
+        if (status == SOTTO_CLIENT_OK)
+            status = use_package(client, chat_id, ref, last_resort);
     }
     mls_group_destroy(&group);
     return status;

@@ -339,7 +339,8 @@ upload(struct sotto_client *client, uint16_t suite, size_t count, bool last_reso
     return status;
 }
 
-/* True when the last resort that the server hands out will expire within a third of its life. */
+/* True when the last resort that the server hands out was used, or will expire within a third of its
+ * life. */
 static int
 last_resort_is_old(struct sotto_client *client, uint16_t suite, bool *old_out)
 {
@@ -394,15 +395,15 @@ time_to_look(struct sotto_client *client, bool *due_out)
     return status;
 }
 
-/* Forgets what is over `kept` of one kind, the oldest first. */
+/* Forgets what is over `kept` of one kind (the column last_resort), the oldest first. */
 static int
-forget_beyond(struct sotto_client *client, uint16_t suite, bool last_resort, int64_t kept)
+forget_beyond(struct sotto_client *client, uint16_t suite, int kind, int64_t kept)
 {
     return query_run(&client->profile, &client->error,
                      "DELETE FROM key_packages WHERE ref IN (SELECT ref FROM key_packages"
                      " WHERE suite = ? AND last_resort = ? ORDER BY not_after DESC"
                      " LIMIT -1 OFFSET ?)",
-                     BINDS(bind_int(suite), bind_int(last_resort), bind_int(kept)));
+                     BINDS(bind_int(suite), bind_int(kind), bind_int(kept)));
 }
 
 int
@@ -413,10 +414,33 @@ keys_forget_old(struct sotto_client *client)
         query_run(&client->profile, &client->error, "DELETE FROM key_packages WHERE not_after < ?",
                   BINDS(bind_int(wall_seconds() - 86400)));
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(stocks) / sizeof(stocks[0]); i++) {
-        status = forget_beyond(client, stocks[i].suite, false, KEPT_MAX);
+        status = forget_beyond(client, stocks[i].suite, 0, KEPT_MAX);
         if (status == SOTTO_CLIENT_OK)
-            status = forget_beyond(client, stocks[i].suite, true, KEPT_LAST_RESORT_MAX);
+            status = forget_beyond(client, stocks[i].suite, 1, KEPT_LAST_RESORT_MAX);
+        if (status == SOTTO_CLIENT_OK)
+            status = forget_beyond(client, stocks[i].suite, 2, KEPT_LAST_RESORT_MAX);
     }
+    return status;
+}
+
+static int
+fetch_counts(struct sotto_client *client, Sotto__Keyx__V1__CountKeyPackagesReply **counted_out)
+{
+    Sotto__Keyx__V1__CountKeyPackagesRequest request =
+        SOTTO__KEYX__V1__COUNT_KEY_PACKAGES_REQUEST__INIT;
+    return rpc(client, KEYX_METHOD("CountKeyPackages"), &request.base,
+               &sotto__keyx__v1__count_key_packages_reply__descriptor, counted_out, NULL);
+}
+
+int
+keys_stock(struct sotto_client *client, uint32_t *count_out)
+{
+    Sotto__Keyx__V1__CountKeyPackagesReply *counted = NULL;
+    int status = fetch_counts(client, &counted);
+    *count_out = 0;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < counted->n_counts; i++)
+        *count_out += counted->counts[i]->count;
+    pb_free(counted);
     return status;
 }
 
@@ -427,11 +451,8 @@ keys_replenish(struct sotto_client *client, bool force)
     int status = force ? SOTTO_CLIENT_OK : time_to_look(client, &due);
     if (status || !due)
         return status;
-    Sotto__Keyx__V1__CountKeyPackagesRequest request =
-        SOTTO__KEYX__V1__COUNT_KEY_PACKAGES_REQUEST__INIT;
     Sotto__Keyx__V1__CountKeyPackagesReply *counted = NULL;
-    status = rpc(client, KEYX_METHOD("CountKeyPackages"), &request.base,
-                 &sotto__keyx__v1__count_key_packages_reply__descriptor, &counted, NULL);
+    status = fetch_counts(client, &counted);
     if (status)
         return status;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(stocks) / sizeof(stocks[0]); i++)

@@ -5,8 +5,8 @@
  * as well, once.
  *
  * While it listens this client also does the chores of a device that is online: it acknowledges,
- * keeps the login fresh, refills KeyPackages, sends what waits in the outbox, adds new devices
- * of its user to their chats, and commits the going of members who leave.
+ * keeps the login fresh, refills KeyPackages, renews its keys in chats, sends what waits in the outbox, adds new
+ * devices of its user to their chats, and commits the going of members who leave.
  */
 #include "backoff.h"
 #include "chat.h"
@@ -17,6 +17,7 @@
 #include "session.h"
 #include "sync.h"
 #include "trust.h"
+#include "upkeep.h"
 
 #include <poll.h>
 #include <sodium.h>
@@ -298,6 +299,8 @@ do_chores(struct sotto_client *client, struct listener *listener)
         listener->chores_ms = now + chores_interval_ms(client);
         if (status == SOTTO_CLIENT_OK)
             status = keys_replenish(client, false);
+        if (status == SOTTO_CLIENT_OK)
+            status = upkeep_run(client);
     }
     return status;
 }
@@ -445,6 +448,9 @@ sotto_client_listen(struct sotto_client *client, const struct sotto_client_liste
         .how = how,
         .end_ms = how->duration_ms ? conn_now_ms() + (int64_t)how->duration_ms : -1,
     };
+    int begun = upkeep_start(client);
+    if (begun)
+        return begun;
     for (;;) {
         int status = listen_connected(client, &listener);
         if (is_over(client, &listener)) {

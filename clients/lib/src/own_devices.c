@@ -6,9 +6,11 @@
 #include "own_devices.h"
 
 #include "chat.h"
+#include "keys.h"
 #include "sync.h"
 #include "text.h"
 #include "trust.h"
+#include "upkeep.h"
 
 #include "profile.pb-c.h"
 
@@ -269,6 +271,14 @@ walk(const Sotto__Keyx__V1__GetIdentityReply *own, const uint8_t user_id[ID_BYTE
             return;
 }
 
+/* What only this device knows of itself. */
+static int
+fill_current(struct sotto_client *client, struct sotto_client_device *device)
+{
+    int status = upkeep_oldest(client, &device->renewed);
+    return status ? status : keys_stock(client, &device->key_packages);
+}
+
 /* When the device's login was used last; 0 when it has none. */
 static int64_t
 last_seen(const Sotto__Auth__V1__ListLoginsReply *logins, const uint8_t device_id[ID_BYTES])
@@ -286,8 +296,9 @@ show_all(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
 {
     struct verify_log log;
     int stop = 0;
+    int status = SOTTO_CLIENT_OK;
     walk(own, client->account.user_id, &log);
-    for (size_t i = 0; i < own->n_devices && !stop; i++) {
+    for (size_t i = 0; i < own->n_devices && !stop && !status; i++) {
         const Sotto__Keyx__V1__Device *device = own->devices[i];
         if (device->device_id.len != ID_BYTES)
             continue;
@@ -300,9 +311,12 @@ show_all(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
             .verified = verify_log_device(&log, id) != NULL,
         };
         id_hex(id, shown.id);
-        stop = each(&shown, arg);
+        if (shown.current)
+            status = fill_current(client, &shown);
+        if (status == SOTTO_CLIENT_OK)
+            stop = each(&shown, arg);
     }
-    return SOTTO_CLIENT_OK;
+    return status;
 }
 
 int

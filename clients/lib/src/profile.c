@@ -64,6 +64,10 @@ static const char *const migrations[] = {
     /* Who left without a proof, in this epoch (leaving.h). */
     "CREATE TABLE leavers(chat_id BLOB NOT NULL, user_id BLOB NOT NULL, epoch INTEGER NOT NULL,"
     " PRIMARY KEY(chat_id, user_id, epoch)) WITHOUT ROWID;",
+    /* key_packages.last_resort: 0 one-time, 1 last resort, 2 a last resort that was used.
+     * When this device renewed its keys in a chat, and when it is to do so again (upkeep.h). */
+    "CREATE TABLE renewals(chat_id BLOB PRIMARY KEY, renewed INTEGER NOT NULL,"
+    " due INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static int

@@ -145,6 +145,10 @@ chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
         status = query_run(&client->profile, &client->error,
                            "DELETE FROM leavers WHERE chat_id = ?", BINDS(bind_blob(id, ID_BYTES)));
     if (status == SOTTO_CLIENT_OK)
+        status =
+            query_run(&client->profile, &client->error, "DELETE FROM renewals WHERE chat_id = ?",
+                      BINDS(bind_blob(id, ID_BYTES)));
+    if (status == SOTTO_CLIENT_OK)
         status = query_run(&client->profile, &client->error, "DELETE FROM chats WHERE chat_id = ?",
                            BINDS(bind_blob(id, ID_BYTES)));
     return status;

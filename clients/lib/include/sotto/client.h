@@ -115,6 +115,11 @@ struct sotto_client_device {
     int64_t last_seen; /* when its login was used or renewed last; 0: it is not logged in */
     bool current;      /* this one */
     bool verified;     /* the account's identity key certified it, and the key log says so */
+    /* Of this one only, and 0 of others: */
+    int64_t
+        renewed; /* when it renewed its keys in its chats, the oldest of them; 0: not yet in one,
+                              or there is no chat */
+    uint32_t key_packages; /* with which it can be added to chats, waiting at the server */
 };
 typedef int (*sotto_client_device_fn)(const struct sotto_client_device *device, void *arg);
 
