@@ -164,6 +164,34 @@ a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch(void **state)
     end_world(&world);
 }
 
+/* The server serves the tree, and the invitation says which one it must be. */
+static void
+only_the_tree_that_the_invitation_names_leads_into_a_chat(void **state)
+{
+    struct world world;
+    struct mls_buf tree = {0}, later = {0};
+    const struct mls_commit_options renew = {.force_path = true};
+    struct mls_buf commit = {0}, nobody = {0};
+    make_world(state, &world, CHAT_GROUP);
+    assert_ok(mls_group_ratchet_tree(world.bob.group, &tree));
+    assert_ok(mls_group_commit(world.bob.group, &renew, &commit, &nobody, NULL));
+    mls_peer_merge(&world.bob);
+    assert_ok(mls_group_ratchet_tree(world.bob.group, &later));
+
+    world.welcome.ratchet_tree = view(later.data, later.len);
+    assert_false(take_welcome(&world).exists);
+    tree.data[tree.len / 2] ^= 1;
+    world.welcome.ratchet_tree = view(tree.data, tree.len);
+    assert_false(take_welcome(&world).exists);
+    tree.data[tree.len / 2] ^= 1;
+    assert_int_equal(take_welcome(&world).state, CHAT_READY);
+    mls_buf_fini(&nobody);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&later);
+    mls_buf_fini(&tree);
+    end_world(&world);
+}
+
 /* A title from bob, encrypted in his group. */
 static struct mls_buf
 encrypt_title(struct world *world, const char *title, bool told)
@@ -406,6 +434,7 @@ a_stranger_who_joins_alone_is_not_followed(void **state)
 
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
+    WITH_KIT(only_the_tree_that_the_invitation_names_leads_into_a_chat),
     WITH_KIT(whoever_claims_packages_for_nothing_does_not_fill_the_disk),
     WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
     WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),
