@@ -18,6 +18,7 @@
 #define KEYX_PACKAGE_BYTES_MAX 4096
 #define KEYX_LOW 20 /* fewer left: the device is told */
 #define KEYX_CLAIM_USERS_MAX 200
+#define KEYX_CLAIM_KEEP_MS (10 * 60000) /* for a repeat; a device's newest claim only */
 #define KEYX_CHECK_MAX 1024 /* devices in one keyx.device.check.v1 */
 #define KEYX_LABEL_BYTES_MAX 128
 
@@ -63,6 +64,11 @@ enum keyx_stmt {
     KEYX_PACKAGE_PICK,
     KEYX_PACKAGE_COUNT,
     KEYX_PACKAGE_PURGE,
+    KEYX_CLAIM_GET,
+    KEYX_CLAIM_ADD,
+    KEYX_CLAIM_FORGET,
+    KEYX_CLAIM_REMOVE_DEVICE,
+    KEYX_CLAIM_PURGE,
     KEYX_SPENT_ADD,
     KEYX_SPENT_GET,
     KEYX_SPENT_PURGE,

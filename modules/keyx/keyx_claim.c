@@ -5,6 +5,9 @@
  * Picking and deleting is one transaction, so a one-time package is handed out once, even when two ask in the
  * same moment. A device without one gives its last resort, which stays. The identities are read in the same
  * transaction: a claim always fits the key log that comes with it.
+ *
+ * A claim with a request_id is remembered, device by device, until the caller makes another one: who repeats it because
+ * the answer was lost is given the same packages, as far as their devices are still there.
  */
 #include "keyx.h"
 
@@ -25,7 +28,7 @@ struct claim_op {
         reply; /* in the transaction's memory, like what follows */
     struct low *lows;
     size_t low_count;
-    size_t last_resorts;
+    size_t taken, last_resorts; /* not counting what was remembered */
 };
 
 static void
@@ -110,32 +113,120 @@ note_if_low(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user, const
     return SOTTO_OK;
 }
 
-/* 1: a package of this device is in the reply; 0: it has none. */
-static int
-claim_device(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user,
-             ProtobufCBinaryData device_id)
+/* ---- repeats ------------------------------------------------------------------------------------- */
+
+static bool
+is_repeatable(const struct claim_op *op)
 {
-    Sotto__Keyx__V1__ClaimedKeyPackage *claimed = sotto_tx_alloc(tx, sizeof(*claimed));
-    const uint8_t *device = device_id.data;
+    return op->in->request_id.len == KEYX_ID_BYTES;
+}
+
+/* The caller and the request; returns the number of the next parameter. */
+static int
+bind_request(struct sotto_stmt *stmt, const struct claim_op *op)
+{
+    sotto_bind_blob(stmt, 1, op->req->caller->user, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, 2, op->req->caller->device, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, 3, op->in->request_id.data, KEYX_ID_BYTES);
+    return 4;
+}
+
+static int
+bind_claim(struct sotto_stmt *stmt, const struct claim_op *op, const uint8_t *user,
+           const uint8_t *device, int64_t time_ms)
+{
+    int next = bind_request(stmt, op);
+
+    sotto_bind_int(stmt, next++, op->in->suite);
+    sotto_bind_blob(stmt, next++, user, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, next++, device, KEYX_ID_BYTES);
+    sotto_bind_int(stmt, next++, time_ms);
+    return next;
+}
+
+/* Room for one claim a device: what an earlier one was given is nobody's business any more. */
+static int
+forget_earlier(struct sotto_tx *tx, const struct claim_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_CLAIM_FORGET);
+
+    bind_request(stmt, op);
+    return sotto_step(stmt);
+}
+
+/* 1: this request was given this package before; 0: it was not. */
+static int
+recall(struct sotto_tx *tx, const struct claim_op *op, const uint8_t *user, const uint8_t *device,
+       Sotto__Keyx__V1__ClaimedKeyPackage *claimed)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_CLAIM_GET);
     int rc;
 
-    if (claimed == NULL)
-        return SOTTO_ENOMEM;
-    sotto__keyx__v1__claimed_key_package__init(claimed);
-    rc = pick(tx, user, device, op->in->suite, false, &claimed->key_package);
+    bind_claim(stmt, op, user, device, tx->api->now_ms(tx));
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc;
+    claimed->last_resort = sotto_col_int(stmt, 0) != 0;
+    claimed->key_package = keyx_copy(tx, sotto_col_blob(stmt, 1));
+    return claimed->key_package.data != NULL ? 1 : SOTTO_ENOMEM;
+}
+
+static int
+remember(struct sotto_tx *tx, const struct claim_op *op, const uint8_t *user, const uint8_t *device,
+         const Sotto__Keyx__V1__ClaimedKeyPackage *claimed)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_CLAIM_ADD);
+    int next = bind_claim(stmt, op, user, device, tx->api->now_ms(tx) + KEYX_CLAIM_KEEP_MS);
+
+    sotto_bind_int(stmt, next++, claimed->last_resort);
+    sotto_bind_blob(stmt, next, claimed->key_package.data, claimed->key_package.len);
+    return sotto_step(stmt);
+}
+
+/* ---- one claim ----------------------------------------------------------------------------------- */
+
+/* Takes a package of the device. 1: it is in claimed; 0: there is none. */
+static int
+take(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user, const uint8_t *device,
+     Sotto__Keyx__V1__ClaimedKeyPackage *claimed)
+{
+    int rc = pick(tx, user, device, op->in->suite, false, &claimed->key_package);
+
     if (rc == 0) {
         rc = pick(tx, user, device, op->in->suite, true, &claimed->key_package);
         claimed->last_resort = rc == 1;
     }
     if (rc != 1)
         return rc;
+    op->taken++;
+    op->last_resorts += claimed->last_resort;
+    rc = is_repeatable(op) ? remember(tx, op, user, device, claimed) : SOTTO_OK;
+    if (rc >= 0)
+        rc = note_if_low(tx, op, user, device, claimed->last_resort);
+    return rc < 0 ? rc : 1;
+}
+
+/* 1: a package of this device is in the reply; 0: it has none. */
+static int
+claim_device(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user,
+             ProtobufCBinaryData device_id)
+{
+    Sotto__Keyx__V1__ClaimedKeyPackage *claimed = sotto_tx_alloc(tx, sizeof(*claimed));
+    int rc;
+
+    if (claimed == NULL)
+        return SOTTO_ENOMEM;
+    sotto__keyx__v1__claimed_key_package__init(claimed);
+    rc = is_repeatable(op) ? recall(tx, op, user, device_id.data, claimed) : 0;
+    if (rc == 0)
+        rc = take(tx, op, user, device_id.data, claimed);
+    if (rc != 1)
+        return rc;
 
     claimed->user_id = keyx_copy(tx, (struct sotto_view){user, KEYX_ID_BYTES});
     claimed->device_id = device_id;
-    op->last_resorts += claimed->last_resort;
     op->reply.key_packages[op->reply.n_key_packages++] = claimed;
-    rc = note_if_low(tx, op, user, device, claimed->last_resort);
-    return rc < 0 ? rc : 1;
+    return 1;
 }
 
 static bool
@@ -186,7 +277,7 @@ claim_tx(struct sotto_tx *tx, void *arg)
     int rc = SOTTO_OK;
 
     /* It may run again: start from nothing. */
-    op->low_count = op->last_resorts = 0;
+    op->low_count = op->taken = op->last_resorts = 0;
     sotto__keyx__v1__claim_key_packages_reply__init(reply);
     reply->key_packages = sotto_tx_alloc(tx, devices * sizeof(*reply->key_packages));
     reply->identities = sotto_tx_alloc(tx, users * sizeof(*reply->identities));
@@ -196,6 +287,8 @@ claim_tx(struct sotto_tx *tx, void *arg)
         op->lows == NULL)
         return SOTTO_ENOMEM;
 
+    if (is_repeatable(op))
+        rc = forget_earlier(tx, op);
     for (size_t i = 0; i < users && rc == SOTTO_OK; i++)
         rc = claim_user(tx, op, op->in->user_ids[i].data);
     return rc;
@@ -222,7 +315,6 @@ claim_done(void *state, int status, void *arg)
 {
     struct keyx *keyx = state;
     struct claim_op *op = arg;
-    const size_t claimed = op->reply.n_key_packages;
 
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, NULL);
@@ -231,7 +323,7 @@ claim_done(void *state, int status, void *arg)
     for (size_t i = 0; i < op->low_count; i++)
         tell_low(keyx, &op->lows[i], op->in->suite);
     keyx->host->metric->add(keyx->host, KEYX_METRIC_CLAIMED, 0,
-                            (double)(claimed - op->last_resorts));
+                            (double)(op->taken - op->last_resorts));
     keyx->host->metric->add(keyx->host, KEYX_METRIC_CLAIMED, 1, (double)op->last_resorts);
     sotto_reply(op->req, &op->reply.base);
 }
@@ -265,6 +357,8 @@ check_claim(const Sotto__Keyx__V1__ClaimKeyPackagesRequest *in)
         return "name 1 to 200 users";
     if (in->suite != 3 && in->suite != 1)
         return "the suite is 3 or 1";
+    if (in->request_id.len != 0 && in->request_id.len != KEYX_ID_BYTES)
+        return "a request id has 16 bytes";
     for (size_t i = 0; i < in->n_user_ids; i++) {
         if (in->user_ids[i].len != KEYX_ID_BYTES)
             return "a user id has 16 bytes";

@@ -349,7 +349,7 @@ keyx_on_count(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 static int
 purge_tx(struct sotto_tx *tx, void *arg)
 {
-    static const uint32_t steps[] = {KEYX_PACKAGE_PURGE, KEYX_SPENT_PURGE};
+    static const uint32_t steps[] = {KEYX_PACKAGE_PURGE, KEYX_SPENT_PURGE, KEYX_CLAIM_PURGE};
 
     (void)arg;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -371,11 +371,12 @@ purge_done(void *state, int status, void *arg)
 
     (void)arg;
     if (status != SOTTO_OK)
-        keyx->host->api->log(keyx->host, SOTTO_LOG_WARN, "expired KeyPackages were not purged: %s",
+        keyx->host->api->log(keyx->host, SOTTO_LOG_WARN,
+                             "expired KeyPackages and claims were not purged: %s",
                              sotto_error_code(status));
 }
 
-/* Expired packages are never handed out; this only gives their room back, a bite at a time. */
+/* Expired packages are never handed out, nor remembered claims; this only gives their room back, a bite at a time. */
 void
 keyx_on_purge(void *state, void *arg)
 {

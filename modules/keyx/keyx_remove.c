@@ -178,6 +178,8 @@ take_away(struct sotto_tx *tx, const struct verify_removal *removal, struct keyx
     int rc = bind_device(sotto_stmt(tx, KEYX_PACKAGE_REMOVE_ALL), removal);
 
     if (rc >= 0)
+        rc = bind_device(sotto_stmt(tx, KEYX_CLAIM_REMOVE_DEVICE), removal);
+    if (rc >= 0)
         rc = bind_device(sotto_stmt(tx, KEYX_DEVICE_REMOVE), removal);
     if (rc >= 0)
         rc = remember(tx, removal);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define CLAIM_PLACE "caller_user = ? AND caller_device = ? AND request_id"
 #define PACKAGE_PLACE "user_id = ? AND device_id = ? AND suite = ? AND last_resort = ?"
 
 const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
@@ -49,6 +50,18 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
                             " WHERE " PACKAGE_PLACE " AND expires_ms > ?"},
     [KEYX_PACKAGE_PURGE] = {"DELETE FROM keyx_packages WHERE ref IN"
                             " (SELECT ref FROM keyx_packages WHERE expires_ms <= ? LIMIT 500)"},
+    [KEYX_CLAIM_GET] = {"SELECT last_resort, package FROM keyx_claims WHERE " CLAIM_PLACE " = ?"
+                        " AND suite = ? AND user_id = ? AND device_id = ? AND expires_ms > ?"},
+    [KEYX_CLAIM_ADD] =
+        {"INSERT INTO keyx_claims (caller_user, caller_device, request_id, suite,"
+         " user_id, device_id, expires_ms, last_resort, package)"
+         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         " ON CONFLICT (caller_user, caller_device, request_id, suite, user_id, device_id)"
+         " DO UPDATE SET expires_ms = excluded.expires_ms,"
+         " last_resort = excluded.last_resort, package = excluded.package"},
+    [KEYX_CLAIM_FORGET] = {"DELETE FROM keyx_claims WHERE " CLAIM_PLACE " <> ?"},
+    [KEYX_CLAIM_REMOVE_DEVICE] = {"DELETE FROM keyx_claims WHERE user_id = ? AND device_id = ?"},
+    [KEYX_CLAIM_PURGE] = {"DELETE FROM keyx_claims WHERE expires_ms <= ?"},
     [KEYX_SPENT_ADD] = {"INSERT INTO keyx_spent (ref, expires_ms) VALUES (?, ?)"
                         " ON CONFLICT (ref) DO NOTHING"},
     [KEYX_SPENT_GET] = {"SELECT 1 FROM keyx_spent WHERE ref = ?"},

@@ -25,6 +25,7 @@ from cast import container  # noqa: E402 # imports the table of tests/access
 SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
 TIMES = 5
 REQUESTS = night(3000, 100000)
+CLAIMS = night(20, 190)
 BATCH = 40  # messages that are in any order at once; the server knows the last 128 of a device
 WINDOW_BYTES_MAX = 128 * 16 + 64  # a device's row in the table of repeats
 
@@ -86,7 +87,7 @@ REPEATS = {
     KEYX + 'GetIdentity': Same(),
     KEYX + 'UploadKeyPackages': Same(),
     KEYX + 'CountKeyPackages': Same(),
-    KEYX + 'ClaimKeyPackages': Same(),  # once the last resort is all there is; before, each call takes another one
+    KEYX + 'ClaimKeyPackages': Same(),  # with a request_id; without, each call takes another one
     KEYX + 'PutBackup': Same(),
     KEYX + 'GetBackup': Same(),
     CHAT + 'Create': Same(),
@@ -162,10 +163,8 @@ class World:
         yield attached, KEYX + 'UploadKeyPackages', {'key_packages': packages[1:], 'last_resort': packages[0]}
         yield attached, KEYX + 'CountKeyPackages', {}
         yield attached, KEYX + 'GetIdentity', {'user_id': new.user}
-        claim = {'user_ids': [new.user], 'suite': SUITE}
-        for _ in packages[1:]:
-            self.alice.keyx('ClaimKeyPackages', claim)
-        yield self.alice.login.attached, KEYX + 'ClaimKeyPackages', claim
+        yield self.alice.login.attached, KEYX + 'ClaimKeyPackages', {
+            'user_ids': [new.user, self.bob.user], 'suite': SUITE, 'request_id': secrets.token_bytes(16)}
         yield attached, KEYX + 'PutBackup', {'container': container(new.user), 'counter': 1}
         yield attached, KEYX + 'GetBackup', {}
 
@@ -224,6 +223,36 @@ def a_repeat_of_any_request_changes_nothing(stage):
     for method in elsewhere:
         REPEATS[method].check_named()
     assert played | elsewhere == methods(), played ^ elsewhere ^ methods()
+
+
+@test
+def claims_that_come_up_to_five_times_take_each_package_once(stage):
+    chance = random.Random(SEED)
+    server = stage.server(conf=FAST_LIMITS, module_conf={'keyx': 'claims_per_contact_per_hour = 10000\n'})
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        bob.keyx('UploadKeyPackages', {'key_packages': [bob.ask('package')[0] for _ in range(CLAIMS)]})
+        taken = []
+        for _ in range(CLAIMS):
+            body = {'user_ids': [bob.user], 'suite': SUITE, 'request_id': secrets.token_bytes(16)}
+            tries = chance.randrange(1, TIMES + 1)
+            for _ in range(tries - 1):  # the answer is never read, and perhaps the request never arrives
+                door = alice.login.attached()
+                door.start_call(KEYX + 'ClaimKeyPackages', body)
+                if chance.random() < 0.5:
+                    door.call(AUTH + 'WhoAmI')
+                door.close()
+            answers = [ask(alice.login.attached, KEYX + 'ClaimKeyPackages', body) for _ in range(2)]
+            assert answers[0] == answers[1]
+            taken += [claimed.key_package for claimed in answers[0]['key_packages']]
+        left = bob.keyx('CountKeyPackages').counts[0].count
+    rows = sqlite3.connect(server.data / 'sotto.db').execute(
+        "SELECT (SELECT count(*) FROM keyx_claims), (SELECT count(*) FROM keyx_spent)").fetchone()
+
+    assert len(set(taken)) == CLAIMS
+    assert rows[0] == 1, rows  # of a device only the newest claim is remembered
+    comment(f'seed {SEED}: {CLAIMS} claims, {rows[1]} packages gone, {left} left')
+    assert rows[1] == CLAIMS, rows
 
 
 def tries_of(chance, batch):

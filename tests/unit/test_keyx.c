@@ -110,8 +110,9 @@ upload(struct rig *rig, uint64_t session, const struct mls_bytes *packages, size
     return harness_rpc(rig->h, session, "UploadKeyPackages", &request.base);
 }
 
+/* request: 16 bytes, or NULL for a claim that cannot be repeated. */
 static const struct harness_answer *
-claim(struct rig *rig, uint64_t session, const struct mls_peer *peer)
+claim_as(struct rig *rig, uint64_t session, const struct mls_peer *peer, const char *request_id)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
         SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
@@ -120,7 +121,14 @@ claim(struct rig *rig, uint64_t session, const struct mls_peer *peer)
     request.n_user_ids = 1;
     request.user_ids = &user;
     request.suite = 3;
+    request.request_id = bytes(request_id, request_id ? strlen(request_id) : 0);
     return harness_rpc(rig->h, session, "ClaimKeyPackages", &request.base);
+}
+
+static const struct harness_answer *
+claim(struct rig *rig, uint64_t session, const struct mls_peer *peer)
+{
+    return claim_as(rig, session, peer, NULL);
 }
 
 static const struct harness_answer *
@@ -471,6 +479,64 @@ a_one_time_package_is_handed_out_once_and_then_the_last_resort(void **state)
     assert_int_equal((int)harness_metric(rig->h, "claimed_total", 1), 2);
 }
 
+#define CLAIM_KEEP_MS (10 * 60000)
+#define REQUEST_A "a claim of alice"
+#define REQUEST_B "another of hers."
+
+static void
+expect_package(const struct harness_answer *answer, struct mls_bytes package)
+{
+    const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply = (const void *)answer->message;
+
+    assert_ok(answer->status);
+    assert_int_equal(reply->n_key_packages, 1);
+    assert_int_equal(reply->key_packages[0]->key_package.len, package.len);
+    assert_memory_equal(reply->key_packages[0]->key_package.data, package.data, package.len);
+}
+
+static void
+a_repeated_claim_takes_nothing_more(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_bytes packages[3], none = {0};
+
+    for (int i = 0; i < 3; i++) /* they go in the order of their end */
+        packages[i] = mls_peer_package(&rig->bob, (uint32_t)(30 + i) * DAY);
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, packages, 3, none)->status);
+    harness_forget(rig->h);
+
+    for (int i = 0; i < 5; i++)
+        expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[0]);
+    assert_int_equal((int)harness_metric(rig->h, "claimed_total", 0), 1);
+    assert_int_equal(harness_push_count(rig->h), 1); /* told once that few are left */
+
+    /* Another claim, and after it the first is no repeat any more. */
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_B), packages[1]);
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[2]);
+}
+
+static void
+a_claim_is_remembered_for_its_device_and_some_minutes(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_bytes packages[3], none = {0};
+
+    for (int i = 0; i < 3; i++)
+        packages[i] = mls_peer_package(&rig->bob, (uint32_t)(30 + i) * DAY);
+    enrol(rig, &rig->bob, rig->bob_session);
+    assert_ok(upload(rig, rig->bob_session, packages, 3, none)->status);
+
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[0]);
+    expect_package(claim_as(rig, rig->bob_session, &rig->bob, REQUEST_A), packages[1]);
+    harness_advance_ms(rig->h, CLAIM_KEEP_MS - 1);
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[0]);
+    harness_advance_ms(rig->h, CLAIM_KEEP_MS);
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[2]);
+    assert_int_equal(claim_as(rig, rig->alice_session, &rig->bob, "too short")->status,
+                     SOTTO_EINVALID);
+}
+
 static void
 a_repeated_upload_does_not_bring_back_what_was_claimed(void **state)
 {
@@ -636,6 +702,8 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal),
     KEYX_TEST(the_device_check_knows_registered_keys_only),
     KEYX_TEST(a_one_time_package_is_handed_out_once_and_then_the_last_resort),
+    KEYX_TEST(a_repeated_claim_takes_nothing_more),
+    KEYX_TEST(a_claim_is_remembered_for_its_device_and_some_minutes),
     KEYX_TEST(a_repeated_upload_does_not_bring_back_what_was_claimed),
     KEYX_TEST(a_device_that_runs_low_is_told),
     KEYX_TEST(packages_of_others_expired_or_damaged_are_refused),

@@ -12,6 +12,7 @@
 #include "trust.h"
 #include "text.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,24 @@ check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
     return status;
 }
 
+/* The request's id: that of the claim for the same users whose answer was lost, or a new one. */
+static ProtobufCBinaryData
+claim_id(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+         uint16_t suite)
+{
+    struct open_claim *claim = &client->claim;
+    uint8_t users[KEY_BYTES];
+    crypto_generichash_state hash;
+    crypto_generichash_init(&hash, NULL, 0, sizeof(users));
+    crypto_generichash_update(&hash, (const uint8_t *)&suite, sizeof(suite));
+    crypto_generichash_update(&hash, user_ids[0], count * ID_BYTES);
+    crypto_generichash_final(&hash, users, sizeof(users));
+    if (!claim->open || memcmp(claim->users, users, sizeof(users)) != 0)
+        randombytes_buf(claim->request_id, sizeof(claim->request_id));
+    memcpy(claim->users, users, sizeof(users));
+    return view(claim->request_id, sizeof(claim->request_id));
+}
+
 static int
 claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
            uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
@@ -132,9 +151,11 @@ claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], siz
     request.user_ids = views;
     request.suite = suite;
     request.skip_own_device = true;
+    request.request_id = claim_id(client, user_ids, count, suite);
     int status = rpc(client, KEYX_METHOD("ClaimKeyPackages"), &request.base,
                      &sotto__keyx__v1__claim_key_packages_reply__descriptor, &reply, NULL);
     free(views);
+    client->claim.open = status == SOTTO_CLIENT_ENETWORK;
     if (status == SOTTO_CLIENT_OK)
         status = observe_claim(client, user_ids, count, reply);
     if (status == SOTTO_CLIENT_OK)

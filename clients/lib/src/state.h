@@ -47,6 +47,13 @@ struct account {
     uint8_t removed_by[ID_BYTES];
 };
 
+/* A claim of KeyPackages whose answer was lost: asked again for the same users it takes nothing more (claim.c). */
+struct open_claim {
+    bool open;
+    uint8_t users[KEY_BYTES]; /* a hash of whom it was for */
+    uint8_t request_id[ID_BYTES];
+};
+
 struct sotto_client {
     struct sotto_client_error error;
     struct profile profile;
@@ -58,8 +65,9 @@ struct sotto_client {
     bool new_server; /* another one than the profile remembers */
     char user_agent[129];
     int timeout_ms;
-    atomic_bool stopped;    /* sotto_client_stop was called */
-    int wake_fd;            /* an eventfd: sotto_client_wake writes, the listener reads */
+    atomic_bool stopped; /* sotto_client_stop was called */
+    int wake_fd;         /* an eventfd: sotto_client_wake writes, the listener reads */
+    struct open_claim claim;
     bool own_devices_stale; /* a device of ours came or went; see own_devices.h */
     uint64_t mls_now;       /* the time that MLS lifetimes are judged against */
     char text[256];         /* strings handed out by whoami */
