@@ -32,8 +32,6 @@ def core_dump(stage, server):
     """The server's memory as gcore writes it. The core is removed with the stage."""
     if shutil.which('gcore') is None:
         skip('gcore (package gdb) is not installed')
-    if is_sanitized():
-        skip('the shadow memory of a sanitizer makes a core dump of terabytes')
     base = stage.folder / 'core'
     done = subprocess.run(['gcore', '-a', '-o', str(base), str(server.pid)], check=False,
                           capture_output=True, timeout=120)
@@ -43,9 +41,11 @@ def core_dump(stage, server):
 
 
 def places(stage, server):
-    """Every file of the data folder, the log on stderr, what the metrics say, and the memory: {name: bytes}."""
-    found = {'memory': core_dump(stage, server), 'stderr': server.log_file.read_bytes(),
-             'metrics': server.http('/metrics')[2]}
+    """Every file of the data folder, the log on stderr, what the metrics say, and the memory: {name: bytes}. Under a
+    sanitizer not the memory: it keeps freed blocks as they were, and its shadow makes a core dump of terabytes."""
+    found = {'stderr': server.log_file.read_bytes(), 'metrics': server.http('/metrics')[2]}
+    if not is_sanitized():
+        found['memory'] = core_dump(stage, server)
     for path in server.data.rglob('*'):
         if path.is_file():
             found[str(path.relative_to(server.data))] = path.read_bytes()
@@ -80,7 +80,7 @@ def messages_and_passwords_of_two_people_are_nowhere(stage):
 
     found = places(stage, server)
 
-    assert server_name.encode() in found['memory'], 'the search of the memory finds nothing at all'
+    assert is_sanitized() or server_name.encode() in found['memory'], 'the search of the memory finds nothing at all'
     assert in_database(found, user_name.encode()), 'the search of the database finds nothing at all'
     assert_blind(found, {'message': text, 'password': password.encode()})
 
@@ -131,7 +131,7 @@ def a_planted_canary_is_found_in_every_place_and_dress(stage):
         'zlib': zlib.compress(b'{"text":"' + planted + b'"}'),
         'base64 in zlib': zlib.compress(base64.b64encode(planted)),
     }
-    kinds = {'memory', 'stderr', 'metrics'} | {name for name in found if '.db' in name or name.endswith('.log')}
+    kinds = {'memory', 'stderr', 'metrics'} & set(found) | {name for name in found if '.db' in name or name.endswith('.log')}
     assert any(name.endswith('-wal') for name in kinds), json.dumps(sorted(kinds))
     for name in kinds:
         blob = found[name]

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from sotto import SOURCE
+from sotto import SOURCE, Stage
 from tap import main, test
 
 
@@ -61,6 +61,32 @@ def a_bad_exit_code_without_a_failed_test_is_a_failure(stage):
     code, last, _ = run_programs(stage, one='printf "1..1\\nok 1 - a\\n"; exit 3')
 
     assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
+
+
+@test
+def a_report_of_a_sanitizer_is_a_failure_wherever_it_stands(stage):
+    good = 'printf "1..1\\nok 1 - a\\n"'
+    code, last, output = run_programs(
+        stage, seconds=20, one=f'{good}; echo "==12==ERROR: AddressSanitizer: heap-use-after-free"',
+        two=f'{good}; echo "a.c:7:1: runtime error: load of null pointer" >&2',
+        three=f'{good}; echo "WARNING: ThreadSanitizer: data race" > "$TMPDIR/report.34"', four=good)
+
+    assert (code, last) == (1, '4 passed, 3 failed, 0 skipped'), output
+
+
+@test
+def a_test_whose_program_made_a_report_fails(stage):
+    for number, report in enumerate(('==12==ERROR: AddressSanitizer: heap-use-after-free',
+                                     '==12== Invalid read of size 8', 'a.c:7:1: runtime error: division by zero',
+                                     '==12==ERROR: LeakSanitizer: detected memory leaks')):
+        inner = Stage(f'inner {number}')
+        inner.process(['sh', '-c', f'echo "{report}" >&2'], inner.folder / 'stderr').wait()
+        try:
+            inner.close()
+        except AssertionError as problem:
+            assert report in str(problem)
+        else:
+            raise AssertionError(f'nobody noticed: {report}')
 
 
 @test

@@ -23,6 +23,7 @@ from door import Door
 from json_door import JsonDoor
 from process import DEADLINE_SECONDS, Process
 from protobuf import Schema
+from reports import reports_in, take_reports, watched
 from websocket import WebSocketDoor
 
 SOURCE = pathlib.Path(os.environ.get('SOTTO_SOURCE') or pathlib.Path(__file__).resolve().parents[2])
@@ -218,7 +219,8 @@ class Stage:
         return f'{self.scheme}://{self.address(server)}'
 
     def process(self, command, errors, **options):
-        process = Process(command, errors, **options)
+        ours = pathlib.Path(command[0]).is_relative_to(BUILD)
+        process = Process(watched(command) if ours else command, errors, **options)
         self.processes.append(process)
         return process
 
@@ -255,7 +257,8 @@ class Stage:
         return self.told
 
     def close(self):
-        """Ends all processes; complains about a server that ends badly. Removes the folder."""
+        """Ends all processes; complains about a server that ends badly, and about every report of a sanitizer or of
+        valgrind. Removes the folder."""
         problems = []
         for door in self.open_doors:
             door.close()
@@ -270,6 +273,10 @@ class Stage:
         for process in self.processes:
             if process.running:
                 process.kill()
+        for process in self.processes:
+            problems += reports_in(process.error_text())
+        if reports := take_reports():
+            problems.append(reports)
         self.told = '\n'.join(f'[{server.name}] {server.log()[-6000:]}' for server in self.servers)
         shutil.rmtree(self.folder, ignore_errors=True)
         assert not problems, '; '.join(problems)
