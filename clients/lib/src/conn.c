@@ -25,7 +25,7 @@
 #define PING_AFTER_MS 20000 /* of silence */
 #define GONE_AFTER_MS 45000
 #define TICK_MS 5000 /* how often a waiting connection looks at its clocks */
-#define READ_CHUNK_BYTES 65536
+#define READ_CHUNK_BYTES 16384
 #define GOODBYE_UNAUTHENTICATED 4401
 
 typedef Sotto__Frame__V1__Frame Frame;
@@ -373,8 +373,9 @@ conn_close(struct conn **conn)
     buf_fini(&gone->in);
     for (size_t i = 0; i < CONN_CALLS_MAX; i++)
         conn_reply_fini(&gone->calls[i].reply);
-    for (size_t i = 0; i < CONN_EVENTS_MAX; i++)
-        conn_event_fini(&gone->events[i]);
+    struct conn_event event;
+    while (conn_queued_event(gone, &event))
+        conn_event_fini(&event);
     free(gone);
     *conn = NULL;
 }
