@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: help all run test night bench asan tsan fuzz build-coverage coverage coverage-parsers format conf clean
+.PHONY: help all run test night bench asan tsan msan valgrind fuzz afl build-coverage coverage coverage-parsers format conf clean
 
 help:
 	@echo 'make            build everything into build/'
@@ -15,7 +15,10 @@ help:
 	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
 	@echo 'make tsan       build with ThreadSanitizer, run the tests'
+	@echo 'make msan       build the readers that are ours to the bottom with MemorySanitizer, replay their corpora'
+	@echo 'make valgrind   run some unit tests, and two people who talk, under memcheck: some minutes'
 	@echo 'make fuzz       try random input on every parser, SECONDS=30 for each (tests/fuzz/README.md)'
+	@echo 'make afl        try random input on one parser with AFL++, TARGET=conf SECONDS=30'
 	@echo 'make coverage   run the tests with gcov counters, print the coverage of each folder'
 	@echo 'make coverage-parsers  likewise of the readers of outside bytes and crypto/mls, file by file, in a minute'
 	@echo 'make format     lay out the C files as .clang-format says'
@@ -61,7 +64,27 @@ asan tsan:
 	@cmake --build build-$@
 	@tests/run --build build-$@
 
-fuzz: SECONDS ?= 30
+msan:
+	@scripts/bootstrap fuzz
+	@test -f build-msan/build.ninja || cmake --preset msan
+	@cmake --build --preset msan
+	@tests/run --build build-msan --kind unit
+
+# One of each sort: readers, the running core, the store, each module, each library, the client, and a conversation.
+memcheck = unit/test_wire unit/test_frame unit/test_conf_parse unit/test_http_head unit/test_ws_frame \
+    unit/test_ws_deflate unit/test_session unit/test_rpc unit/test_broker unit/test_store_tidy unit/test_keyx \
+    unit/test_auth_token unit/test_chat_window unit/test_opaque unit/test_mls_welcome unit/test_mls_view \
+    unit/test_client_conn unit/test_client_framing unit/test_client_store unit/test_backup unit/test_verify \
+    scenario/30_chat_talk:two_people_talk_live
+
+valgrind: export SOTTO_VALGRIND = 1
+valgrind:
+	@scripts/bootstrap valgrind
+	@test -f build/build.ninja || cmake --preset dev
+	@cmake --build build
+	@tests/run $(memcheck)
+
+fuzz afl: SECONDS ?= 30
 fuzz:
 	@scripts/bootstrap fuzz
 	@test -f build-fuzz/build.ninja || cmake --preset fuzz
@@ -73,6 +96,16 @@ build-coverage:
 	@test -f build-coverage/build.ninja || cmake --preset coverage
 	@cmake --build build-coverage
 	@find build-coverage -name '*.gcda' -delete
+
+afl: TARGET ?= conf
+afl:
+	@scripts/bootstrap afl
+	@test -f build-afl/build.ninja || cmake --preset afl
+	@cmake --build build-afl --target fuzz_$(TARGET)
+	@mkdir -p build-afl/found
+	@AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_AUTORESUME=1 AFL_BENCH_UNTIL_CRASH=1 \
+	    afl-fuzz -V $(SECONDS) -i tests/fuzz/corpus/$(TARGET) -o build-afl/found/$(TARGET) -- build-afl/fuzz/fuzz_$(TARGET)
+	@! ls build-afl/found/$(TARGET)/default/crashes/id* build-afl/found/$(TARGET)/default/hangs/id* 2>/dev/null
 
 coverage: build-coverage
 	@tests/run --build build-coverage; status=$$?; scripts/coverage build-coverage; exit $$status
@@ -90,4 +123,4 @@ conf: all
 	@scripts/sdk-docs
 
 clean:
-	@rm -rf build build-release build-asan build-tsan build-fuzz build-coverage
+	@rm -rf build build-release build-asan build-tsan build-fuzz build-coverage build-msan build-afl
