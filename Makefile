@@ -72,8 +72,8 @@ msan:
 
 # One of each sort: readers, the running core, the store, each module, each library, the client, and a conversation.
 memcheck = unit/test_wire unit/test_frame unit/test_conf_parse unit/test_http_head unit/test_ws_frame \
-    unit/test_ws_deflate unit/test_session unit/test_rpc unit/test_broker unit/test_store_tidy unit/test_keyx \
-    unit/test_auth_token unit/test_chat_window unit/test_opaque unit/test_mls_welcome unit/test_mls_view \
+    unit/test_ws_deflate unit/test_session unit/test_rpc unit/test_store_tidy unit/test_keyx \
+    unit/fuzz_token unit/test_chat_window unit/test_opaque unit/test_mls_welcome unit/test_mls_view \
     unit/test_client_conn unit/test_client_framing unit/test_client_store unit/test_backup unit/test_verify \
     scenario/30_chat_talk:two_people_talk_live
 
