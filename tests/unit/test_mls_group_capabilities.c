@@ -325,6 +325,37 @@ a_path_whose_leaf_lacks_it_is_refused(void **state)
     end(&f);
 }
 
+/* What those inside say to such a commit is in test_mls_group_external_forged.c. */
+static void
+who_lacks_it_does_not_join_by_its_own_commit(void **state)
+{
+    (void)state;
+    const struct mls_extension wants = REQUIRE(wants_extension);
+    struct mls_buf info = {0}, message = {0};
+    struct fixture f;
+
+    begin(&f, &wants, false);
+    struct kit_person *emil = &f.people[EMIL];
+    kit_expect(mls_group_export_info(f.people[ADA].group, true, &info), 0, "export");
+    const struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&info),
+        .signature_seed = emil->seed,
+        .identity = kit_text("emil"),
+    };
+    kit_expect(mls_group_join_external(&emil->config, &params, &emil->group, &message, NULL),
+               MLS_EPROPOSAL, "join");
+    assert_null(emil->group);
+    emil->plain = false;
+    kit_join_external(emil, &f.people[ADA], MLS_LEAF_NONE, &message);
+    kit_expect(mls_group_merge_pending(emil->group), 0, "merge");
+    for (size_t i = 0; i < PEOPLE; i++)
+        kit_take_commit(&f.people[i], &message);
+    kit_agree(f.people, PEOPLE + 1);
+    mls_buf_fini(&message);
+    mls_buf_fini(&info);
+    end(&f);
+}
+
 int
 main(void)
 {
@@ -336,6 +367,7 @@ main(void)
         cmocka_unit_test(an_add_and_a_welcome_of_somebody_who_lacks_it_are_refused),
         cmocka_unit_test(an_update_that_lacks_it_is_refused),
         cmocka_unit_test(a_path_whose_leaf_lacks_it_is_refused),
+        cmocka_unit_test(who_lacks_it_does_not_join_by_its_own_commit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,30 +302,57 @@ who_was_removed_has_no_secret_left(void **state)
     expect_no_more_than_the_states(f, "after a removal");
 }
 
-static void
-a_successor_and_a_branch_leave_nothing_behind(void **state)
+/* Ada branches with Ben, with the n-th allocation failing; 0: none. */
+static int
+branch(struct fixture *f, const struct mls_buf *package, size_t n, struct mls_buf *welcome_out)
 {
-    struct fixture *f = *state;
-    struct kit_person *ada = &f->people[ADA], *ben = &f->people[BEN];
+    struct kit_person *ada = &f->people[ADA];
+    const struct mls_bytes packages = mls_buf_bytes(package);
     const struct mls_group_params params = {
         .group_id = kit_text("branch"),
         .signature_seed = ada->seed,
         .identity = kit_text("ada"),
         .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
     };
-    struct mls_buf package = {0}, commit = {0}, welcome = {0};
+    struct mls_buf commit = {0};
+
+    f->log.tp.calls = 0;
+    f->log.tp.fail_at = n;
+    int error = mls_group_branch(&ada->config, ada->earlier, &params, &packages, 1, &commit,
+                                 welcome_out, &ada->group);
+    f->log.tp.fail_at = 0;
+    mls_buf_fini(&commit);
+    return error;
+}
+
+/* Also when there is too little memory for it: then there is no group at all. */
+static void
+a_branch_leaves_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person *ada = &f->people[ADA], *ben = &f->people[BEN];
+    struct mls_buf package = {0}, welcome = {0};
+    size_t n = 0;
+    int error;
 
     kit_key_package(ben, &package);
-    const struct mls_bytes packages = mls_buf_bytes(&package);
     kit_step_aside(ada);
     kit_step_aside(ben);
-    kit_expect(mls_group_branch(&ada->config, ada->earlier, &params, &packages, 1, &commit,
-                                &welcome, &ada->group),
-               0, "branch");
+    do {
+        size_t live = f->log.tp.live;
+
+        error = branch(f, &package, ++n, &welcome);
+        if (error != 0) {
+            kit_expect(error, MLS_ENOMEM, "branch");
+            assert_null(ada->group);
+            assert_int_equal(f->log.tp.live, live);
+        }
+        assert_int_equal(f->log.tp.unwiped, 0);
+    } while (error != 0);
+    assert_true(n > 10);
     kit_join(ben, &welcome);
     forget_bundles(f);
     mls_buf_fini(&welcome);
-    mls_buf_fini(&commit);
     mls_buf_fini(&package);
     kit_say(ada, ben, "here");
     expect_no_more_than_the_states(f, "after a branch");
@@ -433,7 +460,7 @@ main(void)
         BOTH(secrets_of_a_welcome_stand_nowhere),
         BOTH(secrets_of_a_commit_that_lost_stand_nowhere),
         BOTH(who_was_removed_has_no_secret_left),
-        BOTH(a_successor_and_a_branch_leave_nothing_behind),
+        BOTH(a_branch_leaves_nothing_behind),
         BOTH(a_copy_does_not_open_what_was_opened_nor_what_we_sent),
         BOTH(a_copy_does_not_open_what_was_skipped_beyond_the_window),
         BOTH(a_copy_does_not_open_what_belongs_to_a_passed_epoch),

@@ -89,7 +89,7 @@ int
 mls_group_export_info(const struct mls_group *group, bool with_tree, struct mls_buf *info_out)
 {
     struct mls_writer w;
-    int error = mls_group_require_active(group);
+    int error = mls_group_require_open(group);
 
     if (error != 0)
         return error;

@@ -564,7 +564,7 @@ void mls_group_drop_staged(struct mls_group *group);
 
 /*
  * A commit of a REINIT proposal, which stands alone, closes the group once it is merged: commits,
- * proposals, messages and processing give MLS_ECLOSED. True then, and view_out (may be NULL) says what
+ * proposals, messages, processing and mls_group_export_info() give MLS_ECLOSED. True then, and view_out (may be NULL) says what
  * the successor must be; borrowed until the group is destroyed.
  */
 bool mls_group_is_closed(const struct mls_group *group, struct mls_reinit_view *view_out);
