@@ -138,6 +138,27 @@ join_alone(struct world *world, struct mls_peer *joiner, struct mls_buf *commit_
     mls_buf_fini(&info);
 }
 
+/* The server would not take it; one that lies does. */
+static void
+a_commit_that_closes_the_group_is_not_followed(void **state)
+{
+    const struct mls_proposal reinit = {
+        .type = MLS_PROPOSAL_REINIT, .group_id = {(const uint8_t *)"other", 5}, .suite = SUITE};
+    const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
+    struct mls_buf commit = {0};
+    struct mls_buf welcome = {0};
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+    assert_ok(mls_group_commit(world.bob.group, &options, &commit, &welcome, NULL));
+    struct chat chat =
+        take_entry_of(&world, 2, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT, &commit);
+    assert_int_equal(chat.state, CHAT_BROKEN);
+    assert_int_equal(chat.epoch, 1);
+    mls_buf_fini(&commit);
+    end_world(&world);
+}
+
 static void
 a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch(void **state)
 {
@@ -435,6 +456,7 @@ a_stranger_who_joins_alone_is_not_followed(void **state)
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_replayed_welcome_does_not_lead_back_to_an_earlier_epoch),
     WITH_KIT(only_the_tree_that_the_invitation_names_leads_into_a_chat),
+    WITH_KIT(a_commit_that_closes_the_group_is_not_followed),
     WITH_KIT(whoever_claims_packages_for_nothing_does_not_fill_the_disk),
     WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
     WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),

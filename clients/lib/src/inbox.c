@@ -206,6 +206,17 @@ take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat
     return status ? status : note_undecryptable(client, inbox, entry, mls_error_text(problem));
 }
 
+/* A ReInit would end the group for a successor that no chat has. */
+static bool
+closes_the_group(const struct mls_received *received)
+{
+    for (size_t i = 0; i < received->change_count; i++) {
+        if (received->changes[i].type == MLS_PROPOSAL_REINIT)
+            return true;
+    }
+    return false;
+}
+
 /* Whoever joins by its own commit brings a device of somebody who is in the chat already; everybody
  * else is added by a member. */
 static bool
@@ -227,9 +238,10 @@ static int
 take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry,
             const struct mls_received *received)
 {
-    if (!may_be_followed(inbox, received)) {
+    bool closes = closes_the_group(received);
+    if (closes || !may_be_followed(inbox, received)) {
         mls_group_drop_staged(inbox->group);
-        return take_refused(client, inbox, entry, MLS_ECREDENTIAL);
+        return take_refused(client, inbox, entry, closes ? MLS_EUNSUPPORTED : MLS_ECREDENTIAL);
     }
     int problem = mls_group_merge_staged(inbox->group);
     if (problem)
