@@ -133,25 +133,30 @@ search(struct mls_secret_log *log, const uint8_t *from, const uint8_t *to)
     }
 }
 
-/* The stack is left out: what a function left there is overwritten by the next calls, and a copy of the
- * moment of the search would be found. */
+/* A line of /proc/self/maps: "FROM-TO ACCESS ...". The stack is left out: what a function left there is
+ * overwritten by the next calls, and a copy of the moment of the search would be found. */
+static void
+search_mapping(struct mls_secret_log *log, const char *line)
+{
+    char *rest;
+    uintptr_t from = strtoul(line, &rest, 16);
+    uintptr_t to = strtoul(rest + 1, &rest, 16);
+
+    if (strncmp(rest, " rw", 3) != 0 || strstr(rest, "[stack]") != NULL)
+        return;
+    search(log, (const uint8_t *)from, (const uint8_t *)to); // NOLINT(performance-no-int-to-ptr)
+}
+
 void
 mls_secret_log_search_memory(struct mls_secret_log *log)
 {
-    char line[512], access[8], name[128];
-    unsigned long from, to;
+    char line[512];
     FILE *maps = fopen("/proc/self/maps", "r");
 
     assert_non_null(maps);
     memset(log->found, 0, SECRET_LOG_MAX * sizeof(*log->found));
-    while (fgets(line, sizeof(line), maps) != NULL) {
-        name[0] = '\0';
-        if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %127s", &from, &to, access, name) < 3 ||
-            strncmp(access, "rw", 2) != 0 || strcmp(name, "[stack]") == 0)
-            continue;
-        search(log, (const uint8_t *)from,
-               (const uint8_t *)to); // NOLINT(performance-no-int-to-ptr)
-    }
+    while (fgets(line, sizeof(line), maps) != NULL)
+        search_mapping(log, line);
     fclose(maps);
 }
 
