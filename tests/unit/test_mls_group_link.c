@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups that continue a group (RFC 9420 sections 11.2, 11.3): closing by a ReInit, the successor,
- * and subgroups; then every rule that a Welcome of one can break, each with a real Welcome that
- * somebody made who keeps all rules but one.
+ * Groups that continue a group (RFC 9420 sections 11.2, 11.3): the successor of a closed one, and
+ * subgroups; then every rule that a Welcome of one can break, each with a real Welcome that somebody
+ * made who keeps all rules but one.
  */
 #include "sotto_test.h"
 
 #include <string.h>
 
 #include "group.h"
-#include "mls_follower.h"
 #include "mls_kit.h"
 
 enum { ADA, BEN, CLEO, PEOPLE, EMIL = PEOPLE };
@@ -157,100 +156,7 @@ make(struct fixture *f, make_fn how, size_t by, const char *id, unsigned set,
     return error;
 }
 
-/* ---- ReInit ------------------------------------------------------------------------------ */
-
-static void
-a_reinit_closes_the_group_for_everybody(void **state)
-{
-    struct fixture *f = *state;
-    const struct mls_proposal reinit = reinit_to(other_suite(f)),
-                              update = {.type = MLS_PROPOSAL_UPDATE};
-    struct mls_reinit_view asked;
-    struct mls_received received;
-    struct mls_buf message = {0}, welcome = {0}, commit = {0}, early = {0};
-
-    kit_expect(mls_group_encrypt(f->people[BEN].group, kit_text("x"), kit_text(""), 0, &early), 0,
-               "encrypt");
-    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, kit_text(""), &message), 0,
-               "propose");
-    kit_take_proposal(&f->people[ADA], &message);
-    kit_take_proposal(&f->people[CLEO], &message);
-    assert_false(mls_group_is_closed(f->people[ADA].group, &asked));
-    kit_commit(&f->people[ADA], &NOTHING, &commit, NULL);
-    kit_reload(&f->people[ADA]); /* while it is pending */
-    kit_expect(mls_group_merge_pending(f->people[ADA].group), 0, "merge");
-    kit_expect(mls_group_process(f->people[CLEO].group, mls_buf_bytes(&commit), &received), 0,
-               "commit");
-    assert_int_equal(received.change_count, 1);
-    assert_int_equal(received.changes[0].type, MLS_PROPOSAL_REINIT);
-    assert_int_equal(received.changes[0].proposer, BEN);
-    assert_int_equal(received.changes[0].reinit.suite, other_suite(f));
-    assert_memory_equal(received.changes[0].reinit.group_id.data, "successor", 9);
-    mls_received_fini(&received);
-    kit_expect(mls_group_merge_staged(f->people[CLEO].group), 0, "merge");
-    kit_take_commit(&f->people[BEN], &commit);
-    kit_agree(f->people, PEOPLE);
-
-    for (size_t i = 0; i < PEOPLE; i++) {
-        struct mls_group *group;
-
-        kit_reload(&f->people[i]);
-        group = f->people[i].group;
-        assert_true(mls_group_is_closed(group, &asked));
-        assert_int_equal(asked.version, MLS_VERSION_10);
-        assert_int_equal(asked.suite, other_suite(f));
-        assert_int_equal(asked.group_id.len, 9);
-        kit_expect(mls_group_encrypt(group, kit_text("x"), kit_text(""), 0, &message), MLS_ECLOSED,
-                   "encrypt");
-        kit_expect(mls_group_propose(group, &update, kit_text(""), &message), MLS_ECLOSED,
-                   "propose");
-        kit_expect(mls_group_commit(group, &NOTHING, &commit, &welcome, NULL), MLS_ECLOSED,
-                   "commit");
-        kit_expect(mls_group_process(group, mls_buf_bytes(&early), &received), MLS_ECLOSED,
-                   "process");
-        kit_expect(mls_group_export_info(group, true, &message), MLS_ECLOSED, "export");
-    }
-    mls_buf_fini(&early);
-    mls_buf_fini(&commit);
-    mls_buf_fini(&message);
-}
-
-static void
-who_follows_from_outside_sees_the_end(void **state)
-{
-    struct fixture *f = *state;
-    struct kit_person *ada = &f->people[ADA];
-    const struct mls_proposal reinit = reinit_to(other_suite(f));
-    const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
-    struct mls_public_group *follower = follower_of(ada), *next = NULL;
-    struct mls_buf commit = {0}, late = {0}, stored = {0};
-    struct mls_received received;
-    struct mls_reinit_view asked;
-
-    kit_commit(ada, &options, &commit, NULL);
-    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
-    assert_false(mls_public_group_is_closed(follower, &asked));
-    kit_expect(mls_public_group_take_commit(follower, mls_buf_bytes(&commit), &received, &next), 0,
-               "commit");
-    mls_received_fini(&received);
-    mls_public_group_destroy(&follower);
-    kit_expect(mls_public_group_save(next, &stored), 0, "save");
-    mls_public_group_destroy(&next);
-    kit_expect(mls_public_group_load(&ada->config, mls_buf_bytes(&stored), &follower), 0, "load");
-    assert_true(mls_public_group_is_closed(follower, &asked));
-    assert_int_equal(mls_public_group_epoch(follower), mls_group_epoch(ada->group));
-    assert_int_equal(asked.suite, other_suite(f));
-
-    mls_buf_fini(&ada->group->epoch->reinit); /* somebody who does not keep to it */
-    kit_commit(ada, &NOTHING, &late, NULL);
-    kit_expect(mls_public_group_take_commit(follower, mls_buf_bytes(&late), &received, &next),
-               MLS_ECLOSED, "a commit after the end");
-    assert_null(next);
-    mls_buf_fini(&stored);
-    mls_buf_fini(&late);
-    mls_buf_fini(&commit);
-    mls_public_group_destroy(&follower);
-}
+/* ---- Successors ------------------------------------------------------------------------------ */
 
 static void
 any_member_makes_the_successor_and_all_go_on_in_it(void **state)
@@ -278,57 +184,6 @@ any_member_makes_the_successor_and_all_go_on_in_it(void **state)
     kit_commit_to_all(&f->people[BEN], &NOTHING, f->people, PEOPLE);
     kit_agree(f->people, PEOPLE);
     mls_buf_fini(&welcome);
-}
-
-static void
-a_reinit_waits_for_everything_else(void **state)
-{
-    struct fixture *f = *state;
-    struct kit_person *ada = &f->people[ADA];
-    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE}, reinit = reinit_to(f->suite);
-    const struct mls_proposal both[] = {reinit, {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO}};
-    struct mls_buf message[2] = {{0}}, commit = {0}, welcome = {0};
-
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message[0]), 0, "");
-    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, kit_text(""), &message[1]), 0, "");
-    for (size_t i = 0; i < 2; i++) {
-        kit_take_proposal(ada, &message[i]);
-        kit_take_proposal(&f->people[CLEO], &message[i]);
-    }
-    const struct mls_commit_options two = {.proposals = both, .proposal_count = 2};
-    kit_expect(mls_group_commit(ada->group, &two, &commit, &welcome, NULL), MLS_EPROPOSAL, "both");
-    kit_commit_to_all(ada, &NOTHING, f->people, PEOPLE);
-    kit_agree(f->people, PEOPLE);
-    assert_false(mls_group_is_closed(ada->group, NULL));
-
-    /* By value it is what we want, and the kept ones stay out. */
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message[0]), 0, "");
-    kit_take_proposal(ada, &message[0]);
-    kit_take_proposal(&f->people[CLEO], &message[0]);
-    const struct mls_commit_options one = {.proposals = &reinit, .proposal_count = 1};
-    kit_commit_to_all(ada, &one, f->people, PEOPLE);
-    kit_agree(f->people, PEOPLE);
-    assert_true(mls_group_is_closed(ada->group, NULL));
-    mls_buf_fini(&message[0]);
-    mls_buf_fini(&message[1]);
-}
-
-static void
-what_nobody_could_make_is_not_proposed(void **state)
-{
-    struct fixture *f = *state;
-    struct kit_person *ada = &f->people[ADA];
-    struct mls_proposal reinit = reinit_to(2);
-    struct mls_buf message = {0}, before = {0};
-
-    kit_state(ada, &before);
-    kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_ESUITE,
-               "suite 2");
-    reinit = reinit_to(f->suite);
-    reinit.group_id = kit_text("");
-    kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_EARG, "no id");
-    assert_true(kit_state_is(ada, &before));
-    mls_buf_fini(&before);
 }
 
 static void
@@ -618,11 +473,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_reinit_closes_the_group_for_everybody),
-        BOTH(who_follows_from_outside_sees_the_end),
         BOTH(any_member_makes_the_successor_and_all_go_on_in_it),
-        BOTH(a_reinit_waits_for_everything_else),
-        BOTH(what_nobody_could_make_is_not_proposed),
         BOTH(a_successor_is_made_as_the_reinit_says_or_not_at_all),
         BOTH(some_members_talk_among_themselves_in_a_branch),
         BOTH(a_branch_of_an_epoch_that_has_passed_is_joined),
