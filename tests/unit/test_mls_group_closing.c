@@ -212,8 +212,15 @@ who_follows_from_outside_sees_the_end(void **state)
 }
 
 static void
+leaf_key(const struct mls_group *group, uint32_t leaf, uint8_t out[MLS_X25519_BYTES])
+{
+    memcpy(out, mls_tree_leaf(&group->epoch->tree, leaf)->encryption_key.data, MLS_X25519_BYTES);
+}
+
+static void
 a_reinit_waits_for_everything_else(void **state)
 {
+    uint8_t before[MLS_X25519_BYTES], after[MLS_X25519_BYTES];
     struct fixture *f = *state;
     struct kit_person *ada = &f->people[ADA];
     const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE}, reinit = reinit_to(f->suite);
@@ -228,9 +235,12 @@ a_reinit_waits_for_everything_else(void **state)
     }
     const struct mls_commit_options two = {.proposals = both, .proposal_count = 2};
     kit_expect(mls_group_commit(ada->group, &two, &commit, &welcome, NULL), MLS_EPROPOSAL, "both");
+    leaf_key(ada->group, BEN, before);
     kit_commit_to_all(ada, &NOTHING, f->people, PEOPLE);
     kit_agree(f->people, PEOPLE);
     assert_false(mls_group_is_closed(ada->group, NULL));
+    leaf_key(ada->group, BEN, after);
+    assert_memory_not_equal(before, after, sizeof(before)); /* the Update went in */
 
     /* By value it is what we want, and the kept ones stay out. */
     kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message[0]), 0, "");
