@@ -277,6 +277,18 @@ parse_block(struct conf_reader *reader, struct conf_node *block, const char *key
         conf_error(reader->errors, reader->file, line, key, "the block has no closing \"}\"");
 }
 
+/* A word with nothing of its own behind it. */
+static void
+lone_key(struct conf_reader *reader, const struct conf_token *word)
+{
+    if (reader->token.kind != TOKEN_WRONG)
+        conf_error(reader->errors, reader->file, word->line, word->text,
+                   "has no value: write \"%.40s = VALUE\", or \"%.40s { ... }\" for a block",
+                   word->text, word->text);
+    if (reader->token.line == word->line)
+        recover(reader);
+}
+
 static void
 parse_statement(struct conf_reader *reader, struct conf_node *block)
 {
@@ -299,7 +311,7 @@ parse_statement(struct conf_reader *reader, struct conf_node *block)
     else if (conf_token_is(reader, '{') || reader->token.kind == TOKEN_STRING)
         parse_block(reader, block, word.text, word.line);
     else
-        syntax_error(reader, word.text, word.line, "\"=\" or \"{\"");
+        lone_key(reader, &word);
 }
 
 static void

@@ -42,14 +42,17 @@ static const char usage_text[] =
     "recover  writes what undamaged pages hold to FILE; the server has to be stopped. Where the definitions of\n"
     "         tables are lost, they are taken from OTHER.db, the database of an empty server of the same version\n";
 
+/* Says what was wrong, with the word that was (NULL: none), and then how it goes. */
 static int
-usage(void)
+usage(const char *wrong, const char *word)
 {
-    fputs(usage_text, stderr);
+    fprintf(stderr, "sottoctl: %s%s%s\n\n%s", wrong, word ? ": " : "", word ? word : "",
+            usage_text);
     return EXIT_USAGE;
 }
 
-static bool
+/* 0, or the exit code after it was said what is wrong. */
+static int
 read_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
@@ -65,12 +68,34 @@ read_options(int argc, char **argv, struct options *options)
         case 'd': options->data = optarg; break;
         case 'f': options->file = optarg; break;
         case 'l': options->like = optarg; break;
-        default: return false;
+        default: return usage("that is no option, or it has no value", argv[optind - 1]);
         }
     }
     for (; optind < argc && options->count < 3; optind++)
         options->words[options->count++] = argv[optind];
-    return optind == argc && options->count >= 2 && strcmp(options->words[0], "db") == 0;
+    if (optind < argc)
+        return usage("one word too many", argv[optind]);
+    if (options->count == 0)
+        return usage("a command is missing", NULL);
+    if (strcmp(options->words[0], "db") != 0)
+        return usage("there is no such command", options->words[0]);
+    return options->count == 1 ? usage("what shall be done is missing behind db", NULL) : 0;
+}
+
+/* `db check` takes no file, the others one. 0, or the exit code. */
+static int
+check_words(const struct options *options)
+{
+    const char *command = options->words[1];
+    const bool is_check = strcmp(command, "check") == 0;
+
+    if (!is_check && strcmp(command, "backup") != 0 && strcmp(command, "recover") != 0)
+        return usage("there is no such command of db", command);
+    if (is_check && options->count == 3)
+        return usage("one word too many", options->words[2]);
+    if (!is_check && options->count == 2)
+        return usage("the name of the file to write is missing behind", command);
+    return 0;
 }
 
 /* Recovering reads the files without SQLite's locks. */
@@ -96,27 +121,26 @@ main(int argc, char **argv)
 {
     struct options options = {.data = "data", .file = "sotto.db"};
     char path[CTL_PATH_MAX];
-    const char *command;
-    int length;
+    int length, status;
 
     umask(077);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage_text, stdout);
         return 0;
     }
-    if (!read_options(argc, argv, &options))
-        return usage();
+    status = read_options(argc, argv, &options);
+    if (!status)
+        status = check_words(&options);
+    if (status)
+        return status;
     length = options.file[0] == '/'
                  ? snprintf(path, sizeof(path), "%s", options.file)
                  : snprintf(path, sizeof(path), "%s/%s", options.data, options.file);
     if (length < 0 || (size_t)length >= sizeof(path))
-        return usage();
-    command = options.words[1];
-    if (strcmp(command, "check") == 0 && options.count == 2)
+        return usage("the path of the database is too long", options.file);
+    if (strcmp(options.words[1], "check") == 0)
         return db_check(path);
-    if (strcmp(command, "backup") == 0 && options.count == 3)
+    if (strcmp(options.words[1], "backup") == 0)
         return db_backup(path, options.words[2]);
-    if (strcmp(command, "recover") == 0 && options.count == 3)
-        return server_runs(options.data) ? 1 : db_recover(path, options.like, options.words[2]);
-    return usage();
+    return server_runs(options.data) ? 1 : db_recover(path, options.like, options.words[2]);
 }

@@ -47,6 +47,18 @@ list_options(struct cli *cli, const char **timeout, struct option out[OPTION_COU
     return sizeof(list) / sizeof(list[0]);
 }
 
+/* Where the command stands already, its own page is the shorter one. */
+static int
+no_option(const struct cli *cli, const char *name, int len)
+{
+    const char *word = cli_word(cli, 0);
+    const struct command *command = word ? command_find(word, PLACE_SHELL) : NULL;
+    if (command)
+        return print_usage_error(cli, "there is no option --%.*s; see `sotto %s --help`", len, name,
+                                 command->name);
+    return print_usage_error(cli, "there is no option --%.*s; see `sotto --help`", len, name);
+}
+
 /* Takes one option at argv[*at]; moves *at over a value of its own. */
 static int
 take_option(struct cli *cli, const struct option *options, size_t count, int argc, char **argv,
@@ -69,8 +81,7 @@ take_option(struct cli *cli, const struct option *options, size_t count, int arg
         *options[i].value = value ? value : argv[++*at];
         return SOTTO_CLIENT_OK;
     }
-    return print_usage_error(cli, "there is no option --%.*s; see `sotto --help`",
-                             (int)(len < 40 ? len : 40), name);
+    return no_option(cli, name, (int)(len < 40 ? len : 40));
 }
 
 int

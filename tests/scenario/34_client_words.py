@@ -40,6 +40,15 @@ def an_unknown_command_suggests_the_nearest(stage):
 
 
 @test
+def an_unknown_option_names_the_page_that_lists_the_others(stage):
+    client = stage.client('alice', stage.server())
+
+    assert 'sotto send --help' in client.fails(2, 'send', '--loud', 'bob', 'hi')['message']
+    code, _, errors = client.attempt('--loud')
+    assert code == 2 and 'sotto --help' in errors, (code, errors)
+
+
+@test
 def a_name_with_a_slip_is_recognised(stage):
     server = start(stage)
     ann, _ = people(stage, server, 'ann', 'barbara')

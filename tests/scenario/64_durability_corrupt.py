@@ -336,5 +336,15 @@ def a_backup_beside_a_running_server_holds_all_that_was_acknowledged(stage):
     restored.start()
 
 
+@test
+def the_tool_names_the_word_that_is_wrong(stage):
+    for words, said in (((), 'a command is missing'), (('status',), 'no such command: status'), (('db',), 'missing behind db'),
+                        (('db', 'chek'), 'no such command of db: chek'), (('db', 'check', 'now'), 'one word too many: now'),
+                        (('db', 'backup'), 'missing behind: backup'), (('db', 'backup', 'a', 'b'), 'one word too many: b'),
+                        (('db', 'check', '--fast'), 'no option, or it has no value: --fast')):
+        code, _, errors = ctl(stage, stage.folder, *words)
+        assert code == 2 and said in errors and 'usage: sottoctl' in errors, (words, code, errors)
+
+
 if __name__ == '__main__':
     main()

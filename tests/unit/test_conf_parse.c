@@ -100,7 +100,7 @@ all_mistakes_are_reported_with_their_lines(void **state)
     assert_int_equal(f->errors.count, 7);
     assert_string_equal(
         buf_text(&f->errors.text),
-        "test.conf:2: b: \"=\" or \"{\" should stand here\n"
+        "test.conf:2: b: has no value: write \"b = VALUE\", or \"b { ... }\" for a block\n"
         "test.conf:3: c: a value should stand here\n"
         "test.conf:4: the text in quotes does not end on this line\n"
         "test.conf:5: a: stands here for the second time, first in test.conf:1\n"
