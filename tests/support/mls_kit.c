@@ -338,6 +338,23 @@ kit_state_is(const struct kit_person *person, const struct mls_buf *state)
 }
 
 void
+kit_refuse(struct kit_person *person, struct mls_bytes message, int error, const char *what)
+{
+    struct mls_buf before = {0};
+    struct mls_received received;
+
+    kit_state(person, &before);
+    const int got = mls_group_process(person->group, message, &received);
+    if (got == 0)
+        fail_msg("%s: accepted", what);
+    if (error != 0)
+        kit_expect(got, error, what);
+    if (!kit_state_is(person, &before))
+        fail_msg("%s: the state changed", what);
+    mls_buf_fini(&before);
+}
+
+void
 kit_reload(struct kit_person *person)
 {
     struct mls_buf state = {0};

@@ -92,6 +92,9 @@ void kit_reload(struct kit_person *person);
 void kit_state(const struct kit_person *person, struct mls_buf *state_out);
 bool kit_state_is(const struct kit_person *person, const struct mls_buf *state);
 
+/* Processing a message fails with this error, or with any when it is 0, and the state stays the same bytes. */
+void kit_refuse(struct kit_person *person, struct mls_bytes message, int error, const char *what);
+
 /* Fails with both names unless they are the same error. */
 void kit_expect(int got, int want, const char *what);
 

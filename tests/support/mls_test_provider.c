@@ -69,6 +69,16 @@ mls_test_provider_holds(const struct mls_test_provider *tp, const void *bytes, s
     return false;
 }
 
+/* ---- Primitives that fail -------------------------------------------------------------------- */
+
+/* Counts a call of a primitive; true when it is the one to fail. */
+static bool
+is_broken(struct mls_test_provider *tp)
+{
+    tp->primitive_calls++;
+    return tp->break_at != 0 && tp->primitive_calls == tp->break_at;
+}
+
 static int
 repeatable_random(void *ctx, uint8_t *out, size_t len)
 {
@@ -76,6 +86,8 @@ repeatable_random(void *ctx, uint8_t *out, size_t len)
     const struct mls_provider *real = mls_provider_default();
     uint8_t block[MLS_HASH_BYTES];
 
+    if (is_broken(tp))
+        return -1;
     if (!tp->fixed_random)
         return real->random(real->ctx, out, len);
     for (size_t done = 0; done < len; done += sizeof block) {
@@ -88,6 +100,52 @@ repeatable_random(void *ctx, uint8_t *out, size_t len)
     return 0;
 }
 
+/* The other primitives: the default provider's, unless it is their turn to fail. */
+#define BREAKABLE(name, params, ...)                                     \
+    static int breakable_##name params                                   \
+    {                                                                    \
+        const struct mls_provider *real = mls_provider_default();        \
+                                                                         \
+        return is_broken(ctx) ? -1 : real->name(real->ctx, __VA_ARGS__); \
+    }
+
+BREAKABLE(sha256,
+          (void *ctx, const struct mls_bytes *parts, size_t count, uint8_t out[MLS_HASH_BYTES]),
+          parts, count, out)
+BREAKABLE(hmac_sha256,
+          (void *ctx, struct mls_bytes key, const struct mls_bytes *parts, size_t count,
+           uint8_t out[MLS_HASH_BYTES]),
+          key, parts, count, out)
+BREAKABLE(x25519_public,
+          (void *ctx, const uint8_t secret[MLS_X25519_BYTES], uint8_t out[MLS_X25519_BYTES]),
+          secret, out)
+BREAKABLE(x25519,
+          (void *ctx, const uint8_t secret[MLS_X25519_BYTES], const uint8_t peer[MLS_X25519_BYTES],
+           uint8_t out[MLS_X25519_BYTES]),
+          secret, peer, out)
+BREAKABLE(ed25519_public,
+          (void *ctx, const uint8_t seed[MLS_ED25519_SEED_BYTES],
+           uint8_t out[MLS_ED25519_PUBLIC_BYTES]),
+          seed, out)
+BREAKABLE(ed25519_sign,
+          (void *ctx, const uint8_t seed[MLS_ED25519_SEED_BYTES], struct mls_bytes message,
+           uint8_t out[MLS_ED25519_SIGNATURE_BYTES]),
+          seed, message, out)
+BREAKABLE(ed25519_verify,
+          (void *ctx, const uint8_t key[MLS_ED25519_PUBLIC_BYTES], struct mls_bytes message,
+           const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES]),
+          key, message, signature)
+BREAKABLE(aead_seal,
+          (void *ctx, enum mls_aead_id aead, const uint8_t *key,
+           const uint8_t nonce[MLS_AEAD_NONCE_BYTES], struct mls_bytes aad, struct mls_bytes plain,
+           uint8_t *out),
+          aead, key, nonce, aad, plain, out)
+BREAKABLE(aead_open,
+          (void *ctx, enum mls_aead_id aead, const uint8_t *key,
+           const uint8_t nonce[MLS_AEAD_NONCE_BYTES], struct mls_bytes aad, struct mls_bytes cipher,
+           uint8_t *out),
+          aead, key, nonce, aad, cipher, out)
+
 void
 mls_test_provider_init(struct mls_test_provider *tp)
 {
@@ -95,11 +153,20 @@ mls_test_provider_init(struct mls_test_provider *tp)
 
     assert_non_null(real);
     *tp = (struct mls_test_provider){.table = *real};
-    /* The other functions of the default provider do not look at their context. */
+    /* The other two functions of the default provider do not look at their context. */
     tp->table.ctx = tp;
     tp->table.alloc = counting_alloc;
     tp->table.release = counting_release;
     tp->table.random = repeatable_random;
+    tp->table.sha256 = breakable_sha256;
+    tp->table.hmac_sha256 = breakable_hmac_sha256;
+    tp->table.x25519_public = breakable_x25519_public;
+    tp->table.x25519 = breakable_x25519;
+    tp->table.ed25519_public = breakable_ed25519_public;
+    tp->table.ed25519_sign = breakable_ed25519_sign;
+    tp->table.ed25519_verify = breakable_ed25519_verify;
+    tp->table.aead_seal = breakable_aead_seal;
+    tp->table.aead_open = breakable_aead_open;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A provider for MLS tests over the default one: it fails the n-th allocation, counts blocks that
- * are still alive, and notices a block that comes back with anything but zeros in it, because the
+ * A provider for MLS tests over the default one: it fails the n-th allocation or the n-th call of
+ * a primitive, counts blocks that are still alive, and notices a block that comes back with anything but zeros in it, because the
  * library wipes whatever it frees. Its random bytes can be made to repeat.
  *
  *     struct mls_test_provider tp;
@@ -23,6 +23,8 @@ struct mls_test_provider {
     struct mls_provider table;     /* hand &tp.table to the library; the struct must not move */
     size_t calls;                  /* allocations asked for */
     size_t fail_at;                /* 0: none; counted from 1 */
+    size_t primitive_calls;        /* of everything that computes or draws randomness */
+    size_t break_at;               /* which of them fails, once; 0: none; counted from 1 */
     size_t live;                   /* blocks not freed */
     size_t bytes;                  /* bytes alive */
     size_t unwiped;                /* blocks freed with content */

@@ -8,9 +8,8 @@
  */
 #include "sotto_test.h"
 
-#include "buf.h"
-#include "group.h"
 #include "mls_follower.h"
+#include "mls_forge.h"
 
 /* Ada (leaf 0) forges, Ben (1) receives, Cleo (2) is there; Dora could be added, and Erin, who has
  * another suite. */
@@ -101,6 +100,27 @@ put_resumption(struct room *room, uint8_t usage)
 }
 
 static void
+put_reinit(struct room *room, const char *group_id, uint16_t version)
+{
+    const struct mls_proposal_body reinit = {
+        .type = MLS_PROPOSAL_REINIT,
+        .u.reinit = {kit_text(group_id), version, 3, {0}},
+    };
+
+    forge_value(&room->body, &reinit);
+}
+
+/* Of a proposal that nobody has. */
+static void
+put_reference(struct room *room)
+{
+    static const uint8_t ref[MLS_REF_BYTES] = {9};
+
+    mls_write_u8(&room->body, MLS_BY_REFERENCE);
+    mls_write_opaque(&room->body, mls_bytes(ref, sizeof ref));
+}
+
+static void
 put_context_extensions(struct room *room)
 {
     put_type(room, MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS);
@@ -126,57 +146,19 @@ put_requirements(struct room *room, size_t count)
 
 /* ---- Signing it --------------------------------------------------------------------------- */
 
-/* Frames the body as a commit of Ada in her epoch with a confirmation tag of zeros. */
-static void
-frame(struct room *room, struct mls_bytes body, struct mls_writer *out)
-{
-    static const uint8_t tag[MLS_HASH_BYTES];
-    struct mls_group *group = room->people[ADA].group;
-    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
-    struct mls_buf context = {0};
-    struct mls_authenticated message = {
-        .wire_format = MLS_WIRE_PUBLIC_MESSAGE,
-        .content =
-            {
-                .group_id = mls_buf_bytes(&group->id),
-                .epoch = group->epoch->number,
-                .sender = {.type = MLS_SENDER_MEMBER, .index = 0},
-                .type = MLS_CONTENT_COMMIT,
-                .body = body,
-            },
-        .auth = {.signature = mls_bytes(signature, sizeof signature),
-                 .confirmation_tag = mls_bytes(tag, sizeof tag)},
-    };
-
-    assert_ok(mls_epoch_context(group->epoch, mls_buf_bytes(&group->id), &context));
-    assert_ok(mls_content_sign(&group->c, MLS_WIRE_PUBLIC_MESSAGE, &message.content,
-                               mls_buf_bytes(&context), group->seed, signature));
-    const struct mls_frame_keys keys = mls_epoch_frame_keys(group->epoch, &context);
-    assert_ok(mls_public_seal(&keys, &message, out));
-    mls_buf_fini(&context);
-}
-
 /* Sends the list without a path to Ben and expects this refusal. */
 static void
 expect_refusal(struct room *room, int error)
 {
-    struct mls_buf before = {0};
-    struct mls_received received = {0};
-    struct mls_writer message;
+    struct mls_buf message = {0};
 
-    kit_state(&room->people[BEN], &before);
     mls_write_vector_end(&room->body, room->list);
     mls_write_optional(&room->body, false);
     assert_ok(mls_writer_error(&room->body));
-    mls_writer_init(&message, mls_provider_default(), 0);
-    frame(room, mls_writer_bytes(&room->body), &message);
-    const int rc =
-        mls_group_process(room->people[BEN].group, mls_writer_bytes(&message), &received);
-    kit_expect(rc, error, "forged commit");
-    assert_true(kit_state_is(&room->people[BEN], &before));
-    follower_compare(&room->people[BEN], mls_writer_bytes(&message), error);
-    mls_writer_fini(&message);
-    mls_buf_fini(&before);
+    forge_commit(&room->people[ADA], mls_writer_bytes(&room->body), &message);
+    kit_refuse(&room->people[BEN], mls_buf_bytes(&message), error, "forged commit");
+    follower_compare(&room->people[BEN], mls_buf_bytes(&message), error);
+    mls_buf_fini(&message);
 }
 
 /* One test: a list, and the error it must meet. */
@@ -221,6 +203,14 @@ FORGED(a_branch_psk_has_no_place_in_a_commit, MLS_EPROPOSAL,
 FORGED(a_reinit_psk_has_no_place_in_a_commit, MLS_EPROPOSAL,
        put_resumption(&room, MLS_PSK_USAGE_REINIT))
 FORGED(a_key_package_of_another_suite_is_refused, MLS_ESUITE, put_add(&room, &room.erin_package))
+FORGED(a_reinit_stands_alone, MLS_EPROPOSAL, put_reinit(&room, "next", MLS_VERSION_10),
+       put_psk(&room, "psk", MLS_HASH_BYTES))
+FORGED(a_reinit_comes_once, MLS_EPROPOSAL, put_reinit(&room, "next", MLS_VERSION_10),
+       put_reinit(&room, "next", MLS_VERSION_10))
+FORGED(a_reinit_leads_to_no_older_version, MLS_EPROPOSAL,
+       put_reinit(&room, "next", MLS_VERSION_10 - 1))
+FORGED(a_reinit_names_its_group, MLS_EPROPOSAL, put_reinit(&room, "", MLS_VERSION_10))
+FORGED(a_reference_must_be_known, MLS_EPROPOSAL, put_reference(&room))
 FORGED(an_unknown_proposal_type_is_refused, MLS_EPROPOSAL, put_type(&room, 0x0a0a))
 
 static void
@@ -332,6 +322,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_branch_psk_has_no_place_in_a_commit),
     cmocka_unit_test(a_reinit_psk_has_no_place_in_a_commit),
     cmocka_unit_test(a_key_package_of_another_suite_is_refused),
+    cmocka_unit_test(a_reinit_stands_alone),
+    cmocka_unit_test(a_reinit_comes_once),
+    cmocka_unit_test(a_reinit_leads_to_no_older_version),
+    cmocka_unit_test(a_reinit_names_its_group),
+    cmocka_unit_test(a_reference_must_be_known),
     cmocka_unit_test(an_unknown_proposal_type_is_refused),
     cmocka_unit_test(an_add_of_the_same_client_twice_is_refused),
     cmocka_unit_test(an_add_of_a_member_is_refused),

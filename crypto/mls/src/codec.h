@@ -17,13 +17,11 @@
 #include <stdbool.h>
 
 #include "mem.h"
-#include "mls/error.h"
+#include "mls/mls.h"
 
 enum {
     /* Largest length a variable-size integer can carry: 30 bits. */
     MLS_VARINT_MAX = 0x3fffffff,
-    /* Bound for one message or stored state; a tree of 5,000 leaves stays far below. */
-    MLS_MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 struct mls_reader {

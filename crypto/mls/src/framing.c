@@ -150,6 +150,8 @@ mls_message_header_read(struct mls_reader *r)
     uint16_t version = mls_read_u16(r);
     uint16_t wire_format = mls_read_u16(r);
 
+    if (r->len > MLS_MESSAGE_BYTES_MAX)
+        mls_reader_fail(r, MLS_ESIZE);
     if (mls_reader_error(r) != 0)
         return 0;
     if (version != MLS_VERSION_10)

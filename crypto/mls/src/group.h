@@ -165,7 +165,7 @@ int mls_link_check(const struct mls_link *link, const struct mls_group *made);
  * understands each of them (sections 7.3, 13). */
 int mls_check_leaf_fits(const struct mls_leaf *leaf, struct mls_bytes extensions);
 
-/* Well formed: required_capabilities decodes. */
+/* Well formed and within their bounds: required_capabilities and external_senders decode. */
 int mls_check_context_extensions(struct mls_bytes extensions);
 
 /* Every member of the tree fits. */

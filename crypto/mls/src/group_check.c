@@ -5,10 +5,6 @@
  */
 #include "group.h"
 
-/* Entries of one list of RequiredCapabilities. Each is looked for in each leaf, so the bound keeps a
- * member from making everybody count for seconds. */
-enum { REQUIRED_MAX = 256 };
-
 struct required {
     struct mls_bytes extensions;
     struct mls_bytes proposals;
@@ -18,7 +14,7 @@ struct required {
 static bool
 too_long(struct mls_bytes list)
 {
-    return list.len > REQUIRED_MAX * sizeof(uint16_t);
+    return list.len > MLS_CAPABILITIES_MAX * sizeof(uint16_t);
 }
 
 /* RequiredCapabilities; all empty when the extension is absent. */
@@ -71,12 +67,36 @@ covers(struct mls_bytes have, struct mls_bytes want, is_default_fn is_default)
     return true;
 }
 
+/* ExternalSender<V> (section 12.1.8.1), when there is one. */
+static int
+check_external_senders(struct mls_bytes extensions)
+{
+    struct mls_credential credential;
+    struct mls_reader r, list;
+    struct mls_bytes data;
+    size_t count = 0;
+
+    if (!mls_extensions_find(extensions, MLS_EXTENSION_EXTERNAL_SENDERS, &data))
+        return 0;
+    mls_reader_init(&r, data);
+    mls_read_vector(&r, &list);
+    while (mls_reader_more(&list)) {
+        mls_read_opaque(&list);
+        mls_credential_read(&list, &credential);
+        if (++count > MLS_EXTERNAL_SENDERS_MAX)
+            mls_reader_fail(&list, MLS_ESIZE);
+    }
+    mls_read_vector_end(&r, &list);
+    return mls_reader_finish(&r);
+}
+
 int
 mls_check_context_extensions(struct mls_bytes extensions)
 {
     struct required required;
+    int error = read_required(extensions, &required);
 
-    return read_required(extensions, &required);
+    return error != 0 ? error : check_external_senders(extensions);
 }
 
 int

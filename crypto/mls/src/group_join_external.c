@@ -208,7 +208,7 @@ mls_group_join_external(const struct mls_config *config,
     struct entry e = {.config = config, .params = params};
     if (params->identity.len == 0 || params->identity.len > MLS_IDENTITY_BYTES_MAX)
         return MLS_EARG;
-    if (params->psk_count > MLS_COMMIT_PSKS_MAX)
+    if (params->psk_count > MLS_PSKS_MAX)
         return MLS_ESIZE;
     int error = read_info(&e);
     if (error == 0)

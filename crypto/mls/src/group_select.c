@@ -101,7 +101,7 @@ check_psk(const struct mls_transition *t, const struct mls_psk_id *id)
 
     for (size_t i = 0; i < t->count; i++)
         count += t->items[i].body.type == MLS_PROPOSAL_PSK;
-    if (count >= MLS_COMMIT_PSKS_MAX)
+    if (count >= MLS_PSKS_MAX)
         return MLS_ESIZE;
     mls_psk_set_init(&set, t->group->c.p);
     int error = mls_psk_set_add(&set, &t->group->config, t->group, id);
@@ -165,8 +165,11 @@ try_one(struct mls_transition *t, const struct mls_kept_proposal *kept)
                                mls_transition_extensions(t));
     if (error == 0)
         error = check_together(t, &item);
-    if (error == 0)
+    if (error == 0) {
         t->count++;
+        if (mls_transition_check_room(t) != 0)
+            t->count--;
+    }
     return error == MLS_ENOMEM ? error : 0;
 }
 

@@ -16,7 +16,9 @@ mls_trust_info(const struct mls_crypto *c, const struct mls_group_info *info)
         return MLS_EVERSION;
     if (context->suite != c->suite->id)
         return MLS_ESUITE;
-    if (context->tree_hash.len != MLS_HASH_BYTES ||
+    if (context->group_id.len > MLS_GROUP_ID_BYTES_MAX)
+        return MLS_ESIZE;
+    if (context->group_id.len == 0 || context->tree_hash.len != MLS_HASH_BYTES ||
         (context->confirmed_transcript_hash.len != 0 &&
          context->confirmed_transcript_hash.len != MLS_HASH_BYTES))
         return MLS_EDECODE;
@@ -32,6 +34,8 @@ read_tree(const struct mls_crypto *c, const struct mls_group_info *info, struct 
     if (bytes.len == 0 &&
         !mls_extensions_find(info->extensions, MLS_EXTENSION_RATCHET_TREE, &bytes))
         return MLS_ETREE;
+    if (bytes.len > MLS_MESSAGE_BYTES_MAX)
+        return MLS_ESIZE;
     mls_reader_init(&r, bytes);
     int error = mls_tree_read(tree, c, &r);
     return error != 0 ? error : mls_reader_finish(&r);

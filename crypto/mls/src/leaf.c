@@ -27,20 +27,20 @@ mls_u16_list_has(struct mls_bytes list, uint16_t value)
     return false;
 }
 
+/* A leaf's lists are searched for everything that a group requires, so each has a bound. */
 static struct mls_bytes
 read_u16_list(struct mls_reader *r)
 {
     struct mls_bytes list = mls_read_opaque(r);
 
-    if (list.len % 2 != 0)
+    if (list.len % sizeof(uint16_t) != 0)
         mls_reader_fail(r, MLS_EDECODE);
+    if (list.len > MLS_CAPABILITIES_MAX * sizeof(uint16_t))
+        mls_reader_fail(r, MLS_ESIZE);
     return list;
 }
 
-/* A list of a few extensions is the rule; the bound keeps the search for doubles below from
- * becoming quadratic work in a hostile one. */
-enum { EXTENSIONS_MAX = 64 };
-
+/* Quadratic in the length of a list, which has a bound. */
 static bool
 type_seen(const uint16_t *types, size_t count, uint16_t type)
 {
@@ -55,7 +55,7 @@ struct mls_bytes
 mls_extensions_read(struct mls_reader *r)
 {
     struct mls_reader sub;
-    uint16_t types[EXTENSIONS_MAX];
+    uint16_t types[MLS_EXTENSIONS_MAX];
     size_t count = 0;
 
     mls_read_vector(r, &sub);
@@ -63,7 +63,7 @@ mls_extensions_read(struct mls_reader *r)
         uint16_t type = mls_read_u16(&sub);
 
         mls_read_opaque(&sub);
-        if (count == EXTENSIONS_MAX)
+        if (count == MLS_EXTENSIONS_MAX)
             mls_reader_fail(&sub, MLS_ESIZE);
         else if (type_seen(types, count, type))
             mls_reader_fail(&sub, MLS_EDECODE);

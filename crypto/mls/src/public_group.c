@@ -56,16 +56,19 @@ mls_public_group_open(const struct mls_config *config, struct mls_bytes group_in
 {
     assert(config != NULL && group_out != NULL);
 
+    struct mls_crypto c;
     struct mls_group_info info;
     struct mls_public_group *made = NULL;
     int error = mls_group_info_message_read(group_info, &info);
 
     if (error == 0)
+        error = mls_crypto_init(&c, config->provider, info.context.suite);
+    if (error == 0)
+        error = mls_trust_info(&c, &info);
+    if (error == 0)
         error = mls_public_group_new(config, info.context.suite, info.context.group_id, &made);
     if (error == 0)
-        error = mls_trust_info(&made->group->c, &info);
-    if (error == 0)
-        error = mls_trust_tree(config, &made->group->c, &info, ratchet_tree, made->group->epoch);
+        error = mls_trust_tree(config, &c, &info, ratchet_tree, made->group->epoch);
     if (error == 0)
         error = mls_epoch_take_tag(made->group->epoch, info.confirmation_tag);
     if (error == 0)

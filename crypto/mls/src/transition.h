@@ -12,11 +12,6 @@
 
 #include "group.h"
 
-enum {
-    /* PSKs of one commit. A handful is the rule; the bound keeps the comparison of pairs cheap. */
-    MLS_COMMIT_PSKS_MAX = 64,
-};
-
 struct mls_commit_item {
     struct mls_proposal_body body; /* borrowed from the commit or from the kept proposal */
     struct mls_sender sender;
@@ -67,6 +62,9 @@ int mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensi
 
 /* The leaf that an external commit removes, as it stands in the current epoch; NULL: none. */
 const struct mls_leaf *mls_transition_resynced(const struct mls_transition *t);
+
+/* MLS_ESIZE: there would be more than MLS_MEMBERS_MAX members. */
+int mls_transition_check_room(const struct mls_transition *t);
 
 /* Checks the list and makes the next epoch with its tree and extensions; gives an external
  * committer its leaf. */

@@ -108,16 +108,17 @@ check_targets(const struct mls_transition *t)
     return error;
 }
 
+/* Compares each pair of keys; how many there are has a bound. */
 static int
 check_psks(const struct mls_transition *t)
 {
-    const struct mls_psk_id *seen[MLS_COMMIT_PSKS_MAX];
+    const struct mls_psk_id *seen[MLS_PSKS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < t->count; i++) {
         if (t->items[i].body.type != MLS_PROPOSAL_PSK)
             continue;
-        if (count == MLS_COMMIT_PSKS_MAX)
+        if (count == MLS_PSKS_MAX)
             return MLS_ESIZE;
         for (size_t k = 0; k < count; k++) {
             if (mls_psk_id_same(t->group->c.p, seen[k], &t->items[i].body.u.psk))
@@ -174,10 +175,23 @@ check_external_list(struct mls_transition *t, struct mls_bytes extensions)
 }
 
 int
+mls_transition_check_room(const struct mls_transition *t)
+{
+    uint32_t count = mls_group_member_count(t->group);
+    size_t gone = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        count += t->items[i].body.type == MLS_PROPOSAL_ADD;
+        gone += t->items[i].body.type == MLS_PROPOSAL_REMOVE;
+    }
+    return count > MLS_MEMBERS_MAX + gone ? MLS_ESIZE : 0;
+}
+
+int
 mls_transition_check_list(struct mls_transition *t, struct mls_bytes extensions)
 {
     size_t contexts = 0, reinits = 0;
-    int error = 0;
+    int error = mls_transition_check_room(t);
 
     if (t->external)
         return check_external_list(t, extensions);

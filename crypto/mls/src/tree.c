@@ -323,9 +323,6 @@ mls_tree_blank_path(struct mls_tree *tree, uint32_t leaf)
 static int
 extend(struct mls_tree *tree)
 {
-    if (tree->n_leaves >= MLS_LEAVES_MAX)
-        return MLS_ESIZE;
-
     uint32_t width = mls_node_width(tree->n_leaves * 2);
     if (width > tree->slot_count) {
         struct mls_tree_slot *slots =
@@ -374,6 +371,8 @@ mls_tree_make_room(struct mls_tree *tree, uint32_t *leaf_out)
 
     while (leaf < tree->n_leaves && mls_tree_leaf(tree, leaf) != NULL)
         leaf++;
+    if (leaf >= MLS_MEMBERS_MAX)
+        return MLS_ESIZE;
     if (leaf == tree->n_leaves) {
         int error = extend(tree);
 

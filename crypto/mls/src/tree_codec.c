@@ -61,7 +61,7 @@ count_entries(struct mls_bytes list, uint32_t *count_out)
     mls_reader_init(&r, list);
     while (mls_reader_more(&r)) {
         mls_tree_entry_read(&r, &entry);
-        if (++count > mls_node_width(MLS_LEAVES_MAX))
+        if (++count > mls_node_width(MLS_MEMBERS_MAX))
             return MLS_ESIZE;
     }
     if (mls_reader_error(&r) != 0)

@@ -14,15 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mls/mls.h"
+
 #define MLS_NODE_NONE UINT32_MAX
 
 enum {
-    /* Bound on leaves of one group. More members than this do not fit into one message anyway, but
-     * blank nodes take one byte on the wire and some 50 in memory: 13 MB at the most. */
-    MLS_LEAVES_MAX = 1 << 17,
+    /* Leaves, blank ones too, of the smallest tree that holds MLS_MEMBERS_MAX. */
+    MLS_LEAVES_MAX = 1 << 13,
     /* Longest direct path: one parent per level of the largest tree. */
-    MLS_PATH_MAX = 17,
+    MLS_PATH_MAX = 13,
 };
+
+_Static_assert((int)MLS_MEMBERS_MAX <= (int)MLS_LEAVES_MAX, "every member has a leaf");
 
 /* True for a power of two from 1 to MLS_LEAVES_MAX. */
 bool mls_tree_size_valid(uint32_t n_leaves);

@@ -113,7 +113,8 @@ mls_group_secrets_read(struct mls_reader *r, struct mls_group_secrets *out)
     mls_read_vector(r, &sub);
     while (mls_reader_more(&sub)) {
         mls_psk_id_read(&sub, &id);
-        out->psk_count++;
+        if (++out->psk_count > MLS_PSKS_MAX)
+            mls_reader_fail(&sub, MLS_ESIZE);
     }
     mls_read_vector_end(r, &sub);
     out->psks = mls_bytes(sub.data, sub.len);
@@ -155,7 +156,8 @@ mls_welcome_read(struct mls_reader *r, struct mls_welcome *out)
     mls_read_vector(r, &sub);
     while (mls_reader_more(&sub)) {
         mls_encrypted_secrets_read(&sub, &entry);
-        out->secret_count++;
+        if (++out->secret_count > MLS_PROPOSALS_MAX)
+            mls_reader_fail(&sub, MLS_ESIZE);
     }
     mls_read_vector_end(r, &sub);
     out->secrets = mls_bytes(sub.data, sub.len);

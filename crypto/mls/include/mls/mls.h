@@ -29,7 +29,7 @@
  *   - Outputs (`..._out`, struct mls_buf) belong to the caller and are untouched on failure.
  *     struct mls_bytes is borrowed; where a view points is said at each function.
  *   - Memory taken while parsing is bounded by a small multiple of the input's size; a tree of blank
- *     nodes takes 13 MB at the most.
+ *     nodes takes 1 MB at the most.
  *   - Cipher suites: 3 (X25519, ChaCha20-Poly1305, SHA-256, Ed25519) and 1 (AES-128-GCM instead).
  *     Credentials: basic. Commits and proposals are sent as PublicMessage and accepted in both
  *     framings.
@@ -57,11 +57,25 @@ extern "C" {
 
 /* Those of the primitives (MLS_HASH_BYTES, MLS_ED25519_SEED_BYTES, ...) stand in mls/provider.h. */
 enum {
-    MLS_REF_BYTES = 32,            /* KeyPackageRef, ProposalRef (RFC 9420 section 5.2) */
-    MLS_GROUP_ID_BYTES_MAX = 255,  /* ours; the RFC sets no limit */
-    MLS_IDENTITY_BYTES_MAX = 4096, /* ours; larger identities are refused */
-    MLS_PROPOSALS_MAX = 1024,      /* ours; proposals kept in an epoch, proposals in a commit */
-    MLS_PADDING_BLOCK_MAX = 65536, /* ours */
+    MLS_REF_BYTES = 32, /* KeyPackageRef, ProposalRef (RFC 9420 section 5.2) */
+};
+
+/*
+ * Limits of ours; the RFC sets none. What comes from outside and exceeds one is MLS_ESIZE before any
+ * work is done that grows with it, a parameter of the caller's MLS_EARG or MLS_ESIZE. Whatever has
+ * no limit of its own is limited by MLS_MESSAGE_BYTES_MAX.
+ */
+enum {
+    MLS_MESSAGE_BYTES_MAX = 16 * 1024 * 1024, /* a message, a ratchet_tree, a stored state */
+    MLS_MEMBERS_MAX = 5000,                   /* leaves in use; no leaf has a higher number */
+    MLS_GROUP_ID_BYTES_MAX = 255,
+    MLS_IDENTITY_BYTES_MAX = 4096,
+    MLS_PROPOSALS_MAX = 1024,      /* kept in an epoch, in a commit; newcomers in a Welcome */
+    MLS_PSKS_MAX = 64,             /* pre-shared keys in a commit, in a Welcome */
+    MLS_EXTENSIONS_MAX = 64,       /* in each list of extensions */
+    MLS_CAPABILITIES_MAX = 256,    /* in each list of capabilities and required capabilities */
+    MLS_EXTERNAL_SENDERS_MAX = 64, /* in the extension of that name */
+    MLS_PADDING_BLOCK_MAX = 65536,
 };
 
 /* Extension types of RFC 9420 section 17.3 that a caller may meet. */
