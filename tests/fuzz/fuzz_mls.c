@@ -6,8 +6,9 @@
 
 #define NOW_S 1700000000u
 #define LIFETIME_S 86400u
+#define CAROL_LEAF 2
 
-/* A tag is checked right after it was computed, so what is compared with the last one is a tag. */
+/* A tag or the hash of a tree is checked right after it was computed, so what is compared with the last one is one. */
 static int
 note_tag(void *ctx, struct mls_bytes key, const struct mls_bytes *parts, size_t count,
          uint8_t out[MLS_HASH_BYTES])
@@ -20,12 +21,28 @@ note_tag(void *ctx, struct mls_bytes key, const struct mls_bytes *parts, size_t 
 }
 
 static int
+note_hash(void *ctx, const struct mls_bytes *parts, size_t count, uint8_t out[MLS_HASH_BYTES])
+{
+    struct fuzz_mls *world = ctx;
+    const int rc = mls_provider_default()->sha256(NULL, parts, count, out);
+
+    memcpy(world->last_hash, out, MLS_HASH_BYTES);
+    return rc;
+}
+
+static bool
+is_last(const struct fuzz_mls *world, const uint8_t *value)
+{
+    return memcmp(value, world->last_tag, MLS_HASH_BYTES) == 0 ||
+           memcmp(value, world->last_hash, MLS_HASH_BYTES) == 0;
+}
+
+static int
 believe_tag(void *ctx, const uint8_t *a, const uint8_t *b, size_t len)
 {
     const struct fuzz_mls *world = ctx;
 
-    if (len == MLS_HASH_BYTES &&
-        (memcmp(a, world->last_tag, len) == 0 || memcmp(b, world->last_tag, len) == 0))
+    if (len == MLS_HASH_BYTES && (is_last(world, a) || is_last(world, b)))
         return 0;
     return mls_provider_default()->compare(NULL, a, b, len);
 }
@@ -86,6 +103,41 @@ propose(struct mls_peer *by, const struct mls_proposal *proposal, struct mls_buf
     assert_ok(mls_group_propose(by->group, proposal, (struct mls_bytes){0}, message_out));
 }
 
+/* Dave's commit, made from the GroupInfo alone. */
+static void
+join_external(struct fuzz_mls *world)
+{
+    const struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&world->info),
+        .signature_seed = world->dave.device_seed,
+        .identity = {world->dave.cert, sizeof(world->dave.cert)},
+    };
+
+    assert_ok(mls_group_join_external(&world->dave.config, &params, &world->dave.group,
+                                      &world->external, NULL));
+}
+
+/* One of each kind of proposal. */
+static void
+propose_all(struct fuzz_mls *world, struct mls_bytes dave_package)
+{
+    static const struct mls_extension id = {MLS_EXTENSION_APPLICATION_ID,
+                                            {(const uint8_t *)"id", 2}};
+    const struct mls_proposal remove = {.type = MLS_PROPOSAL_REMOVE, .leaf = CAROL_LEAF};
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD, .key_package = dave_package};
+    const struct mls_proposal context = {
+        .type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS, .extensions = &id, .extension_count = 1};
+    const struct mls_proposal reinit = {
+        .type = MLS_PROPOSAL_REINIT, .suite = 3, .group_id = {(const uint8_t *)"next", 4}};
+
+    propose(&world->carol, &remove, &world->own_removal);
+    propose(&world->carol, &update, &world->update);
+    propose(&world->alice, &add, &world->proposal);
+    propose(&world->alice, &context, &world->context);
+    propose(&world->alice, &reinit, &world->reinit);
+}
+
 /* Alice makes the group, adds bob and carol; then the messages, all of one epoch. */
 static void
 talk(struct fuzz_mls *world)
@@ -93,8 +145,7 @@ talk(struct fuzz_mls *world)
     static const uint8_t chat_id[16] = "a chat to fuzz";
     const struct mls_bytes dave_package = mls_peer_package(&world->dave, LIFETIME_S);
     const struct mls_bytes adds[] = {world->bob_package, world->carol_package};
-    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD, .key_package = dave_package};
-    const uint32_t carol_leaf = 2;
+    const uint32_t carol_leaf = CAROL_LEAF;
 
     mls_peer_create(&world->alice, chat_id);
     mls_peer_commit(&world->alice, adds, 2, NULL, 0, &world->add_bob);
@@ -105,9 +156,9 @@ talk(struct fuzz_mls *world)
     mls_peer_encrypt(&world->alice, "hello", &world->application);
     mls_peer_commit(&world->alice, &dave_package, 1, &carol_leaf, 1, &world->commit);
     mls_peer_drop(&world->alice);
-    propose(&world->carol, &(struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = carol_leaf},
-            &world->own_removal);
-    propose(&world->alice, &add, &world->proposal);
+    assert_ok(mls_group_export_info(world->alice.group, true, &world->info));
+    join_external(world);
+    propose_all(world, dave_package);
 }
 
 struct fuzz_mls *
@@ -120,6 +171,7 @@ fuzz_mls_create(void)
     world->provider = *mls_provider_default();
     world->provider.ctx = world;
     world->provider.hmac_sha256 = note_tag;
+    world->provider.sha256 = note_hash;
     world->provider.compare = believe_tag;
     world->provider.ed25519_verify = believe_signature;
     world->provider.aead_seal = seal_nothing;

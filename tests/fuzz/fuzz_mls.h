@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small MLS group for the targets that read MLS messages. Its provider believes every signature and every tag and
+ * A small MLS group for the targets that read MLS messages. Its provider believes every signature, tag and tree hash and
  * encrypts nothing, on both sides: a fuzzer changes what would be encrypted, and what it made up comes as far as the
  * checks behind the cryptography. That nothing forged is accepted is what tests/unit/test_mls_group_mutants.c shows.
  */
@@ -12,7 +12,7 @@
 
 struct fuzz_mls {
     struct mls_provider provider;
-    uint8_t last_tag[MLS_HASH_BYTES];
+    uint8_t last_tag[MLS_HASH_BYTES], last_hash[MLS_HASH_BYTES];
     struct mls_peer alice; /* made the group */
     struct mls_peer bob;   /* joined; in the epoch of the messages below */
     struct mls_peer carol, dave;
@@ -22,6 +22,11 @@ struct fuzz_mls {
     struct mls_buf application; /* of alice */
     struct mls_buf proposal;    /* of alice: add dave */
     struct mls_buf own_removal; /* of carol */
+    struct mls_buf update;      /* of carol, proposed */
+    struct mls_buf context;     /* of alice: new extensions of the group, proposed */
+    struct mls_buf reinit;      /* of alice, proposed */
+    struct mls_buf info;        /* of alice's group, with its tree */
+    struct mls_buf external;    /* of dave: a commit by which he joins */
 };
 
 /* The same bytes at each run; lives as long as the process. */

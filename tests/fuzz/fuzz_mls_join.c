@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device is invited with a Welcome that passes every signature and tag (fuzz_mls.h): GroupInfo, extensions, the
- * whole ratchet tree come from whoever invites. And, for input that begins with 's', a saved group is loaded.
+ * whole ratchet tree come from whoever invites.
  */
 #include "sotto_test.h"
 
@@ -23,12 +23,8 @@ one(void *state, const uint8_t *data, size_t size)
         .signature_seed = world->bob.device_seed,
     };
     struct mls_group *group = NULL;
-    int rc;
+    const int rc = mls_group_join(&world->bob.config, &params, &group);
 
-    if (size > 0 && data[0] == 's')
-        rc = mls_group_load(&world->bob.config, (struct mls_bytes){data + 1, size - 1}, &group);
-    else
-        rc = mls_group_join(&world->bob.config, &params, &group);
     mls_group_destroy(&group);
     return rc == MLS_OK;
 }
@@ -37,18 +33,8 @@ static void
 seeds(void *state, fuzz_seed_fn *take, void *arg)
 {
     const struct fuzz_mls *world = state;
-    struct mls_buf saved = {0};
-    uint8_t *data;
 
     take("welcome", world->add_bob.welcome.data, world->add_bob.welcome.len, arg);
-    assert_ok(mls_group_save(world->bob.group, &saved));
-    data = malloc(saved.len + 1);
-    assert_non_null(data);
-    data[0] = 's';
-    memcpy(data + 1, saved.data, saved.len);
-    take("saved", data, saved.len + 1, arg);
-    free(data);
-    mls_buf_fini(&saved);
 }
 
 const struct fuzz_target fuzz_target = {

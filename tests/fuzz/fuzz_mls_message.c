@@ -91,10 +91,13 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
     take("key-package", world->bob_package.data, world->bob_package.len, arg);
     give(take, arg, "welcome", &world->add_bob.welcome);
     give(take, arg, "group-info", &world->add_bob.group_info);
+    give(take, arg, "group-info-with-tree", &world->info);
     give(take, arg, "first-commit", &world->add_bob.commit);
     give(take, arg, "commit", &world->commit.commit);
     give(take, arg, "application", &world->application);
     give(take, arg, "proposal", &world->proposal);
+    give(take, arg, "external-commit", &world->external);
+    give(take, arg, "reinit", &world->reinit);
 }
 
 const struct fuzz_target fuzz_target = {

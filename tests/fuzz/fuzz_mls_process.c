@@ -84,6 +84,10 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
     give(take, arg, "commit", &world->commit.commit);
     give(take, arg, "proposal-add", &world->proposal);
     give(take, arg, "proposal-remove", &world->own_removal);
+    give(take, arg, "proposal-update", &world->update);
+    give(take, arg, "proposal-extensions", &world->context);
+    give(take, arg, "proposal-reinit", &world->reinit);
+    give(take, arg, "external-commit", &world->external);
 }
 
 const struct fuzz_target fuzz_target = {

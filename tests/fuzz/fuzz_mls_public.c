@@ -153,6 +153,10 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
     give(take, arg, "commit", 0, mls_buf_bytes(&world->commit.commit));
     give(take, arg, "proposal-add", 0, mls_buf_bytes(&world->proposal));
     give(take, arg, "proposal-remove", 0, mls_buf_bytes(&world->own_removal));
+    give(take, arg, "proposal-update", 0, mls_buf_bytes(&world->update));
+    give(take, arg, "proposal-extensions", 0, mls_buf_bytes(&world->context));
+    give(take, arg, "proposal-reinit", 0, mls_buf_bytes(&world->reinit));
+    give(take, arg, "external-commit", 0, mls_buf_bytes(&world->external));
     give(take, arg, "group-info", 'i', mls_buf_bytes(&o->info));
     give(take, arg, "saved", 's', (struct mls_bytes){o->saved.data, o->saved.len - MLS_HASH_BYTES});
 }
