@@ -94,8 +94,9 @@ read_entry(struct chat_plan *plan, const struct mls_commit_entry *entry)
     switch (entry->proposal.type) {
     case MLS_PROPOSAL_ADD: return read_add(plan, &entry->proposal);
     case MLS_PROPOSAL_REMOVE: return read_remove(plan, &entry->proposal);
-    case MLS_PROPOSAL_PSK:
     case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS: return SOTTO_OK; /* the roster stays as it is */
+    case MLS_PROPOSAL_PSK: /* whoever lacks it could not follow, and nobody outside sees who does */
+        return refuse(plan, SOTTO_EINVALID, "a commit of a chat needs no pre-shared key");
     default:
         return refuse(plan, SOTTO_EINVALID,
                       "the commit has a proposal of a type that chats do not use");

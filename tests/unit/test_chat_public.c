@@ -130,6 +130,31 @@ a_first_bundle_without_its_group_is_refused(void **state)
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_chats"), 0);
 }
 
+static int
+know_a_secret(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
+{
+    (void)arg;
+    return mls_buf_set(psk_out, mls_provider_default(), psk_id);
+}
+
+/* A member who lacks the key would be left behind, and nobody outside sees who has it. */
+static void
+a_commit_that_takes_a_pre_shared_key_is_refused(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct peer_bundle *bundle = &rig->alice.bundle;
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK,
+                                     .psk_id = {(const uint8_t *)"mine", 4}};
+    const struct mls_commit_options options = {.proposals = &psk, .proposal_count = 1};
+
+    rig->alice.mls.config.find_psk = know_a_secret;
+    rig_group(rig, 'X');
+    peer_bundle_fini(bundle);
+    assert_ok(mls_group_commit(rig->alice.mls.group, &options, &bundle->commit, &bundle->welcome,
+                               &bundle->group_info));
+    expect_refusal(rig, &rig->alice, "no pre-shared key");
+}
+
 /* Of a proposal, too, only the membership tag is left to members. */
 static void
 a_leaving_must_be_signed_by_who_leaves(void **state)
@@ -384,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(every_bit_of_the_start_counts),
     PUBLIC_TEST(a_refusal_names_its_cause),
     PUBLIC_TEST(a_first_bundle_without_its_group_is_refused),
+    PUBLIC_TEST(a_commit_that_takes_a_pre_shared_key_is_refused),
     PUBLIC_TEST(a_leaving_must_be_signed_by_who_leaves),
     PUBLIC_TEST(of_two_verified_commits_one_is_stale),
     PUBLIC_TEST(the_tree_is_compared_with_the_epoch),
