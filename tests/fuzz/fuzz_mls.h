@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small MLS group for the targets that read MLS messages. Its provider believes every signature, tag and tree hash and
+ * A small MLS group for the targets that read MLS messages. Its provider believes every signature and tag and
  * encrypts nothing, on both sides: a fuzzer changes what would be encrypted, and what it made up comes as far as the
  * checks behind the cryptography. That nothing forged is accepted is what tests/unit/test_mls_group_mutants.c shows.
  */
@@ -13,6 +13,8 @@
 struct fuzz_mls {
     struct mls_provider provider;
     uint8_t last_tag[MLS_HASH_BYTES], last_hash[MLS_HASH_BYTES];
+    bool
+        believes_hashes; /* of trees, too; for targets that read one, and do not compare two readers */
     struct mls_peer alice; /* made the group */
     struct mls_peer bob;   /* joined; in the epoch of the messages below */
     struct mls_peer carol, dave;
