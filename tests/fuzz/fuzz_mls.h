@@ -13,8 +13,8 @@
 struct fuzz_mls {
     struct mls_provider provider;
     uint8_t last_tag[MLS_HASH_BYTES], last_hash[MLS_HASH_BYTES];
-    bool
-        believes_hashes; /* of trees, too; for targets that read one, and do not compare two readers */
+    /* Of trees, too: for targets with one reader, not for those that compare what two readers say. */
+    bool believes_hashes;
     struct mls_peer alice; /* made the group */
     struct mls_peer bob;   /* joined; in the epoch of the messages below */
     struct mls_peer carol, dave;

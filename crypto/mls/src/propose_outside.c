@@ -40,7 +40,7 @@ static int
 frame(const struct mls_crypto *c, const struct mls_outside_params *params, struct mls_bytes body,
       struct mls_writer *w)
 {
-    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
+    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES] = {0};
     struct mls_authenticated message = {
         .wire_format = MLS_WIRE_PUBLIC_MESSAGE,
         .content =
