@@ -407,9 +407,9 @@ struct mls_proposal {
      * 8.6), of this group or of the one with `group_id`, which find_group knows. MLS_EPSK when that
      * epoch is not among the last 64. */
     bool psk_resumption;
+    uint16_t suite; /* REINIT: of the successor, 3 or 1 */
     uint64_t psk_epoch;
     struct mls_bytes group_id; /* PSK, resumption: len 0: this group. REINIT: of the successor */
-    uint16_t suite;            /* REINIT: of the successor, 3 or 1 */
     /* GROUP_CONTEXT_EXTENSIONS: the complete new list. REINIT: those of the successor */
     const struct mls_extension *extensions;
     size_t extension_count;
