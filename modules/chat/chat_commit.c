@@ -74,14 +74,17 @@ write_remove(struct sotto_tx *tx, const struct chat_step *step, const struct cha
     return sotto_step(stmt);
 }
 
+/* Whoever joined by itself needs none, and one that waits leads to a leaf that it has no more. */
 static int
 write_invitation(struct sotto_tx *tx, const struct chat_step *step, const struct chat_add *add)
 {
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_INVITATION_ADD);
+    struct sotto_stmt *stmt =
+        sotto_stmt(tx, step->plan.is_external ? CHAT_INVITATION_REMOVE : CHAT_INVITATION_ADD);
 
     sotto_bind_int(stmt, 1, add->num);
     sotto_bind_int(stmt, 2, step->num);
-    sotto_bind_int(stmt, 3, step->seq);
+    if (!step->plan.is_external)
+        sotto_bind_int(stmt, 3, step->seq);
     return sotto_step(stmt);
 }
 
@@ -175,7 +178,7 @@ step_write(struct sotto_tx *tx, struct chat_step *step)
         rc = write_tree(tx, step);
     for (size_t i = 0; i < plan->remove_count && rc >= 0; i++)
         rc = write_remove(tx, step, &plan->removes[i]);
-    if (rc >= 0 && plan->add_count > 0)
+    if (rc >= 0 && plan->add_count > 0 && !plan->is_external)
         rc = write_welcome(tx, step);
     for (size_t i = 0; i < plan->add_count && rc >= 0; i++)
         rc = write_add(tx, step, &plan->adds[i]);
@@ -239,6 +242,8 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     rc = check_roles(tx, step);
     if (rc == SOTTO_OK && head->proposals > 0)
         rc = clear_proposals(tx, step);
+    if (rc >= 0 && step->plan.is_external) /* perhaps it is in no chat yet */
+        rc = writer_device(tx, step->plan.user, step->plan.device, &step->device);
     if (rc < 0)
         return rc;
     step->seq = head->seq + 1;
@@ -265,12 +270,14 @@ chat_on_commit(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     struct delivery *ds = state;
     const Sotto__Chat__V1__CommitRequest *request = (const void *)in;
     const struct chat_seat *seat;
+    struct chat *chat;
     struct chat_step step = {.ds = ds, .req = req};
 
     if (!chat_is_ready(ds, req, in, chat_on_commit))
         return;
-    seat = roster_caller_seat(ds, req->caller, request->chat_id);
-    if (seat == NULL) {
+    /* A device without a seat may join, if it is a member's. */
+    chat = roster_caller_chat(ds, req->caller, request->chat_id);
+    if (chat == NULL) {
         chat_fail_absent(req);
         return;
     }
@@ -278,8 +285,9 @@ chat_on_commit(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         sotto_fail(req, SOTTO_EINVALID, "the bundle is missing");
         return;
     }
-    step.chat = seat->chat;
-    step.num = seat->chat->num;
-    step.device = seat->device->num;
-    step_start(&step, request->bundle, request->chat_id, seat->chat->suite);
+    seat = roster_caller_seat(ds, req->caller, request->chat_id);
+    step.chat = chat;
+    step.num = chat->num;
+    step.device = seat != NULL ? seat->device->num : 0;
+    step_start(&step, request->bundle, request->chat_id, chat->suite);
 }

@@ -86,9 +86,25 @@ read_ref(struct chat_plan *plan, const uint8_t ref[MLS_REF_BYTES])
     return SOTTO_OK;
 }
 
+/* RFC 9420 section 12.4.3.2; that there is one ExternalInit is verified with the group. */
+static int
+read_external(struct chat_plan *plan, const struct mls_commit_entry *entry)
+{
+    const uint16_t type = entry->proposal.type;
+
+    if (!entry->by_reference && type == MLS_PROPOSAL_EXTERNAL_INIT)
+        return SOTTO_OK;
+    if (!entry->by_reference && type == MLS_PROPOSAL_REMOVE && plan->remove_count == 0)
+        return read_remove(plan, &entry->proposal);
+    return refuse(plan, SOTTO_EINVALID,
+                  "a device that joins by itself may only remove its own old leaf");
+}
+
 static int
 read_entry(struct chat_plan *plan, const struct mls_commit_entry *entry)
 {
+    if (plan->is_external)
+        return read_external(plan, entry);
     if (entry->by_reference)
         return read_ref(plan, entry->ref);
     switch (entry->proposal.type) {
@@ -101,6 +117,19 @@ read_entry(struct chat_plan *plan, const struct mls_commit_entry *entry)
         return refuse(plan, SOTTO_EINVALID,
                       "the commit has a proposal of a type that chats do not use");
     }
+}
+
+/* Whoever joins by itself brings its own leaf only, and is asked about like a device that somebody adds. */
+static int
+become_add(struct chat_plan *plan)
+{
+    struct chat_add *add = &plan->adds[plan->add_count++];
+
+    memcpy(add->user, plan->user, CHAT_ID_BYTES);
+    memcpy(add->device, plan->device, CHAT_ID_BYTES);
+    memcpy(add->signature_key, plan->path_key, VERIFY_KEY_BYTES);
+    plan->has_path = false;
+    return SOTTO_OK;
 }
 
 /* A path renews the committer's leaf, which must stay the same device's. */
@@ -120,7 +149,7 @@ read_path(struct chat_plan *plan, const struct mls_commit_view *view)
         memcmp(cert.device_id, plan->device, CHAT_ID_BYTES) != 0)
         return refuse(plan, SOTTO_EINVALID, "the commit's path is of another device");
     memcpy(plan->path_key, view->path_credential.signature_key.data, VERIFY_KEY_BYTES);
-    return SOTTO_OK;
+    return plan->is_external ? become_add(plan) : SOTTO_OK;
 }
 
 static int
@@ -137,8 +166,11 @@ read_commit(struct chat_plan *plan)
         return refuse(plan, SOTTO_EINVALID, "the commit is not an MLS commit in a PublicMessage");
     if (!is_chat(plan, view.info.group_id))
         return refuse(plan, SOTTO_EINVALID, "the commit is of another group");
-    if (view.info.sender_type != MLS_SENDER_MEMBER)
+    plan->is_external = view.info.sender_type == MLS_SENDER_NEW_MEMBER_COMMIT;
+    if (view.info.sender_type != MLS_SENDER_MEMBER && !plan->is_external)
         return refuse(plan, SOTTO_EINVALID, "the commit is not made by a member");
+    if (plan->is_external && !view.has_path)
+        return refuse(plan, SOTTO_EINVALID, "a commit that joins needs a path");
 
     plan->epoch = view.info.epoch;
     plan->sender = view.info.sender;
@@ -178,9 +210,11 @@ read_welcome(struct chat_plan *plan)
     size_t offset = 0, count = 0;
     int more;
 
-    if (plan->add_count == 0 && plan->bundle->welcome.len == 0)
+    const bool is_due = plan->add_count > 0 && !plan->is_external;
+
+    if (!is_due && plan->bundle->welcome.len == 0)
         return SOTTO_OK;
-    if (plan->add_count == 0)
+    if (!is_due)
         return refuse(plan, SOTTO_EINVALID, "there is a Welcome, but nobody is added");
     if (mls_welcome_view(chat_mls(plan->bundle->welcome), &view) != MLS_OK)
         return refuse(plan, SOTTO_EINVALID, "the Welcome is missing or malformed");
@@ -203,6 +237,8 @@ read_group_info(struct chat_plan *plan)
 
     if (mls_group_info_view(chat_mls(plan->bundle->group_info), &view) != MLS_OK)
         return refuse(plan, SOTTO_EINVALID, "the GroupInfo is missing or malformed");
+    if (plan->is_external)
+        plan->sender = view.signer; /* the leaf that it is to get; compared when it is judged */
     if (!is_chat(plan, view.group_id) || view.epoch != plan->epoch + 1 ||
         view.suite != plan->suite || view.signer != plan->sender)
         return refuse(plan, SOTTO_EINVALID, "the GroupInfo is not the one of this commit");

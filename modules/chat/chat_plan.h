@@ -40,8 +40,9 @@ struct chat_plan {
     uint8_t device[CHAT_ID_BYTES];
 
     /* what the bundle says */
-    uint64_t epoch;  /* in which it was made */
-    uint32_t sender; /* leaf */
+    uint64_t epoch;   /* in which it was made */
+    bool is_external; /* by a device that has no leaf yet; adds holds itself alone */
+    uint32_t sender;  /* leaf; of an external commit the one that its GroupInfo names */
     bool has_path;
     uint8_t path_key[VERIFY_KEY_BYTES]; /* signature key of the committer's new leaf */
     size_t add_count, remove_count, ref_count;

@@ -7,6 +7,7 @@
  *            whoever has left, by the stored proposal or in its stead: anyone, and every commit must
  *            and any member a device that its user has removed from the account, which keyx is asked about,
  *            unless the user would have none left
+ *   join     a device of a member's account, by an external commit, instead of its own old leaf or beside the others
  *
  * Leaves follow RFC 9420 section 7.7 and 12.4.2: removes first, then each add takes the leftmost blank leaf, in
  * the order of the commit. What section 7.8's truncation cuts off at the right edge is blank, and extending
@@ -173,12 +174,55 @@ mark_last(const struct chat *chat, struct chat_plan *plan)
     }
 }
 
+/* The one leaf that a device may remove while it joins: its own, of an earlier time. */
+static int
+judge_old_leaf(const struct chat_seat *own, struct chat_plan *plan)
+{
+    struct chat_remove *remove = &plan->removes[0];
+
+    if (plan->remove_count == 0)
+        return SOTTO_OK;
+    if (own == NULL || own->leaf != remove->leaf)
+        return refuse(plan, SOTTO_EPERM,
+                      "a device that joins by itself may only remove its own old leaf");
+    remove->num = own->device->num;
+    memcpy(remove->user, plan->user, CHAT_ID_BYTES);
+    memcpy(remove->device, plan->device, CHAT_ID_BYTES);
+    return SOTTO_OK;
+}
+
+/* A device of a member's account joins. It cannot take out who left, so it waits for a member to do that. */
+static int
+judge_external(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan)
+{
+    int rc;
+
+    if (roster_user(chat, plan->user) == NULL)
+        return SOTTO_ENOTFOUND;
+    if (plan->epoch != chat->epoch)
+        return SOTTO_EABORTED;
+    rc = judge_old_leaf(roster_seat(chat, roster_device(ds, plan->user, plan->device)), plan);
+    if (rc == SOTTO_OK)
+        rc = check_proposals(chat, plan);
+    if (rc == SOTTO_OK)
+        rc = judge_add(ds, chat, plan, &plan->adds[0]);
+    if (rc == SOTTO_OK)
+        rc = give_leaves(ds, chat, plan);
+    if (rc == SOTTO_OK && plan->sender != plan->adds[0].leaf)
+        return refuse(plan, SOTTO_EINVALID, "the GroupInfo is not the one of this commit");
+    if (rc == SOTTO_OK)
+        mark_last(chat, plan);
+    return rc;
+}
+
 int
 plan_judge(const struct delivery *ds, const struct chat *chat, struct chat_plan *plan)
 {
     const struct chat_seat *seat = roster_seat(chat, roster_device(ds, plan->user, plan->device));
     int rc;
 
+    if (plan->is_external)
+        return judge_external(ds, chat, plan);
     if (seat == NULL)
         return SOTTO_ENOTFOUND;
     if (plan->epoch != chat->epoch)
@@ -228,7 +272,8 @@ plan_judge_first(const struct delivery *ds, Sotto__Chat__V1__ChatType type, stru
 {
     const struct chat_device *own = roster_device(ds, plan->user, plan->device);
 
-    if (plan->epoch != 0 || plan->sender != 0 || plan->remove_count > 0 || plan->ref_count > 0)
+    if (plan->is_external || plan->epoch != 0 || plan->sender != 0 || plan->remove_count > 0 ||
+        plan->ref_count > 0)
         return refuse(plan, SOTTO_EINVALID,
                       "the first commit is made by leaf 0 in epoch 0 and removes nobody");
     if (own != NULL && own->seat_count >= CHAT_SEATS_MAX)

@@ -214,7 +214,8 @@ apply(struct chat_step *step)
     purge_note_entries(ds, chat);
 
     push_commit(step, listeners, listener_count);
-    push_welcome(step, chat, invited, invited_count);
+    if (!step->plan.is_external)
+        push_welcome(step, chat, invited, invited_count);
     publish(step);
     ds->host->metric->add(ds->host, CHAT_METRIC_COMMITS, 0, 1);
     free(listeners);

@@ -31,12 +31,14 @@ verify_start(struct tree_check *check, const struct chat_plan *plan)
     return SOTTO_OK;
 }
 
-/* The leaf that signed is the caller's device. */
+/* The leaf that signed is the caller's device. One that joins has none yet: its leaf is compared as an add. */
 static int
 verify_sender(struct tree_check *check, const struct chat_plan *plan)
 {
     struct mls_member member;
 
+    if (plan->is_external)
+        return SOTTO_OK;
     if (mls_public_group_member(check->group, plan->sender, &member) != MLS_OK ||
         !tree_is_device(&member.credential, plan->user, plan->device))
         return refuse(check, "the commit is signed as another device");
@@ -72,7 +74,7 @@ compare_changes(struct tree_check *check, const struct chat_plan *plan,
             removes++;
             if (!agrees_on_remove(plan, change))
                 return refuse(check, "the tree has another device on a removed leaf");
-        } else if (change->type == MLS_PROPOSAL_ADD) {
+        } else if (change->type == MLS_PROPOSAL_ADD || change->type == MLS_PROPOSAL_EXTERNAL_INIT) {
             if (adds == plan->add_count || change->leaf != add->leaf ||
                 !tree_is_device(&change->credential, add->user, add->device))
                 return refuse(check, "the tree has another leaf for an added device");
@@ -106,7 +108,7 @@ store_next(const struct tree_check *check, const struct chat_plan *plan,
     mls_public_group_tree_hash(check->next, verified_out->tree_hash);
     if (mls_public_group_save(check->next, &verified_out->state) != MLS_OK)
         return SOTTO_ENOMEM;
-    if (plan->add_count > 0 &&
+    if (plan->add_count > 0 && !plan->is_external &&
         mls_public_group_ratchet_tree(check->next, &verified_out->tree) != MLS_OK)
         return SOTTO_ENOMEM;
     return SOTTO_OK;

@@ -129,7 +129,7 @@ ROWS = {
 
     CHAT + 'Create': own_row('chat', {'chat_id': IT.chat, 'type': 2, 'mode': 1, 'suite': 3,
                                       'first': {'commit': b'junk'}}, 'bad', 'bad', 'bad'),
-    CHAT + 'Commit': chat_row({'bundle': {'commit': b'junk'}}, 'bad   bad   bad    none    none     none'),
+    CHAT + 'Commit': chat_row({'bundle': {'commit': b'junk'}}, 'bad   bad   bad    none    none     bad'),
     CHAT + 'DeleteChat': chat_row({}, 'ok    deny  deny   none    none     ok', fresh=True),
     CHAT + 'Leave': chat_row({'proposals': [b'junk']}, 'bad   bad   bad    none    none     none'),
     CHAT + 'Send': chat_row({'client_msg_id': 1, 'message': b'junk'}, 'bad   bad   bad    none    none     none'),

@@ -305,6 +305,81 @@ who_is_invited_joins_with_the_tree_of_the_server(void **state)
     assert_ok(rig_send(rig, &rig->dora, 1, "here")->status);
 }
 
+/* ---- joining without an invitation -------------------------------------------------------------------------- */
+
+/* Makes a commit with which a device joins on what `from` knows of the group, instead of its leaf old_leaf if that is
+ * one; it stays in the bundle. */
+static void
+prepare_join(struct chat_peer *peer, const struct chat_peer *from, uint32_t old_leaf)
+{
+    struct mls_buf info = {0};
+    struct peer_bundle *bundle = &peer->bundle;
+
+    assert_ok(mls_group_export_info(from->mls.group, true, &info));
+    const struct mls_external_join_params params = {
+        .group_info = mls_buf_bytes(&info),
+        .signature_seed = peer->mls.device_seed,
+        .identity = {peer->mls.cert, sizeof peer->mls.cert},
+        .resync = old_leaf != MLS_LEAF_NONE,
+        .old_leaf = old_leaf,
+    };
+    peer_bundle_fini(bundle);
+    mls_group_destroy(&peer->mls.group);
+    assert_ok(mls_group_join_external(&peer->mls.config, &params, &peer->mls.group, &bundle->commit,
+                                      &bundle->group_info));
+    mls_buf_fini(&info);
+}
+
+/* The device takes its old leaf out and goes on in the new epoch; seats and roles stay what they were. */
+static void
+a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
+
+    rig_group(rig, 'X');
+    prepare_join(&rig->bob, &rig->alice, 1);
+    answer = rig_submit(rig, &rig->bob, WHOLE);
+    assert_ok(answer->status);
+    mls_peer_merge(&rig->bob.mls);
+    assert_int_equal(rig_members(rig, &rig->bob)->n_members, 3);
+    assert_int_equal(
+        harness_sql(rig->h, "SELECT COUNT(*) FROM chat_seats WHERE leaf = 1 AND since_seq = 2"), 1);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_welcomes WHERE seq = 2"), 0);
+    rig_catch_up(rig, &rig->alice, 1);
+    assert_ok(rig_send(rig, &rig->bob, 1, "here again")->status);
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+    rig_restart(rig);
+    rig_catch_up(rig, &rig->bob, 2);
+    assert_ok(rig_send(rig, &rig->bob, 2, "after a restart")->status);
+}
+
+static void
+nobody_but_a_member_joins_and_takes_only_itself_out(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    prepare_join(&rig->dora, &rig->alice, MLS_LEAF_NONE);
+    assert_fails(rig_submit(rig, &rig->dora, WHOLE)->status, SOTTO_ENOTFOUND);
+    assert_fails(rig_submit_as(rig, &rig->dora, &rig->bob)->status, SOTTO_EINVALID);
+    assert_int_equal(harness_sql(rig->h, "SELECT epoch FROM chat_chats"), 1);
+}
+
+/* Whoever left may not come back, and while the leaving waits to be committed nobody else joins by itself. */
+static void
+who_left_does_not_join_again(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    assert_ok(rig_leave(rig, &rig->carol)->status);
+    prepare_join(&rig->carol, &rig->alice, 2);
+    assert_fails(rig_submit(rig, &rig->carol, WHOLE)->status, SOTTO_ENOTFOUND);
+    prepare_join(&rig->bob, &rig->alice, 1);
+    assert_fails(rig_submit(rig, &rig->bob, WHOLE)->status, SOTTO_EABORTED);
+}
+
 static void
 groups_are_followed_through_a_restart_and_a_full_cache(void **state)
 {
@@ -416,6 +491,9 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(two_who_leave_at_once_are_both_committed),
     PUBLIC_TEST(members_and_nobody_else_get_the_tree),
     PUBLIC_TEST(who_is_invited_joins_with_the_tree_of_the_server),
+    PUBLIC_TEST(a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf),
+    PUBLIC_TEST(nobody_but_a_member_joins_and_takes_only_itself_out),
+    PUBLIC_TEST(who_left_does_not_join_again),
     PUBLIC_TEST(groups_are_followed_through_a_restart_and_a_full_cache),
     PUBLIC_TEST(a_damaged_tree_is_no_tree),
     PUBLIC_TEST(a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit),

@@ -217,6 +217,20 @@ closes_the_group(const struct mls_received *received)
     return false;
 }
 
+/* Who joins takes nobody out but an old leaf of the same device. */
+static bool
+removes_only_itself(const struct mls_received *received, const struct verify_cert *joiner)
+{
+    struct verify_cert cert;
+    for (size_t i = 0; i < received->change_count; i++)
+        if (received->changes[i].type == MLS_PROPOSAL_REMOVE &&
+            (!group_certificate(&received->changes[i].credential, &cert) ||
+             !id_equal(cert.user_id, joiner->user_id) ||
+             !id_equal(cert.device_id, joiner->device_id)))
+            return false;
+    return true;
+}
+
 /* Whoever joins by its own commit brings a device of somebody who is in the chat already; everybody
  * else is added by a member. */
 static bool
@@ -226,7 +240,7 @@ may_be_followed(const struct inbox *inbox, const struct mls_received *received)
     struct verify_cert cert;
     if (received->sender_type == MLS_SENDER_MEMBER)
         return true;
-    if (!group_certificate(&received->sender, &cert))
+    if (!group_certificate(&received->sender, &cert) || !removes_only_itself(received, &cert))
         return false;
     size_t count = group_users(inbox->group, &users);
     bool known = chat_lists_member((const uint8_t(*)[ID_BYTES])users, count, cert.user_id);
@@ -294,6 +308,9 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
         return outbox_record_sent(client, inbox->chat.id, entry->client_msg_id, entry->seq,
                                   entry->epoch, entry->ts_ms);
+    if (application && inbox->chat.state == CHAT_BROKEN)
+        return note_undecryptable(client, inbox, entry,
+                                  TR("this device missed changes of the group"));
     if (!inbox->group || inbox->chat.state != CHAT_READY)
         return SOTTO_CLIENT_OK;
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)

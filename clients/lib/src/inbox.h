@@ -58,6 +58,12 @@ int inbox_pick_up(struct sotto_client *client, struct inbox *inbox,
 /* Writes the chat at hand and lets go of it. */
 int inbox_put_down(struct sotto_client *client, struct inbox *inbox);
 
+/* invited.c: makes a chat of a group that this device has just entered, at welcome->seq, with what else the server
+ * says of it. known: the chat as the profile had it; of a broken one the title stays. Inside a transaction. */
+int inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
+                       const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
+                       const uint8_t inviter[ID_BYTES], const struct chat *known);
+
 /* invited.c: takes an invitation, if it is of use. */
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome);

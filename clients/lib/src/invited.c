@@ -58,10 +58,10 @@ set_roles(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome)
     return status;
 }
 
-static int
-store_joined(struct sotto_client *client, struct inbox *inbox,
-             const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
-             const uint8_t inviter[ID_BYTES])
+int
+inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
+                   const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
+                   const uint8_t inviter[ID_BYTES], const struct chat *known)
 {
     struct chat chat = {
         .has_inviter = true,
@@ -82,6 +82,11 @@ store_joined(struct sotto_client *client, struct inbox *inbox,
     memcpy(message.chat_id, chat.id, ID_BYTES);
     memcpy(chat.inviter, inviter, ID_BYTES);
     memcpy(message.from_user, chat.inviter, ID_BYTES);
+    if (known->exists && known->state == CHAT_BROKEN) {
+        memcpy(chat.title, known->title, sizeof(chat.title));
+        chat.title_seq = known->title_seq;
+        chat.read_seq = known->read_seq;
+    }
     /* Roles of an earlier membership are over. */
     int status = chat_set_members(client, chat.id, NULL, 0);
     if (status == SOTTO_CLIENT_OK)
@@ -165,7 +170,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
         group_user_of_leaf(group, leaf, inviter)) /* who signed, whatever the server says */
         status = may_join(client, known, group, inviter, &may);
     if (status == SOTTO_CLIENT_OK && may) {
-        status = store_joined(client, inbox, welcome, group, inviter);
+        status = inbox_store_joined(client, inbox, welcome, group, inviter, known);
         if (status == SOTTO_CLIENT_OK)
             status = use_package(client, chat_id, ref, last_resort);
     }

@@ -5,12 +5,13 @@
  * as well, once.
  *
  * While it listens this client also does the chores of a device that is online: it acknowledges,
- * keeps the login fresh, refills KeyPackages, renews its keys in chats, sends what waits in the outbox, adds new
+ * keeps the login fresh, refills KeyPackages, renews its keys in chats, enters chats that nobody adds it to, sends what waits in the outbox, adds new
  * devices of its user to their chats, and commits the going of members who leave.
  */
 #include "backoff.h"
 #include "chat.h"
 #include "group.h"
+#include "joining.h"
 #include "leaving.h"
 #include "keys.h"
 #include "outbox.h"
@@ -35,6 +36,8 @@
 #define GONE_LEAST_MS 1000  /* for the user who removed the device, who does it at once */
 #define GONE_JITTER_MS 4000 /* and then for the first of the members */
 #define ADD_OTHERS_MS 5000  /* when the first of our devices did not do it */
+#define JOIN_LEAST_MS 3000  /* for a sibling that is online, which then sends the title, too */
+#define JOIN_JITTER_MS 2000
 
 struct listener {
     const struct sotto_client_listening *how;
@@ -52,6 +55,7 @@ struct listener {
     int64_t chores_ms; /* when to look after login and outbox */
     int64_t add_ms;    /* when to look for devices to add; 0: not */
     int add_tries;
+    int64_t join_ms; /* when to enter chats by ourselves; 0: not */
     int64_t gone_ms; /* when to take out devices of others; 0: not */
     size_t gone_count;
     uint8_t gone_users[GONE_USERS_MAX][ID_BYTES];
@@ -219,6 +223,30 @@ add_devices(struct sotto_client *client, struct listener *listener)
                                                                              : status;
 }
 
+/* Chats that wait for this device, or that it lost track of. */
+static void
+plan_join(struct listener *listener)
+{
+    if (listener->join_ms == 0)
+        listener->join_ms = conn_now_ms() + JOIN_LEAST_MS + randombytes_uniform(JOIN_JITTER_MS);
+}
+
+static int
+join_chats(struct sotto_client *client, struct listener *listener)
+{
+    size_t left = 0;
+    listener->join_ms = 0;
+    int status = joining_run(client, &left);
+    if (status == SOTTO_CLIENT_OK && left)
+        plan_join(listener);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, true);
+    if (status == SOTTO_CLIENT_OK)
+        status = show_new(client, listener, false);
+    return status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED ? SOTTO_CLIENT_OK
+                                                                             : status;
+}
+
 /* Members removed devices: all who listen were told, and whoever comes first does it. */
 static void
 plan_gone(struct listener *listener, const struct sync_news *news)
@@ -278,6 +306,7 @@ static int
 do_chores(struct sotto_client *client, struct listener *listener)
 {
     int64_t now = conn_now_ms();
+    bool repair = false;
     int status = SOTTO_CLIENT_OK;
     if (listener->ack_ms && now >= listener->ack_ms) {
         listener->ack_ms = 0;
@@ -288,6 +317,8 @@ do_chores(struct sotto_client *client, struct listener *listener)
         status = send_waiting(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->add_ms && now >= listener->add_ms)
         status = add_devices(client, listener);
+    if (status == SOTTO_CLIENT_OK && listener->join_ms && now >= listener->join_ms)
+        status = join_chats(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->gone_ms && now >= listener->gone_ms)
         status = drop_gone(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->commit_ms && now >= listener->commit_ms) {
@@ -301,6 +332,10 @@ do_chores(struct sotto_client *client, struct listener *listener)
             status = keys_replenish(client, false);
         if (status == SOTTO_CLIENT_OK)
             status = upkeep_run(client);
+        if (status == SOTTO_CLIENT_OK)
+            status = joining_look(client, &repair);
+        if (repair)
+            plan_join(listener);
     }
     return status;
 }
@@ -309,17 +344,12 @@ do_chores(struct sotto_client *client, struct listener *listener)
 static int64_t
 next_deadline(const struct listener *listener)
 {
+    const int64_t times[] = {listener->ack_ms,  listener->add_ms,  listener->join_ms,
+                             listener->gone_ms, listener->send_ms, listener->commit_ms};
     int64_t next = listener->chores_ms;
-    if (listener->ack_ms && listener->ack_ms < next)
-        next = listener->ack_ms;
-    if (listener->add_ms && listener->add_ms < next)
-        next = listener->add_ms;
-    if (listener->gone_ms && listener->gone_ms < next)
-        next = listener->gone_ms;
-    if (listener->send_ms && listener->send_ms < next)
-        next = listener->send_ms;
-    if (listener->commit_ms && listener->commit_ms < next)
-        next = listener->commit_ms;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        if (times[i] && times[i] < next)
+            next = times[i];
     if (listener->end_ms >= 0 && listener->end_ms < next)
         next = listener->end_ms;
     return next;
@@ -391,6 +421,7 @@ start(struct sotto_client *client, struct listener *listener)
     listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
     listener->add_tries = 0;
     listener->commit_ms = 0;
+    plan_join(listener);
     status = plan_commit(client, listener);
     return status == SOTTO_CLIENT_OK ? send_waiting(client, listener) : status;
 }

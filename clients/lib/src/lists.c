@@ -190,9 +190,9 @@ name_cure(struct sotto_client *client, char *cure_out, size_t size)
     if (status == SOTTO_CLIENT_OK)
         status = own_device_others(client, &others);
     if (status == SOTTO_CLIENT_OK && others.len > 1)
-        snprintf(cure_out, size, tr("run `sotto listen` on %s"), (const char *)others.data);
+        snprintf(cure_out, size, tr("run `sotto listen` here or on %s"), (const char *)others.data);
     else
-        snprintf(cure_out, size, "%s", tr("the next member who comes online does it"));
+        snprintf(cure_out, size, "%s", tr("run `sotto listen` here"));
     buf_fini(&others);
     return status;
 }

@@ -114,14 +114,13 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
         return chat_fail_left(client, chat_out);
     if (chat_out->exists && chat_out->state == CHAT_BROKEN)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
-                    "this device missed changes of the group; a member must remove it and add it "
-                    "again");
+                    "this device missed changes of the group; run `sotto listen`, which joins it "
+                    "anew");
     if (chat_out->exists && chat_out->state == CHAT_READY)
         status = group_load(client, chat_id, group_out);
     if (status == SOTTO_CLIENT_OK && !*group_out)
         status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
-                      "this device is not in the chat yet; another device of yours must be online "
-                      "to add it");
+                      "this device is not in the chat yet; run `sotto listen`, which joins it");
     return status;
 }
 

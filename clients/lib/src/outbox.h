@@ -69,4 +69,9 @@ int outbox_remove(struct sotto_client *client, uint64_t number);
 int outbox_record_sent(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                        uint64_t client_msg_id, uint64_t seq, uint64_t epoch, int64_t ts_ms);
 
+/* sent.c: this profile may be an old copy, and the next numbers of messages used: the server would answer as if it had
+ * the new ones already. Goes on behind the milliseconds since 1970, which no copy reached by counting. Inside a
+ * transaction. */
+int outbox_skip_numbers(struct sotto_client *client);
+
 #endif

@@ -190,3 +190,18 @@ outbox_renumber(struct sotto_client *client, uint64_t number)
     buf_fini(&sealed);
     return status;
 }
+
+int
+outbox_skip_numbers(struct sotto_client *client)
+{
+    struct buf value = {0};
+    uint64_t number = 0;
+    const uint64_t now = (uint64_t)wall_ms();
+    int status = meta_get(&client->profile, "client_msg_id", &value, &client->error);
+    if (status == SOTTO_CLIENT_OK && value.len == sizeof(number))
+        memcpy(&number, value.data, sizeof(number));
+    buf_fini(&value);
+    if (status || number >= now)
+        return status;
+    return meta_set(&client->profile, "client_msg_id", &now, sizeof(now), &client->error);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See joining.h. The server gives GroupInfo and tree, and is not believed in either: the GroupInfo must be signed by
+ * a member, the leaves by devices with certificates of the users' identities, by the rules of an invitation. Who
+ * signed it counts as who invites. A chat that this device knew is entered only at a later epoch, and only together
+ * with somebody whom it knew there. An old GroupInfo leads to an epoch in which nobody else is, and to no message.
+ */
+#include "joining.h"
+
+#include "chat.h"
+#include "group.h"
+#include "inbox.h"
+#include "outbox.h"
+#include "session.h"
+#include "sync.h"
+#include "text.h"
+#include "upkeep.h"
+
+#include "mls/public_group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOIN_TRIES 6
+#define JITTER_LEAST_MS 50
+#define JITTER_MOST_MS 500
+#define NAME_BYTES 48
+
+/* One chat on its way in. */
+struct joining {
+    const Sotto__Chat__V1__Chat *row;
+    struct chat known;
+    Sotto__Chat__V1__GetGroupReply *shown;
+    struct mls_group *group;
+    uint8_t inviter[ID_BYTES]; /* who signed the GroupInfo */
+    struct mls_buf commit, group_info;
+};
+
+static void
+joining_fini(struct joining *joining)
+{
+    pb_free(joining->shown);
+    mls_group_destroy(&joining->group);
+    mls_buf_fini(&joining->commit);
+    mls_buf_fini(&joining->group_info);
+}
+
+/* ---- repairs --------------------------------------------------------------------------------- */
+
+static void
+name_repair(const uint8_t chat_id[ID_BYTES], char name_out[NAME_BYTES])
+{
+    char hex[SOTTO_CLIENT_HEX_BYTES];
+    id_hex(chat_id, hex);
+    snprintf(name_out, NAME_BYTES, "repaired %s", hex);
+}
+
+/* A chat that breaks soon after its repair would do so for ever. */
+static int
+may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out)
+{
+    char name[NAME_BYTES];
+    struct buf value = {0};
+    int64_t last = 0;
+    name_repair(chat_id, name);
+    int status = meta_get(&client->profile, name, &value, &client->error);
+    if (status == SOTTO_CLIENT_OK && value.len == sizeof(last))
+        memcpy(&last, value.data, sizeof(last));
+    *may_out = last == 0 || wall_seconds() - last >= JOIN_REPAIR_SECONDS;
+    buf_fini(&value);
+    return status;
+}
+
+static int
+note_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    char name[NAME_BYTES];
+    const int64_t now = wall_seconds();
+    name_repair(chat_id, name);
+    return meta_set(&client->profile, name, &now, sizeof(now), &client->error);
+}
+
+/* ---- the group ------------------------------------------------------------------------------- */
+
+/* Finds the leaf that this device has in the tree from before, if any. False: the group is not to be trusted. */
+static bool
+find_old_leaf(struct sotto_client *client, const struct mls_config *config,
+              struct mls_external_join_params *params)
+{
+    struct mls_public_group *group = NULL;
+    struct mls_member member;
+    struct verify_cert cert;
+    uint32_t cursor = 0;
+    if (mls_public_group_open(config, params->group_info, params->ratchet_tree, &group))
+        return false;
+    while (!params->resync && mls_public_group_next_member(group, &cursor, &member))
+        if (group_certificate(&member.credential, &cert) &&
+            id_equal(cert.user_id, client->account.user_id) &&
+            id_equal(cert.device_id, client->account.device_id)) {
+            params->resync = true;
+            params->old_leaf = member.leaf;
+        }
+    mls_public_group_destroy(&group);
+    return true;
+}
+
+/* Somebody else than ourselves is there who was a member when we lost track. */
+static int
+has_known_member(struct sotto_client *client, const struct joining *joining, bool *has_out)
+{
+    uint8_t(*users)[ID_BYTES] = NULL;
+    size_t count = group_users(joining->group, &users);
+    int status = SOTTO_CLIENT_OK;
+    *has_out = false;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !*has_out && i < count; i++) {
+        int role = 0;
+        if (!id_equal(users[i], client->account.user_id))
+            status = chat_role(client, joining->known.id, users[i], &role);
+        *has_out = role != 0;
+    }
+    free(users);
+    return status;
+}
+
+/* Whether the group is the chat's, and not one from before what we know. */
+static int
+may_enter(struct sotto_client *client, struct joining *joining, bool *may_out)
+{
+    struct mls_group_info_view view;
+    const ProtobufCBinaryData *info = &joining->shown->group_info;
+    const struct mls_bytes id = mls_group_id(joining->group);
+    *may_out = id.len == ID_BYTES && id_equal(id.data, joining->row->chat_id.data) &&
+               mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) == MLS_OK &&
+               group_user_of_leaf(joining->group, view.signer, joining->inviter);
+    if (!*may_out || !joining->known.exists)
+        return SOTTO_CLIENT_OK;
+    *may_out = view.epoch >= joining->known.epoch;
+    if (!*may_out || joining->known.state != CHAT_BROKEN)
+        return SOTTO_CLIENT_OK;
+    return has_known_member(client, joining, may_out);
+}
+
+/* Makes the commit; joining->group stays NULL when the group is not one to join. */
+static int
+make_commit(struct sotto_client *client, struct joining *joining)
+{
+    struct mls_config config;
+    struct mls_external_join_params params = {
+        .group_info = {joining->shown->group_info.data, joining->shown->group_info.len},
+        .ratchet_tree = {joining->shown->ratchet_tree.data, joining->shown->ratchet_tree.len},
+        .signature_seed = client->account.device_seed,
+        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
+    };
+    bool may = false;
+    client->mls_now = 0;
+    group_config(client, &config);
+    if (!find_old_leaf(client, &config, &params) ||
+        mls_group_join_external(&config, &params, &joining->group, &joining->commit,
+                                &joining->group_info))
+        return SOTTO_CLIENT_OK;
+    int status = may_enter(client, joining, &may);
+    if (!may)
+        mls_group_destroy(&joining->group);
+    return status;
+}
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static int
+fetch_group(struct sotto_client *client, struct joining *joining)
+{
+    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
+    request.chat_id = joining->row->chat_id;
+    return rpc(client, CHAT_METHOD("GetGroup"), &request.base,
+               &sotto__chat__v1__get_group_reply__descriptor, &joining->shown, NULL);
+}
+
+static int
+send_commit(struct sotto_client *client, const struct joining *joining,
+            Sotto__Chat__V1__CommitReply **reply_out)
+{
+    Sotto__Chat__V1__CommitRequest request = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
+    Sotto__Chat__V1__Bundle bundle = SOTTO__CHAT__V1__BUNDLE__INIT;
+    bundle.commit = view(joining->commit.data, joining->commit.len);
+    bundle.group_info = view(joining->group_info.data, joining->group_info.len);
+    request.chat_id = joining->row->chat_id;
+    request.bundle = &bundle;
+    return rpc(client, CHAT_METHOD("Commit"), &request.base,
+               &sotto__chat__v1__commit_reply__descriptor, reply_out, NULL);
+}
+
+/* ---- the profile ----------------------------------------------------------------------------- */
+
+/* What the server says of the chat, as it would come with an invitation. */
+static int
+store_chat(struct sotto_client *client, const struct joining *joining,
+           const Sotto__Chat__V1__CommitReply *reply,
+           const Sotto__Chat__V1__ListMembersReply *members)
+{
+    Sotto__Chat__V1__UserRole *roles = mem_alloc(members->n_members, sizeof(*roles));
+    Sotto__Chat__V1__UserRole **list =
+        mem_alloc(members->n_members, sizeof(Sotto__Chat__V1__UserRole *));
+    Sotto__Chat__V1__Welcome said = SOTTO__CHAT__V1__WELCOME__INIT;
+    struct inbox inbox = {0};
+    for (size_t i = 0; i < members->n_members; i++) {
+        list[i] = &roles[i];
+        sotto__chat__v1__user_role__init(list[i]);
+        roles[i].user_id = members->members[i]->user_id;
+        roles[i].role = members->members[i]->role;
+    }
+    said.chat_id = joining->row->chat_id;
+    said.type = joining->row->type;
+    said.mode = joining->row->mode;
+    said.seq = reply->seq;
+    said.ts_ms = reply->ts_ms;
+    said.n_roles = members->n_members;
+    said.roles = list;
+    int status = inbox_store_joined(client, &inbox, &said, joining->group, joining->inviter,
+                                    &joining->known);
+    free(list);
+    free(roles);
+    return status;
+}
+
+/* One transaction: the group in its new epoch, the chat with its cursor at the commit, no call left to repeat. */
+static int
+enter(struct sotto_client *client, struct joining *joining,
+      const Sotto__Chat__V1__CommitReply *reply, const Sotto__Chat__V1__ListMembersReply *members)
+{
+    const uint8_t *chat_id = joining->row->chat_id.data;
+    int problem = mls_group_merge_pending(joining->group);
+    if (problem)
+        return group_trouble(client, TR("enter the new epoch"), problem);
+    int status = profile_begin(&client->profile, &client->error);
+    if (status)
+        return status;
+    status = store_chat(client, joining, reply, members);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
+    if (status == SOTTO_CLIENT_OK)
+        status = upkeep_note_new(client, chat_id);
+    const bool repairs = joining->known.exists && joining->known.state == CHAT_BROKEN;
+    if (status == SOTTO_CLIENT_OK && repairs)
+        status = note_repair(client, chat_id);
+    if (status == SOTTO_CLIENT_OK && repairs)
+        status = outbox_skip_numbers(client);
+    return profile_end(&client->profile, status, &client->error);
+}
+
+static int
+finish(struct sotto_client *client, struct joining *joining,
+       const Sotto__Chat__V1__CommitReply *reply)
+{
+    Sotto__Chat__V1__ListMembersRequest request = SOTTO__CHAT__V1__LIST_MEMBERS_REQUEST__INIT;
+    Sotto__Chat__V1__ListMembersReply *members = NULL;
+    request.chat_id = joining->row->chat_id;
+    if (!seq_is_possible(reply->seq))
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "internal",
+                    "the server's answer makes no sense");
+    int status = rpc(client, CHAT_METHOD("ListMembers"), &request.base,
+                     &sotto__chat__v1__list_members_reply__descriptor, &members, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = enter(client, joining, reply, members);
+    pb_free(members);
+    return status;
+}
+
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+/* Whether this device has to enter the chat by itself. */
+static int
+needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct chat *known_out,
+         bool *needs_out)
+{
+    *needs_out = false;
+    if (row->chat_id.len != ID_BYTES)
+        return SOTTO_CLIENT_OK;
+    int status = chat_load(client, row->chat_id.data, known_out);
+    *needs_out = !known_out->exists || known_out->state == CHAT_LEFT;
+    if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_BROKEN)
+        status = may_repair(client, row->chat_id.data, needs_out);
+    return status;
+}
+
+/* One try. The lock is held. */
+static int
+join_once(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
+{
+    struct joining joining = {.row = row};
+    Sotto__Chat__V1__CommitReply *reply = NULL;
+    bool needs = false;
+    int status = needs_us(client, row, &joining.known, &needs);
+    if (status || !needs)
+        return status;
+    status = fetch_group(client, &joining);
+    if (status == SOTTO_CLIENT_OK)
+        status = make_commit(client, &joining);
+    if (status == SOTTO_CLIENT_OK && joining.group)
+        status = send_commit(client, &joining, &reply);
+    if (status == SOTTO_CLIENT_OK && joining.group)
+        status = finish(client, &joining, reply);
+    pb_free(reply);
+    joining_fini(&joining);
+    return status;
+}
+
+/* Retries lost races; whoever won may have added this device, which a Sync tells. */
+static int
+join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (int try = 0; try < JOIN_TRIES; try++) {
+        status = profile_lock(&client->profile, &client->error);
+        if (status)
+            return status;
+        status = join_once(client, row);
+        profile_unlock(&client->profile);
+        if (!status || strcmp(client->error.code, "aborted"))
+            break;
+        pause_jitter(JITTER_LEAST_MS, JITTER_MOST_MS);
+        status = sync_run(client, false);
+        if (status)
+            break;
+    }
+    return status == SOTTO_CLIENT_EFAILED ? SOTTO_CLIENT_OK : status;
+}
+
+int
+joining_run(struct sotto_client *client, size_t *left_out)
+{
+    Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
+    Sotto__Chat__V1__ListChatsReply *reply = NULL;
+    size_t done = 0, left = 0;
+    int status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
+                     &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_chats; i++) {
+        struct chat known;
+        bool needs = false;
+        status = needs_us(client, reply->chats[i], &known, &needs);
+        if (status || !needs)
+            continue;
+        if (done == JOIN_CHATS_MAX)
+            left++;
+        else
+            status = join(client, reply->chats[i]);
+        done += done < JOIN_CHATS_MAX;
+    }
+    if (left_out)
+        *left_out = left;
+    pb_free(reply);
+    return status;
+}
+
+int
+joining_look(struct sotto_client *client, bool *due_out)
+{
+    struct chat *chats = NULL;
+    size_t count = 0;
+    int status = chat_list(client, &chats, &count);
+    *due_out = false;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && !*due_out && i < count; i++)
+        if (chats[i].state == CHAT_BROKEN)
+            status = may_repair(client, chats[i].id, due_out);
+    free(chats);
+    return status;
+}
