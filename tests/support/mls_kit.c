@@ -261,6 +261,60 @@ kit_group(struct kit_person *people, size_t count, uint16_t suite)
     kit_agree(people, count);
 }
 
+static int
+trio(void **state, uint16_t suite)
+{
+    struct kit_trio *trio = test_calloc(1, sizeof(*trio));
+
+    trio->suite = suite;
+    kit_group(trio->people, KIT_TRIO, suite);
+    *state = trio;
+    return 0;
+}
+
+int
+kit_trio_suite_1(void **state)
+{
+    return trio(state, 1);
+}
+
+int
+kit_trio_suite_3(void **state)
+{
+    return trio(state, 3);
+}
+
+int
+kit_trio_end(void **state)
+{
+    struct kit_trio *trio = *state;
+
+    for (size_t i = 0; i < KIT_TRIO; i++)
+        kit_person_fini(&trio->people[i]);
+    test_free(trio);
+    return 0;
+}
+
+struct mls_proposal
+kit_reinit(uint16_t suite)
+{
+    static const struct mls_extension topic = {KIT_APP_EXTENSION, {(const uint8_t *)"topic", 5}};
+
+    return (struct mls_proposal){
+        .type = MLS_PROPOSAL_REINIT,
+        .group_id = kit_text("successor"),
+        .suite = suite,
+        .extensions = &topic,
+        .extension_count = 1,
+    };
+}
+
+uint16_t
+kit_other_suite(uint16_t suite)
+{
+    return suite == 1 ? 3 : 1;
+}
+
 void
 kit_commit_to_all(struct kit_person *by, const struct mls_commit_options *options,
                   struct kit_person *people, size_t count)

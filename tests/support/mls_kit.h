@@ -71,6 +71,20 @@ void kit_add(struct kit_person *adder, struct kit_person *added, struct kit_pers
 /* A group of `count` people, the first its creator, each added by the one before. */
 void kit_group(struct kit_person *people, size_t count, uint16_t suite);
 
+/* The fixture of many tests: a group of three in either suite. */
+enum { KIT_TRIO = 3 };
+struct kit_trio {
+    uint16_t suite;
+    struct kit_person people[KIT_TRIO];
+};
+int kit_trio_suite_1(void **state);
+int kit_trio_suite_3(void **state);
+int kit_trio_end(void **state);
+
+/* A ReInit to the group "successor" with one extension of its own; and the suite that is not this one. */
+struct mls_proposal kit_reinit(uint16_t suite);
+uint16_t kit_other_suite(uint16_t suite);
+
 /* A commit of `by` that everybody else in the list processes and merges. */
 void kit_commit_to_all(struct kit_person *by, const struct mls_commit_options *options,
                        struct kit_person *people, size_t count);

@@ -12,76 +12,17 @@
 #include "mls_follower.h"
 #include "mls_kit.h"
 
-enum { ADA, BEN, CLEO, PEOPLE };
+enum { ADA, BEN, CLEO };
 
 static const struct mls_commit_options NOTHING = {0};
-
-struct fixture {
-    uint16_t suite;
-    struct kit_person people[PEOPLE];
-};
-
-static int
-setup(void **state, uint16_t suite)
-{
-    struct fixture *f = test_calloc(1, sizeof(*f));
-
-    f->suite = suite;
-    kit_group(f->people, PEOPLE, suite);
-    *state = f;
-    return 0;
-}
-
-static int
-setup_suite_1(void **state)
-{
-    return setup(state, 1);
-}
-
-static int
-setup_suite_3(void **state)
-{
-    return setup(state, 3);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i < PEOPLE; i++)
-        kit_person_fini(&f->people[i]);
-    test_free(f);
-    return 0;
-}
-
-static uint16_t
-other_suite(const struct fixture *f)
-{
-    return f->suite == 1 ? 3 : 1;
-}
-
-static const struct mls_extension topic = {KIT_APP_EXTENSION, {(const uint8_t *)"topic", 5}};
-
-static struct mls_proposal
-reinit_to(uint16_t suite)
-{
-    return (struct mls_proposal){
-        .type = MLS_PROPOSAL_REINIT,
-        .group_id = kit_text("successor"),
-        .suite = suite,
-        .extensions = &topic,
-        .extension_count = 1,
-    };
-}
 
 /* ---- Tests ------------------------------------------------------------------------------- */
 
 static void
 a_reinit_closes_the_group_for_everybody(void **state)
 {
-    struct fixture *f = *state;
-    const struct mls_proposal reinit = reinit_to(other_suite(f)),
+    struct kit_trio *f = *state;
+    const struct mls_proposal reinit = kit_reinit(kit_other_suite(f->suite)),
                               update = {.type = MLS_PROPOSAL_UPDATE};
     struct mls_reinit_view asked;
     struct mls_received received;
@@ -102,21 +43,21 @@ a_reinit_closes_the_group_for_everybody(void **state)
     assert_int_equal(received.change_count, 1);
     assert_int_equal(received.changes[0].type, MLS_PROPOSAL_REINIT);
     assert_int_equal(received.changes[0].proposer, BEN);
-    assert_int_equal(received.changes[0].reinit.suite, other_suite(f));
+    assert_int_equal(received.changes[0].reinit.suite, kit_other_suite(f->suite));
     assert_memory_equal(received.changes[0].reinit.group_id.data, "successor", 9);
     mls_received_fini(&received);
     kit_expect(mls_group_merge_staged(f->people[CLEO].group), 0, "merge");
     kit_take_commit(&f->people[BEN], &commit);
-    kit_agree(f->people, PEOPLE);
+    kit_agree(f->people, KIT_TRIO);
 
-    for (size_t i = 0; i < PEOPLE; i++) {
+    for (size_t i = 0; i < KIT_TRIO; i++) {
         struct mls_group *group;
 
         kit_reload(&f->people[i]);
         group = f->people[i].group;
         assert_true(mls_group_is_closed(group, &asked));
         assert_int_equal(asked.version, MLS_VERSION_10);
-        assert_int_equal(asked.suite, other_suite(f));
+        assert_int_equal(asked.suite, kit_other_suite(f->suite));
         assert_int_equal(asked.group_id.len, 9);
         kit_expect(mls_group_encrypt(group, kit_text("x"), kit_text(""), 0, &message), MLS_ECLOSED,
                    "encrypt");
@@ -161,7 +102,7 @@ load_altered(const struct kit_person *person, size_t cut, const char *tail, size
 static void
 a_state_that_is_closed_by_something_else_does_not_load(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
 
     kit_expect(load_altered(ada, 0, "", 0), 0, "as it is");
@@ -177,9 +118,9 @@ a_state_that_is_closed_by_something_else_does_not_load(void **state)
 static void
 who_follows_from_outside_sees_the_end(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
-    const struct mls_proposal reinit = reinit_to(other_suite(f));
+    const struct mls_proposal reinit = kit_reinit(kit_other_suite(f->suite));
     const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
     struct mls_public_group *follower = follower_of(ada), *next = NULL;
     struct mls_buf commit = {0}, late = {0}, stored = {0};
@@ -198,7 +139,7 @@ who_follows_from_outside_sees_the_end(void **state)
     kit_expect(mls_public_group_load(&ada->config, mls_buf_bytes(&stored), &follower), 0, "load");
     assert_true(mls_public_group_is_closed(follower, &asked));
     assert_int_equal(mls_public_group_epoch(follower), mls_group_epoch(ada->group));
-    assert_int_equal(asked.suite, other_suite(f));
+    assert_int_equal(asked.suite, kit_other_suite(f->suite));
 
     mls_buf_fini(&ada->group->epoch->reinit); /* somebody who does not keep to it */
     kit_commit(ada, &NOTHING, &late, NULL);
@@ -221,9 +162,9 @@ static void
 a_reinit_waits_for_everything_else(void **state)
 {
     uint8_t before[MLS_X25519_BYTES], after[MLS_X25519_BYTES];
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
-    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE}, reinit = reinit_to(f->suite);
+    const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE}, reinit = kit_reinit(f->suite);
     const struct mls_proposal both[] = {reinit, {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO}};
     struct mls_buf message[2] = {{0}}, commit = {0}, welcome = {0};
 
@@ -236,8 +177,8 @@ a_reinit_waits_for_everything_else(void **state)
     const struct mls_commit_options two = {.proposals = both, .proposal_count = 2};
     kit_expect(mls_group_commit(ada->group, &two, &commit, &welcome, NULL), MLS_EPROPOSAL, "both");
     leaf_key(ada->group, BEN, before);
-    kit_commit_to_all(ada, &NOTHING, f->people, PEOPLE);
-    kit_agree(f->people, PEOPLE);
+    kit_commit_to_all(ada, &NOTHING, f->people, KIT_TRIO);
+    kit_agree(f->people, KIT_TRIO);
     assert_false(mls_group_is_closed(ada->group, NULL));
     leaf_key(ada->group, BEN, after);
     assert_memory_not_equal(before, after, sizeof(before)); /* the Update went in */
@@ -247,8 +188,8 @@ a_reinit_waits_for_everything_else(void **state)
     kit_take_proposal(ada, &message[0]);
     kit_take_proposal(&f->people[CLEO], &message[0]);
     const struct mls_commit_options one = {.proposals = &reinit, .proposal_count = 1};
-    kit_commit_to_all(ada, &one, f->people, PEOPLE);
-    kit_agree(f->people, PEOPLE);
+    kit_commit_to_all(ada, &one, f->people, KIT_TRIO);
+    kit_agree(f->people, KIT_TRIO);
     assert_true(mls_group_is_closed(ada->group, NULL));
     mls_buf_fini(&message[0]);
     mls_buf_fini(&message[1]);
@@ -257,25 +198,25 @@ a_reinit_waits_for_everything_else(void **state)
 static void
 what_nobody_could_make_is_not_proposed(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
-    struct mls_proposal reinit = reinit_to(2);
+    struct mls_proposal reinit = kit_reinit(2);
     struct mls_buf message = {0}, before = {0};
 
     kit_state(ada, &before);
     kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_ESUITE,
                "suite 2");
-    reinit = reinit_to(f->suite);
+    reinit = kit_reinit(f->suite);
     reinit.group_id = kit_text("");
     kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_EARG, "no id");
     assert_true(kit_state_is(ada, &before));
     mls_buf_fini(&before);
 }
 
-#define BOTH(test)                                              \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
+#define BOTH(test)                                                     \
+    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
+    {                                                                  \
+#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
     }
 
 int

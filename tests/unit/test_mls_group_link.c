@@ -56,31 +56,11 @@ teardown(void **state)
     return 0;
 }
 
-static uint16_t
-other_suite(const struct fixture *f)
-{
-    return f->suite == 1 ? 3 : 1;
-}
-
-static const struct mls_extension topic = {KIT_APP_EXTENSION, {(const uint8_t *)"topic", 5}};
-
-static struct mls_proposal
-reinit_to(uint16_t suite)
-{
-    return (struct mls_proposal){
-        .type = MLS_PROPOSAL_REINIT,
-        .group_id = kit_text("successor"),
-        .suite = suite,
-        .extensions = &topic,
-        .extension_count = 1,
-    };
-}
-
 /* Ada closes the group; everybody has it as the earlier one afterwards, and the other suite. */
 static void
 close_group(struct fixture *f)
 {
-    const struct mls_proposal reinit = reinit_to(other_suite(f));
+    const struct mls_proposal reinit = kit_reinit(kit_other_suite(f->suite));
     const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
 
     kit_commit_to_all(&f->people[ADA], &options, f->people, PEOPLE);
@@ -88,7 +68,7 @@ close_group(struct fixture *f)
     for (size_t i = 0; i < PEOPLE; i++)
         kit_step_aside(&f->people[i]);
     for (size_t i = 0; i <= PEOPLE; i++)
-        f->people[i].suite = other_suite(f);
+        f->people[i].suite = kit_other_suite(f->suite);
 }
 
 static const uint16_t understood[] = {KIT_APP_EXTENSION};
@@ -175,7 +155,7 @@ any_member_makes_the_successor_and_all_go_on_in_it(void **state)
         const struct mls_group *group = f->people[i].group;
 
         assert_int_equal(mls_group_epoch(group), 1);
-        assert_int_equal(mls_group_suite(group), other_suite(f));
+        assert_int_equal(mls_group_suite(group), kit_other_suite(f->suite));
         assert_memory_equal(mls_group_id(group).data, "successor", 9);
         kit_expect(mls_group_extension(group, KIT_APP_EXTENSION, &data), 0, "extension");
         assert_memory_equal(data.data, "topic", 5);
@@ -208,7 +188,7 @@ a_successor_is_made_as_the_reinit_says_or_not_at_all(void **state)
                "Emil too");
     f->people[BEN].suite = f->suite;
     kit_expect(make(f, mls_group_reinit, CLEO, "", others, &welcome), MLS_ESUITE, "the old suite");
-    f->people[BEN].suite = other_suite(f);
+    f->people[BEN].suite = kit_other_suite(f->suite);
     kit_expect(make(f, mls_group_branch, CLEO, "branch", others, &welcome), MLS_ECLOSED, "branch");
     assert_null(cleo->group);
     assert_int_equal(welcome.len, 0);
@@ -426,7 +406,7 @@ a_welcome_that_is_no_branch_is_refused(void **state)
         const char *what;
     } cases[] = {
         {{.usage = usage, .members = 1u << CLEO}, 0, "as it should be"},
-        {{.usage = usage, .members = 1u << CLEO, .suite = other_suite(f)},
+        {{.usage = usage, .members = 1u << CLEO, .suite = kit_other_suite(f->suite)},
          MLS_ELINK,
          "another suite"},
         {{.usage = usage, .members = 1u << CLEO, .late = true}, MLS_ELINK, "in epoch 2"},

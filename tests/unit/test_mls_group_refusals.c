@@ -7,53 +7,14 @@
 
 #include "mls_forge.h"
 
-enum { ADA, BEN, CLEO, PEOPLE };
-
-struct fixture {
-    uint16_t suite;
-    struct kit_person people[PEOPLE];
-};
-
-static int
-setup(void **state, uint16_t suite)
-{
-    struct fixture *f = test_calloc(1, sizeof(*f));
-
-    f->suite = suite;
-    kit_group(f->people, PEOPLE, suite);
-    *state = f;
-    return 0;
-}
-
-static int
-setup_suite_1(void **state)
-{
-    return setup(state, 1);
-}
-
-static int
-setup_suite_3(void **state)
-{
-    return setup(state, 3);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i < PEOPLE; i++)
-        kit_person_fini(&f->people[i]);
-    test_free(f);
-    return 0;
-}
+enum { ADA, BEN, CLEO };
 
 /* ---- Wrong place, wrong time --------------------------------------------------------------- */
 
 static void
 messages_of_other_epochs_and_groups_are_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person zoe;
     struct mls_buf old = {0}, future = {0}, commit = {0}, other = {0};
     const struct mls_commit_options nothing = {0};
@@ -89,7 +50,7 @@ messages_of_other_epochs_and_groups_are_refused(void **state)
 static void
 nothing_is_processed_while_a_commit_is_staged(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     const struct mls_commit_options nothing = {0};
     struct mls_buf commit = {0}, message = {0};
     struct mls_received received;
@@ -116,7 +77,7 @@ nothing_is_processed_while_a_commit_is_staged(void **state)
 static void
 an_untrusted_or_expired_newcomer_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person mallory;
     struct mls_buf package = {0}, commit = {0}, welcome = {0};
     struct kit_person *ada = &f->people[ADA], *ben = &f->people[BEN];
@@ -162,7 +123,7 @@ an_untrusted_or_expired_newcomer_is_refused(void **state)
 static void
 a_welcome_for_another_key_package_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person emil;
     struct mls_buf package = {0}, welcome = {0};
     struct mls_group *group = NULL;
@@ -205,7 +166,7 @@ forge(struct kit_person *by, struct mls_bytes list, struct mls_buf *commit_out)
 static void
 nobody_stands_in_two_places(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person emil;
     struct mls_buf packages[2] = {{0}}, commit = {0}, welcome = {0};
     struct mls_proposal add[2] = {{.type = MLS_PROPOSAL_ADD}, {.type = MLS_PROPOSAL_ADD}};
@@ -247,7 +208,7 @@ nobody_stands_in_two_places(void **state)
 static void
 a_forged_sender_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
     struct mls_buf commit = {0};
     uint32_t own = ada->group->epoch->own_leaf;
@@ -271,10 +232,10 @@ a_forged_sender_is_refused(void **state)
     mls_buf_fini(&commit);
 }
 
-#define IN_BOTH_SUITES(test)                                    \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
+#define IN_BOTH_SUITES(test)                                           \
+    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
+    {                                                                  \
+#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
     }
 
 int

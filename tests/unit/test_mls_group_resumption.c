@@ -10,46 +10,9 @@
 #include "group.h"
 #include "mls_kit.h"
 
-enum { ADA, BEN, CLEO, PEOPLE };
+enum { ADA, BEN, CLEO };
 
 static const struct mls_commit_options NOTHING = {0};
-
-struct fixture {
-    struct kit_person people[PEOPLE];
-};
-
-static int
-setup(void **state, uint16_t suite)
-{
-    struct fixture *f = test_calloc(1, sizeof(*f));
-
-    kit_group(f->people, PEOPLE, suite); /* epoch 2: Ben came in 1, Cleo in 2 */
-    *state = f;
-    return 0;
-}
-
-static int
-setup_suite_1(void **state)
-{
-    return setup(state, 1);
-}
-
-static int
-setup_suite_3(void **state)
-{
-    return setup(state, 3);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i < PEOPLE; i++)
-        kit_person_fini(&f->people[i]);
-    test_free(f);
-    return 0;
-}
 
 static struct mls_proposal
 psk_of_epoch(uint64_t epoch)
@@ -87,24 +50,24 @@ commit_with(struct kit_person *by, struct mls_proposal proposal, struct mls_buf 
 static void
 the_secret_of_an_earlier_epoch_is_brought_in_by_value_and_by_reference(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *people = f->people;
     const struct mls_proposal psk = psk_of_epoch(2);
     const struct mls_commit_options by_value = {.proposals = &psk, .proposal_count = 1};
     struct mls_buf message = {0};
 
-    for (size_t i = 0; i < PEOPLE; i++)
-        kit_commit_to_all(&people[i], &NOTHING, people, PEOPLE);
-    for (size_t i = 0; i < PEOPLE; i++)
+    for (size_t i = 0; i < KIT_TRIO; i++)
+        kit_commit_to_all(&people[i], &NOTHING, people, KIT_TRIO);
+    for (size_t i = 0; i < KIT_TRIO; i++)
         kit_reload(&people[i]); /* the secrets are part of the saved state */
-    kit_commit_to_all(&people[BEN], &by_value, people, PEOPLE);
-    kit_agree(people, PEOPLE);
+    kit_commit_to_all(&people[BEN], &by_value, people, KIT_TRIO);
+    kit_agree(people, KIT_TRIO);
 
     kit_expect(mls_group_propose(people[CLEO].group, &psk, kit_text(""), &message), 0, "propose");
     kit_take_proposal(&people[ADA], &message);
     kit_take_proposal(&people[BEN], &message);
-    kit_commit_to_all(&people[ADA], &NOTHING, people, PEOPLE);
-    kit_agree(people, PEOPLE);
+    kit_commit_to_all(&people[ADA], &NOTHING, people, KIT_TRIO);
+    kit_agree(people, KIT_TRIO);
     kit_say(&people[ADA], &people[CLEO], "still here");
     mls_buf_fini(&message);
 }
@@ -112,7 +75,7 @@ the_secret_of_an_earlier_epoch_is_brought_in_by_value_and_by_reference(void **st
 static void
 who_was_no_member_in_that_epoch_cannot_follow(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct mls_buf commit = {0};
 
     commit_with(&f->people[ADA], psk_of_epoch(1), &commit);
@@ -127,7 +90,7 @@ who_was_no_member_in_that_epoch_cannot_follow(void **state)
 static void
 the_secrets_differ_from_epoch_to_epoch(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ben = &f->people[BEN];
     struct mls_buf commit = {0};
 
@@ -142,7 +105,7 @@ the_secrets_differ_from_epoch_to_epoch(void **state)
 static void
 an_epoch_that_is_not_remembered_cannot_be_named(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA];
     const struct mls_proposal far = psk_of_epoch(99);
     const struct mls_commit_options options = {.proposals = &far, .proposal_count = 1};
@@ -158,16 +121,17 @@ an_epoch_that_is_not_remembered_cannot_be_named(void **state)
 static void
 as_many_epochs_are_remembered_as_the_bound_says(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *people = f->people;
     uint8_t lost[MLS_HASH_BYTES];
 
     memcpy(lost, people[CLEO].group->resumption[0].psk, sizeof(lost)); /* of epoch 2 */
     for (size_t i = 1; i < MLS_RESUMPTION_MAX; i++)
-        kit_commit_to_all(&people[ADA], &NOTHING, people, PEOPLE);
+        kit_commit_to_all(&people[ADA], &NOTHING, people, KIT_TRIO);
     const struct mls_proposal oldest = psk_of_epoch(2);
     const struct mls_commit_options options = {.proposals = &oldest, .proposal_count = 1};
-    kit_commit_to_all(&people[CLEO], &options, people, PEOPLE); /* still known; no more after it */
+    kit_commit_to_all(&people[CLEO], &options, people,
+                      KIT_TRIO); /* still known; no more after it */
 
     struct mls_buf state_bytes = {0}, commit = {0}, welcome = {0};
     kit_state(&people[CLEO], &state_bytes);
@@ -183,14 +147,14 @@ as_many_epochs_are_remembered_as_the_bound_says(void **state)
 static void
 who_comes_back_joins_with_the_secret_of_the_time_before(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA], *cleo = &f->people[CLEO];
     const struct mls_proposal gone = {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO};
     struct mls_buf package = {0}, commit = {0}, welcome = {0};
 
     kit_step_aside(cleo);
     const struct mls_commit_options removal = {.proposals = &gone, .proposal_count = 1};
-    kit_commit_to_all(ada, &removal, f->people, PEOPLE);
+    kit_commit_to_all(ada, &removal, f->people, KIT_TRIO);
     kit_key_package(cleo, &package);
     const struct mls_proposal back[] = {
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)},
@@ -212,7 +176,7 @@ who_comes_back_joins_with_the_secret_of_the_time_before(void **state)
     assert_null(cleo->group);
     cleo->earlier = earlier;
     kit_join(cleo, &welcome);
-    kit_agree(f->people, PEOPLE);
+    kit_agree(f->people, KIT_TRIO);
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
     mls_buf_fini(&package);
@@ -222,7 +186,7 @@ who_comes_back_joins_with_the_secret_of_the_time_before(void **state)
 static void
 the_secret_of_another_group_is_found_by_the_application(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA], *ben = &f->people[BEN];
     struct kit_person pair[2];
     struct mls_buf commit = {0};
@@ -246,10 +210,10 @@ the_secret_of_another_group_is_found_by_the_application(void **state)
     kit_person_fini(&pair[1]);
 }
 
-#define BOTH(test)                                              \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
+#define BOTH(test)                                                     \
+    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
+    {                                                                  \
+#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
     }
 
 int
