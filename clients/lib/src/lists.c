@@ -192,7 +192,8 @@ name_cure(struct sotto_client *client, char *cure_out, size_t size)
     if (status == SOTTO_CLIENT_OK && others.len > 1)
         snprintf(cure_out, size, tr("run `sotto listen` here or on %s"), (const char *)others.data);
     else
-        snprintf(cure_out, size, "%s", tr("run `sotto listen` here"));
+        snprintf(cure_out, size, "%s",
+                 tr("run `sotto listen` here, or the next member who comes online does it"));
     buf_fini(&others);
     return status;
 }
