@@ -6,154 +6,40 @@
  *   again. DATA/secrets/refresh 32 bytes: derives refresh tokens. Lost: a race of two refreshes
  *   ends a login. DATA/secrets/token 64 hex digits and a newline: signs access tokens. Lost: tokens
  *   are renewed.
- *
- * A file is made whole or not at all: written beside its place, synced, then linked to its name, so
- * that two servers that start at once end up with one file. A file that others may read is refused:
- * whatever could have read it is unknown.
  */
 #include "auth_secret.h"
 
 #include <sodium.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define FOLDER "secrets"
-#define PATH_BYTES_MAX 1024
-#define FILE_BYTES_MAX 512
+#include "secret/secret_file.h"
+
 #define TOKEN_SECRET_RANDOM_BYTES 32
 
-struct secret_file {
-    char path[PATH_BYTES_MAX];
-    uint8_t data[FILE_BYTES_MAX];
-    size_t size;
-};
-
+/* Turns what the files say into the module's errors. */
 static int
-set_path(struct secret_file *file, const char *data_dir, const char *name, struct sotto_err *err)
+status_of(const struct secret_file *file, int error, struct sotto_err *err)
 {
-    const int length = snprintf(file->path, sizeof(file->path), "%s/" FOLDER "/%s", data_dir, name);
-
-    if (length < 0 || (size_t)length >= sizeof(file->path))
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "the path of the data folder is too long; move it to a shorter one");
-    return 0;
-}
-
-/* Reads an open file whole. A file that fills the buffer is too long for a secret. */
-static int
-read_all(int fd, struct secret_file *file, struct sotto_err *err)
-{
-    ssize_t got;
-
-    file->size = 0;
-    while ((got = read(fd, file->data + file->size, sizeof(file->data) - file->size)) > 0)
-        file->size += (size_t)got;
-    if (got < 0)
-        return sotto_err_set(err, SOTTO_EIO, "%s cannot be read: %s", file->path, strerror(errno));
-    if (file->size == sizeof(file->data))
-        return sotto_err_set(err, SOTTO_EPRECONDITION, "%s is too long; restore it from a backup",
-                             file->path);
-    return 0;
+    switch (error) {
+    case SECRET_OK: return SOTTO_OK;
+    case SECRET_EABSENT: return SOTTO_ENOTFOUND;
+    case SECRET_EUNFIT: return sotto_err_set(err, SOTTO_EPRECONDITION, "%s", file->why);
+    default: return sotto_err_set(err, SOTTO_EIO, "%s", file->why);
+    }
 }
 
 /* SOTTO_ENOTFOUND when there is no such file. */
 static int
-read_file(struct secret_file *file, struct sotto_err *err)
+read_file(struct secret_file *file, const char *data_dir, const char *name, struct sotto_err *err)
 {
-    const int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat status;
-    int rc = 0;
-
-    if (fd < 0 && errno == ENOENT)
-        return SOTTO_ENOTFOUND;
-    if (fd < 0)
-        return sotto_err_set(err, SOTTO_EIO, "%s cannot be opened: %s", file->path,
-                             strerror(errno));
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        rc = sotto_err_set(err, SOTTO_EPRECONDITION, "%s is no regular file", file->path);
-    else if ((status.st_mode & 077) != 0)
-        rc =
-            sotto_err_set(err, SOTTO_EPRECONDITION,
-                          "%s may be read by others; if nobody did, run: chmod 600 %s; if somebody "
-                          "may have, make a new one",
-                          file->path, file->path);
-    else
-        rc = read_all(fd, file, err);
-    close(fd);
-    return rc;
+    return status_of(file, secret_file_read(file, data_dir, name), err);
 }
 
-static int
-write_all(int fd, const uint8_t *data, size_t size)
-{
-    while (size > 0) {
-        const ssize_t put = write(fd, data, size);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        data += put;
-        size -= (size_t)put;
-    }
-    return fsync(fd);
-}
-
-static void
-sync_folder(const char *data_dir)
-{
-    char path[PATH_BYTES_MAX];
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/" FOLDER, data_dir);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    close(fd);
-}
-
-/* Writes file->data to a new file; keeps and reads the one that somebody else made meanwhile. */
 static int
 make_file(struct secret_file *file, struct sotto_err *err)
 {
-    char fresh[PATH_BYTES_MAX + 16];
-    int fd;
-    int rc = 0;
-
-    snprintf(fresh, sizeof(fresh), "%s.XXXXXX", file->path);
-    fd = mkostemp(fresh, O_CLOEXEC); /* mode 0600 */
-    if (fd < 0)
-        return sotto_err_set(err, SOTTO_EIO, "%s cannot be made: %s; is the data folder writable?",
-                             file->path, strerror(errno));
-    if (write_all(fd, file->data, file->size) != 0)
-        rc = sotto_err_set(err, SOTTO_EIO, "%s cannot be written: %s", file->path, strerror(errno));
-    else if (link(fresh, file->path) != 0)
-        rc = errno == EEXIST ? read_file(file, err)
-                             : sotto_err_set(err, SOTTO_EIO, "%s cannot be made: %s", file->path,
-                                             strerror(errno));
-    close(fd);
-    (void)unlink(fresh);
-    return rc;
-}
-
-static int
-make_folder(const char *data_dir, struct sotto_err *err)
-{
-    char path[PATH_BYTES_MAX];
-    const int length = snprintf(path, sizeof(path), "%s/" FOLDER, data_dir);
-
-    if (length < 0 || (size_t)length >= sizeof(path))
-        return sotto_err_set(err, SOTTO_EPRECONDITION,
-                             "the path of the data folder is too long; move it to a shorter one");
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return sotto_err_set(err, SOTTO_EIO, "%s cannot be made: %s; is the data folder writable?",
-                             path, strerror(errno));
-    return 0;
+    return status_of(file, secret_file_make(file), err);
 }
 
 /* ---- the three of them ----------------------------------------------------------------------- */
@@ -162,10 +48,8 @@ static int
 load_opaque(struct auth_secrets *secrets, struct secret_file *file, const char *data_dir,
             struct sotto_err *err)
 {
-    int rc = set_path(file, data_dir, "opaque", err);
+    int rc = read_file(file, data_dir, "opaque", err);
 
-    if (rc == 0)
-        rc = read_file(file, err);
     if (rc == SOTTO_ENOTFOUND) {
         opaque_setup_create(&secrets->opaque);
         opaque_setup_encode(&secrets->opaque, file->data);
@@ -186,10 +70,8 @@ static int
 load_refresh(struct auth_secrets *secrets, struct secret_file *file, const char *data_dir,
              struct sotto_err *err)
 {
-    int rc = set_path(file, data_dir, "refresh", err);
+    int rc = read_file(file, data_dir, "refresh", err);
 
-    if (rc == 0)
-        rc = read_file(file, err);
     if (rc == SOTTO_ENOTFOUND) {
         file->size = AUTH_REFRESH_KEY_BYTES;
         randombytes_buf(file->data, file->size);
@@ -232,10 +114,8 @@ load_token_file(struct auth_token_secret *out, struct secret_file *file, const c
                 bool may_make, struct sotto_err *err)
 {
     uint8_t random[TOKEN_SECRET_RANDOM_BYTES];
-    int rc = set_path(file, data_dir, "token", err);
+    int rc = read_file(file, data_dir, "token", err);
 
-    if (rc == 0)
-        rc = read_file(file, err);
     if (rc == SOTTO_ENOTFOUND) {
         if (!may_make)
             return 0;
@@ -281,7 +161,7 @@ auth_secrets_create(const char *data_dir, const char *token_secret, const char *
     if (secrets == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "no memory for the secrets of auth");
     *secrets = (struct auth_secrets){.refresh_key = {0}};
-    rc = make_folder(data_dir, err);
+    rc = status_of(&file, secret_folder_make(&file, data_dir), err);
     if (rc == 0)
         rc = load_opaque(secrets, &file, data_dir, err);
     if (rc == 0)
@@ -289,7 +169,7 @@ auth_secrets_create(const char *data_dir, const char *token_secret, const char *
     if (rc == 0)
         rc = load_token(&secrets->token.current, &secrets->token.previous, &file, data_dir,
                         token_secret, token_previous, true, err);
-    sync_folder(data_dir);
+    secret_folder_sync(data_dir);
     sodium_memzero(&file, sizeof(file));
     if (rc != 0)
         auth_secrets_destroy(&secrets);

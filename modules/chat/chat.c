@@ -15,6 +15,8 @@
 #include <stdlib.h>
 
 #include "chat.migrations.h"
+#include "chat_gone.h"
+#include "chat_outside.h"
 #include "chat_purge.h"
 #include "chat_roster.h"
 #include "chat_tree.h"
@@ -53,6 +55,8 @@ chat_fini(void *state)
         return;
     roster_fini(ds);
     trees_destroy(&ds->trees);
+    outside_destroy(&ds->outside);
+    free(ds->gone);
     free(ds->held);
     free(ds->marks);
     free(ds);
@@ -71,6 +75,7 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
           struct sotto_err *err)
 {
     struct delivery *ds = calloc(1, sizeof(*ds));
+    int rc;
 
     if (ds == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
@@ -79,6 +84,7 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->seats_max = (size_t)host->conf->get_int(conf, "devices_per_chat");
     ds->modes = modes_parse(host->conf->get_string(conf, "modes"));
     ds->relay_keep_ms = (uint64_t)host->conf->get_int(conf, "relay_keep");
+    ds->removal_grace_ms = (uint64_t)host->conf->get_int(conf, "removal_grace");
     ds->mark_round = 1;
     roster_init(ds);
     ds->mls = mls_provider_default();
@@ -86,9 +92,14 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
         ds->trees = trees_create(host, ds->mls);
     ds->held = calloc(CHAT_HELD_MAX, sizeof(*ds->held));
     ds->marks = calloc(1, sizeof(*ds->marks) + CHAT_MARKS_MAX * sizeof(ds->marks->marks[0]));
-    if (ds->trees == NULL || ds->held == NULL || ds->marks == NULL) {
+    ds->gone = gone_line_create();
+    if (ds->trees == NULL || ds->held == NULL || ds->marks == NULL || ds->gone == NULL)
+        rc = sotto_err_set(err, SOTTO_ENOMEM, "libsodium does not start, or out of memory");
+    else
+        rc = outside_create(host->api->data_dir(host), &ds->outside, err);
+    if (rc != SOTTO_OK) {
         chat_fini(ds);
-        return sotto_err_set(err, SOTTO_ENOMEM, "libsodium does not start, or out of memory");
+        return rc;
     }
     *state_out = ds;
     return SOTTO_OK;
@@ -105,7 +116,10 @@ chat_start(void *state, struct sotto_err *err)
                                            chat_on_ack_timer, NULL);
     ds->purge_timer = ds->host->timer->start(ds->host, CHAT_PURGE_EVERY_MS, CHAT_PURGE_EVERY_MS,
                                              purge_on_timer, NULL);
-    if (ds->ack_timer == NULL || ds->purge_timer == NULL || chat_load(ds) != SOTTO_OK)
+    ds->gone_timer = ds->host->timer->start(ds->host, CHAT_GONE_EVERY_MS, CHAT_GONE_EVERY_MS,
+                                            chat_on_gone_timer, NULL);
+    if (ds->ack_timer == NULL || ds->purge_timer == NULL || ds->gone_timer == NULL ||
+        chat_load(ds) != SOTTO_OK)
         return sotto_err_set(err, SOTTO_ENOMEM, "the chats cannot be loaded: the store refuses");
     return SOTTO_OK;
 }
@@ -117,7 +131,8 @@ chat_quiesce(void *state)
 
     ds->host->timer->stop(ds->ack_timer);
     ds->host->timer->stop(ds->purge_timer);
-    ds->ack_timer = ds->purge_timer = NULL;
+    ds->host->timer->stop(ds->gone_timer);
+    ds->ack_timer = ds->purge_timer = ds->gone_timer = NULL;
     chat_load_give_up(ds);
     chat_flush_marks(ds);
 }
@@ -193,6 +208,13 @@ static const struct sotto_conf_row config[] = {
      .max = 3650 * 86400000LL,
      .doc = "How long a relay chat waits for a device that does not read. Then the entries are "
             "deleted, and the device is told how many it missed."},
+    {.name = "removal_grace",
+     .type = SOTTO_CONF_DURATION,
+     .preset = "1m",
+     .min = 0,
+     .max = 86400000LL,
+     .doc = "How long members have to take a removed device out of a chat. Then the server "
+            "proposes it, and the chat's messages wait for a member who does it."},
 };
 
 #define CHAT_ROW_OF(handler, limit, more_flags, bytes, deadline)                                 \
@@ -213,6 +235,8 @@ static const struct sotto_conf_row config[] = {
 #define CHAT_RPC_ListChats CHAT_ROW(chat_on_list_chats, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_ListMembers CHAT_ROW(chat_on_list_members, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_GetGroup CHAT_BULKY_ROW(chat_on_get_group, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
+#define CHAT_RPC_GetExternalSender \
+    CHAT_ROW(chat_on_get_external_sender, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
 #define CHAT_RPC_DeleteChat CHAT_ROW(chat_on_delete, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_Leave CHAT_ROW(chat_on_leave, SOTTO_RATE_GENERAL, 32 * 1024, DEADLINE_MS)

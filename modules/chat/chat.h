@@ -73,10 +73,12 @@ struct delivery {
     struct sotto_host *host;
     const struct mls_provider *mls;
     struct chat_trees *trees; /* chat_tree.h */
+    struct outside *outside;  /* chat_outside.h */
     size_t message_bytes_max; /* from the conf, at most CHAT_MESSAGE_BYTES_MAX */
     size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
     uint32_t modes;           /* bits 1 << Mode that a new chat may have */
     uint64_t relay_keep_ms;
+    uint64_t removal_grace_ms;
     bool sends_are_hooked; /* somebody is attached to chat.message.send.v1 */
     bool sends_are_told;   /* somebody is subscribed to chat.message.accepted.v1 */
 
@@ -98,6 +100,9 @@ struct delivery {
     size_t purge_line;                     /* how many */
     size_t purge_jobs;                     /* at work */
     struct sotto_timer *purge_timer;
+
+    struct gone_line *gone; /* chat_gone.c */
+    struct sotto_timer *gone_timer;
 
     sotto_done_fn *stop_done; /* set while stop waits for open work */
     void *stop_arg;
@@ -202,6 +207,16 @@ struct chat_row {
 };
 int chat_write_row(struct sotto_tx *, const struct chat_row *row);
 
+/* A leaf that a stored proposal takes out, and up to where its device may read. */
+struct chat_leaf_end {
+    uint32_t leaf;
+    uint32_t device;
+    uint32_t until_seq;
+};
+/* The row of a Remove proposal, the end of the seat, and the proposal for the next commit. */
+int chat_write_proposal(struct sotto_tx *, const struct chat_row *row,
+                        const struct chat_leaf_end *end, const uint8_t ref[MLS_REF_BYTES]);
+
 /* What the other members of a chat are. */
 struct chat_others {
     int64_t members, owners, leaders; /* leaders: owners and admins */
@@ -245,9 +260,8 @@ bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage
 
 sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
-sotto_rpc_fn chat_on_delete, chat_on_get_group;
+sotto_rpc_fn chat_on_delete, chat_on_get_group, chat_on_get_external_sender;
 sotto_timer_fn chat_on_ack_timer;
-sotto_topic_fn chat_on_device_removed; /* chat_gone.c */
 
 /* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */
 int chat_flush_marks(struct delivery *);

@@ -93,24 +93,10 @@ write_leaf(struct sotto_tx *tx, const struct leave_op *op, size_t i, uint32_t la
         .ts_ms = op->ts_ms,
         .message = op->in->proposals[i],
     };
-    struct sotto_stmt *stmt;
-    int rc = chat_write_row(tx, &row);
+    const struct chat_leaf_end end = {
+        .leaf = leaf->leaf, .device = leaf->device, .until_seq = last_seq};
 
-    if (rc < 0)
-        return rc;
-    stmt = sotto_stmt(tx, CHAT_SEAT_LEAVE);
-    sotto_bind_int(stmt, 1, last_seq);
-    sotto_bind_int(stmt, 2, leaf->device);
-    sotto_bind_int(stmt, 3, op->chat);
-    rc = sotto_step(stmt);
-    if (rc < 0)
-        return rc;
-    stmt = sotto_stmt(tx, CHAT_PROPOSAL_ADD);
-    sotto_bind_int(stmt, 1, op->chat);
-    sotto_bind_int(stmt, 2, leaf->leaf);
-    sotto_bind_blob(stmt, 3, leaf->ref, MLS_REF_BYTES);
-    sotto_bind_blob(stmt, 4, op->in->proposals[i].data, op->in->proposals[i].len);
-    return sotto_step(stmt);
+    return chat_write_proposal(tx, &row, &end, leaf->ref);
 }
 
 static int

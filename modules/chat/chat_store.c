@@ -174,6 +174,30 @@ chat_write_row(struct sotto_tx *tx, const struct chat_row *row)
 }
 
 int
+chat_write_proposal(struct sotto_tx *tx, const struct chat_row *row,
+                    const struct chat_leaf_end *end, const uint8_t ref[MLS_REF_BYTES])
+{
+    struct sotto_stmt *stmt;
+    int rc = chat_write_row(tx, row);
+
+    if (rc < 0)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_SEAT_LEAVE);
+    sotto_bind_int(stmt, 1, end->until_seq);
+    sotto_bind_int(stmt, 2, end->device);
+    sotto_bind_int(stmt, 3, row->chat);
+    rc = sotto_step(stmt);
+    if (rc < 0)
+        return rc;
+    stmt = sotto_stmt(tx, CHAT_PROPOSAL_ADD);
+    sotto_bind_int(stmt, 1, row->chat);
+    sotto_bind_int(stmt, 2, end->leaf);
+    sotto_bind_blob(stmt, 3, ref, MLS_REF_BYTES);
+    sotto_bind_blob(stmt, 4, row->message.data, row->message.len);
+    return sotto_step(stmt);
+}
+
+int
 chat_count_others(struct sotto_tx *tx, uint32_t chat, const uint8_t *user,
                   struct chat_others *others_out)
 {

@@ -9,6 +9,8 @@
  */
 #include "chat_verify.h"
 
+#include "chat_outside.h"
+
 static int
 refuse(struct tree_check *check, const char *text)
 {
@@ -86,6 +88,18 @@ compare_changes(struct tree_check *check, const struct chat_plan *plan,
     return SOTTO_OK;
 }
 
+/* Who may propose from outside, before the commit and after it. */
+static int
+verify_senders(struct tree_check *check)
+{
+    const struct outside *outside = check->ds->outside;
+    const char *text = check->is_new ? outside_refuse(outside, NULL, check->group) : NULL;
+
+    if (text == NULL)
+        text = outside_refuse(outside, check->group, check->next);
+    return text == NULL ? SOTTO_OK : refuse(check, text);
+}
+
 static int
 verify_group_info(struct tree_check *check, const struct chat_plan *plan)
 {
@@ -128,7 +142,9 @@ plan_verify(struct tree_check *check, const struct chat_plan *plan, struct verif
                                       &check->next);
     if (rc != MLS_OK)
         return tree_refuse(check, "commit", rc);
-    rc = compare_changes(check, plan, &received);
+    rc = verify_senders(check);
+    if (rc == SOTTO_OK)
+        rc = compare_changes(check, plan, &received);
     mls_received_fini(&received);
     if (rc == SOTTO_OK)
         rc = verify_group_info(check, plan);

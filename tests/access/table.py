@@ -139,6 +139,7 @@ ROWS = {
     CHAT + 'ListChats': own_row(None, {}, 'ok'),
     CHAT + 'ListMembers': chat_row({}, 'ok    ok    ok     none    none     ok'),
     CHAT + 'GetGroup': chat_row({}, 'ok    ok    ok     none    none     ok'),
+    CHAT + 'GetExternalSender': own_row(None, {}, 'ok'),
     CHAT + 'SetRole': chat_row({'user_id': MEMBER.user, 'role': 3}, 'ok    deny  deny   none    none     ok'),
 
     'sotto.echo.v1.EchoService/Say': own_row(None, {'text': 'hello'}, 'ok'),

@@ -99,6 +99,22 @@ def keys_and_tokens_of_a_client_are_nowhere(stage):
 
 
 @test
+def the_key_of_the_external_sender_is_in_its_file_alone(stage):
+    server = stage.server(options=['--log-level', 'debug'])
+    alice, bob = (stage.client(name, server) for name in ('alice', 'bob'))
+    alice.run('register', 'alice')
+    bob.run('register', 'bob')
+    alice.run('new', 'bob')
+
+    found = places(stage, server)
+    file = found.pop('secrets/chat')
+    found.pop('memory', None)  # where it must be
+
+    assert len(file) == 32 and (server.data / 'secrets/chat').stat().st_mode & 0o777 == 0o600
+    assert_blind(found, {'external sender': file})
+
+
+@test
 def what_travelled_as_json_is_nowhere(stage):
     server = stage.server(conf=FAST_LIMITS, options=['--log-level', 'debug'])
     with Accounts(stage, server) as accounts:

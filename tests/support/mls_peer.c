@@ -90,12 +90,15 @@ mls_peer_package(struct mls_peer *peer, uint64_t lifetime_s)
 void
 mls_peer_create(struct mls_peer *peer, const uint8_t chat_id[16])
 {
+    const struct mls_extension senders = {MLS_EXTENSION_EXTERNAL_SENDERS, peer->senders};
     const struct mls_group_params params = {
         .suite = peer->suite,
         .group_id = {chat_id, 16},
         .signature_seed = peer->device_seed,
         .identity = {peer->cert, sizeof(peer->cert)},
         .lifetime = {peer->now - 60, peer->now + 86400},
+        .extensions = &senders,
+        .extension_count = peer->senders.len > 0,
     };
 
     mls_group_destroy(&peer->group);

@@ -4,6 +4,7 @@
  */
 #include "changes.h"
 
+#include "leaving.h"
 #include "notice.h"
 
 #include <stdlib.h>
@@ -122,6 +123,26 @@ changes_commit(struct sotto_client *client, struct inbox *inbox,
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
+/* The server asks to take out a device: shown as the user's, who removed it or not. */
+static int
+take_asked(struct sotto_client *client, struct inbox *inbox, struct message message,
+           const struct mls_change *change)
+{
+    struct verify_cert cert;
+    bool gone = false;
+    if (!group_certificate(&change->credential, &cert))
+        return SOTTO_CLIENT_OK;
+    int status = leaving_asked(client, &inbox->chat, &cert, &gone);
+    if (status)
+        return status;
+    memcpy(message.from_user, cert.user_id, ID_BYTES);
+    memcpy(message.from_device, cert.device_id, ID_BYTES);
+    message.devices = (const uint8_t(*)[ID_BYTES])cert.device_id;
+    inbox->somebody_left |= gone;
+    return store(client, message, gone ? KIND_DEVICE_GONE : KIND_DEVICE_DISPUTED,
+                 (const uint8_t(*)[ID_BYTES])cert.user_id, 1);
+}
+
 int
 changes_proposal(struct sotto_client *client, struct inbox *inbox,
                  const Sotto__Chat__V1__Entry *entry, const struct mls_received *received)
@@ -130,6 +151,8 @@ changes_proposal(struct sotto_client *client, struct inbox *inbox,
     const struct mls_change *change = received->changes;
     struct message message = row_of(chat, entry->seq, entry->epoch, entry->ts_ms);
     int status = SOTTO_CLIENT_OK;
+    if (received->sender_type == MLS_SENDER_EXTERNAL)
+        return take_asked(client, inbox, message, change);
     set_sender(&message, received);
     if (change->leaf == received->sender_leaf) {
         status = chat_drop_member(client, chat->id, message.from_user);

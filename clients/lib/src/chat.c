@@ -24,6 +24,7 @@
 
 #define SUITE 3
 #define FIRST_SEQ 1 /* of a chat's log: the commit that makes it */
+#define SENDERS_BYTES_MAX 256
 #define LEAF_LIFETIME_SECONDS (365 * 86400)
 
 /* ---- finishing ------------------------------------------------------------------------------- */
@@ -173,6 +174,8 @@ struct plan {
     const char *title;
     size_t count; /* of users, ourselves last */
     uint8_t users[CHAT_NAMES_MAX + 1][ID_BYTES];
+    uint8_t senders[SENDERS_BYTES_MAX]; /* the extension external_senders; none when empty */
+    size_t senders_len;
 };
 
 static int
@@ -223,9 +226,33 @@ make_plan(struct sotto_client *client, const struct sotto_client_new *what, stru
     return SOTTO_CLIENT_OK;
 }
 
+/* Who may ask to take removed devices out: the server's word, which is enough, since what it asks is judged each time
+ * (leaving.h), and the group lists it from now on. */
 static int
-create_group(struct sotto_client *client, const struct chat *chat, struct mls_group **group_out)
+learn_senders(struct sotto_client *client, struct plan *plan)
 {
+    Sotto__Chat__V1__GetExternalSenderRequest request =
+        SOTTO__CHAT__V1__GET_EXTERNAL_SENDER_REQUEST__INIT;
+    Sotto__Chat__V1__GetExternalSenderReply *reply = NULL;
+    int status = rpc(client, CHAT_METHOD("GetExternalSender"), &request.base,
+                     &sotto__chat__v1__get_external_sender_reply__descriptor, &reply, NULL);
+    if (status == SOTTO_CLIENT_OK && reply->external_senders.len > sizeof(plan->senders))
+        status = fail_malformed(&client->error);
+    if (status == SOTTO_CLIENT_OK) {
+        plan->senders_len = reply->external_senders.len;
+        if (plan->senders_len)
+            memcpy(plan->senders, reply->external_senders.data, plan->senders_len);
+    }
+    pb_free(reply);
+    return status;
+}
+
+static int
+create_group(struct sotto_client *client, const struct plan *plan, const struct chat *chat,
+             struct mls_group **group_out)
+{
+    const struct mls_extension senders = {MLS_EXTENSION_EXTERNAL_SENDERS,
+                                          {plan->senders, plan->senders_len}};
     struct mls_config config;
     uint64_t now = (uint64_t)wall_seconds();
     struct mls_group_params params = {
@@ -234,6 +261,8 @@ create_group(struct sotto_client *client, const struct chat *chat, struct mls_gr
         .signature_seed = client->account.device_seed,
         .identity = {client->account.certificate, VERIFY_CERT_BYTES},
         .lifetime = {now - 3600, now + LEAF_LIFETIME_SECONDS},
+        .extensions = &senders,
+        .extension_count = plan->senders_len > 0,
     };
     group_config(client, &config);
     int problem = mls_group_create(&config, &params, group_out);
@@ -288,7 +317,7 @@ create_with(struct sotto_client *client, const struct plan *plan,
     randombytes_buf(chat->id, ID_BYTES);
     memcpy(chat->inviter, client->account.user_id, ID_BYTES);
     snprintf(chat->title, sizeof(chat->title), "%s", plan->title ? plan->title : "");
-    int status = create_group(client, chat, &group);
+    int status = create_group(client, plan, chat, &group);
     if (status == SOTTO_CLIENT_OK)
         status = group_make_commit(client, group, packages, count, &bundle);
     if (status == SOTTO_CLIENT_OK)
@@ -354,7 +383,7 @@ use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t
 }
 
 static int
-create_or_find(struct sotto_client *client, const struct plan *plan, struct chat *chat_out)
+create_or_find(struct sotto_client *client, struct plan *plan, struct chat *chat_out)
 {
     static const uint8_t none[ID_BYTES];
     uint8_t existing[ID_BYTES] = {0};
@@ -364,7 +393,9 @@ create_or_find(struct sotto_client *client, const struct plan *plan, struct chat
         status = chat_find_direct(client, plan->users[0], chat_out);
     if (status || (chat_out->exists && chat_out->state == CHAT_READY))
         return status;
-    status = create(client, plan, chat_out, existing);
+    status = learn_senders(client, plan);
+    if (status == SOTTO_CLIENT_OK)
+        status = create(client, plan, chat_out, existing);
     if (status == SOTTO_CLIENT_EFAILED && !id_equal(existing, none))
         status = use_existing(client, plan, existing, chat_out);
     return status;

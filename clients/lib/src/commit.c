@@ -341,6 +341,9 @@ prepare(struct sotto_client *client, struct chat *chat, struct mls_group *group,
     count += propose_removes(change, &leavers, group, proposals + count);
     if (count == 0 && mls_group_proposal_count(group) == 0 && !change->renew)
         return SOTTO_CLIENT_OK;
+    status = leaving_gate(client, chat);
+    if (status)
+        return status;
     status = make_commit(client, group, proposals, count, change->renew, &bundle);
     if (status)
         return status;

@@ -392,6 +392,10 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
         status = note_hole(client, inbox, entry);
     if (status)
         return status;
+    if (live && leaving_is_asked(entry)) { /* it comes again, with the key log */
+        inbox->gap = true;
+        return SOTTO_CLIENT_OK;
+    }
     status = process(client, inbox, entry);
     chat->cursor = entry->seq;
     inbox->moved = true;

@@ -8,6 +8,7 @@
 #include "leaving.h"
 
 #include "text.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,16 @@ read_leaving(const struct mls_group *group, struct mls_bytes message,
            group_user_of_leaf(group, proposal.leaf, user_out) && id_equal(sender, user_out);
 }
 
+static bool
+is_outside_remove(struct mls_bytes message, const struct mls_message_info *info)
+{
+    struct mls_proposal_view proposal;
+    return info->wire_format == MLS_WIRE_PUBLIC_MESSAGE &&
+           info->sender_type == MLS_SENDER_EXTERNAL &&
+           !mls_proposal_view(mls_provider_default(), message, &proposal) &&
+           proposal.type == MLS_PROPOSAL_REMOVE;
+}
+
 bool
 leaving_allows(const struct mls_group *group, struct mls_bytes message)
 {
@@ -35,7 +46,7 @@ leaving_allows(const struct mls_group *group, struct mls_bytes message)
     uint8_t user[ID_BYTES];
     if (mls_message_info(message, &info) || info.content_type != MLS_CONTENT_PROPOSAL)
         return true;
-    return read_leaving(group, message, &info, user);
+    return is_outside_remove(message, &info) || read_leaving(group, message, &info, user);
 }
 
 int
@@ -78,6 +89,53 @@ leaving_unproven(struct sotto_client *client, const struct chat *chat, struct le
         query_id(statement, 0, leavers_out->users[leavers_out->count++]);
     sqlite3_finalize(statement);
     return status;
+}
+
+/* ---- devices that the server asks for ------------------------------------------------------- */
+
+bool
+leaving_is_asked(const Sotto__Chat__V1__Entry *entry)
+{
+    struct mls_message_info info;
+    struct mls_bytes message = {entry->message.data, entry->message.len};
+    return entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL &&
+           entry->sender_user.len == ID_BYTES && !mls_message_info(message, &info) &&
+           info.content_type == MLS_CONTENT_PROPOSAL && is_outside_remove(message, &info);
+}
+
+int
+leaving_asked(struct sotto_client *client, const struct chat *chat, const struct verify_cert *cert,
+              bool *gone_out)
+{
+    int status = query_run(&client->profile, &client->error,
+                           "DELETE FROM asked WHERE chat_id = ? AND epoch <> ?",
+                           BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->epoch)));
+    if (status == SOTTO_CLIENT_OK)
+        status = query_run(&client->profile, &client->error,
+                           "INSERT OR IGNORE INTO asked(chat_id, user_id, device_id, epoch)"
+                           " VALUES(?, ?, ?, ?)",
+                           BINDS(bind_blob(chat->id, ID_BYTES), bind_blob(cert->user_id, ID_BYTES),
+                                 bind_blob(cert->device_id, ID_BYTES),
+                                 bind_int((int64_t)chat->epoch)));
+    return status ? status
+                  : trust_device_is_gone(client, cert->user_id, cert->device_id, gone_out);
+}
+
+int
+leaving_gate(struct sotto_client *client, const struct chat *chat)
+{
+    int64_t open = 0;
+    int status =
+        query_number(&client->profile, &open, &client->error,
+                     "SELECT COUNT(*) FROM asked a WHERE chat_id = ? AND epoch = ? AND NOT EXISTS"
+                     " (SELECT 1 FROM removed_devices r WHERE r.user_id = a.user_id"
+                     " AND r.device_id = a.device_id)",
+                     BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->epoch)));
+    if (status || open == 0)
+        return status;
+    return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                "the server asks this chat to take out a device that its user has not removed; "
+                "nothing is sent here until another member has changed the chat");
 }
 
 /* ---- making it final ------------------------------------------------------------------------- */

@@ -113,8 +113,10 @@ kind_name(enum message_kind kind)
         [KIND_RENAMED] = "renamed",
         [KIND_DEVICE_ADDED] = "device_added",
         [KIND_DEVICE_REMOVED] = "device_removed",
+        [KIND_DEVICE_GONE] = "device_gone",
+        [KIND_DEVICE_DISPUTED] = "device_disputed",
     };
-    return kind >= KIND_TEXT && kind <= KIND_DEVICE_REMOVED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_DEVICE_DISPUTED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

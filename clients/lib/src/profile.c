@@ -68,6 +68,9 @@ static const char *const migrations[] = {
      * When this device renewed its keys in a chat, and when it is to do so again (upkeep.h). */
     "CREATE TABLE renewals(chat_id BLOB PRIMARY KEY, renewed INTEGER NOT NULL,"
     " due INTEGER NOT NULL) WITHOUT ROWID;",
+    /* Devices that the server asked a group to take out, in this epoch (leaving.h). */
+    "CREATE TABLE asked(chat_id BLOB NOT NULL, user_id BLOB NOT NULL, device_id BLOB NOT NULL,"
+    " epoch INTEGER NOT NULL, PRIMARY KEY(chat_id, user_id, device_id, epoch)) WITHOUT ROWID;",
 };
 
 static int

@@ -134,6 +134,8 @@ enum message_kind {
     KIND_RENAMED,
     KIND_DEVICE_ADDED,
     KIND_DEVICE_REMOVED,
+    KIND_DEVICE_GONE,     /* removed by its user; the server asks the group to take it out */
+    KIND_DEVICE_DISPUTED, /* not removed, as far as we know; likewise */
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */

@@ -6,6 +6,7 @@
 
 #include "inbox.h"
 #include "keys.h"
+#include "leaving.h"
 #include "own_devices.h"
 #include "session.h"
 #include "trust.h"
@@ -117,6 +118,24 @@ sync_ack(struct sotto_client *client)
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
+/* Before a page is processed: the key logs that say whether what the server asks for is removed. A log that cannot be
+ * believed proves nothing, and is no error here. */
+static int
+fetch_logs(struct sotto_client *client, const Sotto__Chat__V1__SyncReply *page)
+{
+    uint8_t users[GONE_USERS_MAX][ID_BYTES];
+    size_t count = 0;
+    for (size_t i = 0; i < page->n_entries && count < GONE_USERS_MAX; i++) {
+        const Sotto__Chat__V1__Entry *entry = page->entries[i];
+        if (leaving_is_asked(entry) &&
+            !chat_lists_member((const uint8_t(*)[ID_BYTES])users, count, entry->sender_user.data))
+            memcpy(users[count++], entry->sender_user.data, ID_BYTES);
+    }
+    int status = trust_fetch(client, (const uint8_t(*)[ID_BYTES])users, count);
+    return status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED ? SOTTO_CLIENT_OK
+                                                                             : status;
+}
+
 /* Processes one page in one transaction. */
 static int
 take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__SyncReply *page)
@@ -191,7 +210,9 @@ sync_run(struct sotto_client *client, bool live)
         if (status)
             break;
         inbox.moved = false;
-        status = take_page(client, &inbox, page);
+        status = fetch_logs(client, page);
+        if (status == SOTTO_CLIENT_OK)
+            status = take_page(client, &inbox, page);
         more = page->more && inbox.moved; /* one that brings nothing would promise more for ever */
         /* What is not acknowledged would come again and fill the next page. */
         if (status == SOTTO_CLIENT_OK && more && (inbox.welcome_count || inbox.deleted_count)) {

@@ -245,7 +245,8 @@ int sotto_client_set_role(struct sotto_client *client, const char *chat, const c
  * the title), title (the one we were told when we came), key_changed, undecryptable, not_kept, gap
  * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under
  * another identity key than the one that is known), device_added and device_removed (a device of
- * `from` came or went while the user stays; from_device is the device). */
+ * `from` came or went while the user stays; from_device is the device), device_gone and
+ * device_disputed (the server asks to take out a device that `from` has removed, or has not). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */
