@@ -25,7 +25,7 @@
 #include "keyx.pb-c.h"
 
 #define GONE_LINE_MAX 4096 /* devices that wait; who does not fit in comes with the reminder */
-#define TRIES_MAX 8   /* of one chat, when commits overtake it */
+#define TRIES_MAX 8        /* of one chat, when commits overtake it */
 
 struct gone_device {
     struct chat_device *device;
@@ -180,6 +180,7 @@ end(struct gone_op *op, int status)
 {
     struct delivery *ds = op->ds;
     struct gone_device *first = &ds->gone->devices[0];
+    const bool is_there = roster_seat(op->check.chat, first->device) != NULL;
 
     tree_check_end(&op->check, status == SOTTO_OK);
     mls_buf_fini(&op->message);
@@ -188,10 +189,10 @@ end(struct gone_op *op, int status)
     if (status == SOTTO_OK) {
         first->tries = 0;
     } else if (status != SOTTO_EABORTED || ++first->tries == TRIES_MAX) {
-        first->skipped++;
+        first->skipped += is_there;
         first->tries = 0;
     }
-    if (status == SOTTO_OK || status == SOTTO_EPRECONDITION)
+    if ((status == SOTTO_OK || status == SOTTO_EPRECONDITION) && ds->gone_timer != NULL)
         next(ds);
     chat_work_end(ds);
 }
@@ -258,7 +259,8 @@ next(struct delivery *ds)
     struct gone_line *line = ds->gone;
     const int64_t now_ms = ds->host->api->now_ms(ds->host);
 
-    while (!line->is_at_work && line->count > 0 && line->devices[0].due_ms <= now_ms) {
+    while (ds->is_ready && !line->is_at_work && line->count > 0 &&
+           line->devices[0].due_ms <= now_ms) {
         struct gone_device *first = &line->devices[0];
 
         if (first->skipped >= first->device->seat_count) {
@@ -305,10 +307,12 @@ chat_on_device_removed(void *state, const struct sotto_envelope *envelope)
     struct chat_device *device = NULL;
 
     if (fact != NULL && fact->user_id.len == CHAT_ID_BYTES && fact->device_id.len == CHAT_ID_BYTES)
-        device = roster_device(ds, fact->user_id.data, fact->device_id.data);
+        device = ds->is_ready ? roster_device(ds, fact->user_id.data, fact->device_id.data)
+                              : roster_device_need(ds, fact->user_id.data, fact->device_id.data);
     for (size_t i = 0; device != NULL && i < device->seat_count; i++)
         tell_members(ds, device->seats[i]);
-    if (device != NULL && device->seat_count > 0)
+    /* The reminder at start comes before the rosters: where the device sits is seen when it is due. */
+    if (device != NULL && (device->seat_count > 0 || !ds->is_ready))
         enqueue(ds, device);
     if (fact != NULL)
         sotto__keyx__v1__device_removed__free_unpacked(fact, NULL);

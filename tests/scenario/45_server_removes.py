@@ -61,7 +61,7 @@ def without_a_signed_removal_in_the_key_log_nobody_does_it(stage):
 
         liar.honest()
         bob.run('send', 'alice', 'at last')
-    assert devices_in(bob, chat) == {'alice': 1, 'bob': 1}
+        assert devices_in(bob, chat) == {'alice': 1, 'bob': 1}
     assert texts(alice.run('read', chat)) == ['for both', 'into the void', 'at last']
 
 

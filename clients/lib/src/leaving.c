@@ -111,14 +111,13 @@ leaving_asked(struct sotto_client *client, const struct chat *chat, const struct
                            "DELETE FROM asked WHERE chat_id = ? AND epoch <> ?",
                            BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)chat->epoch)));
     if (status == SOTTO_CLIENT_OK)
-        status = query_run(&client->profile, &client->error,
-                           "INSERT OR IGNORE INTO asked(chat_id, user_id, device_id, epoch)"
-                           " VALUES(?, ?, ?, ?)",
-                           BINDS(bind_blob(chat->id, ID_BYTES), bind_blob(cert->user_id, ID_BYTES),
-                                 bind_blob(cert->device_id, ID_BYTES),
-                                 bind_int((int64_t)chat->epoch)));
-    return status ? status
-                  : trust_device_is_gone(client, cert->user_id, cert->device_id, gone_out);
+        status =
+            query_run(&client->profile, &client->error,
+                      "INSERT OR IGNORE INTO asked(chat_id, user_id, device_id, epoch)"
+                      " VALUES(?, ?, ?, ?)",
+                      BINDS(bind_blob(chat->id, ID_BYTES), bind_blob(cert->user_id, ID_BYTES),
+                            bind_blob(cert->device_id, ID_BYTES), bind_int((int64_t)chat->epoch)));
+    return status ? status : trust_device_is_gone(client, cert->user_id, cert->device_id, gone_out);
 }
 
 int

@@ -139,7 +139,7 @@ enum message_kind {
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)"
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

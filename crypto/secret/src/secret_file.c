@@ -31,7 +31,7 @@ set_path(struct secret_file *file, const char *data_dir, const char *name)
 
     if (length < 0 || (size_t)length >= sizeof(file->path))
         return refuse(file, SECRET_EUNFIT,
-                             "the path of the data folder is too long; move it to a shorter one");
+                      "the path of the data folder is too long; move it to a shorter one");
     return SECRET_OK;
 }
 
@@ -47,8 +47,7 @@ read_all(int fd, struct secret_file *file)
     if (got < 0)
         return refuse(file, SECRET_EIO, "%s cannot be read: %s", file->path, strerror(errno));
     if (file->size == sizeof(file->data))
-        return refuse(file, SECRET_EUNFIT, "%s is too long; restore it from a backup",
-                             file->path);
+        return refuse(file, SECRET_EUNFIT, "%s is too long; restore it from a backup", file->path);
     return SECRET_OK;
 }
 
@@ -63,16 +62,14 @@ read_file(struct secret_file *file)
     if (fd < 0 && errno == ENOENT)
         return SECRET_EABSENT;
     if (fd < 0)
-        return refuse(file, SECRET_EIO, "%s cannot be opened: %s", file->path,
-                             strerror(errno));
+        return refuse(file, SECRET_EIO, "%s cannot be opened: %s", file->path, strerror(errno));
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         rc = refuse(file, SECRET_EUNFIT, "%s is no regular file", file->path);
     else if ((status.st_mode & 077) != 0)
-        rc =
-            refuse(file, SECRET_EUNFIT,
-                          "%s may be read by others; if nobody did, run: chmod 600 %s; if somebody "
-                          "may have, make a new one",
-                          file->path, file->path);
+        rc = refuse(file, SECRET_EUNFIT,
+                    "%s may be read by others; if nobody did, run: chmod 600 %s; if somebody "
+                    "may have, make a new one",
+                    file->path, file->path);
     else
         rc = read_all(fd, file);
     close(fd);
@@ -120,13 +117,13 @@ secret_file_make(struct secret_file *file)
     fd = mkostemp(fresh, O_CLOEXEC); /* mode 0600 */
     if (fd < 0)
         return refuse(file, SECRET_EIO, "%s cannot be made: %s; is the data folder writable?",
-                             file->path, strerror(errno));
+                      file->path, strerror(errno));
     if (write_all(fd, file->data, file->size) != 0)
         rc = refuse(file, SECRET_EIO, "%s cannot be written: %s", file->path, strerror(errno));
     else if (link(fresh, file->path) != 0)
-        rc = errno == EEXIST ? read_file(file)
-                             : refuse(file, SECRET_EIO, "%s cannot be made: %s", file->path,
-                                             strerror(errno));
+        rc = errno == EEXIST
+                 ? read_file(file)
+                 : refuse(file, SECRET_EIO, "%s cannot be made: %s", file->path, strerror(errno));
     close(fd);
     (void)unlink(fresh);
     return rc;
@@ -140,10 +137,10 @@ secret_folder_make(struct secret_file *file, const char *data_dir)
 
     if (length < 0 || (size_t)length >= sizeof(path))
         return refuse(file, SECRET_EUNFIT,
-                             "the path of the data folder is too long; move it to a shorter one");
+                      "the path of the data folder is too long; move it to a shorter one");
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return refuse(file, SECRET_EIO, "%s cannot be made: %s; is the data folder writable?",
-                             path, strerror(errno));
+        return refuse(file, SECRET_EIO, "%s cannot be made: %s; is the data folder writable?", path,
+                      strerror(errno));
     return SECRET_OK;
 }
 
