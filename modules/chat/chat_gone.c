@@ -180,7 +180,8 @@ end(struct gone_op *op, int status)
 {
     struct delivery *ds = op->ds;
     struct gone_device *first = &ds->gone->devices[0];
-    const bool is_there = roster_seat(op->check.chat, first->device) != NULL;
+    const struct chat *chat = roster_chat(ds, chat_bytes(op->check.chat_id, CHAT_ID_BYTES));
+    const bool is_there = chat != NULL && roster_seat(chat, first->device) != NULL;
 
     tree_check_end(&op->check, status == SOTTO_OK);
     mls_buf_fini(&op->message);
