@@ -18,7 +18,8 @@
 #define KEYX_PACKAGE_BYTES_MAX 4096
 #define KEYX_LOW 20 /* fewer left: the device is told */
 #define KEYX_CLAIM_USERS_MAX 200
-#define KEYX_CLAIM_KEEP_MS (10 * 60000) /* for a repeat; a device's newest claim only */
+#define KEYX_CLAIM_KEEP_MS (10 * 60000) /* for a repeat */
+#define KEYX_CLAIMS_KEPT 4              /* the newest of a device */
 #define KEYX_CHECK_MAX 1024             /* devices in one keyx.device.check.v1 */
 #define KEYX_LABEL_BYTES_MAX 128
 

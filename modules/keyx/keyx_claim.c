@@ -121,21 +121,21 @@ is_repeatable(const struct claim_op *op)
     return op->in->request_id.len == KEYX_ID_BYTES;
 }
 
-/* The caller and the request; returns the number of the next parameter. */
+/* The caller and the request, from a parameter on; returns the number of the next one. */
 static int
-bind_request(struct sotto_stmt *stmt, const struct claim_op *op)
+bind_request(struct sotto_stmt *stmt, int next, const struct claim_op *op)
 {
-    sotto_bind_blob(stmt, 1, op->req->caller->user, KEYX_ID_BYTES);
-    sotto_bind_blob(stmt, 2, op->req->caller->device, KEYX_ID_BYTES);
-    sotto_bind_blob(stmt, 3, op->in->request_id.data, KEYX_ID_BYTES);
-    return 4;
+    sotto_bind_blob(stmt, next++, op->req->caller->user, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, next++, op->req->caller->device, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, next++, op->in->request_id.data, KEYX_ID_BYTES);
+    return next;
 }
 
 static int
 bind_claim(struct sotto_stmt *stmt, const struct claim_op *op, const uint8_t *user,
            const uint8_t *device, int64_t time_ms)
 {
-    int next = bind_request(stmt, op);
+    int next = bind_request(stmt, 1, op);
 
     sotto_bind_int(stmt, next++, op->in->suite);
     sotto_bind_blob(stmt, next++, user, KEYX_ID_BYTES);
@@ -144,13 +144,13 @@ bind_claim(struct sotto_stmt *stmt, const struct claim_op *op, const uint8_t *us
     return next;
 }
 
-/* Room for one claim a device: what an earlier one was given is nobody's business any more. */
+/* Room for a few claims a device: a repeat of one may be on its way still when the next has been answered. */
 static int
 forget_earlier(struct sotto_tx *tx, const struct claim_op *op)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_CLAIM_FORGET);
 
-    bind_request(stmt, op);
+    sotto_bind_int(stmt, bind_request(stmt, bind_request(stmt, 1, op), op), KEYX_CLAIMS_KEPT - 1);
     return sotto_step(stmt);
 }
 

@@ -59,7 +59,10 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
          " ON CONFLICT (caller_user, caller_device, request_id, suite, user_id, device_id)"
          " DO UPDATE SET expires_ms = excluded.expires_ms,"
          " last_resort = excluded.last_resort, package = excluded.package"},
-    [KEYX_CLAIM_FORGET] = {"DELETE FROM keyx_claims WHERE " CLAIM_PLACE " <> ?"},
+    [KEYX_CLAIM_FORGET] = {"DELETE FROM keyx_claims WHERE " CLAIM_PLACE " <> ?"
+                           " AND request_id NOT IN (SELECT request_id FROM keyx_claims"
+                           " WHERE " CLAIM_PLACE " <> ? GROUP BY request_id"
+                           " ORDER BY MAX(expires_ms) DESC LIMIT ?)"},
     [KEYX_CLAIM_REMOVE_DEVICE] = {"DELETE FROM keyx_claims WHERE user_id = ? AND device_id = ?"},
     [KEYX_CLAIM_PURGE] = {"DELETE FROM keyx_claims WHERE expires_ms <= ?"},
     [KEYX_SPENT_ADD] = {"INSERT INTO keyx_spent (ref, expires_ms) VALUES (?, ?)"

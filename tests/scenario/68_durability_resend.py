@@ -250,7 +250,7 @@ def claims_that_come_up_to_five_times_take_each_package_once(stage):
         "SELECT (SELECT count(*) FROM keyx_claims), (SELECT count(*) FROM keyx_spent)").fetchone()
 
     assert len(set(taken)) == CLAIMS
-    assert rows[0] == 1, rows  # of a device only the newest claim is remembered
+    assert rows[0] <= 4, rows  # of a device only the newest claims are remembered
     comment(f'seed {SEED}: {CLAIMS} claims, {rows[1]} packages gone, {left} left')
     assert rows[1] == CLAIMS, rows
 

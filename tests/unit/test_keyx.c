@@ -479,9 +479,9 @@ a_one_time_package_is_handed_out_once_and_then_the_last_resort(void **state)
     assert_int_equal((int)harness_metric(rig->h, "claimed_total", 1), 2);
 }
 
+#define CLAIMS_KEPT 4
 #define CLAIM_KEEP_MS (10 * 60000)
 #define REQUEST_A "a claim of alice"
-#define REQUEST_B "another of hers."
 
 static void
 expect_package(const struct harness_answer *answer, struct mls_bytes package)
@@ -498,12 +498,13 @@ static void
 a_repeated_claim_takes_nothing_more(void **state)
 {
     struct rig *rig = *state;
-    struct mls_bytes packages[3], none = {0};
+    char later[] = "claim number 0 .";
+    struct mls_bytes packages[CLAIMS_KEPT + 2], none = {0};
 
-    for (int i = 0; i < 3; i++) /* they go in the order of their end */
+    for (int i = 0; i < CLAIMS_KEPT + 2; i++) /* they go in the order of their end */
         packages[i] = mls_peer_package(&rig->bob, (uint32_t)(30 + i) * DAY);
     enrol(rig, &rig->bob, rig->bob_session);
-    assert_ok(upload(rig, rig->bob_session, packages, 3, none)->status);
+    assert_ok(upload(rig, rig->bob_session, packages, CLAIMS_KEPT + 2, none)->status);
     harness_forget(rig->h);
 
     for (int i = 0; i < 5; i++)
@@ -511,9 +512,15 @@ a_repeated_claim_takes_nothing_more(void **state)
     assert_int_equal((int)harness_metric(rig->h, "claimed_total", 0), 1);
     assert_int_equal(harness_push_count(rig->h), 1); /* told once that few are left */
 
-    /* Another claim, and after it the first is no repeat any more. */
-    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_B), packages[1]);
-    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[2]);
+    /* So many claims later the first is no repeat any more; until then it is. */
+    for (int i = 1; i <= CLAIMS_KEPT; i++) {
+        expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A), packages[0]);
+        harness_advance_ms(rig->h, 1);
+        later[13] = (char)('0' + i);
+        expect_package(claim_as(rig, rig->alice_session, &rig->bob, later), packages[i]);
+    }
+    expect_package(claim_as(rig, rig->alice_session, &rig->bob, REQUEST_A),
+                   packages[CLAIMS_KEPT + 1]);
 }
 
 static void

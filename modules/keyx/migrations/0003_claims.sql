@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the newest claim of each device was given, so that a repeat of it takes nothing more. Kept for some minutes.
+-- What the newest claims of each device were given, so that a repeat of it takes nothing more. Kept for some minutes.
 CREATE TABLE keyx_claims (
     caller_user   BLOB NOT NULL CHECK (length(caller_user) = 16),
     caller_device BLOB NOT NULL CHECK (length(caller_device) = 16),
