@@ -50,7 +50,7 @@ def without_any_the_server_makes_its_own_and_keeps_them(stage):
     server = stage.server()
     folder = server.data / 'secrets'
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(before) == {'opaque', 'refresh', 'token'}
+    assert set(before) == {'opaque', 'refresh', 'token', 'chat'}
     assert folder.stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
 
@@ -67,6 +67,15 @@ def a_generated_secret_that_was_opened_to_others_is_refused(stage):
     (server.data / 'secrets' / 'token').chmod(0o640)
 
     assert_refused(server, (server.data / 'secrets' / 'token').read_text(encoding='utf-8').strip())
+
+
+@test
+def a_key_of_chat_that_was_opened_to_others_is_refused(stage):
+    server = stage.server()
+    assert server.stop() == 0
+    (server.data / 'secrets' / 'chat').chmod(0o640)
+
+    assert_refused(server, '')
 
 
 if __name__ == '__main__':
