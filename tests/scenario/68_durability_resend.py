@@ -98,6 +98,7 @@ REPEATS = {
     CHAT + 'ListChats': Same(),
     CHAT + 'ListMembers': Same(),
     CHAT + 'GetGroup': Same(),
+    CHAT + 'GetExternalSender': Same(),
     CHAT + 'SetRole': Same('seq', 'ts_ms'),  # 0: it has the role already
     CHAT + 'DeleteChat': Same(),
     CHAT + 'Leave': Elsewhere('test_chat_changes', 'who_leaves_is_gone_at_once'),
@@ -181,6 +182,7 @@ class World:
         yield attached, CHAT + 'ListChats', {}
         yield attached, CHAT + 'ListMembers', {'chat_id': self.chat_id}
         yield attached, CHAT + 'GetGroup', {'chat_id': self.chat_id}
+        yield attached, CHAT + 'GetExternalSender', {}
         self.new.ask('create', other)
         yield self.new.login.attached, CHAT + 'Create', {'chat_id': other, 'type': GROUP, 'mode': ARCHIVE,
                                                          'suite': SUITE, 'first': self.new.bundle()}
