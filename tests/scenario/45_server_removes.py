@@ -39,6 +39,24 @@ def a_member_who_listens_does_it_while_the_siblings_are_away(stage):
 
 
 @test
+def a_removal_that_a_restart_came_upon_is_proposed_afterwards(stage):
+    server = start(stage)
+    _, phone, bob, chat = laptop_and_phone(stage, server)
+    phone_id = phone.run('whoami')[0]['device_id']
+    phone.run('device-remove', phone_id)
+    assert server.stop() == 0
+    (server.folder / 'modules' / 'chat.conf').write_text(AT_ONCE['chat'], encoding='utf-8')
+    server.start()
+
+    hears = bob.spawn('listen')
+    place, gone = wait_kind(hears, 'device_gone')
+    wait_kind(hears, 'device_removed', place)
+
+    assert gone['from_device'] == phone_id
+    assert devices_in(bob, chat) == {'alice': 1, 'bob': 1}
+
+
+@test
 def without_a_signed_removal_in_the_key_log_nobody_does_it(stage):
     server = start(stage, module_conf=AT_ONCE)
     alice, phone, bob, chat = laptop_and_phone(stage, server)
