@@ -72,7 +72,7 @@ show_state(const struct sotto_client_chat *chat)
         clean_line(chat->cure, cure, sizeof(cure)); /* labels of devices, as the server says them */
         printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
     } else if (!strcmp(chat->state, "broken"))
-        fputs(tr("  (this device missed changes; a member must remove it and add it again)"),
+        fputs(tr("  (this device missed changes; run `sotto listen`, which joins it anew)"),
               stdout);
     else if (chat->left_how)
         show_left(chat);

@@ -117,7 +117,7 @@ def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
 
 
 @test
-def who_missed_commits_that_were_not_kept_must_be_added_again(stage):
+def who_missed_commits_that_were_not_kept_joins_anew(stage):
     server, (alice, bob) = relay(stage, 'alice', 'bob', keep='2s')
     bob.run('read', 'Relay')
     wait_rows(server, 'chat_log', 0)
@@ -130,9 +130,18 @@ def who_missed_commits_that_were_not_kept_must_be_added_again(stage):
 
     assert [row['state'] for row in bob.run('chats')] == ['broken']
     refusal = bob.fails(1, 'send', 'Relay', 'hello?')
-    assert refusal['code'] == 'failed_precondition' and 'add it again' in refusal['message']
+    assert refusal['code'] == 'failed_precondition' and '`sotto listen`' in refusal['message']
     shown = bob.run('read', 'Relay')
-    assert [row['kind'] for row in shown] == ['not_kept'] and 'add it again' in shown[0]['text']
+    assert [row['kind'] for row in shown] == ['not_kept'] and '`sotto listen`' in shown[0]['text']
+    ear = bob.spawn('listen')
+    wait_for(lambda: [row['state'] for row in bob.run('chats')], ['ready'])
+    ear.stop()
+    bob.run('send', 'Relay', 'back again')
+    assert texts(alice.run('read', 'Relay'))[-1] == 'back again'
+    wait_for(lambda: other.run('chats')[0]['state'], 'ready')
+    assert texts(other.run('read', 'Relay'))[-1] == 'back again'
+    alice.run('read', 'Relay')
+    wait_rows(server, 'chat_log', 0)
 
 
 @test

@@ -163,8 +163,7 @@ row_text(struct sotto_client *client, const struct message *message, struct buf 
         tr_count("%llu message was not kept", "%llu messages were not kept", message->lost),
         (unsigned long long)message->lost);
     buf_set(text_out, line, (size_t)len);
-    const char *cure = tr("; the group changed meanwhile: a member must remove this device and add "
-                          "it again");
+    const char *cure = tr("; the group changed meanwhile: `sotto listen` joins it anew");
     if (message->behind)
         buf_append(text_out, cure, strlen(cure));
     buf_append(text_out, "", 1);
