@@ -18,11 +18,20 @@
 
 #define CHAT_ID_BYTES SOTTO_ID_BYTES
 #define CHAT_MESSAGE_BYTES_MAX 65536 /* MLSMessage of an application message */
+/*
+ * Of a bundle. Its pieces have bounds of their own, so that whatever members put into a chat can be handed out: with
+ * 5,000 leaves of this size a tree has 6 MiB, and a page of Sync holds a Welcome, its tree and a commit in one frame.
+ */
 #define CHAT_BUNDLE_BYTES_MAX (16u * 1024 * 1024)
-#define CHAT_SEATS_MAX 5000   /* devices in a chat, and chats of a device */
-#define CHAT_ADDS_MAX 200     /* a commit */
-#define CHAT_REMOVES_MAX 200  /* a commit */
-#define CHAT_PROPOSALS_MAX 32 /* a Leave: devices of one user */
+#define CHAT_COMMIT_BYTES_MAX \
+    (2u * 1024 * 1024) /* 200 adds and a path for 5,000 devices: 0.7 MiB */
+#define CHAT_WELCOME_BYTES_MAX (4u * 1024 * 1024) /* with the tree inside, which it need not have */
+#define CHAT_GROUP_INFO_BYTES_MAX 16384           /* the extensions of the context are in it */
+#define CHAT_LEAF_BYTES_MAX 1024                  /* one of ours has about 400 */
+#define CHAT_SEATS_MAX 5000                       /* devices in a chat, and chats of a device */
+#define CHAT_ADDS_MAX 200                         /* a commit */
+#define CHAT_REMOVES_MAX 200                      /* a commit */
+#define CHAT_PROPOSALS_MAX 32                     /* a Leave: devices of one user */
 #define CHAT_LEADERS_MAX 100  /* owners and admins of a chat: every Welcome names them */
 #define CHAT_CURSORS_MAX 5000 /* a request */
 #define CHAT_PAGE_BYTES 65536 /* of a Sync */

@@ -247,11 +247,27 @@ read_group_info(struct chat_plan *plan)
     return SOTTO_OK;
 }
 
+static int
+check_sizes(struct chat_plan *plan)
+{
+    const Sotto__Chat__V1__Bundle *bundle = plan->bundle;
+
+    if (bundle->commit.len > CHAT_COMMIT_BYTES_MAX)
+        return refuse(plan, SOTTO_EINVALID, "a commit has at most 2 MiB");
+    if (bundle->welcome.len > CHAT_WELCOME_BYTES_MAX)
+        return refuse(plan, SOTTO_EINVALID, "a Welcome has at most 4 MiB");
+    if (bundle->group_info.len > CHAT_GROUP_INFO_BYTES_MAX)
+        return refuse(plan, SOTTO_EINVALID, "the GroupInfo has at most 16 KiB");
+    return SOTTO_OK;
+}
+
 int
 plan_read(struct chat_plan *plan)
 {
-    int rc = read_commit(plan);
+    int rc = check_sizes(plan);
 
+    if (rc == SOTTO_OK)
+        rc = read_commit(plan);
     if (rc == SOTTO_OK)
         rc = read_welcome(plan);
     if (rc == SOTTO_OK)

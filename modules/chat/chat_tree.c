@@ -74,6 +74,7 @@ trees_create(struct sotto_host *host, const struct mls_provider *provider)
         .check_credential = check_credential,
         .now = now_s,
         .lifetime_max = LIFETIME_S_MAX,
+        .leaf_bytes_max = CHAT_LEAF_BYTES_MAX,
         .arg = host,
     };
     return trees;

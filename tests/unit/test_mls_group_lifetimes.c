@@ -2,13 +2,14 @@
 /*
  * Lifetimes of leaves (RFC 9420 section 7.3): an Add is judged by who sends it and by who receives
  * it, each by its own clock and at the moment of the call, both ends of the time included. A member
- * once added stays, whatever its leaf said.
+ * once added stays, whatever its leaf said. And the other bound that the application sets: sizes.
  */
 #include "sotto_test.h"
 
 #include <string.h>
 
 #include "group.h"
+#include "mls/public_group.h"
 #include "mls_kit.h"
 
 enum { ADA, BEN, PEOPLE, CLEO = PEOPLE };
@@ -202,6 +203,68 @@ a_lifetime_that_ends_before_it_begins_is_refused(void **state)
     assert_int_equal(package.len, 0);
 }
 
+/* ---- Sizes ------------------------------------------------------------------------------- */
+
+static size_t
+leaf_bytes(const struct kit_person *at, uint32_t leaf)
+{
+    return mls_tree_leaf(&at->group->epoch->tree, leaf)->encoded.len;
+}
+
+/* The person refuses the commit when one byte less is allowed than the leaf has, and takes it otherwise. */
+static void
+expect_leaf_bound(struct kit_person *person, const struct mls_buf *commit, size_t bytes)
+{
+    person->group->config.leaf_bytes_max = bytes - 1;
+    kit_refuse(person, mls_buf_bytes(commit), MLS_ESIZE, "larger than allowed");
+    person->group->config.leaf_bytes_max = bytes;
+    kit_take_commit(person, commit);
+}
+
+static void
+a_leaf_that_is_too_large_comes_in_neither_by_an_add_nor_by_a_path(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person *ada = &f->people[ADA], *ben = &f->people[BEN];
+    const struct mls_commit_options renew = {.force_path = true};
+    struct mls_buf commit = {0}, welcome = {0};
+
+    ada->group->config.leaf_bytes_max = 1;
+    kit_expect(mls_group_commit(ada->group, &f->options, &commit, &welcome, NULL), MLS_ESIZE,
+               "add");
+    ada->group->config.leaf_bytes_max = 0;
+    kit_commit(ada, &f->options, &commit, NULL);
+    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
+    expect_leaf_bound(ben, &commit, leaf_bytes(ada, CLEO));
+    mls_buf_fini(&commit);
+
+    kit_commit(ada, &renew, &commit, NULL);
+    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
+    expect_leaf_bound(ben, &commit, leaf_bytes(ada, ADA));
+    mls_buf_fini(&commit);
+}
+
+static void
+a_tree_with_a_leaf_that_is_too_large_is_not_joined(void **state)
+{
+    struct fixture *f = *state;
+    struct mls_config config = f->people[CLEO].config;
+    struct mls_public_group *outsider = NULL;
+    struct mls_buf info = {0};
+
+    kit_expect(mls_group_export_info(f->people[BEN].group, true, &info), 0, "info");
+    config.leaf_bytes_max = leaf_bytes(&f->people[BEN], ADA);
+    if (config.leaf_bytes_max < leaf_bytes(&f->people[BEN], BEN))
+        config.leaf_bytes_max = leaf_bytes(&f->people[BEN], BEN);
+    kit_expect(mls_public_group_open(&config, mls_buf_bytes(&info), mls_bytes_empty(), &outsider),
+               0, "open");
+    mls_public_group_destroy(&outsider);
+    config.leaf_bytes_max--;
+    kit_expect(mls_public_group_open(&config, mls_buf_bytes(&info), mls_bytes_empty(), &outsider),
+               MLS_ESIZE, "open");
+    mls_buf_fini(&info);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -214,6 +277,8 @@ main(void)
         TEST(a_member_stays_whose_leaf_has_expired),
         TEST(a_lifetime_that_is_too_long_is_refused_at_both_ends),
         TEST(a_lifetime_that_ends_before_it_begins_is_refused),
+        TEST(a_leaf_that_is_too_large_comes_in_neither_by_an_add_nor_by_a_path),
+        TEST(a_tree_with_a_leaf_that_is_too_large_is_not_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

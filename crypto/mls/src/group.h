@@ -171,7 +171,7 @@ int mls_check_context_extensions(struct mls_bytes extensions);
 /* Every member of the tree fits. */
 int mls_check_tree_fits(const struct mls_tree *tree, struct mls_bytes extensions);
 
-/* Asks the application. `replaced` may be NULL. */
+/* Asks the application, whose bound on a leaf's size comes first. `replaced` may be NULL. */
 int mls_check_credential(const struct mls_config *config, const struct mls_leaf *leaf,
                          const struct mls_leaf *replaced);
 

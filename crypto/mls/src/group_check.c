@@ -141,6 +141,8 @@ mls_check_credential(const struct mls_config *config, const struct mls_leaf *lea
 {
     struct mls_credential_view view = mls_leaf_view(leaf);
 
+    if (config->leaf_bytes_max != 0 && leaf->encoded.len > config->leaf_bytes_max)
+        return MLS_ESIZE;
     if (replaced != NULL) {
         view.replaces_identity = replaced->credential.body;
         view.replaces_signature_key = replaced->signature_key;

@@ -191,6 +191,13 @@ struct mls_config {
      */
     uint64_t lifetime_max;
 
+    /*
+     * Largest LeafNode in bytes, of an Add, an Update, a path, and of members when joining; a larger one is
+     * MLS_ESIZE. A leaf travels with every tree from then on, so an application should have such a bound,
+     * the same for all its clients. 0: none.
+     */
+    size_t leaf_bytes_max;
+
     void *arg;
 };
 
