@@ -6,10 +6,10 @@
  * access token (a JWT of 15 minutes, see auth_token.h) and a refresh token (7 days, for one use).
  * Attach binds a connection to the user, device and login of an access token.
  *
- * Publishes auth.account.created.v1 and auth.login.ended.v1. Owns the tables auth_users,
- * auth_logins, auth_refresh, auth_ended and auth_setup, and the files in DATA/secrets. Takes no
- * topics. Identity keys and devices are keyx's; auth knows a device only as the id that a client
- * chose.
+ * Publishes auth.account.created.v1, auth.account.deleted.v1 and auth.login.ended.v1. Owns the tables
+ * auth_users, auth_logins, auth_refresh, auth_ended, auth_removed, auth_deletions and auth_setup, and the
+ * files in DATA/secrets. Hears keyx.device.removed.v1, asks keyx.deletion.check.v1. Identity keys and
+ * devices are keyx's; auth knows a device only as the id that a client chose.
  *
  * The surprising thing: what must hold after a revocation is kept in memory and on disk, but the
  * truth is the disk; memory is only ever ahead of an empty answer, never behind a commit.
@@ -164,6 +164,7 @@ start(void *state, struct sotto_err *err)
     auth->cleanup = auth->host->timer->start(auth->host, interval, interval, auth_clean, NULL);
     if (auth->cleanup == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "no memory for the timer of auth");
+    auth_tell_deleted(auth);
     return 0;
 }
 
@@ -294,6 +295,8 @@ static const struct sotto_conf_row config[] = {
 #define AUTH_RPC_Logout AUTH_RPC_OWN(REQUEST_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_logout)
 #define AUTH_RPC_LookupUsers \
     AUTH_RPC_OWN(LOOKUP_BYTES_MAX, SOTTO_RPC_IDEMPOTENT, auth_on_lookup_users)
+/* Needs the id that LoginStart gave, like LoginFinish. */
+#define AUTH_RPC_DeleteAccount AUTH_RPC_OWN(REQUEST_BYTES_MAX, 0, auth_on_delete_account)
 
 #include "auth.migrations.h"
 #include "auth.rpc.h"
@@ -306,10 +309,14 @@ static const struct sotto_topic_row topics[] = {
     {.name = "auth.account.created.v1",
      .message = "sotto.auth.v1.AccountCreated",
      .doc = "Somebody registered."},
+    {.name = "auth.account.deleted.v1",
+     .message = "sotto.auth.v1.AccountDeleted",
+     .doc = "A user deleted the account; key: the user id. Told at once, and again until a whole "
+            "cleanup_interval has passed, after a restart too."},
     {.name = "auth.login.ended.v1",
      .message = "sotto.auth.v1.LoginEnded",
      .doc = "A login was logged out, revoked, replaced, evicted, found reused, or its device "
-            "was removed; its connections are closed."},
+            "or account is gone; its connections are closed."},
 };
 
 static const struct sotto_sub_row subs[] = {
@@ -341,7 +348,8 @@ static const struct sotto_metric_row metrics[] = {
                              .type = SOTTO_METRIC_COUNTER,
                              .help = "Logins ended, and with each its tokens.",
                              .label = "why",
-                             .values = "logout|revoked|replaced|evicted|reused|device_removed"},
+                             .values = "logout|revoked|replaced|evicted|reused|device_removed|"
+                                       "account_deleted"},
     [AUTH_M_CLEANED] = {.name = "cleaned_rows_total",
                         .type = SOTTO_METRIC_COUNTER,
                         .help = "Expired rows removed.",
@@ -350,6 +358,11 @@ static const struct sotto_metric_row metrics[] = {
     [AUTH_M_LOGIN_STARTS] = {.name = "login_starts_total",
                              .type = SOTTO_METRIC_COUNTER,
                              .help = "Logins begun."},
+    [AUTH_M_DELETIONS] = {.name = "deletions_total",
+                          .type = SOTTO_METRIC_COUNTER,
+                          .help = "DeleteAccount calls with a well-formed request.",
+                          .label = "outcome",
+                          .values = "accepted|refused"},
 };
 
 static const struct sotto_module auth_module = {

@@ -3,7 +3,7 @@
  * Inside of modules/auth: its state, and what its files give one another.
  *
  * The files, in the order in which a client meets them: auth_register.c, auth_login.c (with
- * auth_pending.c), auth_refresh.c, auth_attach.c, auth_logins.c. Below them auth_issue.c (what a
+ * auth_pending.c), auth_refresh.c, auth_attach.c, auth_logins.c, auth_delete.c. Below them auth_issue.c (what a
  * login gives), auth_ended.c (logins that were ended), auth_check.c (names and devices),
  * auth_store.c (statements), auth_token.c and auth_secret.c.
  */
@@ -29,6 +29,8 @@
 #define AUTH_LOOKUP_MAX 200
 #define AUTH_FACT_BYTES_MAX 256 /* of a keyx.device.removed.v1 */
 #define AUTH_REASON_BYTES_MAX 96
+#define AUTH_SIGNATURE_BYTES 64
+#define AUTH_TELL_MAX 64 /* deleted accounts told of in a round */
 
 #define AUTH_MAGIC 0x61757468u /* "auth" */
 
@@ -47,6 +49,7 @@ enum auth_metric {
     AUTH_M_LOGINS_ENDED,
     AUTH_M_CLEANED,
     AUTH_M_LOGIN_STARTS,
+    AUTH_M_DELETIONS,
 };
 enum auth_outcome { AUTH_ACCEPTED = 0, AUTH_REFUSED };
 enum auth_token_kind { AUTH_KIND_ACCESS = 0, AUTH_KIND_REFRESH };
@@ -60,6 +63,7 @@ enum auth_why {
     AUTH_WHY_EVICTED,  /* the user has too many logins */
     AUTH_WHY_REUSED,   /* a used refresh token came back */
     AUTH_WHY_DEVICE_REMOVED,
+    AUTH_WHY_ACCOUNT_DELETED,
 };
 const char *auth_why_name(enum auth_why);
 
@@ -72,6 +76,12 @@ struct auth_conf {
     int64_t cleanup_ms;
 };
 
+/* Deleted accounts that the last round told of; the next one takes them for told. */
+struct auth_told {
+    size_t count;
+    uint8_t users[AUTH_TELL_MAX][SOTTO_ID_BYTES];
+};
+
 struct auth {
     uint32_t magic;
     struct sotto_host *host;
@@ -79,6 +89,7 @@ struct auth {
     struct auth_secrets *secrets;
     struct auth_pending *pending; /* logins between KE2 and KE3 */
     struct auth_ended_set *ended; /* see auth_ended.c */
+    struct auth_told told;
     struct sotto_timer *cleanup;
     size_t open;            /* store and pool jobs whose done has not run */
     bool ready;             /* the ended logins were read from the store */
@@ -162,6 +173,8 @@ int auth_opening_store(struct sotto_tx *, struct auth_opening *);
 /* Inside a transaction: removes an open login and remembers it until its access tokens expire. */
 int auth_end_login(struct sotto_tx *, struct auth_ended_list *, const uint8_t login[SOTTO_ID_BYTES],
                    const uint8_t device[SOTTO_ID_BYTES], enum auth_why);
+/* Likewise all logins of list->user. */
+int auth_end_all(struct sotto_tx *, struct auth_ended_list *, enum auth_why);
 void auth_hash_refresh(const uint8_t token[AUTH_REFRESH_BYTES], uint8_t hash_out[AUTH_HASH_BYTES]);
 /* Mints the access token and answers req; logic thread, after the commit. */
 void auth_reply_grant(struct auth *, struct sotto_req *, const struct auth_grant *);
@@ -181,6 +194,12 @@ size_t auth_ended_set_count(const struct auth_ended_set *);
 /* After the commit: remembers them, tells the user's clients, closes the connections, publishes. */
 void auth_announce_ended(struct auth *, const struct auth_ended_list *);
 
+/* ---- auth_login.c: the proof of a password ---------------------------------------------------- */
+
+/* Takes the unfinished login out of the table and checks KE3, for unknown users as for others. SOTTO_EAUTH. */
+int auth_prove_password(struct auth *, const uint8_t login_start_id[SOTTO_ID_BYTES],
+                        const uint8_t ke3[OPAQUE_KE3_BYTES], uint8_t user_out[SOTTO_ID_BYTES]);
+
 /* ---- auth_device.c: devices that were removed from their accounts ---------------------------- */
 
 /* The fact that removed a device, encoded; size 0: none. */
@@ -192,9 +211,20 @@ struct auth_removed {
 /* Inside a transaction. user NULL: of whoever has a device of this id. 0 also when there is none. */
 int auth_find_removed(struct sotto_tx *, const uint8_t *user, const uint8_t device[SOTTO_ID_BYTES],
                       struct auth_removed *removed_out);
+/* Inside a transaction: from now on the device is shown this fact. */
+int auth_remember_removed(struct sotto_tx *, const uint8_t user[SOTTO_ID_BYTES],
+                          const uint8_t device[SOTTO_ID_BYTES], struct sotto_view fact);
+/* "this device was removed on 2026-01-31 by device 0a1b2c3d", or the account was deleted; for a Goodbye. */
+void auth_write_reason(bool is_account, int64_t time_ms, const uint8_t *by,
+                       char reason_out[AUTH_REASON_BYTES_MAX]);
 /* Refuses with the fact in the details. */
 void auth_fail_removed(struct sotto_req *, int error, const struct auth_removed *);
 sotto_topic_fn auth_on_device_removed;
+
+/* ---- auth_delete.c: accounts that are no more ------------------------------------------------ */
+
+/* Publishes deletions that other modules may have missed. */
+void auth_tell_deleted(struct auth *);
 
 /* ---- auth_cleanup.c: start and housekeeping -------------------------------------------------- */
 
@@ -215,17 +245,20 @@ sotto_rpc_fn auth_on_list_logins;
 sotto_rpc_fn auth_on_revoke;
 sotto_rpc_fn auth_on_logout;
 sotto_rpc_fn auth_on_lookup_users;
+sotto_rpc_fn auth_on_delete_account;
 
 /* ---- auth_store.c: statements ---------------------------------------------------------------- */
 
 enum auth_stmt {
-    AUTH_Q_USER_BY_NAME = 0, /* name_key -> user_id, name, record, idempotency, created_ms */
-    AUTH_Q_USER_BY_ID,       /* user_id -> name */
-    AUTH_Q_USER_ADD,         /* user_id, name, name_key, record, idempotency, created_ms */
-    AUTH_Q_USER_ANY,         /* -> 1 */
-    AUTH_Q_LOGIN_OF_DEVICE,  /* user_id, device_id -> login_id */
-    AUTH_Q_LOGIN_COUNT,      /* user_id -> count */
-    AUTH_Q_LOGIN_OLDEST,     /* user_id -> login_id, device_id */
+    /* name_key -> user_id, name, record, idempotency, created_ms, deleted_ms */
+    AUTH_Q_USER_BY_NAME = 0,
+    AUTH_Q_USER_BY_ID,      /* user_id -> name; not of a deleted account */
+    AUTH_Q_USER_ADD,        /* user_id, name, name_key, record, idempotency, created_ms */
+    AUTH_Q_USER_ANY,        /* -> 1 */
+    AUTH_Q_USER_EMPTY,      /* record, idempotency, deleted_ms, user_id */
+    AUTH_Q_LOGIN_OF_DEVICE, /* user_id, device_id -> login_id */
+    AUTH_Q_LOGIN_COUNT,     /* user_id -> count */
+    AUTH_Q_LOGIN_OLDEST,    /* user_id -> login_id, device_id */
     /* login_id, user_id, device_id, label, user_agent, address, created_ms, used_ms, rotated_ms,
      * refresh_until, access_until */
     AUTH_Q_LOGIN_ADD,
@@ -241,17 +274,20 @@ enum auth_stmt {
     /* hash -> login_id, counter, until, user_id, device_id, current counter, rotated_ms,
      * refresh_until, name */
     AUTH_Q_REFRESH_FIND,
-    AUTH_Q_REMOVED_ADD,    /* user_id, device_id, fact */
-    AUTH_Q_REMOVED_FIND,   /* device_id, user_id -> fact */
-    AUTH_Q_REMOVED_DEVICE, /* device_id -> fact */
-    AUTH_Q_ENDED_ADD,      /* login_id, until */
-    AUTH_Q_ENDED_FIND,     /* login_id -> 1 */
-    AUTH_Q_ENDED_ALL,      /* now -> login_id, until */
-    AUTH_Q_CLEAN_LOGINS,   /* now */
-    AUTH_Q_CLEAN_REFRESH,  /* now */
-    AUTH_Q_CLEAN_ENDED,    /* now */
-    AUTH_Q_SETUP_GET,      /* -> public_key */
-    AUTH_Q_SETUP_PUT,      /* public_key */
+    AUTH_Q_REMOVED_ADD,     /* user_id, device_id, fact */
+    AUTH_Q_REMOVED_FIND,    /* device_id, user_id -> fact */
+    AUTH_Q_REMOVED_DEVICE,  /* device_id -> fact */
+    AUTH_Q_DELETION_ADD,    /* user_id, by_device, deleted_ms, signature */
+    AUTH_Q_DELETION_UNTOLD, /* how many -> user_id, by_device, deleted_ms, signature */
+    AUTH_Q_DELETION_TOLD,   /* user_id */
+    AUTH_Q_ENDED_ADD,       /* login_id, until */
+    AUTH_Q_ENDED_FIND,      /* login_id -> 1 */
+    AUTH_Q_ENDED_ALL,       /* now -> login_id, until */
+    AUTH_Q_CLEAN_LOGINS,    /* now */
+    AUTH_Q_CLEAN_REFRESH,   /* now */
+    AUTH_Q_CLEAN_ENDED,     /* now */
+    AUTH_Q_SETUP_GET,       /* -> public_key */
+    AUTH_Q_SETUP_PUT,       /* public_key */
     AUTH_STATEMENTS,
 };
 extern const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS];

@@ -189,4 +189,5 @@ auth_clean(void *state, void *arg)
     if (!auth->ready)
         (void)auth_load(auth);
     (void)auth_write(auth, clean_write, &op, sizeof(op), clean_done);
+    auth_tell_deleted(auth);
 }

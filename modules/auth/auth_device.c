@@ -5,7 +5,8 @@
  * keyx owns devices and publishes the fact after its own commit; here the login of the device ends in one
  * transaction that also remembers the fact. From then on LoginFinish and Refresh answer the device with the fact
  * itself, which carries the signature of the user's identity key: the device need not believe the server that it
- * was thrown out. The fact may come twice; the second time changes nothing.
+ * was thrown out. The fact may come twice; the second time changes nothing. With its account a device is removed likewise
+ * (auth_delete.c).
  */
 #include "auth.h"
 
@@ -24,14 +25,15 @@ struct removed_op {
 
 /* ---- the fact arrives ------------------------------------------------------------------------ */
 
-static int
-remember(struct sotto_tx *tx, const struct removed_op *op)
+int
+auth_remember_removed(struct sotto_tx *tx, const uint8_t user[SOTTO_ID_BYTES],
+                      const uint8_t device[SOTTO_ID_BYTES], struct sotto_view fact)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_REMOVED_ADD);
 
-    sotto_bind_blob(stmt, 1, op->ended.user, SOTTO_ID_BYTES);
-    sotto_bind_blob(stmt, 2, op->device, SOTTO_ID_BYTES);
-    sotto_bind_blob(stmt, 3, op->fact, op->fact_size);
+    sotto_bind_blob(stmt, 1, user, SOTTO_ID_BYTES);
+    sotto_bind_blob(stmt, 2, device, SOTTO_ID_BYTES);
+    sotto_bind_blob(stmt, 3, fact.data, fact.size);
     return auth_run_stmt(stmt);
 }
 
@@ -52,7 +54,9 @@ removed_write(struct sotto_tx *tx, void *arg)
         if (rc == 0)
             rc = auth_end_login(tx, &op->ended, login, op->device, AUTH_WHY_DEVICE_REMOVED);
     }
-    return rc < 0 ? rc : remember(tx, op);
+    return rc < 0 ? rc
+                  : auth_remember_removed(tx, op->ended.user, op->device,
+                                          (struct sotto_view){op->fact, op->fact_size});
 }
 
 static void
@@ -72,18 +76,17 @@ removed_done(void *state, int status, void *arg)
     auth_end_job(auth);
 }
 
-/* "this device was removed on 2026-01-31 by device 0a1b2c3d", for the Goodbye. */
-static void
-write_reason(const Sotto__Keyx__V1__DeviceRemoved *fact, char reason_out[AUTH_REASON_BYTES_MAX])
+void
+auth_write_reason(bool is_account, int64_t time_ms, const uint8_t *by,
+                  char reason_out[AUTH_REASON_BYTES_MAX])
 {
-    const time_t seconds = (time_t)(fact->removed_ms / 1000);
-    const uint8_t *by = fact->by_device.data;
+    const time_t seconds = (time_t)(time_ms / 1000);
     struct tm day;
 
     if (gmtime_r(&seconds, &day) == NULL)
         day = (struct tm){.tm_mday = 1};
-    snprintf(reason_out, AUTH_REASON_BYTES_MAX,
-             "this device was removed on %04d-%02d-%02d by device %02x%02x%02x%02x",
+    snprintf(reason_out, AUTH_REASON_BYTES_MAX, "%s on %04d-%02d-%02d by device %02x%02x%02x%02x",
+             is_account ? "this account was deleted" : "this device was removed",
              day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, by[0], by[1], by[2], by[3]);
 }
 
@@ -97,7 +100,7 @@ take_fact(struct auth *auth, const Sotto__Keyx__V1__DeviceRemoved *fact, struct 
     memcpy(op.ended.user, fact->user_id.data, SOTTO_ID_BYTES);
     memcpy(op.device, fact->device_id.data, SOTTO_ID_BYTES);
     memcpy(op.fact, payload.data, payload.size);
-    write_reason(fact, op.reason);
+    auth_write_reason(fact->account, fact->removed_ms, fact->by_device.data, op.reason);
     op.ended.until = now + auth->conf.access_s + AUTH_CLOCK_SKEW_S;
     /* The connections end now, whether or not the store takes the rest. */
     auth->host->session->close_matching(auth->host, &match, SOTTO_GOODBYE_UNAUTHENTICATED,
@@ -160,7 +163,8 @@ auth_fail_removed(struct sotto_req *req, int error, const struct auth_removed *r
         sotto__keyx__v1__device_removed__unpack(NULL, removed->size, removed->fact);
 
     sotto_fail_details(req, error, fact != NULL ? &fact->base : NULL,
-                       "this device was removed from the account");
+                       fact != NULL && fact->account ? "this account was deleted"
+                                                     : "this device was removed from the account");
     if (fact != NULL)
         sotto__keyx__v1__device_removed__free_unpacked(fact, NULL);
 }

@@ -138,9 +138,13 @@ auth_ended_set_count(const struct auth_ended_set *set)
 /* ---- telling everybody ----------------------------------------------------------------------- */
 
 static const char *const why_names[] = {
-    [AUTH_WHY_LOGOUT] = "logout",     [AUTH_WHY_REVOKED] = "revoked",
-    [AUTH_WHY_REPLACED] = "replaced", [AUTH_WHY_EVICTED] = "evicted",
-    [AUTH_WHY_REUSED] = "reused",     [AUTH_WHY_DEVICE_REMOVED] = "device_removed",
+    [AUTH_WHY_LOGOUT] = "logout",
+    [AUTH_WHY_REVOKED] = "revoked",
+    [AUTH_WHY_REPLACED] = "replaced",
+    [AUTH_WHY_EVICTED] = "evicted",
+    [AUTH_WHY_REUSED] = "reused",
+    [AUTH_WHY_DEVICE_REMOVED] = "device_removed",
+    [AUTH_WHY_ACCOUNT_DELETED] = "account_deleted",
 };
 
 const char *

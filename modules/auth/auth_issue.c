@@ -77,6 +77,29 @@ auth_end_login(struct sotto_tx *tx, struct auth_ended_list *list,
     return rc;
 }
 
+int
+auth_end_all(struct sotto_tx *tx, struct auth_ended_list *list, enum auth_why why)
+{
+    uint8_t login[SOTTO_ID_BYTES];
+    uint8_t device[SOTTO_ID_BYTES];
+
+    for (;;) {
+        struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_LOGIN_OLDEST);
+        int rc;
+
+        sotto_bind_blob(stmt, 1, list->user, SOTTO_ID_BYTES);
+        rc = sotto_step(stmt);
+        if (rc != SOTTO_ROW)
+            return rc;
+        if (auth_col_bytes(stmt, 0, login, sizeof(login)) != 0 ||
+            auth_col_bytes(stmt, 1, device, sizeof(device)) != 0)
+            return SOTTO_EDATALOSS;
+        rc = auth_end_login(tx, list, login, device, why);
+        if (rc != 0)
+            return rc;
+    }
+}
+
 static int
 replace_login_of_device(struct sotto_tx *tx, struct auth_opening *opening)
 {

@@ -79,6 +79,8 @@ start_read(struct sotto_tx *tx, void *arg)
     rc = sotto_step(stmt);
     if (rc != SOTTO_ROW)
         return rc;
+    if (sotto_col_int(stmt, 5) != 0)
+        return 0; /* deleted: as if it had never been */
     rc = auth_col_bytes(stmt, 0, op->start.user, SOTTO_ID_BYTES);
     if (rc == 0)
         rc = auth_col_bytes(stmt, 2, op->record, sizeof(op->record));
@@ -164,19 +166,18 @@ finish_done(void *state, int status, void *arg)
     auth_end_job(auth);
 }
 
-/* Takes the unfinished login out of the table and checks KE3, for unknown users as for others. */
-static int
-check_ke3(struct auth *auth, const Sotto__Auth__V1__LoginFinishRequest *request,
-          uint8_t user_out[SOTTO_ID_BYTES])
+int
+auth_prove_password(struct auth *auth, const uint8_t login_start_id[SOTTO_ID_BYTES],
+                    const uint8_t ke3[OPAQUE_KE3_BYTES], uint8_t user_out[SOTTO_ID_BYTES])
 {
     struct auth_login_start start;
     uint8_t session_key[OPAQUE_SESSION_KEY_BYTES];
     int rc;
 
-    if (auth_pending_take(auth->pending, auth->host->api->mono_ms(auth->host),
-                          request->login_start_id.data, &start) != 0)
+    if (auth_pending_take(auth->pending, auth->host->api->mono_ms(auth->host), login_start_id,
+                          &start) != 0)
         return SOTTO_EAUTH;
-    rc = opaque_server_login_finish(&start.opaque, request->ke3.data, session_key);
+    rc = opaque_server_login_finish(&start.opaque, ke3, session_key);
     if (rc == OPAQUE_OK && start.known)
         memcpy(user_out, start.user, SOTTO_ID_BYTES);
     else
@@ -202,7 +203,8 @@ auth_on_login_finish(void *state, struct sotto_req *req, const ProtobufCMessage 
         sotto_fail(req, SOTTO_EINVALID, problem);
         return;
     }
-    if (check_ke3(auth, request, op.opening.grant.user) != 0) {
+    if (auth_prove_password(auth, request->login_start_id.data, request->ke3.data,
+                            op.opening.grant.user) != 0) {
         auth_count(auth, AUTH_M_LOGINS, AUTH_REFUSED, 1);
         sotto_fail(req, SOTTO_EAUTH, AUTH_TEXT_LOGIN_REFUSED);
         return;

@@ -204,36 +204,13 @@ end_one(struct sotto_tx *tx, struct end_op *op, enum auth_why why)
 }
 
 static int
-end_all(struct sotto_tx *tx, struct end_op *op)
-{
-    uint8_t login[SOTTO_ID_BYTES];
-    uint8_t device[SOTTO_ID_BYTES];
-
-    for (;;) {
-        struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_LOGIN_OLDEST);
-        int rc;
-
-        sotto_bind_blob(stmt, 1, op->ended.user, SOTTO_ID_BYTES);
-        rc = sotto_step(stmt);
-        if (rc != SOTTO_ROW)
-            return rc;
-        if (auth_col_bytes(stmt, 0, login, sizeof(login)) != 0 ||
-            auth_col_bytes(stmt, 1, device, sizeof(device)) != 0)
-            return SOTTO_EDATALOSS;
-        rc = auth_end_login(tx, &op->ended, login, device, AUTH_WHY_LOGOUT);
-        if (rc != 0)
-            return rc;
-    }
-}
-
-static int
 end_write(struct sotto_tx *tx, void *arg)
 {
     struct end_op *op = arg;
 
     op->ended.count = 0;
     if (op->all)
-        return end_all(tx, op);
+        return auth_end_all(tx, &op->ended, AUTH_WHY_LOGOUT);
     return end_one(tx, op, op->logout ? AUTH_WHY_LOGOUT : AUTH_WHY_REVOKED);
 }
 

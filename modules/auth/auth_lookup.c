@@ -41,6 +41,7 @@ find_by_name(struct sotto_tx *tx, struct lookup_row *row)
     sotto_bind_text(stmt, 1, row->key);
     rc = sotto_step(stmt);
     row->found = rc == SOTTO_ROW && sotto_col_text(stmt, 1) != NULL &&
+                 sotto_col_int(stmt, 5) == 0 &&
                  auth_col_bytes(stmt, 0, row->user, SOTTO_ID_BYTES) == 0;
     if (row->found)
         snprintf(row->name, sizeof(row->name), "%s", sotto_col_text(stmt, 1));

@@ -143,6 +143,8 @@ accept_repeat(struct sotto_tx *tx, struct finish_op *op, struct sotto_stmt *stmt
     uint8_t idempotency[SOTTO_ID_BYTES];
     const char *name = sotto_col_text(stmt, 1);
 
+    if (sotto_col_int(stmt, 5) != 0)
+        return SOTTO_EEXISTS; /* deleted: nobody poses as who had this name */
     if (auth_col_bytes(stmt, 0, op->opening.grant.user, SOTTO_ID_BYTES) != 0 || name == NULL ||
         auth_col_bytes(stmt, 2, record, sizeof(record)) != 0 ||
         auth_col_bytes(stmt, 3, idempotency, sizeof(idempotency)) != 0)

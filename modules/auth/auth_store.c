@@ -8,13 +8,15 @@
 #include <string.h>
 
 const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
-    [AUTH_Q_USER_BY_NAME] = {"SELECT user_id, name, record, idempotency, created_ms"
-                             " FROM auth_users WHERE name_key = ?"},
-    [AUTH_Q_USER_BY_ID] = {"SELECT name FROM auth_users WHERE user_id = ?"},
+    [AUTH_Q_USER_BY_NAME] = {"SELECT user_id, name, record, idempotency, created_ms,"
+                             " deleted_ms FROM auth_users WHERE name_key = ?"},
+    [AUTH_Q_USER_BY_ID] = {"SELECT name FROM auth_users WHERE user_id = ? AND deleted_ms = 0"},
     [AUTH_Q_USER_ADD] = {"INSERT INTO auth_users"
                          " (user_id, name, name_key, record, idempotency, created_ms)"
                          " VALUES (?, ?, ?, ?, ?, ?)"},
-    [AUTH_Q_USER_ANY] = {"SELECT 1 FROM auth_users LIMIT 1"},
+    [AUTH_Q_USER_ANY] = {"SELECT 1 FROM auth_users WHERE deleted_ms = 0 LIMIT 1"},
+    [AUTH_Q_USER_EMPTY] = {"UPDATE auth_users SET name = '', record = ?, idempotency = ?,"
+                           " deleted_ms = ? WHERE user_id = ? AND deleted_ms = 0"},
     [AUTH_Q_LOGIN_OF_DEVICE] =
         {"SELECT login_id, counter, refresh_until, access_until FROM auth_logins"
          " WHERE user_id = ? AND device_id = ?"},
@@ -48,6 +50,12 @@ const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
                             " ON CONFLICT DO NOTHING"},
     [AUTH_Q_REMOVED_FIND] = {"SELECT fact FROM auth_removed WHERE device_id = ? AND user_id = ?"},
     [AUTH_Q_REMOVED_DEVICE] = {"SELECT fact FROM auth_removed WHERE device_id = ? LIMIT 1"},
+    [AUTH_Q_DELETION_ADD] = {"INSERT INTO auth_deletions"
+                             " (user_id, by_device, deleted_ms, signature, told)"
+                             " VALUES (?, ?, ?, ?, 0)"},
+    [AUTH_Q_DELETION_UNTOLD] = {"SELECT user_id, by_device, deleted_ms, signature"
+                                " FROM auth_deletions WHERE told = 0 LIMIT ?"},
+    [AUTH_Q_DELETION_TOLD] = {"UPDATE auth_deletions SET told = 1 WHERE user_id = ?"},
     [AUTH_Q_ENDED_ADD] = {"INSERT INTO auth_ended (login_id, until) VALUES (?, ?)"
                           " ON CONFLICT DO NOTHING"},
     [AUTH_Q_ENDED_FIND] = {"SELECT 1 FROM auth_ended WHERE login_id = ?"},

@@ -3,8 +3,8 @@
  * The module keyx: the public keys of users and devices, one-time KeyPackages, the log of key changes and the sealed
  * key backup.
  *
- * Answers methods of sotto.keyx.v1.KeyService and the call keyx.device.check.v1; publishes keyx.device.added.v1
- * and keyx.device.removed.v1. Owns the tables keyx_*. It knows users only as ids of attached sessions: accounts and logins belong to auth, and
+ * Answers methods of sotto.keyx.v1.KeyService and the calls keyx.device.check.v1 and keyx.deletion.check.v1; publishes
+ * keyx.device.added.v1 and keyx.device.removed.v1; hears auth.account.deleted.v1. Owns the tables keyx_*. It knows users only as ids of attached sessions: accounts and logins belong to auth, and
  * who is in which chat to chat.
  *
  * All that it stores is public, or sealed by the client. It can withhold keys, but a forged one has no
@@ -171,6 +171,15 @@ static const struct sotto_call_row calls[] = {
      .doc =
          "Are these devices registered with these keys? sotto.keyx.v1.DeviceCheckList both ways.",
      .fn = keyx_on_device_check},
+    {.name = "keyx.deletion.check.v1",
+     .doc =
+         "Is this deletion of an account signed by its identity key? sotto.auth.v1.AccountDeleted, "
+         "answered with nothing.",
+     .fn = keyx_on_deletion_check},
+};
+
+static const struct sotto_sub_row subs[] = {
+    {.pattern = "auth.account.deleted.v1", .fn = keyx_on_account_deleted},
 };
 
 static const struct sotto_metric_row metrics[] = {
@@ -195,6 +204,7 @@ static const struct sotto_module module = {
     .events = SOTTO_TABLE(events),
     .topics = SOTTO_TABLE(topics),
     .calls = SOTTO_TABLE(calls),
+    .subs = SOTTO_TABLE(subs),
     .migrations = SOTTO_TABLE(keyx_migrations),
     .statements = SOTTO_TABLE(keyx_statements),
     .metrics = SOTTO_TABLE(metrics),

@@ -11,7 +11,7 @@
 #define KEYX_ID_BYTES SOTTO_ID_BYTES
 #define KEYX_DEVICES_MAX VERIFY_LOG_DEVICES_MAX /* a user; the conf may lower it */
 /* Entries of a user's key log, which goes whole to whoever asks: about 40 KB, a hundred devices in a life. A removal
- * always finds room. */
+ * always finds room, and so does the last entry of a deleted account. */
 #define KEYX_LOG_MAX 200
 #define KEYX_PACKAGES_MAX 200 /* one-time packages of a device in one suite */
 #define KEYX_UPLOAD_MAX 100   /* one-time packages a call */
@@ -56,6 +56,8 @@ enum keyx_stmt {
     KEYX_REMOVED_GET,
     KEYX_REMOVED_UNTOLD,
     KEYX_REMOVED_TELL,
+    KEYX_DELETED_ADD,
+    KEYX_DELETED_GET,
     KEYX_LOG_ADD,
     KEYX_LOG_LIST,
     KEYX_PACKAGE_ADD,
@@ -75,6 +77,7 @@ enum keyx_stmt {
     KEYX_SPENT_PURGE,
     KEYX_BACKUP_GET,
     KEYX_BACKUP_ADD,
+    KEYX_BACKUP_REMOVE,
     KEYX_BACKUP_TRIM,
     KEYX_STMT_COUNT,
 };
@@ -123,11 +126,28 @@ keyx_bytes(const void *data, size_t size)
 
 /* ---- keyx_remove.c ----------------------------------------------------------------------------- */
 
+/* A device that is its user's no longer. */
+struct keyx_removal {
+    struct verify_removal
+        removal; /* the signature is the deletion's when it went with its account */
+    bool is_account;
+};
+
+/* Takes the device, its KeyPackages and what was claimed of them away, and remembers that. Not the key log. */
+int keyx_take_away(struct sotto_tx *, const struct keyx_removal *removal);
+/* Tells the other modules, once. */
+void keyx_publish_removal(struct keyx *, const struct keyx_removal *removal);
+
 /* 1: the device was removed from the account once; 0: it was not. */
 int keyx_was_removed(struct sotto_tx *, const uint8_t *user, const uint8_t *device);
 
 /* Publishes again what was told only once. */
 void keyx_tell_again(struct keyx *);
+
+/* ---- keyx_account.c ---------------------------------------------------------------------------- */
+
+/* SOTTO_EPRECONDITION with text: the account was deleted, nothing is stored for it any more. */
+int keyx_refuse_deleted(struct sotto_tx *, const uint8_t *user, const char **text_out);
 
 /* ---- keyx_rate.c ------------------------------------------------------------------------------- */
 
@@ -144,7 +164,8 @@ sotto_rpc_fn keyx_on_publish_identity, keyx_on_add_device, keyx_on_get_identity;
 sotto_rpc_fn keyx_on_remove_device;
 sotto_rpc_fn keyx_on_upload, keyx_on_count, keyx_on_claim;
 sotto_rpc_fn keyx_on_put_backup, keyx_on_get_backup;
-sotto_call_fn keyx_on_device_check;
+sotto_call_fn keyx_on_device_check, keyx_on_deletion_check;
+sotto_topic_fn keyx_on_account_deleted;
 sotto_timer_fn keyx_on_purge;
 
 #endif

@@ -59,6 +59,8 @@ put_tx(struct sotto_tx *tx, void *arg)
         return keyx_refuse(&op->text, SOTTO_EPRECONDITION,
                            "the account has no keys yet: publish the identity key first");
     if (rc == SOTTO_OK)
+        rc = keyx_refuse_deleted(tx, user, &op->text);
+    if (rc == SOTTO_OK)
         rc = compare(tx, op);
     if (rc != 0)
         return rc < 0 ? rc : SOTTO_OK;

@@ -47,7 +47,9 @@ publish_tx(struct sotto_tx *tx, void *arg)
         memcpy(op->head, identity.log_head, sizeof(op->head));
         return SOTTO_OK;
     }
-    if (rc != SOTTO_ENOTFOUND)
+    if (rc == SOTTO_ENOTFOUND)
+        rc = keyx_refuse_deleted(tx, user, &op->text);
+    if (rc != SOTTO_OK)
         return rc;
 
     stmt = sotto_stmt(tx, KEYX_IDENTITY_ADD);
@@ -168,8 +170,10 @@ has_room(struct sotto_tx *tx, struct add_op *op)
 static int
 may_come(struct sotto_tx *tx, struct add_op *op, const struct keyx_identity *identity)
 {
-    int rc = keyx_was_removed(tx, op->cert.user_id, op->cert.device_id);
+    int rc = keyx_refuse_deleted(tx, op->cert.user_id, &op->text);
 
+    if (rc == SOTTO_OK)
+        rc = keyx_was_removed(tx, op->cert.user_id, op->cert.device_id);
     if (rc == 1)
         return keyx_refuse(&op->text, SOTTO_EPRECONDITION,
                            "the device was removed from the account; take a new device id");

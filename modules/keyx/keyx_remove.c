@@ -28,37 +28,41 @@ struct remove_op {
 /* ---- telling ------------------------------------------------------------------------------------- */
 
 static void
-fill_event(const struct verify_removal *removal, Sotto__Keyx__V1__DeviceRemoved *event)
+fill_event(const struct keyx_removal *gone, Sotto__Keyx__V1__DeviceRemoved *event)
 {
+    const struct verify_removal *removal = &gone->removal;
+
     sotto__keyx__v1__device_removed__init(event);
     event->user_id = keyx_bytes(removal->user_id, KEYX_ID_BYTES);
     event->device_id = keyx_bytes(removal->device_id, KEYX_ID_BYTES);
     event->by_device = keyx_bytes(removal->by_device, KEYX_ID_BYTES);
     event->removed_ms = (int64_t)removal->removed_at;
     event->signature = keyx_bytes(removal->signature, VERIFY_SIGNATURE_BYTES);
+    event->account = gone->is_account;
 }
 
-static void
-publish(struct keyx *keyx, const struct verify_removal *removal)
+void
+keyx_publish_removal(struct keyx *keyx, const struct keyx_removal *gone)
 {
     Sotto__Keyx__V1__DeviceRemoved event;
     uint8_t payload[3 * KEYX_ID_BYTES + VERIFY_SIGNATURE_BYTES + 32];
     struct sotto_view view = {.data = payload};
-    const struct sotto_view key = {removal->user_id, KEYX_ID_BYTES};
+    const struct sotto_view key = {gone->removal.user_id, KEYX_ID_BYTES};
 
-    fill_event(removal, &event);
+    fill_event(gone, &event);
     view.size = sotto__keyx__v1__device_removed__pack(&event, payload);
     keyx->host->broker->publish(keyx->host, "keyx.device.removed.v1", key, view);
 }
 
 struct tell_op {
-    struct verify_removal *removals; /* in the transaction's memory */
+    struct keyx_removal *removals; /* in the transaction's memory */
     size_t count;
 };
 
 static int
-read_removal(struct sotto_stmt *row, struct verify_removal *removal)
+read_removal(struct sotto_stmt *row, struct keyx_removal *gone)
 {
+    struct verify_removal *removal = &gone->removal;
     const struct sotto_view user = sotto_col_blob(row, 0), device = sotto_col_blob(row, 1),
                             by = sotto_col_blob(row, 2), signature = sotto_col_blob(row, 4);
 
@@ -70,6 +74,7 @@ read_removal(struct sotto_stmt *row, struct verify_removal *removal)
     memcpy(removal->by_device, by.data, by.size);
     removal->removed_at = (uint64_t)sotto_col_int(row, 3);
     memcpy(removal->signature, signature.data, signature.size);
+    gone->is_account = sotto_col_int(row, 5) != 0;
     return SOTTO_OK;
 }
 
@@ -99,7 +104,7 @@ tell_tx(struct sotto_tx *tx, void *arg)
             return rc;
     }
     for (size_t i = 0; i < op->count && rc >= 0; i++)
-        rc = bind_device(sotto_stmt(tx, KEYX_REMOVED_TELL), &op->removals[i]);
+        rc = bind_device(sotto_stmt(tx, KEYX_REMOVED_TELL), &op->removals[i].removal);
     return rc < 0 ? rc : SOTTO_OK;
 }
 
@@ -113,7 +118,7 @@ tell_done(void *state, int status, void *arg)
         keyx->host->api->log(keyx->host, SOTTO_LOG_WARN, "removed devices were not told again: %s",
                              sotto_error_code(status));
     for (size_t i = 0; status == SOTTO_OK && i < op->count; i++)
-        publish(keyx, &op->removals[i]);
+        keyx_publish_removal(keyx, &op->removals[i]);
 }
 
 void
@@ -161,28 +166,36 @@ find_device(struct sotto_tx *tx, struct remove_op *op)
 }
 
 static int
-remember(struct sotto_tx *tx, const struct verify_removal *removal)
+remember(struct sotto_tx *tx, const struct keyx_removal *gone)
 {
+    const struct verify_removal *removal = &gone->removal;
     struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_REMOVED_ADD);
 
     sotto_bind_blob(stmt, 3, removal->by_device, KEYX_ID_BYTES);
     sotto_bind_int(stmt, 4, (int64_t)removal->removed_at);
     sotto_bind_blob(stmt, 5, removal->signature, VERIFY_SIGNATURE_BYTES);
+    sotto_bind_int(stmt, 6, gone->is_account);
     return bind_device(stmt, removal);
+}
+
+int
+keyx_take_away(struct sotto_tx *tx, const struct keyx_removal *gone)
+{
+    int rc = bind_device(sotto_stmt(tx, KEYX_PACKAGE_REMOVE_ALL), &gone->removal);
+
+    if (rc >= 0)
+        rc = bind_device(sotto_stmt(tx, KEYX_CLAIM_REMOVE_DEVICE), &gone->removal);
+    if (rc >= 0)
+        rc = bind_device(sotto_stmt(tx, KEYX_DEVICE_REMOVE), &gone->removal);
+    return rc < 0 ? rc : remember(tx, gone);
 }
 
 static int
 take_away(struct sotto_tx *tx, const struct verify_removal *removal, struct keyx_identity *identity)
 {
     struct verify_log_entry entry = {.kind = VERIFY_LOG_DEVICE_REMOVED, .removal = *removal};
-    int rc = bind_device(sotto_stmt(tx, KEYX_PACKAGE_REMOVE_ALL), removal);
+    const int rc = keyx_take_away(tx, &(struct keyx_removal){.removal = *removal});
 
-    if (rc >= 0)
-        rc = bind_device(sotto_stmt(tx, KEYX_CLAIM_REMOVE_DEVICE), removal);
-    if (rc >= 0)
-        rc = bind_device(sotto_stmt(tx, KEYX_DEVICE_REMOVE), removal);
-    if (rc >= 0)
-        rc = remember(tx, removal);
     return rc < 0 ? rc : keyx_log_append(tx, removal->user_id, identity, &entry);
 }
 
@@ -226,6 +239,7 @@ remove_done(void *state, int status, void *arg)
     const struct remove_op *op = arg;
     const struct sotto_session_match match = {.user = op->removal.user_id};
     Sotto__Keyx__V1__RemoveDeviceReply reply = SOTTO__KEYX__V1__REMOVE_DEVICE_REPLY__INIT;
+    const struct keyx_removal gone = {.removal = op->removal};
     Sotto__Keyx__V1__DeviceRemoved event;
 
     if (status != SOTTO_OK) {
@@ -237,9 +251,9 @@ remove_done(void *state, int status, void *arg)
     sotto_reply(op->req, &reply.base);
     if (!op->removed)
         return;
-    fill_event(&op->removal, &event);
+    fill_event(&gone, &event);
     keyx->host->session->push_matching(keyx->host, &match, &event.base);
-    publish(keyx, &op->removal);
+    keyx_publish_removal(keyx, &gone);
 }
 
 static void

@@ -27,12 +27,14 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
                          " label, added_ms) VALUES (?, ?, ?, ?, ?, ?)"},
     [KEYX_DEVICE_REMOVE] = {"DELETE FROM keyx_devices WHERE user_id = ? AND device_id = ?"},
     [KEYX_REMOVED_ADD] = {"INSERT INTO keyx_removed (user_id, device_id, by_device, removed_ms,"
-                          " signature, told) VALUES (?, ?, ?, ?, ?, 0)"},
+                          " signature, account, told) VALUES (?, ?, ?, ?, ?, ?, 0)"},
     [KEYX_REMOVED_GET] = {"SELECT 1 FROM keyx_removed WHERE user_id = ? AND device_id = ?"},
-    [KEYX_REMOVED_UNTOLD] = {"SELECT user_id, device_id, by_device, removed_ms, signature"
+    [KEYX_REMOVED_UNTOLD] = {"SELECT user_id, device_id, by_device, removed_ms, signature, account"
                              " FROM keyx_removed WHERE told = 0 LIMIT ?"},
     [KEYX_REMOVED_TELL] = {"UPDATE keyx_removed SET told = 1"
                            " WHERE user_id = ? AND device_id = ?"},
+    [KEYX_DELETED_ADD] = {"INSERT INTO keyx_deleted (user_id, deleted_ms) VALUES (?, ?)"},
+    [KEYX_DELETED_GET] = {"SELECT 1 FROM keyx_deleted WHERE user_id = ?"},
     [KEYX_LOG_ADD] = {"INSERT INTO keyx_log (user_id, number, entry, hash) VALUES (?, ?, ?, ?)"},
     [KEYX_LOG_LIST] = {"SELECT number, entry, hash FROM keyx_log WHERE user_id = ?"
                        " ORDER BY number"},
@@ -74,6 +76,7 @@ const struct sotto_stmt_row keyx_statements[KEYX_STMT_COUNT] = {
                          " ORDER BY counter DESC LIMIT 1"},
     [KEYX_BACKUP_ADD] = {"INSERT INTO keyx_backups (user_id, counter, container, stored_ms)"
                          " VALUES (?, ?, ?, ?)"},
+    [KEYX_BACKUP_REMOVE] = {"DELETE FROM keyx_backups WHERE user_id = ?"},
     [KEYX_BACKUP_TRIM] = {"DELETE FROM keyx_backups WHERE user_id = ? AND counter <"
                           " (SELECT MIN(kept.counter) FROM (SELECT counter FROM keyx_backups"
                           " WHERE user_id = ? ORDER BY counter DESC LIMIT 3) AS kept)"},

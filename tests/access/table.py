@@ -112,6 +112,8 @@ ROWS = {
     AUTH + 'ListLogins': own_row(None, {}, 'ok'),
     AUTH + 'Revoke': own_row('login', {'login_id': IT.login_id}, 'ok', 'none', 'none', fresh=True),
     AUTH + 'Logout': own_row(None, {}, 'ok', fresh=True),
+    AUTH + 'DeleteAccount': own_row(None, {'login_start_id': bytes(16), 'ke3': bytes(64), 'deleted_ms': NOW_MS,
+                                           'signature': bytes(64)}, 'never'),  # a token without the password
     AUTH + 'LookupUsers': own_row('user', {'user_ids': [IT.user]}, 'ok', 'ok', 'ok'),
 
     KEYX + 'PublishIdentity': own_row('user', {'identity_key': IT.identity_key, 'signature': IT.signature},

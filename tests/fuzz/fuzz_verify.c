@@ -83,6 +83,12 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
     memcpy(entry.removal.by_device, setup->device, sizeof(setup->device));
     verify_removal_sign(setup->identity_seed, &entry.removal);
     take("device-removed", encoded, verify_log_encode(&entry, encoded), arg);
+    entry.kind = VERIFY_LOG_ACCOUNT_DELETED;
+    entry.deletion.deleted_at = 3000;
+    memcpy(entry.deletion.user_id, setup->user, sizeof(setup->user));
+    memcpy(entry.deletion.by_device, setup->device, sizeof(setup->device));
+    verify_deletion_sign(setup->identity_seed, &entry.deletion);
+    take("account-deleted", encoded, verify_log_encode(&entry, encoded), arg);
 }
 
 const struct fuzz_target fuzz_target = {

@@ -129,12 +129,12 @@ peer_login_start(struct peer *peer, Sotto__Auth__V1__LoginStartReply *reply_out)
     return status;
 }
 
-int
-peer_login(struct peer *peer)
+/* LoginStart and the KE3 that answers it. A client with the wrong password cannot make one; it sends zeros to see what
+ * comes back. */
+static int
+prove(struct peer *peer, uint8_t start_id_out[SOTTO_ID_BYTES], uint8_t ke3_out[OPAQUE_KE3_BYTES])
 {
     Sotto__Auth__V1__LoginStartRequest start = SOTTO__AUTH__V1__LOGIN_START_REQUEST__INIT;
-    Sotto__Auth__V1__LoginFinishRequest finish = SOTTO__AUTH__V1__LOGIN_FINISH_REQUEST__INIT;
-    Sotto__Auth__V1__Device device = device_of(peer);
     const Sotto__Auth__V1__LoginStartReply *reply;
     const uint8_t *password = (const uint8_t *)peer->password;
     const size_t size = strlen(peer->password);
@@ -151,12 +151,42 @@ peer_login(struct peer *peer)
         return status;
     reply = (const void *)peer->answer->message;
     assert_int_equal(reply->ke2.len, OPAQUE_KE2_BYTES);
-    /* A client with the wrong password cannot make KE3; it sends zeros to see what comes back. */
     (void)opaque_client_login_finish(&client, &cheap, password, size, reply->ke2.data, &login);
-    finish.login_start_id = reply->login_start_id;
-    finish.ke3 = BYTES(login.ke3);
+    memcpy(start_id_out, reply->login_start_id.data, SOTTO_ID_BYTES);
+    memcpy(ke3_out, login.ke3, OPAQUE_KE3_BYTES);
+    return 0;
+}
+
+int
+peer_login(struct peer *peer)
+{
+    Sotto__Auth__V1__LoginFinishRequest finish = SOTTO__AUTH__V1__LOGIN_FINISH_REQUEST__INIT;
+    Sotto__Auth__V1__Device device = device_of(peer);
+    uint8_t start_id[SOTTO_ID_BYTES], ke3[OPAQUE_KE3_BYTES];
+    const int status = prove(peer, start_id, ke3);
+
+    if (status != 0)
+        return status;
+    finish.login_start_id = BYTES(start_id);
+    finish.ke3 = BYTES(ke3);
     finish.device = &device;
     return keep_login(peer, call(peer, "LoginFinish", &finish.base));
+}
+
+int
+peer_delete_account(struct peer *peer, struct peer *prover)
+{
+    Sotto__Auth__V1__DeleteAccountRequest request = SOTTO__AUTH__V1__DELETE_ACCOUNT_REQUEST__INIT;
+    uint8_t start_id[SOTTO_ID_BYTES], ke3[OPAQUE_KE3_BYTES], signature[64] = {7};
+    const int status = prove(prover, start_id, ke3);
+
+    if (status != 0)
+        return status;
+    request.login_start_id = BYTES(start_id);
+    request.ke3 = BYTES(ke3);
+    request.deleted_ms = harness_now_ms(peer->h);
+    request.signature = BYTES(signature);
+    return call(peer, "DeleteAccount", &request.base);
 }
 
 int

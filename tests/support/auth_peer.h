@@ -44,6 +44,8 @@ int peer_login(struct peer *);
 int peer_attach(struct peer *, const char *token);
 int peer_refresh(struct peer *, const uint8_t token[32]);
 int peer_logout(struct peer *, bool all);
+/* With the password as prover (the peer itself, or somebody else) knows it. */
+int peer_delete_account(struct peer *, struct peer *prover);
 int peer_revoke(struct peer *, const uint8_t login[SOTTO_ID_BYTES]);
 
 /* Registers and attaches; fails the test if either is refused. */

@@ -105,6 +105,15 @@ make_removal(struct verify_removal *removal, const uint8_t device_id[16])
     verify_removal_sign(seed, removal);
 }
 
+static void
+make_deletion(struct verify_deletion *deletion)
+{
+    *deletion = (struct verify_deletion){.deleted_at = 1700000000456};
+    memcpy(deletion->user_id, user, 16);
+    memcpy(deletion->by_device, device, 16);
+    verify_deletion_sign(seed, deletion);
+}
+
 /* Identity, device added, device removed. */
 static void
 make_log(struct link links[3])
@@ -270,6 +279,61 @@ a_log_removes_only_devices_that_it_has_and_adds_none_twice(void **state)
     assert_int_equal(log.device_count, 1);
 }
 
+static void
+a_deletion_holds_for_its_account_only_and_needs_the_identity_key(void **state)
+{
+    struct verify_deletion deletion, changed;
+    uint8_t key[32], other_key[32];
+
+    (void)state;
+    verify_public_key(seed, key);
+    verify_public_key(other_seed, other_key);
+    make_deletion(&deletion);
+
+    assert_ok(verify_deletion_check(&deletion, key));
+    assert_fails(verify_deletion_check(&deletion, other_key), VERIFY_ESIGNATURE);
+    for (size_t i = 0; i < sizeof(deletion); i++) {
+        changed = deletion;
+        ((uint8_t *)&changed)[i] ^= 1;
+        assert_fails(verify_deletion_check(&changed, key), VERIFY_ESIGNATURE);
+    }
+}
+
+static void
+a_deletion_takes_all_devices_and_nothing_follows_it(void **state)
+{
+    struct link links[3], last, beyond;
+    struct verify_log log;
+    struct verify_log_entry entry;
+
+    (void)state;
+    make_log(links);
+    verify_log_init(&log, user);
+    assert_ok(apply(&log, &links[0], NULL));
+    assert_ok(apply(&log, &links[1], NULL));
+
+    entry = (struct verify_log_entry){.kind = VERIFY_LOG_ACCOUNT_DELETED, .number = 3};
+    memcpy(entry.user_id, user, 16);
+    make_deletion(&entry.deletion);
+    entry.deletion.signature[0] ^= 1;
+    make_link(&entry, log.head, &last);
+    assert_fails(apply(&log, &last, NULL), VERIFY_ESIGNATURE);
+    assert_false(log.is_deleted);
+    entry.deletion.signature[0] ^= 1;
+    make_link(&entry, log.head, &last);
+    assert_ok(apply(&log, &last, &entry));
+    assert_true(log.is_deleted);
+    assert_int_equal(log.device_count, 0);
+    assert_memory_equal(entry.deletion.user_id, user, 16);
+    assert_memory_equal(entry.deletion.by_device, device, 16);
+    assert_int_equal(entry.deletion.deleted_at, 1700000000456);
+
+    assert_ok(verify_log_decode(links[1].data, links[1].size, &entry));
+    entry.number = 4;
+    make_link(&entry, log.head, &beyond);
+    assert_fails(apply(&log, &beyond, NULL), VERIFY_ECHAIN);
+}
+
 /* With the neutral point as key and R, and S = 0, the equation holds for every text. */
 static void
 a_key_of_small_order_signs_nothing(void **state)
@@ -364,6 +428,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_device_certified_by_another_identity_is_refused),
     cmocka_unit_test(a_removal_holds_for_its_device_only_and_needs_the_identity_key),
     cmocka_unit_test(a_log_removes_only_devices_that_it_has_and_adds_none_twice),
+    cmocka_unit_test(a_deletion_holds_for_its_account_only_and_needs_the_identity_key),
+    cmocka_unit_test(a_deletion_takes_all_devices_and_nothing_follows_it),
     cmocka_unit_test(a_key_of_small_order_signs_nothing),
     cmocka_unit_test(the_fingerprint_is_the_sha256_of_the_key),
     cmocka_unit_test(the_safety_number_is_the_one_signal_shows),

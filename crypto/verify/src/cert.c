@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signatures of the identity key: over itself (publication), over a device's key (certificate) and over the end of a
- * device (removal).
+ * Signatures of the identity key: over itself (publication), over a device's key (certificate), over the end of a
+ * device (removal) and over the end of the account (deletion).
  *
  * The signed texts begin with labels of their own and have a fixed length, so one can never be taken for the
  * other, nor for anything that MLS signs (RFC 9420 section 5.1.2 prefixes "MLS 1.0 ").
@@ -16,10 +16,12 @@
 static const char identity_label[] = "sotto identity v1";
 static const char cert_label[] = "dev-cert v1";
 static const char removal_label[] = "dev-rem v1";
+static const char deletion_label[] = "acct-del v1";
 
 #define IDENTITY_TEXT_BYTES (sizeof(identity_label) - 1 + VERIFY_ID_BYTES + VERIFY_KEY_BYTES)
 #define CERT_TEXT_BYTES (sizeof(cert_label) - 1 + 2 * VERIFY_ID_BYTES + VERIFY_KEY_BYTES + 8)
 #define REMOVAL_TEXT_BYTES (sizeof(removal_label) - 1 + 3 * VERIFY_ID_BYTES + 8)
+#define DELETION_TEXT_BYTES (sizeof(deletion_label) - 1 + 2 * VERIFY_ID_BYTES + 8)
 
 const char *
 verify_error_text(int error)
@@ -185,4 +187,34 @@ verify_removal_check(const struct verify_removal *removal,
 
     removal_text(removal, text);
     return check_text(identity_key, text, sizeof(text), removal->signature);
+}
+
+static void
+deletion_text(const struct verify_deletion *deletion, uint8_t text[DELETION_TEXT_BYTES])
+{
+    uint8_t *at = put_bytes(text, deletion_label, sizeof(deletion_label) - 1);
+
+    at = put_bytes(at, deletion->user_id, VERIFY_ID_BYTES);
+    at = put_bytes(at, deletion->by_device, VERIFY_ID_BYTES);
+    put_uint(at, deletion->deleted_at, 8);
+}
+
+void
+verify_deletion_sign(const uint8_t identity_seed[VERIFY_SEED_BYTES],
+                     struct verify_deletion *deletion)
+{
+    uint8_t text[DELETION_TEXT_BYTES];
+
+    deletion_text(deletion, text);
+    sign_text(identity_seed, text, sizeof(text), deletion->signature);
+}
+
+int
+verify_deletion_check(const struct verify_deletion *deletion,
+                      const uint8_t identity_key[VERIFY_KEY_BYTES])
+{
+    uint8_t text[DELETION_TEXT_BYTES];
+
+    deletion_text(deletion, text);
+    return check_text(identity_key, text, sizeof(text), deletion->signature);
 }

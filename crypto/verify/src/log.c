@@ -19,6 +19,7 @@ body_bytes(int kind)
     case VERIFY_LOG_IDENTITY: return VERIFY_KEY_BYTES + VERIFY_SIGNATURE_BYTES;
     case VERIFY_LOG_DEVICE_ADDED: return VERIFY_KEY_BYTES + VERIFY_CERT_BYTES;
     case VERIFY_LOG_DEVICE_REMOVED: return 2 * VERIFY_ID_BYTES + 8 + VERIFY_SIGNATURE_BYTES;
+    case VERIFY_LOG_ACCOUNT_DELETED: return VERIFY_ID_BYTES + 8 + VERIFY_SIGNATURE_BYTES;
     default: return 0;
     }
 }
@@ -50,6 +51,11 @@ verify_log_encode(const struct verify_log_entry *entry, uint8_t out[VERIFY_LOG_E
         at = put_bytes(at, entry->removal.by_device, VERIFY_ID_BYTES);
         at = put_uint(at, entry->removal.removed_at, 8);
         at = put_bytes(at, entry->removal.signature, VERIFY_SIGNATURE_BYTES);
+        break;
+    case VERIFY_LOG_ACCOUNT_DELETED:
+        at = put_bytes(at, entry->deletion.by_device, VERIFY_ID_BYTES);
+        at = put_uint(at, entry->deletion.deleted_at, 8);
+        at = put_bytes(at, entry->deletion.signature, VERIFY_SIGNATURE_BYTES);
         break;
     }
     return (size_t)(at - out);
@@ -86,6 +92,12 @@ verify_log_decode(const uint8_t *data, size_t size, struct verify_log_entry *ent
         data = get_bytes(data, entry.removal.by_device, VERIFY_ID_BYTES);
         data = get_uint(data, &entry.removal.removed_at, 8);
         get_bytes(data, entry.removal.signature, VERIFY_SIGNATURE_BYTES);
+        break;
+    case VERIFY_LOG_ACCOUNT_DELETED:
+        memcpy(entry.deletion.user_id, entry.user_id, VERIFY_ID_BYTES);
+        data = get_bytes(data, entry.deletion.by_device, VERIFY_ID_BYTES);
+        data = get_uint(data, &entry.deletion.deleted_at, 8);
+        get_bytes(data, entry.deletion.signature, VERIFY_SIGNATURE_BYTES);
         break;
     }
     *entry_out = entry;
@@ -152,13 +164,15 @@ check_content(const struct verify_log *log, const struct verify_log_entry *entry
 {
     if (memcmp(entry->user_id, log->user_id, VERIFY_ID_BYTES) != 0)
         return VERIFY_EMISMATCH;
-    if ((entry->kind == VERIFY_LOG_IDENTITY) != (log->number == 0))
+    if ((entry->kind == VERIFY_LOG_IDENTITY) != (log->number == 0) || log->is_deleted)
         return VERIFY_ECHAIN;
 
     if (entry->kind == VERIFY_LOG_IDENTITY)
         return verify_identity_check(entry->user_id, entry->identity_key, entry->signature);
     if (entry->kind == VERIFY_LOG_DEVICE_ADDED)
         return check_added(log, entry);
+    if (entry->kind == VERIFY_LOG_ACCOUNT_DELETED)
+        return verify_deletion_check(&entry->deletion, log->identity_key);
     return check_removed(log, entry);
 }
 
@@ -178,6 +192,10 @@ count_device(struct verify_log *log, const struct verify_log_entry *entry)
     for (size_t i = 0; entry->kind == VERIFY_LOG_DEVICE_REMOVED && i < log->device_count; i++)
         if (memcmp(log->devices[i].device_id, entry->removal.device_id, VERIFY_ID_BYTES) == 0)
             log->devices[i] = log->devices[--log->device_count];
+    if (entry->kind == VERIFY_LOG_ACCOUNT_DELETED) {
+        log->device_count = 0;
+        log->is_deleted = true;
+    }
 }
 
 int

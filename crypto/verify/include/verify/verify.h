@@ -14,6 +14,7 @@
 #ifndef VERIFY_VERIFY_H
 #define VERIFY_VERIFY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -101,6 +102,24 @@ void verify_removal_sign(const uint8_t identity_seed[VERIFY_SEED_BYTES],
 int verify_removal_check(const struct verify_removal *removal,
                          const uint8_t identity_key[VERIFY_KEY_BYTES]);
 
+/* ---- deletion of an account -------------------------------------------------------------------- */
+
+/* The identity key's last word: the account is no more, none of its devices is the user's. */
+struct verify_deletion {
+    uint8_t user_id[VERIFY_ID_BYTES];
+    uint8_t by_device[VERIFY_ID_BYTES]; /* on which device the user said so */
+    uint64_t deleted_at;                /* milliseconds since 1970, the clock of by_device */
+    uint8_t signature[VERIFY_SIGNATURE_BYTES];
+};
+
+/* Fills the signature: over "acct-del v1" || user_id || by_device || deleted_at, with the identity key. */
+void verify_deletion_sign(const uint8_t identity_seed[VERIFY_SEED_BYTES],
+                          struct verify_deletion *deletion);
+
+/* VERIFY_ESIGNATURE when identity_key did not sign it. */
+int verify_deletion_check(const struct verify_deletion *deletion,
+                          const uint8_t identity_key[VERIFY_KEY_BYTES]);
+
 /* ---- key log ----------------------------------------------------------------------------------- */
 
 enum verify_log_kind {
@@ -108,6 +127,8 @@ enum verify_log_kind {
     VERIFY_LOG_DEVICE_ADDED = 2, /* body: device_key[32] | certificate[137] */
     VERIFY_LOG_DEVICE_REMOVED =
         3, /* body: device_id[16] | by_device[16] | u64 removed_at | signature[64] */
+    VERIFY_LOG_ACCOUNT_DELETED =
+        4, /* body: by_device[16] | u64 deleted_at | signature[64]; the last entry */
 };
 
 /* Encoded: u8 version = 1 | u8 kind | u32 number (from 1) | u64 time_ms | user_id[16] | body */
@@ -125,7 +146,8 @@ struct verify_log_entry {
     uint8_t signature[VERIFY_SIGNATURE_BYTES]; /* IDENTITY */
     uint8_t device_key[VERIFY_KEY_BYTES];      /* DEVICE_ADDED */
     uint8_t certificate[VERIFY_CERT_BYTES];    /* DEVICE_ADDED */
-    struct verify_removal removal; /* DEVICE_REMOVED; its user_id is that of the entry */
+    struct verify_removal removal;   /* DEVICE_REMOVED; its user_id is that of the entry */
+    struct verify_deletion deletion; /* ACCOUNT_DELETED; likewise */
 };
 
 /* Encodes an entry and returns its length; 0 for a kind that is not in the list. */
@@ -151,6 +173,7 @@ struct verify_log {
     uint8_t identity_key[VERIFY_KEY_BYTES]; /* zero before the first entry */
     uint8_t head[VERIFY_HASH_BYTES];        /* hash of the last entry */
     uint32_t number;                        /* entries so far */
+    bool is_deleted;                        /* the account; no entry follows */
     size_t device_count;
     struct verify_log_device devices[VERIFY_LOG_DEVICES_MAX]; /* added and not removed */
 };
@@ -159,8 +182,8 @@ void verify_log_init(struct verify_log *log, const uint8_t user_id[VERIFY_ID_BYT
 
 /* Checks that an entry continues the chain and applies it: number and user fit, hash is what the chain gives, the
  * first entry publishes the identity with a good signature and no later one does, an added device is certified by
- * it and is not there yet, a removed device is there and the removal is signed by it. The log is unchanged when this
- * fails. entry_out may be NULL. */
+ * it and is not there yet, a removed device is there and the removal is signed by it, a deletion is signed by it and the
+ * last entry. The log is unchanged when this fails. entry_out may be NULL. */
 int verify_log_apply(struct verify_log *log, const uint8_t *entry, size_t size,
                      const uint8_t hash[VERIFY_HASH_BYTES], struct verify_log_entry *entry_out);
 
