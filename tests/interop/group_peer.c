@@ -11,6 +11,7 @@
  *     remove USER           ok                       the same: the first leaf of that user
  *     propose USER          ok PROPOSAL              to remove the first leaf of that user; kept in the group
  *     commit                ok COMMIT WELCOME GROUP_INFO START     pending; START for a first commit
+ *     spoil HOW             ok COMMIT WELCOME GROUP_INFO START     a commit that members refuse, entered; see mls_spoil.h
  *     merge                 ok                       the server took it
  *     drop                  ok                       it did not
  *     join WELCOME          ok
@@ -25,12 +26,14 @@
 #include <sodium.h>
 
 #include "mls_peer.h"
+#include "mls_spoil.h"
 
 #define LINE_BYTES_MAX (1024 * 1024)
 #define ADDS_MAX 16
 
 struct program {
     struct mls_peer peer;
+    struct spoiler spoiler;
     uint8_t adds[ADDS_MAX][2048];
     struct mls_bytes add_views[ADDS_MAX];
     size_t add_count;
@@ -62,6 +65,7 @@ do_device(struct program *program, const uint8_t *ids)
     uint8_t signature[64];
 
     mls_peer_init_ids(peer, ids, ids + 16, 3, (uint64_t)time(NULL));
+    mls_spoil_init(&program->spoiler, peer);
     verify_identity_sign(peer->identity_seed, peer->user, signature);
     fputs("ok", stdout);
     print_hex(peer->identity_key, 32);
@@ -87,17 +91,31 @@ find_leaf(const struct mls_peer *peer, const uint8_t *user)
 }
 
 static void
+print_bundle(const struct program *program)
+{
+    fputs("ok", stdout);
+    print_buf(&program->bundle.commit);
+    print_buf(&program->bundle.welcome);
+    print_buf(&program->bundle.group_info);
+    print_buf(&program->bundle.start);
+}
+
+static void
 do_commit(struct program *program)
 {
     peer_bundle_fini(&program->bundle);
     mls_peer_commit(&program->peer, program->add_views, program->add_count, program->removes,
                     program->remove_count, &program->bundle);
     program->add_count = program->remove_count = 0;
-    fputs("ok", stdout);
-    print_buf(&program->bundle.commit);
-    print_buf(&program->bundle.welcome);
-    print_buf(&program->bundle.group_info);
-    print_buf(&program->bundle.start);
+    print_bundle(program);
+}
+
+static void
+do_spoil(struct program *program, uint8_t how)
+{
+    peer_bundle_fini(&program->bundle);
+    mls_spoil_commit(&program->spoiler, &program->peer, (enum spoil)how, &program->bundle);
+    print_bundle(program);
 }
 
 static void
@@ -187,6 +205,8 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
         program->removes[program->remove_count++] = find_leaf(&program->peer, data);
     } else if (strcmp(command, "commit") == 0) {
         do_commit(program);
+    } else if (strcmp(command, "spoil") == 0 && size == 1) {
+        do_spoil(program, data[0]);
     } else if (strcmp(command, "merge") == 0) {
         mls_peer_merge(&program->peer);
     } else if (strcmp(command, "drop") == 0) {

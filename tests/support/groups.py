@@ -19,6 +19,7 @@ from tap import skip
 CHAT = 'sotto.chat.v1.ChatService/'
 KEYX = 'sotto.keyx.v1.KeyService/'
 DIRECT, GROUP, ARCHIVE, SUITE = 1, 2, 1, 3
+BAD_TAG, BAD_MEMBERSHIP, BAD_PATH = 1, 2, 3  # tests/support/mls_spoil.h
 
 
 class Person:
@@ -100,6 +101,11 @@ class Person:
         for other in add:
             other.ask('join', bundle['welcome'])
         return reply
+
+    def commit_badly(self, chat, how=BAD_TAG):
+        """A commit of nothing that the server takes and members refuse. Returns the reply."""
+        commit, _, group_info, _ = self.ask('spoil', bytes([how]))
+        return self.chat('Commit', {'chat_id': chat, 'bundle': {'commit': commit, 'group_info': group_info}})
 
     def encrypt(self, text):
         return self.ask('encrypt', text.encode())[0]

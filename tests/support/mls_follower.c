@@ -98,7 +98,8 @@ follower_agrees(const struct mls_public_group *follower, const struct kit_person
 static bool
 takes_a_secret(int error)
 {
-    return error == MLS_EMAC || error == MLS_EAEAD || error == MLS_EPSK;
+    return error == MLS_EMAC || error == MLS_ECONFIRMATION || error == MLS_EAEAD ||
+           error == MLS_EPSK;
 }
 
 void

@@ -324,7 +324,7 @@ a_psk_binds_those_who_know_it(void **state)
     assert_true(kit_state_is(&f->people[DORA], &state_before));
     f->people[CLEO].psk = "wrong";
     kit_expect(mls_group_process(f->people[CLEO].group, mls_buf_bytes(&commit), &received),
-               MLS_EMAC, "with the wrong key");
+               MLS_ECONFIRMATION, "with the wrong key");
     f->people[CLEO].psk = f->people[ADA].psk;
     kit_take_commit(&f->people[CLEO], &commit);
     f->people[DORA].psk_id = "shared";

@@ -320,8 +320,8 @@ expect_refusal(struct room *room, int error)
 
 /* ---- Sound ones ---------------------------------------------------------------------------- */
 
-JOIN(a_sound_join_fails_only_at_its_tag, MLS_EMAC, put_init(&room))
-JOIN(a_join_may_bring_psks, MLS_EMAC, put_psk(&room, "psk"), put_init(&room))
+JOIN(a_sound_join_fails_only_at_its_tag, MLS_ECONFIRMATION, put_init(&room))
+JOIN(a_join_may_bring_psks, MLS_ECONFIRMATION, put_psk(&room, "psk"), put_init(&room))
 
 /* ---- The list (section 12.2) ---------------------------------------------------------------- */
 

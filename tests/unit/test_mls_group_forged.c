@@ -176,9 +176,9 @@ expect_refusal(struct room *room, int error)
 
 /* ---- Sound lists: everything holds but the zero tag ----------------------------------------- */
 
-FORGED(a_sound_add_fails_only_at_its_tag, MLS_EMAC, put_add(&room, &room.dora_package))
-FORGED(a_sound_psk_fails_only_at_its_tag, MLS_EMAC, put_psk(&room, "psk", MLS_HASH_BYTES))
-FORGED(a_sound_resumption_psk_fails_only_at_its_tag, MLS_EMAC,
+FORGED(a_sound_add_fails_only_at_its_tag, MLS_ECONFIRMATION, put_add(&room, &room.dora_package))
+FORGED(a_sound_psk_fails_only_at_its_tag, MLS_ECONFIRMATION, put_psk(&room, "psk", MLS_HASH_BYTES))
+FORGED(a_sound_resumption_psk_fails_only_at_its_tag, MLS_ECONFIRMATION,
        put_resumption(&room, MLS_PSK_USAGE_APPLICATION))
 
 /* ---- Lists that section 12.2 forbids -------------------------------------------------------- */

@@ -232,6 +232,35 @@ a_forged_sender_is_refused(void **state)
     mls_buf_fini(&commit);
 }
 
+/* The tags are signed by nobody: who changed one may be another than who made the commit. */
+static void
+a_refused_commit_can_be_held_against_its_signer(void **state)
+{
+    struct kit_trio *f = *state;
+    struct kit_person *ada = &f->people[ADA], *cleo = &f->people[CLEO];
+    struct mls_buf commit = {0}, secret = {0}, before = {0};
+
+    forge(ada, (struct mls_bytes){0}, &commit);
+    kit_refuse(cleo, mls_buf_bytes(&commit), MLS_EPATH, "no path and nothing proposed");
+    kit_state(cleo, &before);
+    kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&commit)), 0, "as it was sent");
+    commit.data[commit.len - 1] ^= 1;
+    kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&commit)), 0, "another tag");
+    ada->group->epoch->own_leaf = BEN;
+    forge(ada, (struct mls_bytes){0}, &commit);
+    ada->group->epoch->own_leaf = ADA;
+    kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&commit)), MLS_ESIGNATURE,
+               "in Ben's name");
+    kit_expect(mls_group_encrypt(ada->group, kit_text("x"), kit_text(""), 0, &secret), 0,
+               "encrypt");
+    kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&secret)), MLS_EUNSUPPORTED,
+               "a PrivateMessage");
+    assert_true(kit_state_is(cleo, &before));
+    mls_buf_fini(&before);
+    mls_buf_fini(&secret);
+    mls_buf_fini(&commit);
+}
+
 #define IN_BOTH_SUITES(test)                                           \
     {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
     {                                                                  \
@@ -248,6 +277,7 @@ main(void)
         IN_BOTH_SUITES(a_welcome_for_another_key_package_is_refused),
         IN_BOTH_SUITES(nobody_stands_in_two_places),
         IN_BOTH_SUITES(a_forged_sender_is_refused),
+        IN_BOTH_SUITES(a_refused_commit_can_be_held_against_its_signer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ the_secrets_differ_from_epoch_to_epoch(void **state)
 
     commit_with(&f->people[ADA], psk_of_epoch(1), &commit);
     ben->group->resumption[0].psk[0] ^= 1; /* Ben joined in epoch 1 */
-    refuse(ben, &commit, MLS_EMAC);
+    refuse(ben, &commit, MLS_ECONFIRMATION);
     ben->group->resumption[0].psk[0] ^= 1;
     kit_take_commit(ben, &commit);
     mls_buf_fini(&commit);

@@ -200,7 +200,7 @@ the_lists_of_a_commit_have_bounds(void **state)
         room.people[i].psk_id = room.people[i].psk = "psk";
     expect_commit(&room, put_removes, MLS_PROPOSALS_MAX, MLS_EPROPOSAL);
     expect_commit(&room, put_removes, MLS_PROPOSALS_MAX + 1, MLS_ESIZE);
-    expect_commit(&room, put_psks, MLS_PSKS_MAX, MLS_EMAC);
+    expect_commit(&room, put_psks, MLS_PSKS_MAX, MLS_ECONFIRMATION);
     expect_commit(&room, put_psks, MLS_PSKS_MAX + 1, MLS_ESIZE);
     expect_commit(&room, put_senders, MLS_EXTERNAL_SENDERS_MAX, MLS_EPATH);
     expect_commit(&room, put_senders, MLS_EXTERNAL_SENDERS_MAX + 1, MLS_ESIZE);

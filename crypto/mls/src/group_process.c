@@ -199,7 +199,7 @@ follow(struct mls_transition *t, const struct mls_commit_body *commit,
         error = mls_transition_finish(t, message, commit->has_path ? commit_secret : NULL, joiner);
     if (error == 0 && !mls_mem_equal(p, mls_bytes(t->next->confirmation_tag, MLS_HASH_BYTES),
                                      message->auth.confirmation_tag))
-        error = MLS_EMAC;
+        error = MLS_ECONFIRMATION;
     mls_mem_wipe(p, joiner, sizeof(joiner));
     mls_mem_wipe(p, commit_secret, sizeof(commit_secret));
     return error;
@@ -322,6 +322,20 @@ mls_group_process(struct mls_group *group, struct mls_bytes message,
     if (error == 0)
         *received_out = received;
     mls_buf_fini(&o.plain);
+    mls_buf_fini(&o.context);
+    return error;
+}
+
+int
+mls_group_check_signature(struct mls_group *group, struct mls_bytes message)
+{
+    assert(group != NULL);
+
+    struct mls_opening o = {.group = group, .bytes = message};
+    int error = mls_group_require_open(group);
+
+    if (error == 0)
+        error = mls_group_open_as_outsider(&o);
     mls_buf_fini(&o.context);
     return error;
 }

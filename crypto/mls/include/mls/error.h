@@ -42,7 +42,8 @@
     X(MLS_EREMOVED, -27, "we are no longer a member of the group")                \
     X(MLS_EUNSUPPORTED, -28, "a part of the protocol this library does not have") \
     X(MLS_ECLOSED, -29, "the group was closed by a ReInit; use its successor")    \
-    X(MLS_ELINK, -30, "a new group does not match the group it continues")
+    X(MLS_ELINK, -30, "a new group does not match the group it continues")        \
+    X(MLS_ECONFIRMATION, -31, "confirmation tag of a commit does not match")
 
 enum mls_error {
     MLS_OK = 0,

@@ -561,6 +561,7 @@ struct mls_received {
  *   - MLS_EREPLAY, MLS_EGENERATION: its key was used or is too old, or is too far ahead.
  *   - MLS_EOWN: sent by ourselves; an application message, or a commit that is not pending.
  *   - MLS_ENOTFOUND: the sender is no member. MLS_EMAC, MLS_ESIGNATURE, MLS_EAEAD: not genuine.
+ *   - MLS_ECONFIRMATION: a commit by somebody who comes to another epoch than we do, or says so.
  *   - MLS_EPROPOSAL: a commit names proposals we do not have, or that are not valid together; a
  *     proposal that its sender may not make, or that check_outsider refused.
  *   - MLS_EPATH, MLS_EPARENT_HASH, MLS_ETREE, MLS_EPSK, MLS_ECREDENTIAL, MLS_ELIFETIME: what a
@@ -573,6 +574,14 @@ int mls_group_process(struct mls_group *group, struct mls_bytes message,
 
 /* Wipes and frees what a struct mls_received owns. Accepts an all-zero one. */
 void mls_received_fini(struct mls_received *received);
+
+/*
+ * Whether a PublicMessage of this group and epoch is signed by whom it names as its sender (section 6.1), whatever
+ * else is wrong with it: what can be held against that sender when mls_group_process() refused it. The signature
+ * covers all but the confirmation tag and the membership tag. MLS_ESIGNATURE, MLS_EGROUP, MLS_EEPOCH, MLS_ENOTFOUND;
+ * MLS_EUNSUPPORTED: a PrivateMessage.
+ */
+int mls_group_check_signature(struct mls_group *group, struct mls_bytes message);
 
 /* Enters the epoch of the staged commit; a pending commit of ours is cleared. MLS_ESTAGED: there is
  * none. */
