@@ -81,6 +81,7 @@ REPEATS = {
     AUTH + 'LookupUsers': Same(),
     AUTH + 'Revoke': Once('not_found'),
     AUTH + 'Logout': Once('unauthenticated'),
+    AUTH + 'DeleteAccount': Elsewhere('test_auth_delete', 'a_device_that_comes_back_is_shown_the_signed_deletion'),
     KEYX + 'PublishIdentity': Same(),
     KEYX + 'AddDevice': Same(),
     KEYX + 'RemoveDevice': Elsewhere('test_keyx', 'a_removal_is_announced_once_however_often_it_is_asked_for'),
