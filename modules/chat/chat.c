@@ -240,6 +240,8 @@ static const struct sotto_conf_row config[] = {
 #define CHAT_RPC_SetRole CHAT_ROW(chat_on_set_role, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
 #define CHAT_RPC_DeleteChat CHAT_ROW(chat_on_delete, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #define CHAT_RPC_Leave CHAT_ROW(chat_on_leave, SOTTO_RATE_GENERAL, 32 * 1024, DEADLINE_MS)
+#define CHAT_RPC_ReportCommit CHAT_ROW(chat_on_report_commit, SOTTO_RATE_GENERAL, 128, DEADLINE_MS)
+#define CHAT_RPC_ListReports CHAT_ROW(chat_on_list_reports, SOTTO_RATE_GENERAL, 64, DEADLINE_MS)
 #include "chat.rpc.h"
 
 static const struct sotto_dep_row deps[] = {
@@ -301,6 +303,9 @@ static const struct sotto_metric_row metrics[] = {
                                 .type = SOTTO_METRIC_GAUGE,
                                 .help = "Relay chats with entries that wait for somebody, "
                                         "and deleted chats that are not cleared yet"},
+    [CHAT_METRIC_REPORTS] = {.name = "reports_total",
+                             .type = SOTTO_METRIC_COUNTER,
+                             .help = "Commits that members reported as bad, each once"},
 };
 
 static const struct sotto_module module = {

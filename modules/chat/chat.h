@@ -33,6 +33,7 @@
 #define CHAT_REMOVES_MAX 200                      /* a commit */
 #define CHAT_PROPOSALS_MAX 32                     /* a Leave: devices of one user */
 #define CHAT_LEADERS_MAX 100  /* owners and admins of a chat: every Welcome names them */
+#define CHAT_REPORTS_MAX 16   /* reported commits of a chat that are kept */
 #define CHAT_CURSORS_MAX 5000 /* a request */
 #define CHAT_PAGE_BYTES 65536 /* of a Sync */
 #define CHAT_SEQ_MAX UINT32_MAX
@@ -49,6 +50,7 @@ enum chat_metric {
     CHAT_METRIC_CHATS,
     CHAT_METRIC_PURGED,
     CHAT_METRIC_PURGE_LINE,
+    CHAT_METRIC_REPORTS,
 };
 
 /* Why an entry was purged: the label of CHAT_METRIC_PURGED. */
@@ -149,6 +151,7 @@ enum chat_stmt {
     CHAT_SEAT_LEAVE,
     CHAT_SEAT_SET_READ,
     CHAT_SEAT_GET,
+    CHAT_SEAT_SINCE,
     CHAT_SEAT_LIST,
     CHAT_SEAT_LEFT,
     CHAT_SEAT_FLOOR,
@@ -156,6 +159,7 @@ enum chat_stmt {
     CHAT_LOG_ADD,
     CHAT_LOG_LAST,
     CHAT_LOG_GET,
+    CHAT_LOG_MAKER,
     CHAT_LOG_PAGE,
     CHAT_LOG_OLDEST,
     CHAT_LOG_PURGE,
@@ -183,6 +187,15 @@ enum chat_stmt {
     CHAT_INVITATION_REMOVE,
     CHAT_INVITATION_LIST,
     CHAT_INVITATION_CLEAR,
+    CHAT_REPORT_GET,
+    CHAT_REPORT_ADD,
+    CHAT_REPORT_EXTENT,
+    CHAT_REPORT_REMOVE,
+    CHAT_REPORT_LIST,
+    CHAT_REPORT_CLEAR,
+    CHAT_REFUSAL_ADD,
+    CHAT_REFUSAL_REMOVE,
+    CHAT_REFUSAL_CLEAR,
     CHAT_NOTICE_ADD,
     CHAT_NOTICE_FIND,
     CHAT_NOTICE_LIST,
@@ -270,6 +283,7 @@ bool chat_is_ready(struct delivery *, struct sotto_req *, const ProtobufCMessage
 sotto_rpc_fn chat_on_create, chat_on_commit, chat_on_send, chat_on_sync, chat_on_ack;
 sotto_rpc_fn chat_on_list_chats, chat_on_list_members, chat_on_set_role, chat_on_leave;
 sotto_rpc_fn chat_on_delete, chat_on_get_group, chat_on_get_external_sender;
+sotto_rpc_fn chat_on_report_commit, chat_on_list_reports;
 sotto_timer_fn chat_on_ack_timer;
 
 /* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */

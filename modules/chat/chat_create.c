@@ -197,6 +197,10 @@ chat_on_create(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 
     if (!chat_is_ready(ds, req, in, chat_on_create))
         return;
+    if (request->resets.len > 0) {
+        sotto_fail(req, SOTTO_EUNIMPLEMENTED, "this server does not reset chats yet");
+        return;
+    }
     text = check_create(request);
     if (text != NULL) {
         sotto_fail(req, SOTTO_EINVALID, text);

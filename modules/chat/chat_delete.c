@@ -83,7 +83,8 @@ take_rows(struct sotto_tx *tx, uint32_t chat)
 {
     static const uint32_t statements[] = {
         CHAT_INVITATION_CLEAR, CHAT_WELCOME_CLEAR, CHAT_PROPOSAL_CLEAR, CHAT_GROUP_INFO_CLEAR,
-        CHAT_TREE_CLEAR,       CHAT_PAIR_CLEAR,    CHAT_SEAT_CLEAR,     CHAT_MEMBER_CLEAR};
+        CHAT_REFUSAL_CLEAR,    CHAT_REPORT_CLEAR,  CHAT_TREE_CLEAR,     CHAT_PAIR_CLEAR,
+        CHAT_SEAT_CLEAR,       CHAT_MEMBER_CLEAR};
 
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
         struct sotto_stmt *stmt = sotto_stmt(tx, statements[i]);

@@ -52,6 +52,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                             " WHERE device = ? AND chat = ? AND read_seq < ?"},
     [CHAT_SEAT_GET] = {"SELECT since_seq, until_seq FROM chat_seats"
                        " WHERE device = ? AND chat = ? AND leaf IS NULL"},
+    [CHAT_SEAT_SINCE] = {"SELECT since_seq FROM chat_seats"
+                         " WHERE device = ? AND chat = ? AND leaf IS NOT NULL"},
     [CHAT_SEAT_LIST] = {"SELECT device, leaf, since_seq, read_seq FROM chat_seats"
                         " WHERE chat = ? AND leaf IS NOT NULL"},
     [CHAT_SEAT_LEFT] = {"SELECT s.chat, c.chat_id, s.since_seq, s.read_seq, s.until_seq, c.mode"
@@ -67,6 +69,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_LOG_LAST] = {"SELECT id, ts_ms FROM chat_log WHERE id > ? AND id <= ?"
                        " ORDER BY id DESC LIMIT 1"},
     [CHAT_LOG_GET] = {"SELECT ts_ms, device, message FROM chat_log WHERE id = ?"},
+    [CHAT_LOG_MAKER] = {"SELECT l.kind, l.epoch, l.device, d.user_id, d.device_id FROM chat_log l"
+                        " JOIN chat_devices d ON d.num = l.device WHERE l.id = ?"},
     [CHAT_LOG_PAGE] = {"SELECT l.id, l.kind, l.epoch, l.device, l.ts_ms, l.client_msg_id,"
                        " d.user_id, d.device_id,"
                        " CASE WHEN l.device = ? AND l.kind = 1 THEN NULL ELSE l.message END"
@@ -124,6 +128,25 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                               " JOIN chat_devices d ON d.num = w.inviter"
                               " WHERE i.device = ? ORDER BY i.chat"},
     [CHAT_INVITATION_CLEAR] = {"DELETE FROM chat_invitations WHERE chat = ?"},
+
+    [CHAT_REPORT_GET] = {"SELECT r.epoch, r.entry_seq, r.ts_ms, d.user_id, d.device_id"
+                         " FROM chat_reports r JOIN chat_devices d ON d.num = r.device"
+                         " WHERE r.chat = ? AND r.seq = ?"},
+    [CHAT_REPORT_ADD] = {"INSERT INTO chat_reports (chat, seq, epoch, device, reason, reporter,"
+                         " entry_seq, ts_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+    [CHAT_REPORT_EXTENT] = {"SELECT COUNT(*), COALESCE(MIN(seq), 0) FROM chat_reports"
+                            " WHERE chat = ?"},
+    [CHAT_REPORT_REMOVE] = {"DELETE FROM chat_reports WHERE chat = ? AND seq = ?"},
+    [CHAT_REPORT_LIST] = {"SELECT r.seq, r.epoch, d.user_id, d.device_id, r.reason, r.reporter,"
+                          " r.ts_ms, (SELECT COUNT(*) FROM chat_refusals f WHERE f.chat = r.chat"
+                          " AND f.seq = r.seq) FROM chat_reports r"
+                          " JOIN chat_devices d ON d.num = r.device"
+                          " WHERE r.chat = ? ORDER BY r.seq LIMIT ?"},
+    [CHAT_REPORT_CLEAR] = {"DELETE FROM chat_reports WHERE chat = ?"},
+    [CHAT_REFUSAL_ADD] = {"INSERT INTO chat_refusals (chat, seq, user_id) VALUES (?, ?, ?)"
+                          " ON CONFLICT (chat, seq, user_id) DO NOTHING"},
+    [CHAT_REFUSAL_REMOVE] = {"DELETE FROM chat_refusals WHERE chat = ? AND seq = ?"},
+    [CHAT_REFUSAL_CLEAR] = {"DELETE FROM chat_refusals WHERE chat = ?"},
 
     [CHAT_NOTICE_ADD] = {"INSERT INTO chat_notices (device, chat_id, user_id, ts_ms)"
                          " SELECT device, ?, ?, ? FROM chat_seats"

@@ -142,6 +142,8 @@ ROWS = {
     CHAT + 'ListMembers': chat_row({}, 'ok    ok    ok     none    none     ok'),
     CHAT + 'GetGroup': chat_row({}, 'ok    ok    ok     none    none     ok'),
     CHAT + 'GetExternalSender': own_row(None, {}, 'ok'),
+    CHAT + 'ReportCommit': chat_row({'seq': 1, 'epoch': 0, 'reason': 4}, 'early early early  none    none     none'),
+    CHAT + 'ListReports': chat_row({}, 'ok    ok    ok     none    none     ok'),
     CHAT + 'SetRole': chat_row({'user_id': MEMBER.user, 'role': 3}, 'ok    deny  deny   none    none     ok'),
 
     'sotto.echo.v1.EchoService/Say': own_row(None, {'text': 'hello'}, 'ok'),

@@ -100,6 +100,8 @@ REPEATS = {
     CHAT + 'ListMembers': Same(),
     CHAT + 'GetGroup': Same(),
     CHAT + 'GetExternalSender': Same(),
+    CHAT + 'ReportCommit': Same(),
+    CHAT + 'ListReports': Same(),
     CHAT + 'SetRole': Same('seq', 'ts_ms'),  # 0: it has the role already
     CHAT + 'DeleteChat': Same(),
     CHAT + 'Leave': Elsewhere('test_chat_changes', 'who_leaves_is_gone_at_once'),
@@ -175,6 +177,8 @@ class World:
         bundle, other = self.alice.bundle(), secrets.token_bytes(16)
         yield attached, CHAT + 'Commit', {'chat_id': self.chat_id, 'bundle': bundle}
         self.alice.ask('merge')
+        yield self.bob.login.attached, CHAT + 'ReportCommit', {'chat_id': self.chat_id, 'seq': 3, 'epoch': 1, 'reason': 4}
+        yield attached, CHAT + 'ListReports', {'chat_id': self.chat_id}
         yield attached, CHAT + 'Send', {'chat_id': self.chat_id, 'client_msg_id': 100,
                                         'message': self.alice.encrypt('again and again')}
         yield attached, CHAT + 'SetRole', {'chat_id': self.chat_id, 'user_id': self.bob.user, 'role': 2}

@@ -384,7 +384,7 @@ rig_catch_up(struct chat_rig *rig, struct chat_peer *peer, uint64_t cursor)
 
     for (size_t i = 0; i < sync->n_entries; i++)
         if (sync->entries[i]->message.len > 0 &&
-            sync->entries[i]->kind != SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
+            sync->entries[i]->kind < SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
             assert_ok(mls_peer_process(&peer->mls, to_mls(sync->entries[i]->message), text));
 }
 
