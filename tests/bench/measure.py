@@ -69,6 +69,11 @@ class Table:
         self.rows.append({'job': job, 'what': what, 'missing': why})
         print(f'{job:6} {what:56} {"MISSING":>12} {why}', flush=True)
 
+    def over(self, job, what, unit, bound):
+        """A value that was not waited for: it is more than the bound."""
+        self.rows.append({'job': job, 'what': what, 'unit': unit, 'over': bound})
+        print(f'{job:6} {what:56} {f"> {bound:,.1f}":>12} {unit}', flush=True)
+
     def load(self, job, what, results, unit='deliveries/s'):
         """A load job in several repetitions, with what each second of CPU gave and the latencies."""
         slow = statistics.median(result['generator_cpu'] for result in results) > GENERATOR_LIMIT

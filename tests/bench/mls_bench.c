@@ -5,11 +5,12 @@
  *     sotto-mlsbench ours LEAVES full|adds   one line of JSON for each row, as it is measured
  *     sotto-mlsbench scene LEAVES full|adds  makes the same group for somebody else: reads two key
  *                                            packages in hex from stdin, a line each, and prints
- *                                            the Welcome for both
+ *                                            the Welcome for both and the ratchet tree, likewise
  *
- * A scene is a group of LEAVES - 2 members to which two guests are added; the guests join by the
- * same Welcome, one makes what is measured, the other takes it. Ours and others so do the same in
- * the same tree, one after the other and not in the same process.
+ * A scene is a group to which two guests are added; the guests join by the same Welcome, with the tree
+ * beside it, one makes what is measured, the other takes it. Ours and others so do the same in the
+ * same tree, one after the other and not in the same process. It has LEAVES - 1 members, so that
+ * whoever is added fills a group of LEAVES, of which 5,000 is the limit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ enum {
     TIMES = 9,         /* repetitions of a row; the median counts */
     LINE_BYTES = 8192, /* of a key package in hex */
     TEXT_BYTES = 256,
+    NOT_IN_CROWD = 3, /* two guests, and whoever is added last */
+    LEAVES_MIN = 5,
 };
 
 static void
@@ -111,23 +114,42 @@ counted_init(struct counted *c)
 
 /* ---- Scenes ------------------------------------------------------------------------------ */
 
+struct scene {
+    struct mls_crowd crowd;
+    struct mls_buf welcome, tree;
+};
+
 static void
 make_crowd(struct mls_crowd *crowd, const struct mls_provider *p, uint32_t leaves, bool full)
 {
-    must(mls_crowd_init(crowd, p, SUITE, leaves - 2), "crowd");
+    must(mls_crowd_init(crowd, p, SUITE, leaves - NOT_IN_CROWD), "crowd");
     if (full)
         must(mls_crowd_fill(crowd), "full tree");
 }
 
 static void
-welcome_two(struct mls_crowd *crowd, const struct mls_buf packages[2], struct mls_buf *welcome)
+welcome_two(struct scene *s, const struct mls_buf packages[2])
 {
     const struct mls_proposal adds[2] = {
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[0])},
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[1])},
     };
+    const struct mls_commit_options options = {
+        .proposals = adds, .proposal_count = 2, .force_path = true, .welcome_without_tree = true};
+    struct mls_buf commit = {0};
 
-    must(mls_crowd_commit(crowd, adds, 2, NULL, welcome), "welcome");
+    must(mls_group_commit(s->crowd.group, &options, &commit, &s->welcome, NULL), "welcome");
+    must(mls_group_merge_pending(s->crowd.group), "merge");
+    must(mls_group_ratchet_tree(s->crowd.group, &s->tree), "tree");
+    mls_buf_fini(&commit);
+}
+
+static void
+scene_fini(struct scene *s)
+{
+    mls_buf_fini(&s->welcome);
+    mls_buf_fini(&s->tree);
+    mls_crowd_fini(&s->crowd);
 }
 
 static int
@@ -153,22 +175,28 @@ read_hex_line(struct mls_buf *out)
 }
 
 static void
+print_hex_line(const struct mls_buf *bytes)
+{
+    for (size_t i = 0; i < bytes->len; i++)
+        printf("%02x", bytes->data[i]);
+    printf("\n");
+}
+
+static void
 scene(uint32_t leaves, bool full)
 {
-    struct mls_crowd crowd;
-    struct mls_buf packages[2] = {{0}}, welcome = {0};
+    struct scene s = {.welcome = {0}};
+    struct mls_buf packages[2] = {{0}};
 
     read_hex_line(&packages[0]);
     read_hex_line(&packages[1]);
-    make_crowd(&crowd, mls_provider_default(), leaves, full);
-    welcome_two(&crowd, packages, &welcome);
-    for (size_t i = 0; i < welcome.len; i++)
-        printf("%02x", welcome.data[i]);
-    printf("\n");
-    mls_buf_fini(&welcome);
+    make_crowd(&s.crowd, mls_provider_default(), leaves, full);
+    welcome_two(&s, packages);
+    print_hex_line(&s.welcome);
+    print_hex_line(&s.tree);
     mls_buf_fini(&packages[0]);
     mls_buf_fini(&packages[1]);
-    mls_crowd_fini(&crowd);
+    scene_fini(&s);
 }
 
 /* ---- Ours -------------------------------------------------------------------------------- */
@@ -190,16 +218,21 @@ measure_key_packages(const struct mls_crowd *crowd)
 }
 
 static void
-measure_join(struct counted *c, const struct mls_crowd *crowd, struct mls_crowd_guest guests[2],
-             const struct mls_buf *welcome)
+measure_join(struct counted *c, const struct scene *s, struct mls_crowd_guest guests[2])
 {
     double ms[2];
     size_t before = c->alive;
 
     for (size_t i = 0; i < 2; i++) {
+        const struct mls_join_params params = {
+            .welcome = mls_buf_bytes(&s->welcome),
+            .ratchet_tree = mls_buf_bytes(&s->tree),
+            .key_package_private = mls_buf_bytes(&guests[i].secrets),
+            .signature_seed = guests[i].seed,
+        };
         double begin = now_ms();
 
-        must(mls_crowd_guest_join(&guests[i], crowd, welcome), "join");
+        must(mls_group_join(&s->crowd.config, &params, &guests[i].group), "join");
         ms[i] = now_ms() - begin;
     }
     row("join by Welcome", ms, 2, "ms");
@@ -311,29 +344,27 @@ static void
 ours(uint32_t leaves, bool full)
 {
     struct counted c;
-    struct mls_crowd crowd;
+    struct scene s = {.welcome = {0}};
     struct mls_crowd_guest guests[2];
-    struct mls_buf welcome = {0};
 
     counted_init(&c);
-    make_crowd(&crowd, &c.table, leaves, full);
-    must(mls_crowd_guest_init(&guests[0], &crowd), "key package");
-    must(mls_crowd_guest_init(&guests[1], &crowd), "key package");
+    make_crowd(&s.crowd, &c.table, leaves, full);
+    must(mls_crowd_guest_init(&guests[0], &s.crowd), "key package");
+    must(mls_crowd_guest_init(&guests[1], &s.crowd), "key package");
     const struct mls_buf packages[2] = {guests[0].package, guests[1].package};
-    welcome_two(&crowd, packages, &welcome);
+    welcome_two(&s, packages);
 
-    measure_key_packages(&crowd);
-    measure_join(&c, &crowd, guests, &welcome);
-    measure_add(&crowd, &guests[0], false);
-    measure_add(&crowd, &guests[0], true);
+    measure_key_packages(&s.crowd);
+    measure_join(&c, &s, guests);
+    measure_add(&s.crowd, &guests[0], false);
+    measure_add(&s.crowd, &guests[0], true);
     measure_commits(guests);
     measure_messages(guests);
     measure_state(&guests[0]);
 
-    mls_buf_fini(&welcome);
     mls_crowd_guest_fini(&guests[0]);
     mls_crowd_guest_fini(&guests[1]);
-    mls_crowd_fini(&crowd);
+    scene_fini(&s);
 }
 
 int
@@ -341,8 +372,9 @@ main(int argc, char **argv)
 {
     uint32_t leaves = argc == 4 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
 
-    if (leaves < 4) {
-        fprintf(stderr, "usage: sotto-mlsbench ours|scene LEAVES full|adds, 4 leaves or more\n");
+    if (leaves < LEAVES_MIN || leaves > MLS_MEMBERS_MAX) {
+        fprintf(stderr, "usage: sotto-mlsbench ours|scene LEAVES full|adds, with %d to %d leaves\n",
+                LEAVES_MIN, MLS_MEMBERS_MAX);
         return 2;
     }
     bool full = strcmp(argv[3], "full") == 0;
