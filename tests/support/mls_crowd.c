@@ -10,8 +10,6 @@
 
 #include "group.h"
 
-#define TEXT(s) ((struct mls_bytes){(const uint8_t *)(s), sizeof(s) - 1})
-
 /* ---- What the library asks ----------------------------------------------------------------- */
 
 static int
@@ -46,7 +44,7 @@ key_package(const struct mls_crowd *crowd, uint8_t seed[MLS_ED25519_SEED_BYTES],
     return mls_key_package_create(p,
                                   &(struct mls_key_package_params){.suite = crowd->suite,
                                                                    .signature_seed = seed,
-                                                                   .identity = TEXT("somebody"),
+                                                                   .identity = mls_text("somebody"),
                                                                    .lifetime = lifetime()},
                                   message, secrets);
 }
@@ -111,9 +109,9 @@ mls_crowd_init(struct mls_crowd *crowd, const struct mls_provider *provider, uin
 
     int error = mls_group_create(&crowd->config,
                                  &(struct mls_group_params){.suite = suite,
-                                                            .group_id = TEXT("crowd"),
+                                                            .group_id = mls_text("crowd"),
                                                             .signature_seed = crowd->seeds[0],
-                                                            .identity = TEXT("somebody"),
+                                                            .identity = mls_text("somebody"),
                                                             .lifetime = lifetime()},
                                  &crowd->group);
     for (uint32_t done = 1; error == 0 && done < count;) {

@@ -8,12 +8,6 @@
 
 #include "mls_kit.h"
 
-struct mls_bytes
-kit_text(const char *text)
-{
-    return (struct mls_bytes){(const uint8_t *)text, strlen(text)};
-}
-
 static bool
 same(struct mls_bytes bytes, const char *text)
 {
@@ -63,7 +57,7 @@ find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
 
     if (!same(psk_id, person->psk_id))
         return MLS_EPSK;
-    return mls_buf_set(psk_out, person->config.provider, kit_text(person->psk));
+    return mls_buf_set(psk_out, person->config.provider, mls_text(person->psk));
 }
 
 static const struct mls_group *
@@ -122,7 +116,7 @@ kit_key_package(struct kit_person *person, struct mls_buf *message_out)
     const struct mls_key_package_params params = {
         .suite = person->suite,
         .signature_seed = person->seed,
-        .identity = kit_text(person->name),
+        .identity = mls_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
         .extension_type_count = person->plain ? 0 : 1,
@@ -138,9 +132,9 @@ kit_create(struct kit_person *person)
 {
     const struct mls_group_params params = {
         .suite = person->suite,
-        .group_id = kit_text("group"),
+        .group_id = mls_text("group"),
         .signature_seed = person->seed,
-        .identity = kit_text(person->name),
+        .identity = mls_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
         .extension_type_count = person->plain ? 0 : 1,
@@ -208,7 +202,7 @@ kit_join_external(struct kit_person *person, const struct kit_person *host, uint
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
         .signature_seed = person->seed,
-        .identity = kit_text(person->name),
+        .identity = mls_text(person->name),
         .extension_types = understood,
         .extension_type_count = person->plain ? 0 : 1,
         .resync = old_leaf != MLS_LEAF_NONE,
@@ -302,7 +296,7 @@ kit_reinit(uint16_t suite)
 
     return (struct mls_proposal){
         .type = MLS_PROPOSAL_REINIT,
-        .group_id = kit_text("successor"),
+        .group_id = mls_text("successor"),
         .suite = suite,
         .extensions = &topic,
         .extension_count = 1,
@@ -336,7 +330,7 @@ kit_say(struct kit_person *from, struct kit_person *to, const char *text)
     struct mls_buf message = {0};
     struct mls_received received;
 
-    kit_expect(mls_group_encrypt(from->group, kit_text(text), kit_text("to all"), 64, &message), 0,
+    kit_expect(mls_group_encrypt(from->group, mls_text(text), mls_text("to all"), 64, &message), 0,
                "encrypt");
     kit_expect(mls_group_process(to->group, mls_buf_bytes(&message), &received), 0, "decrypt");
     assert_int_equal(received.kind, MLS_RECEIVED_APPLICATION);

@@ -37,8 +37,6 @@ struct kit_person {
     const char *psk;
 };
 
-struct mls_bytes kit_text(const char *text);
-
 /* Makes a person with a random signature key. End it with kit_person_fini(). */
 void kit_person_init(struct kit_person *person, const char *name, uint16_t suite);
 void kit_person_fini(struct kit_person *person);

@@ -122,12 +122,12 @@ exported_secrets_are_equal_and_change_with_the_epoch(void **state)
     struct fixture *f = *state;
     uint8_t ada[48], ben[48], later[48];
 
-    kit_expect(mls_group_export(f->people[ADA].group, "label", kit_text("context"), ada, 48), 0,
+    kit_expect(mls_group_export(f->people[ADA].group, "label", mls_text("context"), ada, 48), 0,
                "export");
-    kit_expect(mls_group_export(f->people[BEN].group, "label", kit_text("context"), ben, 48), 0,
+    kit_expect(mls_group_export(f->people[BEN].group, "label", mls_text("context"), ben, 48), 0,
                "export");
     kit_commit_to_all(&f->people[ADA], &NOTHING, f->people, PEOPLE);
-    kit_expect(mls_group_export(f->people[BEN].group, "label", kit_text("context"), later, 48), 0,
+    kit_expect(mls_group_export(f->people[BEN].group, "label", mls_text("context"), later, 48), 0,
                "export");
 
     assert_memory_equal(ada, ben, sizeof(ada));
@@ -157,7 +157,7 @@ a_removed_member_learns_it_and_opens_nothing_later(void **state)
     mls_received_fini(&received);
     kit_state(ben, &before);
     kit_expect(
-        mls_group_encrypt(f->people[ADA].group, kit_text("secret"), kit_text(""), 0, &message), 0,
+        mls_group_encrypt(f->people[ADA].group, mls_text("secret"), mls_text(""), 0, &message), 0,
         "encrypt");
 
     /* Before merging it is another epoch, afterwards there is nothing left to open with. */
@@ -246,7 +246,7 @@ leaving_is_a_proposal_that_another_commits(void **state)
     struct mls_buf message = {0};
 
     propose_to_all(f, DORA, &leave);
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("x"), kit_text(""), 0, &message),
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("x"), mls_text(""), 0, &message),
                MLS_EPROPOSALS, "talking past a proposal");
     kit_commit_to_all(&f->people[BEN], &NOTHING, f->people, PEOPLE);
 
@@ -306,7 +306,7 @@ static void
 a_psk_binds_those_who_know_it(void **state)
 {
     struct fixture *f = *state;
-    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("shared")};
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("shared")};
     const struct mls_commit_options options = {.proposals = &psk, .proposal_count = 1};
     struct mls_buf commit = {0}, state_before = {0};
     struct mls_received received;
@@ -341,7 +341,7 @@ static void
 a_proposal_that_nobody_can_commit_is_left_out(void **state)
 {
     struct fixture *f = *state;
-    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("only ada's")};
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("only ada's")};
     const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
     struct mls_buf commit = {0};
     struct mls_received received;
@@ -369,8 +369,8 @@ static void
 context_extensions_are_agreed_on(void **state)
 {
     struct fixture *f = *state;
-    const struct mls_extension title = {KIT_APP_EXTENSION, kit_text("title")};
-    const struct mls_extension unknown = {0xf0f0, kit_text("x")};
+    const struct mls_extension title = {KIT_APP_EXTENSION, mls_text("title")};
+    const struct mls_extension unknown = {0xf0f0, mls_text("x")};
     struct mls_proposal proposal = {
         .type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
         .extensions = &title,
@@ -450,7 +450,7 @@ messages_come_late_and_out_of_order_but_never_twice(void **state)
 
     for (size_t i = 0; i < 6; i++)
         kit_expect(
-            mls_group_encrypt(f->people[ADA].group, kit_text("n"), kit_text(""), 0, &messages[i]),
+            mls_group_encrypt(f->people[ADA].group, mls_text("n"), mls_text(""), 0, &messages[i]),
             0, "encrypt");
     for (size_t i = 0; i < 6; i++) {
         const struct mls_buf *message = &messages[order[i]];
@@ -481,7 +481,7 @@ padding_hides_the_length(void **state)
 
         memset(text, 'x', len);
         kit_expect(
-            mls_group_encrypt(f->people[ADA].group, kit_text(text), kit_text(""), 256, &message), 0,
+            mls_group_encrypt(f->people[ADA].group, mls_text(text), mls_text(""), 256, &message), 0,
             "encrypt");
         if (first == 0)
             first = message.len;
@@ -537,7 +537,7 @@ a_named_outsider_may_propose_a_remove(void **state)
     struct mls_buf message = {0};
     struct mls_received received;
     uint8_t key[MLS_ED25519_PUBLIC_BYTES];
-    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, kit_text("server")};
+    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, mls_text("server")};
 
     kit_person_init(&server, "server", f->suite);
     kit_person_init(&stranger, "stranger", f->suite);

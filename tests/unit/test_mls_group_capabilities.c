@@ -53,9 +53,9 @@ begin(struct fixture *f, const struct mls_extension *extension, bool cleo_is_pla
     f->people[EMIL].plain = true;
     const struct mls_group_params params = {
         .suite = 3,
-        .group_id = kit_text("group"),
+        .group_id = mls_text("group"),
         .signature_seed = f->people[ADA].seed,
-        .identity = kit_text("ada"),
+        .identity = mls_text("ada"),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
         .extension_type_count = 1,
@@ -129,7 +129,7 @@ what_a_member_lacks_cannot_be_required(void **state)
         const struct mls_proposal proposal = require(&wants[i]);
 
         commit(&f, &proposal, 1, MLS_EPROPOSAL);
-        kit_expect(mls_group_propose(f.people[BEN].group, &proposal, kit_text(""), &message),
+        kit_expect(mls_group_propose(f.people[BEN].group, &proposal, mls_text(""), &message),
                    MLS_EPROPOSAL, "propose");
         assert_true(kit_state_is(&f.people[BEN], &before));
     }
@@ -195,9 +195,9 @@ nobody_creates_a_group_that_asks_too_much_of_its_creator(void **state)
     for (size_t i = 0; i < 3; i++) {
         const struct mls_group_params params = {
             .suite = 3,
-            .group_id = kit_text("group"),
+            .group_id = mls_text("group"),
             .signature_seed = ada.seed,
-            .identity = kit_text("ada"),
+            .identity = mls_text("ada"),
             .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
             .extensions = &wants[i],
             .extension_count = 1,
@@ -297,11 +297,11 @@ an_update_that_lacks_it_is_refused(void **state)
     begin(&f, &hidden, false);
     forget_capability(&f.people[BEN]);
     f.people[BEN].group->config.check_credential = show_and_trust;
-    kit_expect(mls_group_propose(f.people[BEN].group, &update, kit_text(""), &message), 0,
+    kit_expect(mls_group_propose(f.people[BEN].group, &update, mls_text(""), &message), 0,
                "propose");
     show_requirement(&f.people[ADA]);
     refuse(&f.people[ADA], &message);
-    kit_expect(mls_group_propose(f.people[BEN].group, &update, kit_text(""), &message),
+    kit_expect(mls_group_propose(f.people[BEN].group, &update, mls_text(""), &message),
                MLS_EPROPOSAL, "once it shows");
     mls_buf_fini(&message);
     end(&f);
@@ -340,7 +340,7 @@ who_lacks_it_does_not_join_by_its_own_commit(void **state)
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
         .signature_seed = emil->seed,
-        .identity = kit_text("emil"),
+        .identity = mls_text("emil"),
     };
     kit_expect(mls_group_join_external(&emil->config, &params, &emil->group, &message, NULL),
                MLS_EPROPOSAL, "join");

@@ -28,9 +28,9 @@ a_reinit_closes_the_group_for_everybody(void **state)
     struct mls_received received;
     struct mls_buf message = {0}, welcome = {0}, commit = {0}, early = {0};
 
-    kit_expect(mls_group_encrypt(f->people[BEN].group, kit_text("x"), kit_text(""), 0, &early), 0,
+    kit_expect(mls_group_encrypt(f->people[BEN].group, mls_text("x"), mls_text(""), 0, &early), 0,
                "encrypt");
-    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, kit_text(""), &message), 0,
+    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, mls_text(""), &message), 0,
                "propose");
     kit_take_proposal(&f->people[ADA], &message);
     kit_take_proposal(&f->people[CLEO], &message);
@@ -43,6 +43,7 @@ a_reinit_closes_the_group_for_everybody(void **state)
     assert_int_equal(received.change_count, 1);
     assert_int_equal(received.changes[0].type, MLS_PROPOSAL_REINIT);
     assert_int_equal(received.changes[0].proposer, BEN);
+    assert_int_equal(received.changes[0].external_sender, MLS_EXTERNAL_SENDER_NONE);
     assert_int_equal(received.changes[0].reinit.suite, kit_other_suite(f->suite));
     assert_memory_equal(received.changes[0].reinit.group_id.data, "successor", 9);
     mls_received_fini(&received);
@@ -59,9 +60,9 @@ a_reinit_closes_the_group_for_everybody(void **state)
         assert_int_equal(asked.version, MLS_VERSION_10);
         assert_int_equal(asked.suite, kit_other_suite(f->suite));
         assert_int_equal(asked.group_id.len, 9);
-        kit_expect(mls_group_encrypt(group, kit_text("x"), kit_text(""), 0, &message), MLS_ECLOSED,
+        kit_expect(mls_group_encrypt(group, mls_text("x"), mls_text(""), 0, &message), MLS_ECLOSED,
                    "encrypt");
-        kit_expect(mls_group_propose(group, &update, kit_text(""), &message), MLS_ECLOSED,
+        kit_expect(mls_group_propose(group, &update, mls_text(""), &message), MLS_ECLOSED,
                    "propose");
         kit_expect(mls_group_commit(group, &NOTHING, &commit, &welcome, NULL), MLS_ECLOSED,
                    "commit");
@@ -168,8 +169,8 @@ a_reinit_waits_for_everything_else(void **state)
     const struct mls_proposal both[] = {reinit, {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO}};
     struct mls_buf message[2] = {{0}}, commit = {0}, welcome = {0};
 
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message[0]), 0, "");
-    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, kit_text(""), &message[1]), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &update, mls_text(""), &message[0]), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &reinit, mls_text(""), &message[1]), 0, "");
     for (size_t i = 0; i < 2; i++) {
         kit_take_proposal(ada, &message[i]);
         kit_take_proposal(&f->people[CLEO], &message[i]);
@@ -184,7 +185,7 @@ a_reinit_waits_for_everything_else(void **state)
     assert_memory_not_equal(before, after, sizeof(before)); /* the Update went in */
 
     /* By value it is what we want, and the kept ones stay out. */
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message[0]), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &update, mls_text(""), &message[0]), 0, "");
     kit_take_proposal(ada, &message[0]);
     kit_take_proposal(&f->people[CLEO], &message[0]);
     const struct mls_commit_options one = {.proposals = &reinit, .proposal_count = 1};
@@ -204,11 +205,11 @@ what_nobody_could_make_is_not_proposed(void **state)
     struct mls_buf message = {0}, before = {0};
 
     kit_state(ada, &before);
-    kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_ESUITE,
+    kit_expect(mls_group_propose(ada->group, &reinit, mls_text(""), &message), MLS_ESUITE,
                "suite 2");
     reinit = kit_reinit(f->suite);
-    reinit.group_id = kit_text("");
-    kit_expect(mls_group_propose(ada->group, &reinit, kit_text(""), &message), MLS_EARG, "no id");
+    reinit.group_id = mls_text("");
+    kit_expect(mls_group_propose(ada->group, &reinit, mls_text(""), &message), MLS_EARG, "no id");
     assert_true(kit_state_is(ada, &before));
     mls_buf_fini(&before);
 }

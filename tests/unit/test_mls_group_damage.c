@@ -26,7 +26,7 @@ struct scene {
 static void
 scene_init(struct scene *s, uint16_t suite)
 {
-    *s = (struct scene){.suite = suite, .extension = {KIT_APP_EXTENSION, kit_text("x")}};
+    *s = (struct scene){.suite = suite, .extension = {KIT_APP_EXTENSION, mls_text("x")}};
     kit_group(s->people, PEOPLE, suite);
     kit_person_init(&s->emil, "emil", suite);
     kit_key_package(&s->emil, &s->package);
@@ -70,9 +70,9 @@ proposal_of(const struct scene *s, uint8_t type)
     switch (type) {
     case MLS_PROPOSAL_ADD: proposal.key_package = mls_buf_bytes(&s->package); break;
     case MLS_PROPOSAL_REMOVE: proposal.leaf = BEN; break;
-    case MLS_PROPOSAL_PSK: proposal.psk_id = kit_text("psk"); break;
+    case MLS_PROPOSAL_PSK: proposal.psk_id = mls_text("psk"); break;
     case MLS_PROPOSAL_REINIT:
-        proposal.group_id = kit_text("successor");
+        proposal.group_id = mls_text("successor");
         proposal.suite = s->suite;
         break;
     case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
@@ -284,7 +284,7 @@ static void
 list_service(struct scene *s, const uint8_t *seed)
 {
     const struct mls_crypto *c = &s->people[ADA].group->c;
-    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, kit_text("service")};
+    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, mls_text("service")};
     uint8_t key[MLS_ED25519_PUBLIC_BYTES];
     struct mls_writer w;
 
@@ -356,7 +356,7 @@ a_damaged_commit_of_any_proposal_is_refused(uint16_t suite)
         const struct mls_proposal value = proposal_of(&s, TYPES[i]);
         struct mls_commit_options options = {.proposals = &value, .proposal_count = 1};
         if (TYPES[i] == MLS_PROPOSAL_UPDATE) { /* never by value */
-            assert_ok(mls_group_propose(s.people[BEN].group, &value, kit_text(""), &proposal));
+            assert_ok(mls_group_propose(s.people[BEN].group, &value, mls_text(""), &proposal));
             kit_take_proposal(&s.people[ADA], &proposal);
             kit_take_proposal(&s.people[CLEO], &proposal);
             options.proposal_count = 0;
@@ -370,7 +370,7 @@ a_damaged_commit_of_any_proposal_is_refused(uint16_t suite)
 static void
 a_damaged_commit_of_nothing_or_all_together_is_refused(uint16_t suite)
 {
-    const struct mls_commit_options nothing = {.authenticated_data = kit_text("why")};
+    const struct mls_commit_options nothing = {.authenticated_data = mls_text("why")};
     struct scene s;
 
     scene_init(&s, suite);
@@ -436,7 +436,7 @@ a_damaged_application_message_is_refused(uint16_t suite)
 
     scene_init(&s, suite);
     assert_ok(
-        mls_group_encrypt(s.people[ADA].group, kit_text("hello"), kit_text("aad"), 64, &message));
+        mls_group_encrypt(s.people[ADA].group, mls_text("hello"), mls_text("aad"), 64, &message));
     refuse_every_damage(&s, process, &message, "application message");
     scene_fini(&s);
 }

@@ -196,7 +196,7 @@ secrets_of_passed_epochs_stand_nowhere(void **state)
 {
     struct fixture *f = *state;
     const struct mls_proposal psks[] = {
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")},
         {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = 3},
     };
     const struct mls_commit_options with_psks = {.proposals = psks, .proposal_count = 2};
@@ -208,7 +208,7 @@ secrets_of_passed_epochs_stand_nowhere(void **state)
     expect_no_more_than_the_states(f, "after talking");
     kit_commit_to_all(&f->people[CLEO], &with_psks, f->people, PEOPLE);
     expect_no_more_than_the_states(f, "after pre-shared keys");
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &update, mls_text(""), &message), 0, "");
     for (size_t i = 0; i < PEOPLE; i++) {
         if (i != BEN)
             kit_take_proposal(&f->people[i], &message);
@@ -237,7 +237,7 @@ secrets_of_a_welcome_stand_nowhere(void **state)
     kit_key_package(&f->people[DORA], &package);
     const struct mls_proposal back[] = {
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)},
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")},
     };
     const struct mls_commit_options options = {
         .proposals = back, .proposal_count = 2, .force_path = true};
@@ -309,9 +309,9 @@ branch(struct fixture *f, const struct mls_buf *package, size_t n, struct mls_bu
     struct kit_person *ada = &f->people[ADA];
     const struct mls_bytes packages = mls_buf_bytes(package);
     const struct mls_group_params params = {
-        .group_id = kit_text("branch"),
+        .group_id = mls_text("branch"),
         .signature_seed = ada->seed,
-        .identity = kit_text("ada"),
+        .identity = mls_text("ada"),
         .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
     };
     struct mls_buf commit = {0};
@@ -374,7 +374,7 @@ expect_closed(struct kit_person *person, const struct mls_buf *message, int want
 static void
 encrypt(struct kit_person *person, struct mls_buf *message_out)
 {
-    kit_expect(mls_group_encrypt(person->group, kit_text("text"), kit_text(""), 0, message_out), 0,
+    kit_expect(mls_group_encrypt(person->group, mls_text("text"), mls_text(""), 0, message_out), 0,
                "encrypt");
 }
 

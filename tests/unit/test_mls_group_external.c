@@ -19,7 +19,7 @@ static void
 put_service(struct mls_writer *w, const struct mls_crypto *c, uint8_t *seed, const char *name)
 {
     uint8_t key[MLS_ED25519_PUBLIC_BYTES];
-    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, kit_text(name)};
+    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, mls_text(name)};
 
     assert_ok(mls_signature_keygen(c, seed, key));
     mls_write_opaque(w, mls_bytes(key, sizeof key));
@@ -98,6 +98,7 @@ expect(struct room *room, const struct claim *claim, int error)
             assert_int_equal(received.sender_leaf, MLS_LEAF_NONE);
             assert_int_equal(received.sender.identity.len, 0);
             assert_int_equal(received.changes[0].proposer, MLS_LEAF_NONE);
+            assert_int_equal(received.changes[0].external_sender, claim->index);
         }
         mls_received_fini(&received);
     }
@@ -226,13 +227,13 @@ a_service_may_propose_five_types(void **state)
     assert_ok(mls_buf_set(&senders, mls_provider_default(), listed));
     const struct mls_extension extensions[] = {
         {MLS_EXTENSION_EXTERNAL_SENDERS, mls_buf_bytes(&senders)},
-        {KIT_APP_EXTENSION, kit_text("x")},
+        {KIT_APP_EXTENSION, mls_text("x")},
     };
 
     service_proposes(&room, &(struct mls_proposal){.type = MLS_PROPOSAL_ADD,
                                                    .key_package = mls_buf_bytes(&package)});
     service_proposes(&room,
-                     &(struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")});
+                     &(struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")});
     service_proposes(&room, &(struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                                    .extensions = extensions,
                                                    .extension_count = 2});
@@ -247,7 +248,7 @@ a_service_may_propose_five_types(void **state)
 
     mls_group_destroy(&dora.group);
     service_proposes(&room, &(struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
-                                                   .group_id = kit_text("next"),
+                                                   .group_id = mls_text("next"),
                                                    .suite = 3});
     kit_commit_to_all(&room.people[CLEO], &kept, room.people, MEMBERS);
     assert_true(mls_group_is_closed(room.people[ADA].group, NULL));
@@ -422,7 +423,7 @@ what_members_would_refuse_is_not_made(void **state)
     kit_key_package(&dora, &package);
     const struct mls_outside_params sound = {
         .suite = 3,
-        .group_id = kit_text("group"),
+        .group_id = mls_text("group"),
         .sender_type = MLS_SENDER_NEW_MEMBER_PROPOSAL,
         .signature_seed = dora.seed,
         .proposal = {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&package)},

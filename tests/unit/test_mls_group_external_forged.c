@@ -156,7 +156,7 @@ static void
 put_reinit(struct room *room)
 {
     put_type(room, MLS_PROPOSAL_REINIT);
-    mls_write_opaque(&room->body, kit_text("next"));
+    mls_write_opaque(&room->body, mls_text("next"));
     mls_write_u16(&room->body, MLS_VERSION_10);
     mls_write_u16(&room->body, 3);
     mls_write_varint(&room->body, 0);
@@ -195,7 +195,7 @@ static void
 put_leaf(struct room *room, struct alteration alteration)
 {
     const struct mls_crypto *c = &room->dora.group->c;
-    struct mls_leaf_place place = {kit_text("group"), alteration.index};
+    struct mls_leaf_place place = {mls_text("group"), alteration.index};
     struct mls_leaf leaf;
     struct mls_reader r;
     struct mls_writer w;

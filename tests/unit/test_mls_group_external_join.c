@@ -181,7 +181,7 @@ until_it_is_accepted_the_joiner_is_no_member(void **state)
     assert_false(mls_group_is_active(dora->group));
     assert_true(mls_group_has_pending(dora->group));
     assert_int_equal(mls_group_member_count(dora->group), MEMBERS);
-    kit_expect(mls_group_encrypt(dora->group, kit_text("hi"), kit_text(""), 0, &message),
+    kit_expect(mls_group_encrypt(dora->group, mls_text("hi"), mls_text(""), 0, &message),
                MLS_EPENDING, "encrypt");
     kit_expect(mls_group_commit(dora->group, &renew, &message, &message, NULL), MLS_EPENDING,
                "commit");
@@ -215,7 +215,7 @@ expect_refusal(struct room *room, struct mls_external_join_params params, int er
 
     if (params.signature_seed == NULL)
         params.signature_seed = dora->seed;
-    params.identity = kit_text(dora->name);
+    params.identity = mls_text(dora->name);
     kit_expect(mls_group_join_external(&dora->config, &params, &group, &commit, &info), error,
                what);
     assert_null(group);
@@ -228,7 +228,7 @@ what_members_would_refuse_is_not_sent(void **state)
 {
     (void)state;
     const struct mls_proposal psks[] = {
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")},
         {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = 1},
         {.type = MLS_PROPOSAL_REMOVE, .leaf = ADA},
     };
@@ -280,7 +280,7 @@ a_changed_group_info_is_refused(void **state)
     dora = &room.people[MEMBERS];
     kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
     params.signature_seed = dora->seed;
-    params.identity = kit_text("dora");
+    params.identity = mls_text("dora");
     for (size_t i = 0; i < info.len; i++) {
         info.data[i] ^= (uint8_t)(1u << (i % 8));
         params.group_info = mls_buf_bytes(&info);
@@ -342,7 +342,7 @@ a_joiner_proves_with_psks_that_it_was_there_before(void **state)
     struct kit_person *ben = &room.people[BEN];
     struct mls_group *before = ben->group;
     const struct mls_proposal psks[] = {
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")},
         {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = mls_group_epoch(before)},
     };
     ben->group = NULL;
@@ -351,7 +351,7 @@ a_joiner_proves_with_psks_that_it_was_there_before(void **state)
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
         .signature_seed = ben->seed,
-        .identity = kit_text("ben"),
+        .identity = mls_text("ben"),
         .resync = true,
         .old_leaf = BEN,
         .psks = psks,

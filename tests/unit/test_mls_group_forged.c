@@ -94,7 +94,7 @@ put_resumption(struct room *room, uint8_t usage)
     put_type(room, MLS_PROPOSAL_PSK);
     mls_write_u8(&room->body, MLS_PSK_RESUMPTION);
     mls_write_u8(&room->body, usage);
-    mls_write_opaque(&room->body, kit_text("group"));
+    mls_write_opaque(&room->body, mls_text("group"));
     mls_write_u64(&room->body, 1);
     mls_write_opaque(&room->body, mls_bytes(nonce, sizeof nonce));
 }
@@ -104,7 +104,7 @@ put_reinit(struct room *room, const char *group_id, uint16_t version)
 {
     const struct mls_proposal_body reinit = {
         .type = MLS_PROPOSAL_REINIT,
-        .u.reinit = {kit_text(group_id), version, 3, {0}},
+        .u.reinit = {mls_text(group_id), version, 3, {0}},
     };
 
     forge_value(&room->body, &reinit);

@@ -75,7 +75,7 @@ who_adds_looks_at_the_clock(void **state)
 
         ada->now = moments[i].now;
         kit_state(ada, &before);
-        kit_expect(mls_group_propose(ada->group, &f->add, kit_text(""), &commit), moments[i].want,
+        kit_expect(mls_group_propose(ada->group, &f->add, mls_text(""), &commit), moments[i].want,
                    "propose");
         if (moments[i].want != 0)
             assert_true(kit_state_is(ada, &before));
@@ -99,7 +99,7 @@ who_receives_looks_at_its_own(void **state)
 
     kit_commit(ada, &f->options, &commit, NULL);
     mls_group_clear_pending(ada->group);
-    kit_expect(mls_group_propose(ada->group, &f->add, kit_text(""), &proposal), 0, "propose");
+    kit_expect(mls_group_propose(ada->group, &f->add, mls_text(""), &proposal), 0, "propose");
     kit_state(ben, &before);
     for (size_t i = 0; i < MOMENTS; i++) {
         struct mls_received received = {0};
@@ -132,7 +132,7 @@ a_kept_add_that_expires_is_left_out(void **state)
     struct kit_person *ada = &f->people[ADA];
     struct mls_buf message = {0};
 
-    kit_expect(mls_group_propose(f->people[BEN].group, &f->add, kit_text(""), &message), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &f->add, mls_text(""), &message), 0, "");
     kit_take_proposal(ada, &message);
     ada->now = LAST + 1;
     kit_commit_to_all(ada, &NOTHING, f->people, PEOPLE);
@@ -154,7 +154,7 @@ a_member_stays_whose_leaf_has_expired(void **state)
     kit_add(&f->people[ADA], &f->people[CLEO], ben, 1);
     for (size_t i = 0; i <= PEOPLE; i++)
         f->people[i].now = LAST + 86400;
-    kit_expect(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &message), 0, "");
+    kit_expect(mls_group_propose(f->people[BEN].group, &update, mls_text(""), &message), 0, "");
     kit_take_proposal(&f->people[ADA], &message);
     kit_take_proposal(&f->people[CLEO], &message);
     kit_commit_to_all(&f->people[CLEO], &NOTHING, f->people, PEOPLE + 1);
@@ -193,7 +193,7 @@ a_lifetime_that_ends_before_it_begins_is_refused(void **state)
     const struct mls_key_package_params params = {
         .suite = 3,
         .signature_seed = cleo->seed,
-        .identity = kit_text("cleo"),
+        .identity = mls_text("cleo"),
         .lifetime = {KIT_NOW + 1, KIT_NOW - 1},
     };
     struct mls_buf package = {0}, bundle = {0};

@@ -78,7 +78,7 @@ params_of(const struct kit_person *person)
 {
     return (struct mls_group_params){
         .signature_seed = person->seed,
-        .identity = kit_text(person->name),
+        .identity = mls_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
         .extension_type_count = 1,
@@ -127,7 +127,7 @@ make(struct fixture *f, make_fn how, size_t by, const char *id, unsigned set,
     struct mls_buf commit = {0};
 
     collect(f, set, &packages);
-    params.group_id = kit_text(id);
+    params.group_id = mls_text(id);
     int error = how(&person->config, person->earlier, &params, packages.list, packages.count,
                     &commit, welcome_out, &person->group);
     assert_true((commit.len > 0) == (error == 0));
@@ -312,7 +312,7 @@ forge(struct fixture *f, const struct forgery *g, struct mls_buf *welcome_out)
     for (size_t i = 0; i <= PEOPLE && g->suite != 0; i++)
         f->people[i].suite = g->suite;
     params.suite = ada->suite;
-    params.group_id = kit_text(g->id != NULL ? g->id : "successor");
+    params.group_id = mls_text(g->id != NULL ? g->id : "successor");
     kit_expect(mls_group_start(&ada->config, &params,
                                mls_bytes(with_topic, g->bare ? 0 : sizeof(with_topic)), &made),
                0, "start");

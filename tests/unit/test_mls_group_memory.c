@@ -87,9 +87,9 @@ static struct mls_group_params
 params_of(const struct kit_person *person, const char *group_id)
 {
     return (struct mls_group_params){
-        .group_id = kit_text(group_id),
+        .group_id = mls_text(group_id),
         .signature_seed = person->seed,
-        .identity = kit_text(person->name),
+        .identity = mls_text(person->name),
         .lifetime = {0, UINT64_MAX},
         .extension_types = understood,
         .extension_type_count = 1,
@@ -102,7 +102,7 @@ make_key_package(struct scene *s)
     const struct mls_key_package_params params = {
         .suite = s->ben.suite,
         .signature_seed = s->ben.seed,
-        .identity = kit_text("ben"),
+        .identity = mls_text("ben"),
         .lifetime = {0, UINT64_MAX},
         .extension_types = understood,
         .extension_type_count = 1,
@@ -122,7 +122,7 @@ read_key_package(struct scene *s)
 static int
 create(struct scene *s)
 {
-    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("x")};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("x")};
     struct mls_group_params params = params_of(&s->ada, "group");
 
     params.suite = s->ada.suite;
@@ -146,12 +146,12 @@ join(struct scene *s)
 static int
 join_external(struct scene *s)
 {
-    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("id")};
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("id")};
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&s->info),
         .ratchet_tree = mls_buf_bytes(&s->tree),
         .signature_seed = s->cleo.seed,
-        .identity = kit_text("cleo"),
+        .identity = mls_text("cleo"),
         .extension_types = understood,
         .extension_type_count = 1,
         .psks = &psk,
@@ -188,7 +188,7 @@ commit_add(struct scene *s)
 {
     const struct mls_proposal proposals[] = {
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&s->package)},
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("id")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("id")},
     };
     const struct mls_commit_options options = {
         .proposals = proposals, .proposal_count = 2, .force_path = true};
@@ -207,7 +207,7 @@ commit_kept(struct scene *s)
 static int
 propose(struct scene *s)
 {
-    return mls_group_propose(s->ben.group, &s->to_propose, kit_text("aad"), &s->proposal);
+    return mls_group_propose(s->ben.group, &s->to_propose, mls_text("aad"), &s->proposal);
 }
 
 /* Dora, who is no member, proposes herself. */
@@ -265,7 +265,7 @@ cleo_knows_her_commit(struct scene *s)
 static int
 encrypt(struct scene *s)
 {
-    return mls_group_encrypt(s->ben.group, kit_text("hello"), kit_text("aad"), 128, &s->message);
+    return mls_group_encrypt(s->ben.group, mls_text("hello"), mls_text("aad"), 128, &s->message);
 }
 
 static int
@@ -295,7 +295,7 @@ export_secret(struct scene *s)
 {
     uint8_t out[64];
 
-    return mls_group_export(s->ada.group, "label", kit_text("context"), out, sizeof out);
+    return mls_group_export(s->ada.group, "label", mls_text("context"), out, sizeof out);
 }
 
 static int
@@ -450,10 +450,10 @@ begin_group(struct scene *s)
 static void
 change_group(struct scene *s)
 {
-    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("y")};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("y")};
     const struct mls_proposal all[] = {
         {.type = MLS_PROPOSAL_UPDATE},
-        {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("id")},
+        {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("id")},
         {.type = MLS_PROPOSAL_PSK, .psk_resumption = true, .psk_epoch = 1},
         {.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
          .extensions = &extension,
@@ -516,7 +516,7 @@ take_encrypted(struct scene *s)
     const struct mls_proposal_body psk = {
         .type = MLS_PROPOSAL_PSK,
         .u.psk = {.type = MLS_PSK_EXTERNAL,
-                  .psk_id = kit_text("id"),
+                  .psk_id = mls_text("id"),
                   .nonce = mls_bytes(s->ada.seed, MLS_HASH_BYTES)},
     };
     struct forgery forgery;
@@ -540,7 +540,7 @@ static void
 continue_group(struct scene *s)
 {
     s->to_propose = (struct mls_proposal){
-        .type = MLS_PROPOSAL_REINIT, .group_id = kit_text("successor"), .suite = s->ada.suite};
+        .type = MLS_PROPOSAL_REINIT, .group_id = mls_text("successor"), .suite = s->ada.suite};
     const struct mls_commit_options close = {.proposals = &s->to_propose, .proposal_count = 1};
 
     kit_step_aside(&s->ada);

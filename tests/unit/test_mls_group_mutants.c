@@ -90,8 +90,8 @@ exercise(struct kit_person *person, const struct mls_buf *commit)
     struct mls_received received = {0};
     struct mls_group *group = person->group;
 
-    mls_group_encrypt(group, kit_text("text"), kit_text(""), 0, &out);
-    mls_group_propose(group, &update, kit_text(""), &out);
+    mls_group_encrypt(group, mls_text("text"), mls_text(""), 0, &out);
+    mls_group_propose(group, &update, mls_text(""), &out);
     if (mls_group_process(group, mls_buf_bytes(commit), &received) == 0)
         mls_received_fini(&received);
     mls_group_drop_staged(group);
@@ -99,7 +99,7 @@ exercise(struct kit_person *person, const struct mls_buf *commit)
     mls_group_merge_pending(group);
     mls_group_commit(group, &renew, &out, &welcome, &info);
     mls_group_merge_pending(group);
-    mls_group_encrypt(group, kit_text("text"), kit_text(""), 0, &out);
+    mls_group_encrypt(group, mls_text("text"), mls_text(""), 0, &out);
     mls_group_commit(group, &renew, &out, &welcome, &info);
     mls_group_save(group, &out);
     mls_buf_fini(&out);
@@ -135,7 +135,7 @@ a_damaged_state_with_a_fitting_hash_does_not_crash(void **state)
     kit_say(&people[ADA], &people[BEN], "a ratchet");
     kit_commit_to_all(&people[CLEO], &renew, people, MEMBERS);
     kit_say(&people[CLEO], &people[BEN], "another");
-    assert_ok(mls_group_propose(people[BEN].group, &update, kit_text(""), &proposal));
+    assert_ok(mls_group_propose(people[BEN].group, &update, mls_text(""), &proposal));
     kit_take_proposal(&people[ADA], &proposal);
     kit_commit(&people[ADA], &renew, &commit, NULL);
     kit_commit(&people[BEN], &renew, NULL, NULL);
@@ -262,14 +262,14 @@ a_damaged_commit_of_a_member_is_refused_without_a_trace(void **state)
     struct kit_person people[MEMBERS], emil;
     struct mls_buf package = {0}, commit = {0}, proposal = {0}, mutant = {0};
     const struct mls_proposal update = {.type = MLS_PROPOSAL_UPDATE};
-    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("x")};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("x")};
     struct mls_public_message message;
     struct dice dice = dice_new();
 
     kit_group(people, MEMBERS, 3);
     kit_person_init(&emil, "emil", 3);
     kit_key_package(&emil, &package);
-    assert_ok(mls_group_propose(people[CLEO].group, &update, kit_text(""), &proposal));
+    assert_ok(mls_group_propose(people[CLEO].group, &update, mls_text(""), &proposal));
     kit_take_proposal(&people[ADA], &proposal);
     kit_take_proposal(&people[BEN], &proposal);
     const struct mls_proposal values[] = {

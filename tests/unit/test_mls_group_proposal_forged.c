@@ -22,7 +22,7 @@ struct room {
 static void
 room_init(struct room *room)
 {
-    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("x")};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("x")};
     const struct mls_proposal set = {.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                      .extensions = &extension,
                                      .extension_count = 1};
@@ -206,7 +206,7 @@ SENT(an_update_lists_its_own_extensions, MLS_ETREE,
 SENT(an_update_has_each_extension_once, MLS_EDECODE,
      UPDATE(leaf.extensions = TEXT_BYTES("\xf0\x01\x00\xf0\x01\x00")))
 SENT(an_update_names_whom_we_trust, MLS_ECREDENTIAL, room.people[CLEO].distrusts = "mallory";
-     UPDATE(leaf.credential.body = kit_text("mallory")))
+     UPDATE(leaf.credential.body = mls_text("mallory")))
 
 /* Adds */
 SENT(an_add_has_our_version, MLS_EVERSION, ADD(package.version = 2))
@@ -248,7 +248,7 @@ SENT(a_proposal_is_of_this_epoch, MLS_EEPOCH, put_remove(&room, BEN), room.forge
 SENT(a_proposal_is_not_of_the_last_epoch, MLS_EEPOCH, put_remove(&room, BEN),
      room.forgery.content.epoch--)
 SENT(a_proposal_is_of_this_group, MLS_EGROUP, put_remove(&room, BEN),
-     room.forgery.content.group_id = kit_text("another"))
+     room.forgery.content.group_id = mls_text("another"))
 
 /* Nobody is listed, and nobody can be without being listed. */
 static void
@@ -272,7 +272,7 @@ a_text_in_the_clear_is_refused(void **state)
 
     (void)state;
     room_init(&room);
-    mls_write_opaque(&room.body, kit_text("hello"));
+    mls_write_opaque(&room.body, mls_text("hello"));
     room.forgery.content.type = MLS_CONTENT_APPLICATION;
     room.forgery.content.sender = (struct mls_sender){MLS_SENDER_EXTERNAL, 0};
     send_as(&room, MLS_WIRE_PUBLIC_MESSAGE, MLS_EDECODE);

@@ -19,11 +19,11 @@ messages_of_other_epochs_and_groups_are_refused(void **state)
     struct mls_buf old = {0}, future = {0}, commit = {0}, other = {0};
     const struct mls_commit_options nothing = {0};
 
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("old"), kit_text(""), 0, &old), 0,
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("old"), mls_text(""), 0, &old), 0,
                "encrypt");
     kit_commit(&f->people[ADA], &nothing, &commit, NULL);
     kit_expect(mls_group_merge_pending(f->people[ADA].group), 0, "merge");
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("new"), kit_text(""), 0, &future),
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("new"), mls_text(""), 0, &future),
                0, "encrypt");
     kit_refuse(&f->people[BEN], mls_buf_bytes(&future), MLS_EEPOCH, "a message of the next epoch");
     kit_take_commit(&f->people[BEN], &commit);
@@ -33,9 +33,9 @@ messages_of_other_epochs_and_groups_are_refused(void **state)
     kit_person_init(&zoe, "zoe", f->suite);
     const struct mls_group_params params = {
         .suite = f->suite,
-        .group_id = kit_text("another group"),
+        .group_id = mls_text("another group"),
         .signature_seed = zoe.seed,
-        .identity = kit_text("zoe"),
+        .identity = mls_text("zoe"),
     };
     kit_expect(mls_group_create(&zoe.config, &params, &zoe.group), 0, "create");
     kit_commit(&zoe, &nothing, &other, NULL);
@@ -56,7 +56,7 @@ nothing_is_processed_while_a_commit_is_staged(void **state)
     struct mls_received received;
     struct kit_person *ben = &f->people[BEN];
 
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("x"), kit_text(""), 0, &message), 0,
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("x"), mls_text(""), 0, &message), 0,
                "encrypt");
     kit_commit(&f->people[ADA], &nothing, &commit, NULL);
     kit_expect(mls_group_process(ben->group, mls_buf_bytes(&commit), &received), 0, "stage");
@@ -251,7 +251,7 @@ a_refused_commit_can_be_held_against_its_signer(void **state)
     ada->group->epoch->own_leaf = ADA;
     kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&commit)), MLS_ESIGNATURE,
                "in Ben's name");
-    kit_expect(mls_group_encrypt(ada->group, kit_text("x"), kit_text(""), 0, &secret), 0,
+    kit_expect(mls_group_encrypt(ada->group, mls_text("x"), mls_text(""), 0, &secret), 0,
                "encrypt");
     kit_expect(mls_group_check_signature(cleo->group, mls_buf_bytes(&secret)), MLS_EUNSUPPORTED,
                "a PrivateMessage");

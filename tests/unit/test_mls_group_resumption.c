@@ -63,7 +63,7 @@ the_secret_of_an_earlier_epoch_is_brought_in_by_value_and_by_reference(void **st
     kit_commit_to_all(&people[BEN], &by_value, people, KIT_TRIO);
     kit_agree(people, KIT_TRIO);
 
-    kit_expect(mls_group_propose(people[CLEO].group, &psk, kit_text(""), &message), 0, "propose");
+    kit_expect(mls_group_propose(people[CLEO].group, &psk, mls_text(""), &message), 0, "propose");
     kit_take_proposal(&people[ADA], &message);
     kit_take_proposal(&people[BEN], &message);
     kit_commit_to_all(&people[ADA], &NOTHING, people, KIT_TRIO);
@@ -198,7 +198,7 @@ the_secret_of_another_group_is_found_by_the_application(void **state)
     ben->earlier = pair[1].group;
     pair[0].group = pair[1].group = NULL;
     struct mls_proposal psk = psk_of_epoch(1);
-    psk.group_id = kit_text("other");
+    psk.group_id = mls_text("other");
     commit_with(ada, psk, &commit);
 
     refuse(&f->people[CLEO], &commit, MLS_EPSK);

@@ -94,7 +94,7 @@ put_psk(struct mls_writer *w, const char *id, uint8_t nonce_byte)
 
     mls_write_u16(w, MLS_PROPOSAL_PSK);
     mls_write_u8(w, MLS_PSK_EXTERNAL);
-    mls_write_opaque(w, kit_text(id));
+    mls_write_opaque(w, mls_text(id));
     mls_write_opaque(w, mls_bytes(nonce, sizeof nonce));
 }
 
@@ -318,7 +318,7 @@ a_member_comes_back_with_its_old_signature_key_in_one_commit(void **state)
     kit_key_package(dora, &package);
     put_add(&w, &package);
     kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), 0, "add");
-    kit_expect(mls_group_propose(dora->group, &leave, kit_text(""), &message), 0, "leave");
+    kit_expect(mls_group_propose(dora->group, &leave, mls_text(""), &message), 0, "leave");
     for (size_t i = 0; i < DORA; i++)
         kit_take_proposal(&room.people[i], &message);
 
@@ -343,7 +343,7 @@ static void
 adds_are_judged_by_the_extensions_of_the_same_commit(void **state)
 {
     (void)state;
-    const struct mls_extension extension = {KIT_APP_EXTENSION, kit_text("x")};
+    const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("x")};
     const struct mls_proposal set = {.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                      .extensions = &extension,
                                      .extension_count = 1};
@@ -355,14 +355,14 @@ adds_are_judged_by_the_extensions_of_the_same_commit(void **state)
     const struct mls_key_package_params plain = {
         .suite = 3,
         .signature_seed = room.emil.seed,
-        .identity = kit_text("emil"),
+        .identity = mls_text("emil"),
         .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
     };
     assert_ok(mls_key_package_create(mls_provider_default(), &plain, &package, &bundle));
     mls_writer_init(&w, mls_provider_default(), 0);
     put_add(&w, &package);
     kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), 0, "add");
-    kit_expect(mls_group_propose(room.people[CLEO].group, &set, kit_text(""), &message), 0, "set");
+    kit_expect(mls_group_propose(room.people[CLEO].group, &set, mls_text(""), &message), 0, "set");
     for (size_t i = 0; i < MEMBERS; i++) {
         if (i != CLEO)
             kit_take_proposal(&room.people[i], &message);
@@ -373,6 +373,49 @@ adds_are_judged_by_the_extensions_of_the_same_commit(void **state)
     mls_buf_fini(&package);
     mls_buf_fini(&bundle);
     mls_writer_fini(&w);
+    room_fini(&room);
+}
+
+/* ---- Short forms -------------------------------------------------------------------------- */
+
+static void
+commits_of_one_thing_have_short_forms(void **state)
+{
+    struct room room;
+    struct kit_person *ada = &room.people[ADA], *ben = &room.people[BEN];
+    struct mls_buf commit = {0}, welcome = {0}, before = {0};
+
+    (void)state;
+    room_init(&room);
+    kit_expect(mls_group_add(ada->group, mls_buf_bytes(&room.package), &commit, &welcome), 0,
+               "add");
+    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
+    kit_take_commit(ben, &commit);
+    kit_join(&room.emil, &welcome);
+    kit_say(&room.emil, ben, "here I am");
+
+    kit_expect(mls_group_commit(ben->group, NULL, &commit, NULL, NULL), 0, "of nothing");
+    kit_expect(mls_group_merge_pending(ben->group), 0, "merge");
+    kit_take_commit(ada, &commit);
+    kit_take_commit(&room.emil, &commit);
+    kit_expect(mls_group_remove(ada->group, mls_group_own_leaf(room.emil.group), &commit), 0,
+               "remove");
+    kit_expect(mls_group_merge_pending(ada->group), 0, "merge");
+    kit_take_commit(ben, &commit);
+    kit_take_commit(&room.emil, &commit);
+    assert_false(mls_group_is_active(room.emil.group));
+    kit_say(ben, ada, "he is gone");
+
+    /* Without a place for the Welcome nobody can be added, and nothing is pending. */
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
+                                     .key_package = mls_buf_bytes(&room.package)};
+    kit_expect(mls_group_propose(ben->group, &add, mls_text(""), &commit), 0, "propose");
+    kit_state(ben, &before);
+    kit_expect(mls_group_remove(ben->group, DORA, &commit), MLS_EARG, "no place for a Welcome");
+    assert_true(kit_state_is(ben, &before));
+    mls_buf_fini(&before);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
     room_fini(&room);
 }
 
@@ -387,6 +430,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(more_psks_than_a_commit_takes_are_left_out),
     cmocka_unit_test(a_member_comes_back_with_its_old_signature_key_in_one_commit),
     cmocka_unit_test(adds_are_judged_by_the_extensions_of_the_same_commit),
+    cmocka_unit_test(commits_of_one_thing_have_short_forms),
 };
 
 SOTTO_TEST_MAIN(tests)

@@ -82,7 +82,7 @@ texts_of_one_block_cannot_be_told_apart(void **state)
         struct mls_buf message = {0};
         struct mls_received received;
 
-        kit_expect(mls_group_encrypt(f->people[ADA].group, mls_bytes(text, len), kit_text(""), 256,
+        kit_expect(mls_group_encrypt(f->people[ADA].group, mls_bytes(text, len), mls_text(""), 256,
                                      &message),
                    0, "encrypt");
         assert_true(message.len >= last);
@@ -104,7 +104,7 @@ a_block_that_is_too_large_is_refused(void **state)
     struct mls_buf message = {0}, before = {0};
 
     kit_state(&f->people[ADA], &before);
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("x"), kit_text(""),
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("x"), mls_text(""),
                                  MLS_PADDING_BLOCK_MAX + 1, &message),
                MLS_EARG, "encrypt");
     assert_true(kit_state_is(&f->people[ADA], &before));
@@ -120,7 +120,7 @@ padding_that_is_not_zero_is_refused_and_uses_no_key_up(void **state)
     struct mls_received received;
 
     f->spoils = true;
-    kit_expect(mls_group_encrypt(f->people[ADA].group, kit_text("x"), kit_text(""), 256, &message),
+    kit_expect(mls_group_encrypt(f->people[ADA].group, mls_text("x"), mls_text(""), 256, &message),
                0, "encrypt");
     f->spoils = false;
     kit_state(&f->people[BEN], &before);
@@ -138,7 +138,7 @@ static void
 export_from(const struct kit_person *person, const char *label, const char *context,
             uint8_t out[MLS_HASH_BYTES])
 {
-    kit_expect(mls_group_export(person->group, label, kit_text(context), out, MLS_HASH_BYTES), 0,
+    kit_expect(mls_group_export(person->group, label, mls_text(context), out, MLS_HASH_BYTES), 0,
                "export");
 }
 
@@ -157,7 +157,7 @@ what_is_exported_depends_on_label_context_and_length(void **state)
     assert_memory_not_equal(got, want, sizeof(want));
     export_from(ben, "other", "context", got);
     assert_memory_not_equal(got, want, sizeof(want));
-    kit_expect(mls_group_export(ben->group, "label", kit_text("context"), longer, sizeof(longer)),
+    kit_expect(mls_group_export(ben->group, "label", mls_text("context"), longer, sizeof(longer)),
                0, "export");
     assert_memory_not_equal(longer, want, sizeof(want));
 }
@@ -192,9 +192,9 @@ as_much_is_exported_as_the_kdf_gives(void **state)
 
     memset(untouched, 0x77, sizeof(untouched));
     memset(out, 0x77, sizeof(out));
-    kit_expect(mls_group_export(group, "label", kit_text(""), out, sizeof(out)), MLS_EARG, "more");
+    kit_expect(mls_group_export(group, "label", mls_text(""), out, sizeof(out)), MLS_EARG, "more");
     assert_memory_equal(out, untouched, sizeof(out));
-    kit_expect(mls_group_export(group, "label", kit_text(""), out, sizeof(out) - 1), 0, "all");
+    kit_expect(mls_group_export(group, "label", mls_text(""), out, sizeof(out) - 1), 0, "all");
     assert_memory_not_equal(out + sizeof(out) - 1 - MLS_HASH_BYTES, untouched, MLS_HASH_BYTES);
 }
 

@@ -240,7 +240,7 @@ use_tree(struct world *w, size_t committer)
     struct mls_buf message = {0};
 
     add_all(w, committer, &joiner, 1, true);
-    kit_expect(mls_group_propose(w->people[committer].group, &update, kit_text(""), &message), 0,
+    kit_expect(mls_group_propose(w->people[committer].group, &update, mls_text(""), &message), 0,
                "propose");
     for (size_t i = 0; i <= w->leaves; i++) {
         if (i != committer && w->people[i].group != NULL)

@@ -189,7 +189,7 @@ join(struct room *room, struct mls_bytes info)
         .group_info = info,
         .ratchet_tree = mls_buf_bytes(&room->encoded),
         .signature_seed = room->emil.seed,
-        .identity = kit_text("emil"),
+        .identity = mls_text("emil"),
         .extension_types = understood,
         .extension_type_count = 1,
     };

@@ -90,7 +90,7 @@ static void
 name_psk(struct room *room, const char *id, size_t nonce_len)
 {
     mls_write_u8(&room->extensions, MLS_PSK_EXTERNAL);
-    mls_write_opaque(&room->extensions, kit_text(id));
+    mls_write_opaque(&room->extensions, mls_text(id));
     mls_write_opaque(&room->extensions, mls_bytes(SOME_SECRET, nonce_len));
     assert_ok(mls_writer_error(&room->extensions));
     room->secrets.psks = mls_writer_bytes(&room->extensions);
@@ -187,7 +187,7 @@ SEALED(an_epoch_is_the_one_that_was_confirmed, MLS_EMAC, room.info.context.epoch
 SEALED(a_transcript_is_the_one_that_was_confirmed, MLS_EMAC,
        room.info.context.confirmed_transcript_hash = mls_bytes(SOME_SECRET, sizeof SOME_SECRET))
 SEALED(a_group_is_the_one_that_was_confirmed, MLS_ESIGNATURE,
-       room.info.context.group_id = kit_text("another"))
+       room.info.context.group_id = mls_text("another"))
 
 #define TESTS(X)                                      \
     X(a_welcome_put_together_again_lets_in)           \

@@ -143,7 +143,7 @@ put_psks(struct mls_writer *w, size_t count)
         const struct mls_proposal_body psk = {
             .type = MLS_PROPOSAL_PSK,
             .u.psk = {.type = MLS_PSK_EXTERNAL,
-                      .psk_id = kit_text("psk"),
+                      .psk_id = mls_text("psk"),
                       .nonce = mls_bytes(nonce, sizeof nonce)},
         };
 
@@ -164,7 +164,7 @@ put_context(struct mls_writer *w, uint16_t type, struct mls_bytes data)
 static void
 put_senders(struct mls_writer *w, size_t count)
 {
-    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, kit_text("service")};
+    const struct mls_credential credential = {MLS_CREDENTIAL_BASIC, mls_text("service")};
     const uint8_t key[MLS_ED25519_PUBLIC_BYTES] = {1};
     struct mls_writer data;
 
@@ -217,11 +217,11 @@ an_epoch_keeps_1024_proposals_at_most(void **state)
     (void)state;
     room_init(&room);
     room.people[ADA].psk_id = room.people[ADA].psk = "psk";
-    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = kit_text("psk")};
+    const struct mls_proposal psk = {.type = MLS_PROPOSAL_PSK, .psk_id = mls_text("psk")};
     for (size_t i = 0; i <= MLS_PROPOSALS_MAX; i++) {
         struct mls_buf message = {0};
 
-        kit_expect(mls_group_propose(room.people[ADA].group, &psk, kit_text(""), &message),
+        kit_expect(mls_group_propose(room.people[ADA].group, &psk, mls_text(""), &message),
                    i < MLS_PROPOSALS_MAX ? 0 : MLS_ESIZE, "propose");
         mls_buf_fini(&message);
     }
@@ -245,7 +245,7 @@ read_welcome(struct room *room, size_t newcomers)
     for (size_t i = 0; i < newcomers; i++)
         mls_encrypted_secrets_write(&room->w, &entry);
     mls_write_vector_end(&room->w, mark);
-    mls_write_opaque(&room->w, kit_text("info"));
+    mls_write_opaque(&room->w, mls_text("info"));
     assert_ok(mls_writer_error(&room->w));
     return mls_welcome_view(mls_writer_bytes(&room->w), &view);
 }
@@ -257,13 +257,13 @@ read_secrets(struct room *room, size_t psks)
     struct mls_reader r;
 
     clear(room);
-    mls_write_opaque(&room->w, kit_text("joiner"));
+    mls_write_opaque(&room->w, mls_text("joiner"));
     mls_write_optional(&room->w, false);
     const size_t mark = mls_write_vector(&room->w);
     for (size_t i = 0; i < psks; i++) {
         mls_write_u8(&room->w, MLS_PSK_EXTERNAL);
-        mls_write_opaque(&room->w, kit_text("psk"));
-        mls_write_opaque(&room->w, kit_text("nonce"));
+        mls_write_opaque(&room->w, mls_text("psk"));
+        mls_write_opaque(&room->w, mls_text("nonce"));
     }
     mls_write_vector_end(&room->w, mark);
     assert_ok(mls_writer_error(&room->w));

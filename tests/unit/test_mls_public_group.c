@@ -127,7 +127,7 @@ proposals_are_kept_until_a_commit_names_them(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         assert_ok(
-            mls_group_propose(f->people[BEN + i].group, &proposals[i], kit_text(""), &messages[i]));
+            mls_group_propose(f->people[BEN + i].group, &proposals[i], mls_text(""), &messages[i]));
         kit_take_proposal(&f->people[ADA], &messages[i]);
         kit_take_proposal(&f->people[CLEO - i], &messages[i]);
     }
@@ -221,9 +221,9 @@ messages_that_do_not_belong_here_are_refused(void **state)
     struct mls_buf secret = {0}, commit = {0}, proposal = {0};
     struct mls_received received;
 
-    assert_ok(mls_group_encrypt(f->people[ADA].group, kit_text("hi"), kit_text(""), 0, &secret));
+    assert_ok(mls_group_encrypt(f->people[ADA].group, mls_text("hi"), mls_text(""), 0, &secret));
     assert_int_equal(try_commit(f, mls_buf_bytes(&secret)), MLS_EUNSUPPORTED);
-    assert_ok(mls_group_propose(f->people[BEN].group, &update, kit_text(""), &proposal));
+    assert_ok(mls_group_propose(f->people[BEN].group, &update, mls_text(""), &proposal));
     assert_int_equal(try_commit(f, mls_buf_bytes(&proposal)), MLS_EARG);
     kit_commit(&f->people[ADA], &renew, &commit, NULL);
     assert_int_equal(mls_public_group_take_proposal(f->follower, mls_buf_bytes(&commit), &received),

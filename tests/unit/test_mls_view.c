@@ -79,7 +79,7 @@ an_application_message_shows_its_group_and_epoch_and_no_sender(void **state)
     struct fixture *f = *state;
 
     kit_expect(
-        mls_group_encrypt(f->people[ADA].group, kit_text("secret"), kit_text("aad"), 0, &f->a), 0,
+        mls_group_encrypt(f->people[ADA].group, mls_text("secret"), mls_text("aad"), 0, &f->a), 0,
         "encrypt");
     struct mls_message_info info = info_of(&f->a);
 
@@ -98,7 +98,7 @@ a_proposal_shows_what_it_asks_for(void **state)
     const struct mls_proposal leave = {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO};
     struct mls_proposal_view view;
 
-    kit_expect(mls_group_propose(f->people[CLEO].group, &leave, kit_text(""), &f->a), 0, "propose");
+    kit_expect(mls_group_propose(f->people[CLEO].group, &leave, mls_text(""), &f->a), 0, "propose");
     kit_expect(mls_proposal_view(mls_provider_default(), mls_buf_bytes(&f->a), &view), 0, "view");
     struct mls_message_info info = info_of(&f->a);
 
@@ -122,7 +122,7 @@ a_commit_shows_its_roster_changes_and_references(void **state)
     struct mls_commit_entry entry;
     size_t offset = 0;
 
-    kit_expect(mls_group_propose(f->people[CLEO].group, &leave, kit_text(""), &f->a), 0, "propose");
+    kit_expect(mls_group_propose(f->people[CLEO].group, &leave, mls_text(""), &f->a), 0, "propose");
     kit_take_proposal(&f->people[ADA], &f->a);
     kit_expect(mls_proposal_ref(p, mls_buf_bytes(&f->a), ref), 0, "ref");
     kit_person_init(&emil, "emil", 3);

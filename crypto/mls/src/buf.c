@@ -58,3 +58,9 @@ mls_buf_move(struct mls_buf *buf, struct mls_buf *from)
     *buf = *from;
     mls_buf_init(from);
 }
+
+struct mls_bytes
+mls_text(const char *string)
+{
+    return mls_bytes(string, strlen(string));
+}

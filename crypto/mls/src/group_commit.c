@@ -154,12 +154,14 @@ mls_group_commit(struct mls_group *group, const struct mls_commit_options *optio
                  struct mls_buf *commit_out, struct mls_buf *welcome_out,
                  struct mls_buf *group_info_out)
 {
-    assert(group != NULL && options != NULL && commit_out != NULL && welcome_out != NULL);
+    static const struct mls_commit_options renewal = {0};
+
+    assert(group != NULL && commit_out != NULL);
 
     const struct mls_provider *p = group->c.p;
-    struct making m = {.group = group, .options = options};
+    struct making m = {.group = group, .options = options != NULL ? options : &renewal};
     int error = require_quiet(group);
-    if (error == 0 && options->proposal_count > MLS_PROPOSALS_MAX)
+    if (error == 0 && m.options->proposal_count > MLS_PROPOSALS_MAX)
         error = MLS_ESIZE;
     if (error != 0)
         return error;
@@ -169,15 +171,46 @@ mls_group_commit(struct mls_group *group, const struct mls_commit_options *optio
     mls_writer_init(&m.welcome, p, 0);
     mls_writer_init(&m.info, p, 0);
     error = make(&m, group_info_out != NULL);
+    if (error == 0 && welcome_out == NULL && mls_writer_bytes(&m.welcome).len > 0)
+        error = MLS_EARG;
     if (error == 0)
         error = mls_draft_leave_pending(&m.d, group);
     if (error == 0) {
         /* Nothing below can fail: the writers carry no error. */
         mls_buf_take(commit_out, &m.d.commit);
-        mls_buf_take(welcome_out, &m.welcome);
+        if (welcome_out != NULL)
+            mls_buf_take(welcome_out, &m.welcome);
         if (group_info_out != NULL)
             mls_buf_take(group_info_out, &m.info);
     }
     making_fini(&m);
     return error;
+}
+
+/* ---- Commits of one thing ------------------------------------------------------------------ */
+
+static int
+commit_one(struct mls_group *group, const struct mls_proposal *proposal, struct mls_buf *commit_out,
+           struct mls_buf *welcome_out)
+{
+    const struct mls_commit_options options = {.proposals = proposal, .proposal_count = 1};
+
+    return mls_group_commit(group, &options, commit_out, welcome_out, NULL);
+}
+
+int
+mls_group_add(struct mls_group *group, struct mls_bytes key_package, struct mls_buf *commit_out,
+              struct mls_buf *welcome_out)
+{
+    const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD, .key_package = key_package};
+
+    return commit_one(group, &add, commit_out, welcome_out);
+}
+
+int
+mls_group_remove(struct mls_group *group, uint32_t leaf, struct mls_buf *commit_out)
+{
+    const struct mls_proposal out = {.type = MLS_PROPOSAL_REMOVE, .leaf = leaf};
+
+    return commit_one(group, &out, commit_out, NULL);
 }

@@ -14,10 +14,7 @@
 
 #include "group_state.h"
 
-enum {
-    STATE_MAGIC = 0x6d6c7367, /* "mlsg" */
-    STATE_VERSION = 1,
-};
+static const struct mls_state_form FORM = {.magic = 0x6d6c7367 /* "mlsg" */, .version = 1};
 
 /* Where in its life a group is. */
 enum phase { PHASE_GONE = 0, PHASE_MEMBER = 1, PHASE_JOINING = 2 };
@@ -221,10 +218,7 @@ phase_of(const struct mls_group *group)
 static void
 write_state(struct mls_writer *w, const struct mls_group *group)
 {
-    mls_write_u32(w, STATE_MAGIC);
-    mls_write_u16(w, STATE_VERSION);
-    mls_write_u16(w, group->c.suite->id);
-    mls_write_opaque(w, mls_buf_bytes(&group->id));
+    mls_state_begin(w, group, FORM);
     mls_write_raw(w, mls_bytes(group->seed, sizeof(group->seed)));
     mls_write_u8(w, phase_of(group));
     write_epoch(w, group->epoch, group->active);
@@ -244,13 +238,8 @@ mls_group_save(const struct mls_group *group, struct mls_buf *state_out)
     struct mls_writer w;
 
     assert(group != NULL && state_out != NULL);
-    mls_writer_init(&w, group->c.p, 0);
     write_state(&w, group);
-    int error = mls_state_close(&w, &group->c);
-    if (error == 0)
-        error = mls_buf_take(state_out, &w);
-    mls_writer_fini(&w);
-    return error;
+    return mls_state_close(&w, &group->c, state_out);
 }
 
 /* ---- Load -------------------------------------------------------------------------------- */
@@ -294,22 +283,18 @@ mls_group_load(const struct mls_config *config, struct mls_bytes state,
                struct mls_group **group_out)
 {
     struct mls_reader r;
+    struct mls_state_head head;
     struct mls_group *group = NULL;
     uint8_t seed[MLS_ED25519_SEED_BYTES];
 
     assert(config != NULL && config->provider != NULL && group_out != NULL);
-    int error = mls_state_open(config->provider, &state);
+    int error = mls_state_open(config->provider, state, FORM, &r, &head);
     if (error != 0)
         return error;
-    mls_reader_init(&r, state);
-    if (mls_read_u32(&r) != STATE_MAGIC || mls_read_u16(&r) != STATE_VERSION)
-        mls_reader_fail(&r, MLS_EDECODE);
-    uint16_t suite = mls_read_u16(&r);
-    struct mls_bytes id = mls_read_opaque(&r);
     mls_read_array(&r, seed, sizeof(seed));
     error = mls_reader_error(&r);
     if (error == 0)
-        error = mls_group_new(config, suite, id, seed, &group);
+        error = mls_group_new(config, head.suite, head.id, seed, &group);
     if (error == 0)
         error = read_body(&r, group);
     mls_mem_wipe(config->provider, seed, sizeof(seed));

@@ -88,10 +88,20 @@ mls_state_read_kept(struct mls_reader *r, struct mls_group *group)
     return error != 0 ? error : mls_reader_error(r);
 }
 
-/* ---- The hash at the end -------------------------------------------------------------------- */
+/* ---- Both ends ------------------------------------------------------------------------------ */
+
+void
+mls_state_begin(struct mls_writer *w, const struct mls_group *group, struct mls_state_form form)
+{
+    mls_writer_init(w, group->c.p, 0);
+    mls_write_u32(w, form.magic);
+    mls_write_u16(w, form.version);
+    mls_write_u16(w, group->c.suite->id);
+    mls_write_opaque(w, mls_buf_bytes(&group->id));
+}
 
 int
-mls_state_close(struct mls_writer *w, const struct mls_crypto *c)
+mls_state_close(struct mls_writer *w, const struct mls_crypto *c, struct mls_buf *state_out)
 {
     struct mls_bytes bytes = mls_writer_bytes(w);
     uint8_t hash[MLS_HASH_BYTES];
@@ -99,22 +109,33 @@ mls_state_close(struct mls_writer *w, const struct mls_crypto *c)
 
     if (error == 0)
         error = mls_hash(c, &bytes, 1, hash);
-    if (error == 0)
+    if (error == 0) {
         mls_write_raw(w, mls_bytes(hash, sizeof(hash)));
-    return error != 0 ? error : mls_writer_error(w);
+        error = mls_buf_take(state_out, w);
+    }
+    mls_writer_fini(w);
+    return error;
 }
 
 int
-mls_state_open(const struct mls_provider *p, struct mls_bytes *state)
+mls_state_open(const struct mls_provider *p, struct mls_bytes state, struct mls_state_form form,
+               struct mls_reader *r, struct mls_state_head *head_out)
 {
     uint8_t hash[MLS_HASH_BYTES];
 
-    if (state->len < MLS_HASH_BYTES)
+    if (state.len < MLS_HASH_BYTES)
         return MLS_EDECODE;
-    state->len -= MLS_HASH_BYTES;
-    if (p->sha256(p->ctx, state, 1, hash) != 0)
+    state.len -= MLS_HASH_BYTES;
+    if (p->sha256(p->ctx, &state, 1, hash) != 0)
         return MLS_ECRYPTO;
-    return memcmp(hash, state->data + state->len, MLS_HASH_BYTES) == 0 ? 0 : MLS_EDECODE;
+    if (memcmp(hash, state.data + state.len, MLS_HASH_BYTES) != 0)
+        return MLS_EDECODE;
+    mls_reader_init(r, state);
+    if (mls_read_u32(r) != form.magic || mls_read_u16(r) != form.version)
+        mls_reader_fail(r, MLS_EDECODE);
+    head_out->suite = mls_read_u16(r);
+    head_out->id = mls_read_opaque(r);
+    return mls_reader_error(r);
 }
 
 /* ---- ReInit ------------------------------------------------------------------------------ */

@@ -11,10 +11,7 @@
 #include "group_state.h"
 #include "public_group.h"
 
-enum {
-    STATE_MAGIC = 0x6d6c7370, /* "mlsp" */
-    STATE_VERSION = 1,
-};
+static const struct mls_state_form FORM = {.magic = 0x6d6c7370 /* "mlsp" */, .version = 1};
 
 static size_t
 node_memory(const struct mls_tree *tree, uint32_t node)
@@ -52,22 +49,14 @@ mls_public_group_save(const struct mls_public_group *group, struct mls_buf *stat
     const struct mls_group *g = group->group;
     struct mls_writer w;
 
-    mls_writer_init(&w, g->c.p, 0);
-    mls_write_u32(&w, STATE_MAGIC);
-    mls_write_u16(&w, STATE_VERSION);
-    mls_write_u16(&w, g->c.suite->id);
-    mls_write_opaque(&w, mls_buf_bytes(&g->id));
+    mls_state_begin(&w, g, FORM);
     mls_write_u64(&w, g->epoch->number);
     mls_tree_write(&g->epoch->tree, &w);
     mls_state_write_context(&w, g->epoch);
     mls_state_write_kept(&w, g);
     if (g->epoch->reinit.len > 0)
         mls_write_opaque(&w, mls_buf_bytes(&g->epoch->reinit));
-    int error = mls_state_close(&w, &g->c);
-    if (error == 0)
-        error = mls_buf_take(state_out, &w);
-    mls_writer_fini(&w);
-    return error;
+    return mls_state_close(&w, &g->c, state_out);
 }
 
 /* Everything after the head. */
@@ -102,18 +91,11 @@ mls_public_group_load(const struct mls_config *config, struct mls_bytes state,
 
     struct mls_public_group *made = NULL;
     struct mls_reader r;
-    int error = mls_state_open(config->provider, &state);
+    struct mls_state_head head;
+    int error = mls_state_open(config->provider, state, FORM, &r, &head);
 
-    if (error != 0)
-        return error;
-    mls_reader_init(&r, state);
-    if (mls_read_u32(&r) != STATE_MAGIC || mls_read_u16(&r) != STATE_VERSION)
-        mls_reader_fail(&r, MLS_EDECODE);
-    uint16_t suite = mls_read_u16(&r);
-    struct mls_bytes id = mls_read_opaque(&r);
-    error = mls_reader_error(&r);
     if (error == 0)
-        error = mls_public_group_new(config, suite, id, &made);
+        error = mls_public_group_new(config, head.suite, head.id, &made);
     if (error == 0)
         error = read_body(&r, made->group);
     if (error == 0)

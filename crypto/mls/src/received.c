@@ -144,6 +144,12 @@ leaf_of_sender(const struct mls_sender *sender)
     return sender->type == MLS_SENDER_MEMBER ? sender->index : MLS_LEAF_NONE;
 }
 
+static uint32_t
+external_sender(const struct mls_sender *sender)
+{
+    return sender->type == MLS_SENDER_EXTERNAL ? sender->index : MLS_EXTERNAL_SENDER_NONE;
+}
+
 static struct mls_received
 describe(const struct mls_group *group, const struct mls_authenticated *message,
          enum mls_received_kind kind)
@@ -174,6 +180,7 @@ describe_change(const struct mls_group *group, const struct mls_proposal_body *b
         .type = body->type,
         .proposer_type = sender->type,
         .proposer = leaf_of_sender(sender),
+        .external_sender = external_sender(sender),
         .leaf = MLS_LEAF_NONE,
     };
     const struct mls_leaf *leaf;

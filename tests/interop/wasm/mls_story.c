@@ -44,12 +44,6 @@ now(void *arg)
     return NOW;
 }
 
-static struct mls_bytes
-text(const char *string)
-{
-    return (struct mls_bytes){(const uint8_t *)string, strlen(string)};
-}
-
 static uint32_t
 draw(struct story *s, uint32_t below)
 {
@@ -85,7 +79,7 @@ make_package(struct story *s, struct person *person)
 {
     const struct mls_key_package_params params = {.suite = s->suite,
                                                   .signature_seed = person->seed,
-                                                  .identity = text(person->name),
+                                                  .identity = mls_text(person->name),
                                                   .lifetime = lifetime};
 
     assert_int_equal(
@@ -192,7 +186,7 @@ speak(struct story *s, struct person *by)
     char words[32];
 
     snprintf(words, sizeof(words), "number %u", draw(s, 1000));
-    int error = mls_group_encrypt(by->group, text(words), text("aad"), 64, &message);
+    int error = mls_group_encrypt(by->group, mls_text(words), mls_text("aad"), 64, &message);
     tell(s, "writes", by, error, mls_buf_bytes(&message));
     hand_round(s, by, &message);
     mls_buf_fini(&message);
@@ -203,9 +197,9 @@ run_story(uint16_t suite)
 {
     struct story s = {.suite = suite};
     const struct mls_group_params params = {.suite = suite,
-                                            .group_id = text("story"),
+                                            .group_id = mls_text("story"),
                                             .signature_seed = s.people[0].seed,
-                                            .identity = text("p0"),
+                                            .identity = mls_text("p0"),
                                             .lifetime = lifetime};
 
     mls_test_provider_init(&s.tp);

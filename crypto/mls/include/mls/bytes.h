@@ -29,8 +29,7 @@ struct mls_buf {
 /* Makes an empty buffer (the same as all zero). Allocates nothing. */
 void mls_buf_init(struct mls_buf *buf);
 
-/* Wipes and frees the contents; the buffer is empty again and may be reused. Any number of times.
- * */
+/* Wipes and frees the contents; the buffer is empty again and may be reused. Any number of times. */
 void mls_buf_fini(struct mls_buf *buf);
 
 /*
@@ -45,6 +44,9 @@ mls_buf_bytes(const struct mls_buf *buf)
 {
     return (struct mls_bytes){buf->data, buf->len};
 }
+
+/* The characters of a C string without the zero at its end: a view, valid as long as the string. */
+struct mls_bytes mls_text(const char *string);
 
 #ifdef __cplusplus
 }

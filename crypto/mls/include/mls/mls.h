@@ -229,7 +229,9 @@ struct mls_key_package_params {
 /*
  * Makes a key package with fresh init and leaf keys (section 10). message_out: MLSMessage(KeyPackage), for
  * publishing. private_out: what mls_group_join() needs; secret, versioned, about as large as
- * message_out plus 80 bytes; to be deleted once used (unless last resort).
+ * message_out plus 80 bytes; to be deleted once used (unless last resort). The seed is not in it.
+ * MLS_EARG: a parameter exceeds its
+ * limit, or the lifetime ends before it begins.
  */
 int mls_key_package_create(const struct mls_provider *provider,
                            const struct mls_key_package_params *params, struct mls_buf *message_out,
@@ -246,8 +248,9 @@ struct mls_key_package_info {
 /*
  * Reads MLSMessage(KeyPackage) and checks all of section 10.1: version, suite, both signatures,
  * distinct init and leaf keys, capabilities. Does NOT judge the lifetime or the credential: that is
- * the caller's. Needs no secret: for servers and clients. The views in info_out point into
- * `message`.
+ * the caller's. Needs no secret: for servers and clients, on any thread. The views in info_out point
+ * into `message`. MLS_ETREE: a key is not valid, both are the same, or what the leaf says of itself
+ * does not fit (section 7.3).
  */
 int mls_key_package_info(const struct mls_provider *provider, struct mls_bytes message,
                          struct mls_key_package_info *info_out);
@@ -267,7 +270,12 @@ struct mls_group_params {
     size_t extension_count;
 };
 
-/* Creates a group with one member, the creator at leaf 0, epoch 0 (section 11). */
+/*
+ * Creates a group with one member, the creator at leaf 0, epoch 0 (section 11). The caller owns
+ * *group_out and ends it with mls_group_destroy(); config is copied, its provider and what its `arg`
+ * points to must live as long. MLS_EARG: a parameter is out of its range. MLS_EPROPOSAL: the
+ * extensions ask for what the creator's leaf does not have.
+ */
 int mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
                      struct mls_group **group_out);
 
@@ -333,29 +341,36 @@ int mls_group_join_external(const struct mls_config *config,
                             struct mls_buf *group_info_out);
 
 /*
- * Writes the whole state: secret, versioned, self-contained (pending commit and cached proposals
- * included, a staged commit not). The same state gives the same bytes.
+ * Writes the whole state: secret, versioned, self-contained (pending commit and kept proposals
+ * included, a staged commit not). The same state gives the same bytes. The form is ours, the RFC has
+ * none; its size is about that of the ratchet tree, 250 bytes a member.
  */
 int mls_group_save(const struct mls_group *group, struct mls_buf *state_out);
 
-/* Reads what mls_group_save() wrote; the config's callbacks may be new ones. MLS_EDECODE: damaged
- * or of an unknown version. The caller is expected to store it sealed: the check is for accidents.
- * */
+/*
+ * Reads what mls_group_save() wrote; the config's callbacks may be new ones. *group_out is the
+ * caller's, as after mls_group_create(). The state is believed, and nothing in it verified again: the
+ * caller is expected to store it sealed. MLS_EDECODE: damaged by accident, or of an unknown version.
+ */
 int mls_group_load(const struct mls_config *config, struct mls_bytes state,
                    struct mls_group **group_out);
 
-/* Wipes and frees. Accepts NULL and pointers to NULL; sets the pointer to NULL. */
+/* Wipes and frees everything of the group: views borrowed from it end here. Accepts NULL and pointers
+ * to NULL; sets the pointer to NULL. */
 void mls_group_destroy(struct mls_group **group);
 
 /* ---- Groups: what is true now ------------------------------------------------------------ */
 
+/* Getters change nothing. They work in every group, also in one that was closed or that we are no
+ * longer in, which then tells its last epoch; where nothing else is said they cannot fail. */
+
 /* The group id (GroupContext, section 8.1), borrowed until the group is destroyed. */
 struct mls_bytes mls_group_id(const struct mls_group *group);
 
-/* The epoch we are in; one more after each merge. */
+/* The epoch we are in (GroupContext, section 8.1); one more after each merge. */
 uint64_t mls_group_epoch(const struct mls_group *group);
 
-/* The cipher suite (section 17.1), the same for the whole life of a group. */
+/* The cipher suite (section 17.1), 3 or 1, the same for the whole life of a group. */
 uint16_t mls_group_suite(const struct mls_group *group);
 
 /* Our leaf, which does not change while we are a member: what a REMOVE of ours names. */
@@ -366,40 +381,49 @@ uint32_t mls_group_own_leaf(const struct mls_group *group);
  * commit of ours is pending. */
 bool mls_group_is_active(const struct mls_group *group);
 
+/* A leaf that is in use (section 4.1). */
 struct mls_member {
-    uint32_t leaf;
+    uint32_t leaf;                         /* index, from 0 */
     struct mls_credential_view credential; /* borrowed until the next merge or destroy */
 };
 
-/* Members in the order of their leaves: start with *cursor = 0; false when there are no more. */
+/* Members in the order of their leaves: start with *cursor = 0; false when there are no more, and then
+ * member_out is untouched. */
 bool mls_group_next_member(const struct mls_group *group, uint32_t *cursor,
                            struct mls_member *member_out);
 
 /* The member at a leaf. MLS_ENOTFOUND: blank or out of range. */
 int mls_group_member(const struct mls_group *group, uint32_t leaf, struct mls_member *member_out);
 
-/* Leaves that are not blank. Walks the tree. */
+/* How many leaves are not blank. Walks the tree: its time grows with the group. */
 uint32_t mls_group_member_count(const struct mls_group *group);
 
-/* Equal at two members exactly when they agree on everything (section 8.7). */
+/* Equal at two members exactly when they agree on everything (section 8.7): to be compared by other
+ * means, and no secret. All zero when the epoch's secrets are not ours (a join that is pending). */
 void mls_group_epoch_authenticator(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
 
 /* Hash of the whole ratchet tree (section 7.8). */
 void mls_group_tree_hash(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
 
-/* MLS-Exporter (section 8.5): `size` bytes, at most 255 * 32, into out. */
+/*
+ * MLS-Exporter (section 8.5): `size` bytes, at most 255 * 32, into out; a secret of the epoch, the same
+ * for all its members. The label is a C string. MLS_EREMOVED, MLS_EPENDING: we are not in this epoch.
+ */
 int mls_group_export(const struct mls_group *group, const char *label, struct mls_bytes context,
                      uint8_t *out, size_t size);
 
-/* One extension of the group context, borrowed until the next merge. MLS_ENOTFOUND when absent. */
+/* One extension of the group context (section 8.1), its data without a length; borrowed until the next
+ * merge. MLS_ENOTFOUND when absent. */
 int mls_group_extension(const struct mls_group *group, uint16_t type, struct mls_bytes *data_out);
 
-/* The ratchet tree as ratchet_tree<V> (section 12.4.3.3), for those who join without the extension. */
+/* The ratchet tree as ratchet_tree<V> (section 12.4.3.3), for those who join without the extension. It
+ * is public. */
 int mls_group_ratchet_tree(const struct mls_group *group, struct mls_buf *tree_out);
 
 /* MLSMessage(GroupInfo) of the current epoch, signed by us, with external_pub (section 12.4.3):
  * what a new group is shown to a delivery service with, and, with the tree, all that somebody needs
- * to join by mls_group_join_external(). */
+ * to join by mls_group_join_external(). MLS_EREMOVED, MLS_EPENDING, MLS_ECLOSED: nobody can join
+ * this group by us. */
 int mls_group_export_info(const struct mls_group *group, bool with_tree, struct mls_buf *info_out);
 
 /* ---- Proposals and commits (RFC 9420 section 12) ----------------------------------------- */
@@ -425,8 +449,10 @@ struct mls_proposal {
 /*
  * Makes a proposal (section 12.1) for others, or ourselves later, to commit: PublicMessage(Proposal) in
  * message_out. It is also kept in the group like one received. UPDATE renews our own leaf's key;
- * its private key waits in the group. Leaving is a REMOVE of mls_group_own_leaf(). MLS_EPROPOSAL:
- * it could not be valid in this epoch.
+ * its private key waits in the group. Leaving is a REMOVE of mls_group_own_leaf().
+ *   - MLS_EPROPOSAL: it could not be valid in this epoch. MLS_EPSK: the PSK is not known.
+ *   - MLS_ECREDENTIAL, MLS_ELIFETIME: the key package of an ADD is refused.
+ *   - MLS_ESTAGED: a received commit waits. MLS_EREMOVED, MLS_EPENDING, MLS_ECLOSED: as anywhere.
  */
 int mls_group_propose(struct mls_group *group, const struct mls_proposal *proposal,
                       struct mls_bytes authenticated_data, struct mls_buf *message_out);
@@ -451,7 +477,8 @@ struct mls_outside_params {
 int mls_propose_from_outside(const struct mls_provider *provider,
                              const struct mls_outside_params *params, struct mls_buf *message_out);
 
-/* Proposals kept in this epoch. While there are any, mls_group_encrypt() gives MLS_EPROPOSALS. */
+/* How many proposals are kept in this epoch, ours and others' (section 12.4). While there are any,
+ * mls_group_encrypt() gives MLS_EPROPOSALS. */
 size_t mls_group_proposal_count(const struct mls_group *group);
 
 struct mls_commit_options {
@@ -468,8 +495,10 @@ struct mls_commit_options {
  * does not change epoch until mls_group_merge_pending(). A commit of nothing is a valid update of
  * our own keys. Kept proposals that contradict each other or those by value are left out, a Remove
  * before an Update, the later Update before the earlier; those by value must be valid.
+ *   - options: NULL for the kept proposals alone, or when there are none, of nothing.
  *   - commit_out: PublicMessage(Commit).
- *   - welcome_out: MLSMessage(Welcome) for all who are added, empty when nobody is.
+ *   - welcome_out: MLSMessage(Welcome) for all who are added, empty when nobody is. May be NULL, and
+ *     then it is MLS_EARG to add somebody.
  *   - group_info_out: MLSMessage(GroupInfo) of the new epoch with external_pub and without the
  *     tree; may be NULL.
  *   - MLS_EPENDING: there is a pending commit already. MLS_ESTAGED: a received one waits.
@@ -481,10 +510,19 @@ int mls_group_commit(struct mls_group *group, const struct mls_commit_options *o
                      struct mls_buf *commit_out, struct mls_buf *welcome_out,
                      struct mls_buf *group_info_out);
 
+/* mls_group_commit() of one Add (section 12.1.1), and what is kept; welcome_out is for both. */
+int mls_group_add(struct mls_group *group, struct mls_bytes key_package, struct mls_buf *commit_out,
+                  struct mls_buf *welcome_out);
+
+/* mls_group_commit() of one Remove (section 12.1.3), and what is kept. MLS_EARG: an Add is kept, and so
+ * there would be a Welcome. */
+int mls_group_remove(struct mls_group *group, uint32_t leaf, struct mls_buf *commit_out);
+
 /* Whether a commit of ours waits for the delivery service; also after loading. */
 bool mls_group_has_pending(const struct mls_group *group);
 
-/* The delivery service accepted our commit: enter its epoch. MLS_EPENDING: there is none. */
+/* The delivery service accepted our commit: enter its epoch (section 12.4.2, as its receivers do). The
+ * secrets of the old one are wiped, views of members end. MLS_EPENDING: there is none. */
 int mls_group_merge_pending(struct mls_group *group);
 
 /* Another commit won: forget ours. Does nothing without one. Its path keys are wiped. */
@@ -495,8 +533,11 @@ void mls_group_clear_pending(struct mls_group *group);
 /*
  * Encrypts application data to the group: PrivateMessage (section 6.3). The content is padded with
  * zeros so that its encoding is a multiple of padding_block bytes (0 or 1: none; at most 65536).
- * authenticated_data travels in clear, authenticated. MLS_EPROPOSALS: kept proposals must be
- * committed first (section 12.4).
+ * authenticated_data travels in clear, authenticated. Each message uses up a key: save the group
+ * before sending.
+ *   - MLS_EPROPOSALS: kept proposals must be committed first (section 12.4).
+ *   - MLS_EARG: padding_block is too large. MLS_ESIZE: the message would be.
+ *   - MLS_EREMOVED, MLS_EPENDING, MLS_ECLOSED: we cannot write here.
  */
 int mls_group_encrypt(struct mls_group *group, struct mls_bytes plaintext,
                       struct mls_bytes authenticated_data, size_t padding_block,
@@ -517,8 +558,9 @@ struct mls_reinit_view {
     struct mls_bytes extensions; /* GroupContext extensions, encoded without their length */
 };
 
-/* Stands for a leaf where there is none. */
+/* Stands for a leaf where there is none; for an external sender likewise. */
 #define MLS_LEAF_NONE UINT32_MAX
+#define MLS_EXTERNAL_SENDER_NONE UINT32_MAX
 
 /* One thing a commit or proposal does. The views are borrowed from the struct mls_received. */
 struct mls_change {
@@ -526,6 +568,9 @@ struct mls_change {
     bool by_reference;
     enum mls_sender_type proposer_type; /* a member, or who else may propose (section 12.1.8) */
     uint32_t proposer;                  /* leaf of the member who proposed it; else MLS_LEAF_NONE */
+    /* Which of the group's external_senders proposed it, from 0 (section 12.1.8.1); else
+     * MLS_EXTERNAL_SENDER_NONE. */
+    uint32_t external_sender;
     /* ADD: the new leaf (MLS_LEAF_NONE until committed); UPDATE: whose; REMOVE: who goes;
      * EXTERNAL_INIT: the leaf of the committer, who joins by this commit; else MLS_LEAF_NONE */
     uint32_t leaf;
@@ -583,8 +628,8 @@ void mls_received_fini(struct mls_received *received);
  */
 int mls_group_check_signature(struct mls_group *group, struct mls_bytes message);
 
-/* Enters the epoch of the staged commit; a pending commit of ours is cleared. MLS_ESTAGED: there is
- * none. */
+/* Enters the epoch of the staged commit (section 12.4.2); a pending commit of ours is cleared. The
+ * secrets of the old epoch are wiped, views of members end. MLS_ESTAGED: there is none. */
 int mls_group_merge_staged(struct mls_group *group);
 
 /* Forgets the staged commit; the group stays in its epoch. Does nothing without one. */
@@ -630,6 +675,8 @@ int mls_group_branch(const struct mls_config *config, const struct mls_group *ol
 
 /* ---- For delivery services: no secrets, no allocation, views into the input --------------- */
 
+/* Any thread. The views of an output point into the message that was read. */
+
 struct mls_message_info {
     enum mls_wire_format wire_format;
     uint16_t suite;                     /* WELCOME, GROUP_INFO, KEY_PACKAGE; else 0 */
@@ -658,11 +705,12 @@ struct mls_proposal_view {
     struct mls_bytes encoded; /* the struct of the type, as encoded */
 };
 
-/* Reads PublicMessage(Proposal) (section 12.1). Verifies nothing; use mls_message_info() for the sender. */
+/* Reads PublicMessage(Proposal) (section 12.1). Verifies nothing; use mls_message_info() for the sender.
+ * The provider hashes the key package of an ADD. MLS_EDECODE. */
 int mls_proposal_view(const struct mls_provider *provider, struct mls_bytes message,
                       struct mls_proposal_view *view_out);
 
-/* ProposalRef (section 5.2) of PublicMessage(Proposal): what a commit names it by. */
+/* ProposalRef (section 5.2) of PublicMessage(Proposal): what a commit names it by. MLS_EDECODE. */
 int mls_proposal_ref(const struct mls_provider *provider, struct mls_bytes message,
                      uint8_t ref_out[MLS_REF_BYTES]);
 
@@ -674,7 +722,8 @@ struct mls_commit_view {
     struct mls_bytes proposals;                 /* private: what mls_commit_next() walks */
 };
 
-/* Reads PublicMessage(Commit) (section 12.4), all of it, without verifying signatures or tags (members do). */
+/* Reads PublicMessage(Commit) (section 12.4), all of it, without verifying signatures or tags (members
+ * do). MLS_EDECODE. */
 int mls_commit_view(struct mls_bytes message, struct mls_commit_view *view_out);
 
 struct mls_commit_entry {
@@ -716,7 +765,8 @@ struct mls_group_info_view {
     bool has_ratchet_tree;
 };
 
-/* Reads MLSMessage(GroupInfo) (section 12.4.3). Does not verify its signature (that needs the tree). */
+/* Reads MLSMessage(GroupInfo) (section 12.4.3). Does not verify its signature (that needs the tree).
+ * MLS_EDECODE. */
 int mls_group_info_view(struct mls_bytes message, struct mls_group_info_view *view_out);
 
 #ifdef __cplusplus
