@@ -17,6 +17,7 @@
  *     join WELCOME          ok
  *     encrypt TEXT          ok MESSAGE
  *     process MESSAGE       ok TEXT | no
+ *     info                  ok GROUP_INFO            of the epoch as it is, with the tree and external_pub
  *     epoch                 ok EPOCH AUTHENTICATOR    8 bytes, big-endian, and the secret that is the same for all
  */
 #include "sotto_test.h"
@@ -170,6 +171,18 @@ do_epoch(const struct program *program)
 }
 
 static void
+do_info(const struct program *program)
+{
+    struct mls_buf info = {0};
+
+    if (mls_group_export_info(program->peer.group, true, &info) != MLS_OK)
+        exit(2);
+    fputs("ok", stdout);
+    print_buf(&info);
+    mls_buf_fini(&info);
+}
+
+static void
 do_process(struct program *program, const uint8_t *data, size_t size)
 {
     char text[64];
@@ -219,6 +232,8 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
         do_propose(program, data);
     } else if (strcmp(command, "epoch") == 0) {
         do_epoch(program);
+    } else if (strcmp(command, "info") == 0) {
+        do_info(program);
     } else if (strcmp(command, "process") == 0) {
         do_process(program, data, size);
     } else {

@@ -64,6 +64,15 @@ int inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
                        const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
                        const uint8_t inviter[ID_BYTES], const struct chat *known);
 
+/*
+ * invited.c: whether the leaf that signed vouches for a group under the id of a chat that the profile knows. When nobody
+ * but the server says that we are out, or that we missed something, it must be a device of somebody whom we know there,
+ * so that nobody puts a group of strangers into the place of a chat. Other leaves prove nothing: anybody can build a
+ * tree of the KeyPackages of others.
+ */
+int inbox_is_vouched(struct sotto_client *client, const struct chat *known,
+                     const struct mls_group *group, uint32_t leaf, bool *is_out);
+
 /* invited.c: takes an invitation, if it is of use. */
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome);

@@ -8,6 +8,7 @@
 #include "inbox.h"
 
 #include "notice.h"
+#include "trust.h"
 #include "upkeep.h"
 
 #include <string.h>
@@ -102,21 +103,43 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
     return status;
 }
 
+/* A commit that took us out, or our own leaving: whoever asks us in again begins anew. */
+static bool
+is_proven_out(const struct chat *known)
+{
+    return known->state == CHAT_LEFT &&
+           (known->left_how == LEFT_REMOVED || known->left_how == LEFT_SELF);
+}
+
+int
+inbox_is_vouched(struct sotto_client *client, const struct chat *known,
+                 const struct mls_group *group, uint32_t leaf, bool *is_out)
+{
+    struct mls_member member;
+    struct verify_cert cert;
+    bool trusted = false, gone = false;
+    int role = 0;
+    *is_out =
+        !mls_group_member(group, leaf, &member) && group_certificate(&member.credential, &cert);
+    if (!*is_out || !known->exists || is_proven_out(known))
+        return SOTTO_CLIENT_OK;
+    int status = chat_role(client, known->id, cert.user_id, &role);
+    if (status == SOTTO_CLIENT_OK)
+        status = trust_is_known(client, &cert, &trusted);
+    if (status == SOTTO_CLIENT_OK)
+        status = trust_device_is_gone(client, cert.user_id, cert.device_id, &gone);
+    *is_out = role != 0 && trusted && !gone;
+    return status;
+}
+
 /* A chat that we were in is only entered again at a later epoch: an old Welcome for a last-resort
- * package would lead back to members who are gone. When we do not know yet that we were removed,
- * only a member we know can have done both, so nobody puts a group of strangers into the place
- * of a chat. */
+ * package would lead back to members who are gone. */
 static int
 may_join(struct sotto_client *client, const struct chat *known, const struct mls_group *group,
-         const uint8_t inviter[ID_BYTES], bool *may_out)
+         uint32_t leaf, bool *may_out)
 {
-    int role = 0;
     *may_out = !known->exists || mls_group_epoch(group) > known->epoch;
-    if (!*may_out || !known->exists || known->state != CHAT_READY)
-        return SOTTO_CLIENT_OK;
-    int status = chat_role(client, known->id, inviter, &role);
-    *may_out = role != 0;
-    return status;
+    return *may_out ? inbox_is_vouched(client, known, group, leaf, may_out) : SOTTO_CLIENT_OK;
 }
 
 /* A package that let us in has done its work. A last resort may be in further Welcomes that are on their way, so its
@@ -168,7 +191,7 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
     struct mls_bytes id = mls_group_id(group);
     if (id.len == ID_BYTES && id_equal(id.data, chat_id) &&
         group_user_of_leaf(group, leaf, inviter)) /* who signed, whatever the server says */
-        status = may_join(client, known, group, inviter, &may);
+        status = may_join(client, known, group, leaf, &may);
     if (status == SOTTO_CLIENT_OK && may) {
         status = inbox_store_joined(client, inbox, welcome, group, inviter, known);
         if (status == SOTTO_CLIENT_OK)

@@ -2,8 +2,8 @@
 /*
  * See joining.h. The server gives GroupInfo and tree, and is not believed in either: the GroupInfo must be signed by
  * a member, the leaves by devices with certificates of the users' identities, by the rules of an invitation. Who
- * signed it counts as who invites. A chat that this device knew is entered only at a later epoch, and only together
- * with somebody whom it knew there. An old GroupInfo leads to an epoch in which nobody else is, and to no message.
+ * signed it counts as who invites. A chat that this device knew is entered only at a later epoch, and on the signature of
+ * somebody whom it knew there. An old GroupInfo leads to an epoch in which nobody else is, and to no message.
  */
 #include "joining.h"
 
@@ -105,24 +105,6 @@ find_old_leaf(struct sotto_client *client, const struct mls_config *config,
     return true;
 }
 
-/* Somebody else than ourselves is there who was a member when we lost track. */
-static int
-has_known_member(struct sotto_client *client, const struct joining *joining, bool *has_out)
-{
-    uint8_t(*users)[ID_BYTES] = NULL;
-    size_t count = group_users(joining->group, &users);
-    int status = SOTTO_CLIENT_OK;
-    *has_out = false;
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && !*has_out && i < count; i++) {
-        int role = 0;
-        if (!id_equal(users[i], client->account.user_id))
-            status = chat_role(client, joining->known.id, users[i], &role);
-        *has_out = role != 0;
-    }
-    free(users);
-    return status;
-}
-
 /* Whether the group is the chat's, and not one from before what we know. */
 static int
 may_enter(struct sotto_client *client, struct joining *joining, bool *may_out)
@@ -133,12 +115,10 @@ may_enter(struct sotto_client *client, struct joining *joining, bool *may_out)
     *may_out = id.len == ID_BYTES && id_equal(id.data, joining->row->chat_id.data) &&
                mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) == MLS_OK &&
                group_user_of_leaf(joining->group, view.signer, joining->inviter);
-    if (!*may_out || !joining->known.exists)
-        return SOTTO_CLIENT_OK;
-    *may_out = view.epoch >= joining->known.epoch;
-    if (!*may_out || joining->known.state != CHAT_BROKEN)
-        return SOTTO_CLIENT_OK;
-    return has_known_member(client, joining, may_out);
+    *may_out = *may_out && (!joining->known.exists || view.epoch >= joining->known.epoch);
+    return *may_out
+               ? inbox_is_vouched(client, &joining->known, joining->group, view.signer, may_out)
+               : SOTTO_CLIENT_OK;
 }
 
 /* Makes the commit; joining->group stays NULL when the group is not one to join. */
