@@ -139,6 +139,7 @@ int cmd_remove(struct cli *cli);
 int cmd_leave(struct cli *cli);
 int cmd_rename(struct cli *cli);
 int cmd_role(struct cli *cli);
+int cmd_reports(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);

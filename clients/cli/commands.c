@@ -206,6 +206,20 @@ const struct command commands[] = {
         .run = cmd_role,
     },
     {
+        .name = "reports",
+        .usage = TR("CHAT"),
+        .summary = TR("List changes of a chat that members could not follow"),
+        .help = TR(
+            "Who made each, why it was refused, and by how many. A report is a claim; that one is proved\n"
+            "means that this device refused it, too, and that it bore that member's signature. Devices\n"
+            "that lost track join anew by themselves; when it goes on, remove that member.\n"),
+        .examples = "sotto reports lunch\n",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_reports,
+    },
+    {
         .name = "send",
         .usage = TR("CHAT TEXT"),
         .summary = TR("Send a message (TEXT - reads stdin, a message a line)"),

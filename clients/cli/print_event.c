@@ -55,6 +55,9 @@ phrase_of(const struct sotto_client_message *message)
          NULL},
         {"undecryptable", TR("sent something that cannot be read"), NULL},
         {"deleted", TR("deleted this chat"), NULL},
+        {"bad_commit", TR("made a change of this chat that this device cannot follow"), NULL},
+        {"commit_reported", TR("cannot follow a change of this chat by"),
+         TR("cannot follow a change of this chat that you made")},
         {"untrusted", TR("wrote under an identity key that is not the one you know"), NULL},
     };
     for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {

@@ -4,19 +4,12 @@
 
 Nobody goes by the word of another member, and nobody who goes can stop those who stay.
 """
-from types import SimpleNamespace
-
 from clients import at, people, start, texts
-from groups import CHAT, Groups
+from groups import CHAT, Groups, seat
 from liar import Liar
 from tap import main, test
 
 PROPOSAL, COMMIT = 3, 2
-
-
-def seat(client):
-    """A real client, as groups.py knows people: it joins by itself."""
-    return SimpleNamespace(user=bytes.fromhex(client.run('whoami')[0]['user_id']), ask=lambda *_: None)
 
 
 def row_of(client, chat):

@@ -11,6 +11,7 @@ server's methods in plain sight.
 """
 import secrets
 import subprocess
+from types import SimpleNamespace
 
 from logins import Accounts
 from sotto import BUILD
@@ -122,6 +123,11 @@ class Person:
         """The text of an entry, '' for a commit; None when it cannot be opened."""
         answer = self.ask('process', entry.message)
         return answer[0].decode() if answer else None
+
+
+def seat(client):
+    """A real client, as this file knows people: it joins by itself."""
+    return SimpleNamespace(user=bytes.fromhex(client.run('whoami')[0]['user_id']), ask=lambda *_: None)
 
 
 class Groups:

@@ -11,6 +11,7 @@
 
 #include "leaving.h"
 #include "outbox.h"
+#include "report.h"
 #include "trust.h"
 #include "text.h"
 
@@ -195,15 +196,20 @@ take_refused(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat
              int problem)
 {
     const bool is_commit = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT;
+    bool noted = false;
     if (problem == MLS_EOWN && !is_commit)
         return SOTTO_CLIENT_OK;
     int status = SOTTO_CLIENT_OK;
     if (is_commit) /* a commit of our own that this profile knows nothing of: it is an old copy */
         inbox->chat.state = CHAT_BROKEN;
-    else
+    if (is_commit && problem != MLS_EOWN)
+        status = report_refused(client, inbox, entry, problem, &noted);
+    else if (!is_commit)
         status = leaving_refused(client, inbox,
                                  (struct mls_bytes){entry->message.data, entry->message.len});
-    return status ? status : note_undecryptable(client, inbox, entry, mls_error_text(problem));
+    if (status || noted)
+        return status;
+    return note_undecryptable(client, inbox, entry, mls_error_text(problem));
 }
 
 /* A ReInit would end the group for a successor that no chat has. */
@@ -308,6 +314,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
         return outbox_record_sent(client, inbox->chat.id, entry->client_msg_id, entry->seq,
                                   entry->epoch, entry->ts_ms);
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT)
+        return report_taken(client, inbox, entry);
     if (application && inbox->chat.state == CHAT_BROKEN)
         return note_undecryptable(client, inbox, entry,
                                   TR("this device missed changes of the group"));

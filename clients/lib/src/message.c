@@ -115,8 +115,10 @@ kind_name(enum message_kind kind)
         [KIND_DEVICE_REMOVED] = "device_removed",
         [KIND_DEVICE_GONE] = "device_gone",
         [KIND_DEVICE_DISPUTED] = "device_disputed",
+        [KIND_BAD_COMMIT] = "bad_commit",
+        [KIND_COMMIT_REPORTED] = "commit_reported",
     };
-    return kind >= KIND_TEXT && kind <= KIND_DEVICE_DISPUTED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_COMMIT_REPORTED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

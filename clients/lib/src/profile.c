@@ -71,6 +71,9 @@ static const char *const migrations[] = {
     /* Devices that the server asked a group to take out, in this epoch (leaving.h). */
     "CREATE TABLE asked(chat_id BLOB NOT NULL, user_id BLOB NOT NULL, device_id BLOB NOT NULL,"
     " epoch INTEGER NOT NULL, PRIMARY KEY(chat_id, user_id, device_id, epoch)) WITHOUT ROWID;",
+    /* Refused commits that the chat is to be told of; reason is a sotto.chat.v1.BadCommit (report.h). */
+    "CREATE TABLE reports(chat_id BLOB NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL, PRIMARY KEY(chat_id, seq)) WITHOUT ROWID;",
 };
 
 static int

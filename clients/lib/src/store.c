@@ -134,22 +134,14 @@ chat_store(struct sotto_client *client, const struct chat *chat)
 int
 chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
 {
-    int status =
-        query_run(&client->profile, &client->error, "DELETE FROM chat_members WHERE chat_id = ?",
-                  BINDS(bind_blob(id, ID_BYTES)));
-    if (status == SOTTO_CLIENT_OK)
-        status =
-            query_run(&client->profile, &client->error,
-                      "DELETE FROM chat_devices WHERE chat_id = ?", BINDS(bind_blob(id, ID_BYTES)));
-    if (status == SOTTO_CLIENT_OK)
-        status = query_run(&client->profile, &client->error,
-                           "DELETE FROM leavers WHERE chat_id = ?", BINDS(bind_blob(id, ID_BYTES)));
-    if (status == SOTTO_CLIENT_OK)
-        status =
-            query_run(&client->profile, &client->error, "DELETE FROM renewals WHERE chat_id = ?",
-                      BINDS(bind_blob(id, ID_BYTES)));
-    if (status == SOTTO_CLIENT_OK)
-        status = query_run(&client->profile, &client->error, "DELETE FROM chats WHERE chat_id = ?",
+    static const char *const deletions[] = {
+        "DELETE FROM chat_members WHERE chat_id = ?", "DELETE FROM chat_devices WHERE chat_id = ?",
+        "DELETE FROM leavers WHERE chat_id = ?",      "DELETE FROM reports WHERE chat_id = ?",
+        "DELETE FROM renewals WHERE chat_id = ?",     "DELETE FROM chats WHERE chat_id = ?",
+    };
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(deletions) / sizeof(*deletions); i++)
+        status = query_run(&client->profile, &client->error, deletions[i],
                            BINDS(bind_blob(id, ID_BYTES)));
     return status;
 }

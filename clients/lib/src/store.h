@@ -136,10 +136,12 @@ enum message_kind {
     KIND_DEVICE_REMOVED,
     KIND_DEVICE_GONE,     /* removed by its user; the server asks the group to take it out */
     KIND_DEVICE_DISPUTED, /* not removed, as far as we know; likewise */
+    KIND_BAD_COMMIT,      /* signed by whom it is from, and we cannot follow it */
+    KIND_COMMIT_REPORTED, /* somebody cannot follow a commit of users[0], says the server */
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)"
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "leaving.h"
 #include "own_devices.h"
+#include "report.h"
 #include "session.h"
 #include "trust.h"
 
@@ -86,7 +87,10 @@ ack(struct sotto_client *client, const struct inbox *inbox)
     Sotto__Chat__V1__AckReply *reply = NULL;
     ProtobufCBinaryData joined[INBOX_WELCOMES_MAX];
     ProtobufCBinaryData deleted[INBOX_DELETED_MAX];
-    int status = collect_cursors(client, true, &cursors);
+    /* What is acknowledged may be deleted, and who joins anew was not there before: reports come first. */
+    int status = report_send(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = collect_cursors(client, true, &cursors);
     if (status)
         return status;
     request.n_cursors = cursors.count;

@@ -238,6 +238,27 @@ int sotto_client_rename(struct sotto_client *client, const char *chat, const cha
 int sotto_client_set_role(struct sotto_client *client, const char *chat, const char *name,
                           const char *role, sotto_client_chat_fn each, void *arg);
 
+/* A change of a group (a commit) that members could not follow, as the server keeps it on record. */
+struct sotto_client_report {
+    char chat[SOTTO_CLIENT_HEX_BYTES];
+    uint64_t seq; /* of the change */
+    uint64_t epoch;
+    const char *from; /* who made it */
+    char from_id[SOTTO_CLIENT_HEX_BYTES];
+    char from_device[SOTTO_CLIENT_HEX_BYTES];
+    const char *reason;   /* confirmation_tag, membership_tag, path, other: the first reporter's */
+    const char *sentence; /* the same in words */
+    size_t users;         /* who reported it */
+    const char *reporter; /* the first of them */
+    int64_t ts;           /* milliseconds; of the first report */
+    bool proved; /* this device refused it as well, and it bore the signature of from_device */
+};
+typedef int (*sotto_client_report_fn)(const struct sotto_client_report *report, void *arg);
+
+/* The changes of a chat that members reported, the last 16, oldest first. */
+int sotto_client_reports(struct sotto_client *client, const char *chat, sotto_client_report_fn each,
+                         void *arg);
+
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us),
@@ -246,7 +267,9 @@ int sotto_client_set_role(struct sotto_client *client, const char *chat, const c
  * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under
  * another identity key than the one that is known), device_added and device_removed (a device of
  * `from` came or went while the user stays; from_device is the device), device_gone and
- * device_disputed (the server asks to take out a device that `from` has removed, or has not). */
+ * device_disputed (the server asks to take out a device that `from` has removed, or has not),
+ * bad_commit (`from` signed a change of the group that this device cannot follow; text is why) and
+ * commit_reported (`from` cannot follow a change by the user in `users`, says the server). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */
