@@ -3,28 +3,31 @@
 """A member who breaks chats: a commit that the server takes and members refuse is reported, named, and survived."""
 import time
 
-from clients import people, start, texts
+from clients import at, people, person, start, texts
 from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups, seat
-from sotto import wait_object
+from liar import Liar
 from tap import main, test
+
+COMMIT = 2
 
 
 def row_of(client, chat):
     return next(row for row in client.run('chats') if row['chat'] == chat)
 
 
-def repaired(client, chat):
-    """Lets a device listen until it is back in the chat; returns what the listener showed meanwhile."""
-    ear = client.spawn('listen')
+def repaired(chat, *clients):
+    """Lets devices listen until they are back in the chat."""
+    ears = [client.spawn('listen') for client in clients]
     end = time.monotonic() + 60
-    while row_of(client, chat)['state'] != 'ready':
-        assert time.monotonic() < end, client.run('chats')
-    ear.stop()
-    return ear
+    for client in clients:
+        while row_of(client, chat)['state'] != 'ready':
+            assert time.monotonic() < end, client.run('chats')
+    for ear in ears:
+        ear.stop()
 
 
 def broken_group(stage, groups, server, how=BAD_TAG):
-    """mallory's group with alice and bob, in which she made a commit that nobody can follow: alice, bob, mallory, chat."""
+    """alice, bob and mallory, in whose group she made a commit that nobody can follow."""
     alice, bob = people(stage, server, 'alice', 'bob')
     mallory = groups.person('mallory')
     chat = mallory.create([seat(alice), seat(bob)])
@@ -46,12 +49,12 @@ def all_report_and_repair(stage, how, reason):
         alice, bob, mallory, chat = broken_group(stage, groups, server, how)
 
         assert [row_of(client, chat)['state'] for client in (alice, bob)] == ['broken'] * 2
-        seen = alice.run('read', chat)[-1]
-        assert (seen['kind'], seen['from'], seen['from_id']) == ('bad_commit', 'mallory', mallory.user.hex()), seen
+        refused, heard = bob.run('read', chat)[-2:]
+        assert [refused[name] for name in ('kind', 'from', 'from_id')] == ['bad_commit', 'mallory', mallory.user.hex()]
+        assert [heard[name] for name in ('kind', 'from', 'users')] == ['commit_reported', 'alice', ['mallory']]
         assert reports_of(bob, chat) == [
             {'from': 'mallory', 'reason': reason, 'users': 2, 'proved': True, 'epoch': 1}]
-        for client in (alice, bob):
-            repaired(client, chat)
+        repaired(chat, alice, bob)
 
         alice.run('send', chat, 'after')
         assert texts(bob.run('read', chat))[-1] == 'after'
@@ -70,6 +73,50 @@ def a_false_membership_tag(stage):
 @test
 def secrets_that_lead_nowhere(stage):
     all_report_and_repair(stage, BAD_PATH, 'path')
+
+
+@test
+def a_report_is_made_although_its_process_was_killed(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        alice, bob, _, chat = broken_group(stage, groups, server)
+        liar.frames('ChatService/ReportCommit', lambda frame: [])
+        ear = at(alice, liar.address).spawn('listen')
+        end = time.monotonic() + 30
+        while not liar.calls('ChatService/ReportCommit'):
+            assert time.monotonic() < end
+        ear.kill()
+        liar.honest()
+
+        row_of(alice, chat)
+        row_of(alice, chat)
+
+        first, again = liar.calls('ChatService/ReportCommit')  # answered, so not a third time
+        assert (first.seq, first.epoch, first.reason) == (again.seq, again.epoch, again.reason)
+        assert reports_of(bob, chat)[0]['users'] == 2
+
+
+@test
+def a_commit_that_its_sender_did_not_sign_is_held_against_nobody(stage):
+    server = start(stage)
+    with Liar(stage.schema, server.tcp) as liar:
+        alice, bob = people(stage, server, 'alice', 'bob')
+        chat = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
+        bob.run('chats')
+        alice.run('add', chat, person(stage, server, 'carol').name)
+
+        def changed(reply, _):
+            """One byte of the commit, far from its tags."""
+            reply['entries'] = [{**entry, 'message': entry.message[:200] + bytes([entry.message[200] ^ 1]) +
+                                 entry.message[201:]} if entry.kind == COMMIT else entry for entry in reply.entries]
+            return reply
+
+        liar.answer('ChatService/Sync', changed)
+        shown = at(bob, liar.address).run('read', chat)
+
+        assert row_of(bob, chat)['state'] == 'broken'
+        assert 'undecryptable' in [found['kind'] for found in shown] and liar.calls('ChatService/ReportCommit') == []
+        assert bob.run('reports', chat) == []
 
 
 if __name__ == '__main__':

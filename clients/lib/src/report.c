@@ -124,6 +124,8 @@ report_taken(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat
     if (!good)
         return SOTTO_CLIENT_OK; /* nothing that this version can say */
     take_bytes(entry->sender_device, message.from_device, ID_BYTES);
+    if (id_equal(message.from_device, client->account.device_id))
+        return SOTTO_CLIENT_OK; /* told when it was refused */
     memcpy(message.chat_id, inbox->chat.id, ID_BYTES);
     message.users = (const uint8_t(*)[ID_BYTES])committer;
     return message_store(client, &message, NULL, reasons[reason].sentence);
