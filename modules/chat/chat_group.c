@@ -28,7 +28,9 @@ on_written(struct tree_check *check, int status)
     struct group_op *op = check->owner;
     Sotto__Chat__V1__GetGroupReply reply = SOTTO__CHAT__V1__GET_GROUP_REPLY__INIT;
 
-    if (status != SOTTO_OK) {
+    if (status == SOTTO_ENOTFOUND) {
+        chat_fail_absent(op->req);
+    } else if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, check->text);
     } else {
         reply.epoch = mls_public_group_epoch(check->group);
@@ -67,6 +69,7 @@ chat_on_get_group(void *state, struct sotto_req *req, const ProtobufCMessage *in
         .owner = op,
         .chat = chat,
         .wants_stored = true,
+        .reader = req->caller->user,
         .work = write_tree,
         .done = on_written,
     };

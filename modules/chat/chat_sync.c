@@ -376,13 +376,14 @@ static void
 add_cursor(struct delivery *ds, struct sync_op *op, const Sotto__Chat__V1__Cursor *cursor)
 {
     struct chat *chat = roster_chat(ds, cursor->chat_id);
-    struct chat_seat *seat = chat != NULL ? roster_seat(chat, op->device) : NULL;
+    struct chat_seat *seat;
 
     if (chat != NULL && chat->seen == ds->serial)
-        return; /* named twice */
+        return; /* named twice: before a search through thousands of seats */
     if (chat != NULL)
         chat->seen = ds->serial;
 
+    seat = chat != NULL ? roster_seat(chat, op->device) : NULL;
     if (seat != NULL)
         add_range(op, chat, cursor->seq > seat->since_seq ? cursor->seq : seat->since_seq, false);
     else if (chat != NULL && op->num != 0)

@@ -224,15 +224,26 @@ read_column(struct sotto_tx *tx, uint32_t statement, uint32_t chat, ProtobufCBin
     return copy(sotto_col_blob(stmt, 0), out);
 }
 
+/* In the snapshot that is read: whoever asked may have been taken out since. */
+static int
+check_reader(struct sotto_tx *tx, const struct tree_check *check)
+{
+    Sotto__Chat__V1__Role role;
+    const int rc = chat_find_role(tx, check->chat->num, check->reader, &role);
+
+    return rc == SOTTO_OK && role == SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED ? SOTTO_ENOTFOUND : rc;
+}
+
 static int
 read_tx(struct sotto_tx *tx, void *arg)
 {
     struct tree_check *check = *(struct tree_check **)arg;
     struct tree_stored *stored = &check->stored;
-    int rc;
+    int rc = check->reader != NULL ? check_reader(tx, check) : SOTTO_OK;
 
     stored_fini(stored); /* it may run again */
-    rc = read_column(tx, CHAT_TREE_GET, check->chat->num, &stored->state);
+    if (rc == SOTTO_OK)
+        rc = read_column(tx, CHAT_TREE_GET, check->chat->num, &stored->state);
     if (rc == SOTTO_OK)
         rc = read_proposals(tx, check->chat->num, stored);
     if (rc == SOTTO_OK && (stored->state.data == NULL || check->wants_stored))

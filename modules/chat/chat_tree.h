@@ -65,7 +65,9 @@ struct tree_check {
     uint64_t epoch; /* in which the group must be, else SOTTO_EABORTED */
     ProtobufCBinaryData
         start; /* MLSMessage(GroupInfo) with the tree; for a chat that is not followed yet */
-    bool wants_stored;  /* the store's group in whatever epoch, with its GroupInfo */
+    bool wants_stored; /* the store's group in whatever epoch, with its GroupInfo */
+    const uint8_t
+        *reader; /* a user who must be a member when that is read, else SOTTO_ENOTFOUND; or NULL */
     tree_work_fn *work; /* pool thread, with `group` set */
     tree_done_fn *done; /* logic thread */
 

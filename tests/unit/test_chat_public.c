@@ -272,6 +272,58 @@ members_and_nobody_else_get_the_tree(void **state)
     assert_fails(get_group(rig, &rig->bob)->status, SOTTO_ENOTFOUND);
 }
 
+static int
+nothing_to_do(struct tree_check *check)
+{
+    (void)check;
+    return SOTTO_OK;
+}
+
+static void
+note_status(struct tree_check *check, int status)
+{
+    *(int *)check->owner = status;
+    tree_check_end(check, false);
+}
+
+/* What a request of this user gets that was let in before the roster changed, and reads after. */
+static int
+read_late(struct chat_rig *rig, const struct chat_peer *peer)
+{
+    struct delivery *ds = harness_state(rig->h);
+    uint8_t id[16];
+    int status = 1;
+    struct tree_check check = {
+        .ds = ds,
+        .owner = &status,
+        .wants_stored = true,
+        .reader = peer->mls.user,
+        .work = nothing_to_do,
+        .done = note_status,
+    };
+
+    memset(id, rig->chat, 16);
+    memcpy(check.chat_id, id, 16);
+    check.chat = roster_chat(ds, chat_bytes(id, 16));
+    tree_check_start(&check);
+    harness_run(rig->h);
+    return status;
+}
+
+static void
+who_is_taken_out_while_asking_gets_no_later_tree(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    assert_ok(read_late(rig, &rig->bob));
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status);
+    assert_fails(read_late(rig, &rig->bob), SOTTO_ENOTFOUND);
+    assert_ok(read_late(rig, &rig->carol));
+    assert_ok(rig_delete(rig, &rig->alice)->status);
+    assert_fails(read_late(rig, &rig->carol), SOTTO_ENOTFOUND);
+}
+
 /* An invitation carries the tree of its own epoch, however far the chat is by then. */
 static void
 who_is_invited_joins_with_the_tree_of_the_server(void **state)
@@ -490,6 +542,7 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(the_tree_is_compared_with_the_epoch),
     PUBLIC_TEST(two_who_leave_at_once_are_both_committed),
     PUBLIC_TEST(members_and_nobody_else_get_the_tree),
+    PUBLIC_TEST(who_is_taken_out_while_asking_gets_no_later_tree),
     PUBLIC_TEST(who_is_invited_joins_with_the_tree_of_the_server),
     PUBLIC_TEST(a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf),
     PUBLIC_TEST(nobody_but_a_member_joins_and_takes_only_itself_out),
