@@ -306,6 +306,9 @@ static const struct sotto_metric_row metrics[] = {
     [CHAT_METRIC_REPORTS] = {.name = "reports_total",
                              .type = SOTTO_METRIC_COUNTER,
                              .help = "Commits that members reported as bad, each once"},
+    [CHAT_METRIC_RESETS] = {.name = "resets_total",
+                            .type = SOTTO_METRIC_COUNTER,
+                            .help = "Chats that were started anew in the place of others"},
 };
 
 static const struct sotto_module module = {

@@ -51,6 +51,7 @@ enum chat_metric {
     CHAT_METRIC_PURGED,
     CHAT_METRIC_PURGE_LINE,
     CHAT_METRIC_REPORTS,
+    CHAT_METRIC_RESETS,
 };
 
 /* Why an entry was purged: the label of CHAT_METRIC_PURGED. */
@@ -131,6 +132,7 @@ enum chat_stmt {
     CHAT_CHAT_ADD,
     CHAT_CHAT_SET_EPOCH,
     CHAT_CHAT_EPOCH,
+    CHAT_CHAT_SET_REPLACED,
     CHAT_CHAT_SET_DELETED,
     CHAT_CHAT_REMOVE,
     CHAT_CHAT_SET_TOP,
@@ -194,6 +196,7 @@ enum chat_stmt {
     CHAT_REPORT_LIST,
     CHAT_REPORT_CLEAR,
     CHAT_REFUSAL_ADD,
+    CHAT_REFUSAL_FIND,
     CHAT_REFUSAL_REMOVE,
     CHAT_REFUSAL_CLEAR,
     CHAT_NOTICE_ADD,
@@ -216,6 +219,21 @@ ProtobufCBinaryData chat_copy(struct sotto_tx *, struct sotto_view view);
 
 /* Puts an id into a fixed array; false when the column has another length. */
 bool chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES]);
+
+/* Another chat, by its id. */
+struct chat_link {
+    bool is_set;
+    uint8_t id[CHAT_ID_BYTES];
+};
+/* Reads one from a column, which may be NULL; false when it has another length. */
+bool chat_copy_link(struct sotto_view view, struct chat_link *link_out);
+
+static inline ProtobufCBinaryData
+chat_link_bytes(const struct chat_link *link)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)link->id,
+                                 .len = link->is_set ? CHAT_ID_BYTES : 0};
+}
 
 /* A row of the log; the head is the caller's to move. */
 struct chat_row {
@@ -253,6 +271,10 @@ int chat_find_role(struct sotto_tx *, uint32_t chat, const uint8_t *user,
 
 /* The one answer for chats that are absent and those that are not the caller's. */
 void chat_fail_absent(struct sotto_req *);
+/* failed_precondition, with the chat that took this one's place; false, and no answer, if none did or chat is NULL. Where a
+ * transaction found the chat closed, its done function sees it here: closings are applied in the order of the store. */
+struct chat;
+bool chat_fail_replaced(struct sotto_req *, const struct chat *);
 /* aborted, with the chat's epoch. */
 void chat_fail_stale(struct delivery *, struct sotto_req *, uint64_t epoch);
 

@@ -89,21 +89,24 @@ write_invitation(struct sotto_tx *tx, const struct chat_step *step, const struct
 }
 
 static int
-write_add(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *add)
+write_member(struct sotto_tx *tx, const struct chat_step *step, const struct chat_add *add)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_MEMBER_ADD);
+
+    sotto_bind_int(stmt, 1, step->num);
+    sotto_bind_blob(stmt, 2, add->user, CHAT_ID_BYTES);
+    sotto_bind_int(stmt, 3, add->role);
+    return sotto_step(stmt);
+}
+
+static int
+write_seat(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *add)
 {
     struct sotto_stmt *stmt;
     int rc = writer_device(tx, add->user, add->device, &add->num);
 
     if (rc != SOTTO_OK)
         return rc;
-    stmt = sotto_stmt(tx, CHAT_MEMBER_ADD);
-    sotto_bind_int(stmt, 1, step->num);
-    sotto_bind_blob(stmt, 2, add->user, CHAT_ID_BYTES);
-    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ROLE__ROLE_MEMBER);
-    rc = sotto_step(stmt);
-    if (rc < 0)
-        return rc;
-
     stmt = sotto_stmt(tx, CHAT_SEAT_TAKE);
     sotto_bind_int(stmt, 1, add->num);
     sotto_bind_int(stmt, 2, step->num);
@@ -114,7 +117,7 @@ write_add(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *ad
     return rc < 0 ? rc : write_invitation(tx, step, add);
 }
 
-/* Who is more than a member now, as it goes with the Welcome; members who come are none of them. */
+/* Who is more than a member now, as it goes with the Welcome. */
 static int
 pack_roles(struct sotto_tx *tx, uint32_t chat, ProtobufCBinaryData *packed_out)
 {
@@ -178,10 +181,13 @@ step_write(struct sotto_tx *tx, struct chat_step *step)
         rc = write_tree(tx, step);
     for (size_t i = 0; i < plan->remove_count && rc >= 0; i++)
         rc = write_remove(tx, step, &plan->removes[i]);
+    /* The Welcome names the roles of those who come, too, and their seats name the Welcome. */
+    for (size_t i = 0; i < plan->add_count && rc >= 0; i++)
+        rc = write_member(tx, step, &plan->adds[i]);
     if (rc >= 0 && plan->add_count > 0 && !plan->is_external)
         rc = write_welcome(tx, step);
     for (size_t i = 0; i < plan->add_count && rc >= 0; i++)
-        rc = write_add(tx, step, &plan->adds[i]);
+        rc = write_seat(tx, step, &plan->adds[i]);
     return rc < 0 ? rc : SOTTO_OK;
 }
 
@@ -232,6 +238,8 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_OK)
         return rc;
     step->epoch = head->epoch;
+    if (head->is_replaced)
+        return SOTTO_EPRECONDITION;
     if (head->epoch != step->plan.epoch || head->proposals != step->plan.proposal_count ||
         memcmp(head->tree_hash, step->check.base_hash, MLS_HASH_BYTES) != 0)
         return SOTTO_EABORTED;
@@ -281,6 +289,8 @@ chat_on_commit(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         chat_fail_absent(req);
         return;
     }
+    if (chat_fail_replaced(req, chat))
+        return;
     if (request->bundle == NULL) {
         sotto_fail(req, SOTTO_EINVALID, "the bundle is missing");
         return;

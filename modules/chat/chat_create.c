@@ -37,12 +37,19 @@ is_first_commit(struct sotto_tx *tx, struct chat_step *step, uint32_t num, bool 
     return rc == SOTTO_OK && purged.seq == 0 ? SOTTO_EDATALOSS : rc;
 }
 
+static bool
+is_same_link(const struct chat_link *a, const struct chat_link *b)
+{
+    return a->is_set == b->is_set && (!a->is_set || memcmp(a->id, b->id, CHAT_ID_BYTES) == 0);
+}
+
 /* A chat with this id: the same request again, or somebody else's. 0: there is none. */
 static int
 find_chat(struct sotto_tx *tx, struct chat_step *step)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_CHAT_FIND);
     bool is_same = false, is_deleted;
+    struct chat_link resets;
     int64_t creator;
     uint32_t num;
     int rc;
@@ -54,11 +61,14 @@ find_chat(struct sotto_tx *tx, struct chat_step *step)
     num = (uint32_t)sotto_col_int(stmt, 0);
     creator = sotto_col_int(stmt, 1);
     is_deleted = sotto_col_int(stmt, 2) != 0;
+    if (!chat_copy_link(sotto_col_blob(stmt, 3), &resets))
+        return SOTTO_EDATALOSS;
 
     rc = is_first_commit(tx, step, num, &is_same);
     if (rc != SOTTO_OK)
         return rc;
-    if (creator != step->device || !is_same || is_deleted) {
+    if (creator != step->device || !is_same || is_deleted ||
+        !is_same_link(&resets, &step->reset.link)) {
         step->text = "the chat id is taken";
         return SOTTO_EEXISTS;
     }
@@ -76,6 +86,7 @@ bind_pair(struct sotto_stmt *stmt, const struct chat_step *step)
     sotto_bind_blob(stmt, 2, is_first ? step->other : step->plan.user, CHAT_ID_BYTES);
 }
 
+/* The chat that the pair has already, unless it is the one that is replaced. */
 static int
 find_pair(struct sotto_tx *tx, struct chat_step *step)
 {
@@ -86,6 +97,8 @@ find_pair(struct sotto_tx *tx, struct chat_step *step)
     rc = sotto_step(stmt);
     if (rc != SOTTO_ROW)
         return rc;
+    if (step->reset.is_asked && sotto_col_int(stmt, 1) == step->reset.chat)
+        return SOTTO_OK;
     if (!chat_copy_id(sotto_col_blob(stmt, 0), step->conflict))
         return SOTTO_EDATALOSS;
     step->has_conflict = true;
@@ -105,6 +118,8 @@ write_chat(struct sotto_tx *tx, const struct chat_step *step)
     sotto_bind_int(stmt, 6, 1);
     sotto_bind_int(stmt, 7, step->device);
     sotto_bind_int(stmt, 8, step->ts_ms);
+    if (step->reset.is_asked)
+        sotto_bind_blob(stmt, 9, step->reset.link.id, CHAT_ID_BYTES);
     return sotto_step(stmt);
 }
 
@@ -117,7 +132,7 @@ write_creator(struct sotto_tx *tx, const struct chat_step *step)
 
     sotto_bind_int(stmt, 1, step->num);
     sotto_bind_blob(stmt, 2, step->plan.user, CHAT_ID_BYTES);
-    sotto_bind_int(stmt, 3, SOTTO__CHAT__V1__ROLE__ROLE_OWNER);
+    sotto_bind_int(stmt, 3, step->role);
     rc = sotto_step(stmt);
     if (rc < 0)
         return rc;
@@ -142,6 +157,7 @@ int
 chat_create_tx(struct sotto_tx *tx, void *arg)
 {
     struct chat_step *step = *(struct chat_step **)arg;
+    struct chat_head *old = NULL;
     int rc;
 
     /* It may run again. */
@@ -151,7 +167,9 @@ chat_create_tx(struct sotto_tx *tx, void *arg)
         rc = find_chat(tx, step);
     if (rc < 0 || step->is_repeat)
         return rc;
-    if (step->other != NULL)
+    if (step->reset.is_asked)
+        rc = reset_judge(tx, step, &old);
+    if (rc >= 0 && step->other != NULL)
         rc = find_pair(tx, step);
     if (rc >= 0)
         rc = writer_next_chat(tx, &step->num);
@@ -165,7 +183,13 @@ chat_create_tx(struct sotto_tx *tx, void *arg)
         rc = write_creator(tx, step);
     if (rc >= 0)
         rc = step_write(tx, step);
-    return rc < 0 ? rc : writer_head_add(tx, step->num, step->verified.tree_hash);
+    if (rc >= 0 && old != NULL)
+        rc = reset_write(tx, step, old);
+    if (rc >= 0)
+        rc = writer_head_add(tx, step->num, step->verified.tree_hash);
+    if (rc == SOTTO_OK && old != NULL)
+        reset_close_head(old);
+    return rc;
 }
 
 /* NULL, or why the request is malformed. */
@@ -192,21 +216,21 @@ chat_on_create(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 {
     struct delivery *ds = state;
     const Sotto__Chat__V1__CreateRequest *request = (const void *)in;
-    struct chat_step step = {.ds = ds, .req = req, .is_create = true};
+    struct chat_step step = {
+        .ds = ds, .req = req, .is_create = true, .role = SOTTO__CHAT__V1__ROLE__ROLE_OWNER};
     const char *text;
 
     if (!chat_is_ready(ds, req, in, chat_on_create))
         return;
-    if (request->resets.len > 0) {
-        sotto_fail(req, SOTTO_EUNIMPLEMENTED, "this server does not reset chats yet");
-        return;
-    }
     text = check_create(request);
+    if (text == NULL)
+        text = reset_read(ds, req->caller, request, &step.reset);
     if (text != NULL) {
         sotto_fail(req, SOTTO_EINVALID, text);
         return;
     }
-    if ((ds->modes & 1u << request->mode) == 0) {
+    /* A chat that exists may go on in its mode. */
+    if ((ds->modes & 1u << request->mode) == 0 && step.reset.old == NULL) {
         modes_refuse(ds, req);
         return;
     }

@@ -103,6 +103,8 @@ propose_tx(struct sotto_tx *tx, void *arg)
 
     if (rc != SOTTO_OK)
         return rc;
+    if (head->is_replaced)
+        return SOTTO_EPRECONDITION;
     if (head->epoch != op->check.epoch || head->proposals >= CHAT_REMOVES_MAX ||
         memcmp(head->tree_hash, op->check.base_hash, MLS_HASH_BYTES) != 0)
         return SOTTO_EABORTED;
@@ -250,7 +252,8 @@ propose(struct delivery *ds, const struct chat_seat *seat)
 static bool
 is_for_us(const struct chat_seat *seat)
 {
-    return seat->user->seat_count > 1 && seat->chat->proposal_count < CHAT_REMOVES_MAX;
+    return !seat->chat->replaced_by.is_set && seat->user->seat_count > 1 &&
+           seat->chat->proposal_count < CHAT_REMOVES_MAX;
 }
 
 /* Begins the next proposal that is due, unless one is at work. */
@@ -289,8 +292,11 @@ tell_members(struct delivery *ds, const struct chat_seat *seat)
 {
     Sotto__Chat__V1__DeviceGone event = SOTTO__CHAT__V1__DEVICE_GONE__INIT;
     size_t count;
-    uint64_t *sessions = roster_listeners(seat->chat, seat->device, &count);
+    uint64_t *sessions;
 
+    if (seat->chat->replaced_by.is_set)
+        return;
+    sessions = roster_listeners(seat->chat, seat->device, &count);
     event.chat_id = chat_bytes(seat->chat->id, CHAT_ID_BYTES);
     event.user_id = chat_bytes(seat->device->user, CHAT_ID_BYTES);
     event.device_id = chat_bytes(seat->device->id, CHAT_ID_BYTES);

@@ -59,6 +59,8 @@ judge(struct sotto_tx *tx, struct leave_op *op, const struct chat_head *head)
     int rc;
 
     op->epoch = head->epoch;
+    if (head->is_replaced)
+        return SOTTO_EPRECONDITION;
     if (op->message_epoch != head->epoch || head->proposals + op->count > CHAT_REMOVES_MAX ||
         memcmp(head->tree_hash, op->check.base_hash, MLS_HASH_BYTES) != 0)
         return SOTTO_EABORTED;
@@ -173,7 +175,11 @@ answer(struct delivery *ds, struct leave_op *op, int status)
 {
     Sotto__Chat__V1__LeaveReply reply = SOTTO__CHAT__V1__LEAVE_REPLY__INIT;
 
+    const struct chat *chat = roster_chat(ds, op->in->chat_id);
+
     tree_check_end(&op->check, status == SOTTO_OK);
+    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, chat))
+        return;
     if (status == SOTTO_EABORTED) {
         chat_fail_stale(ds, op->req, op->epoch);
     } else if (status == SOTTO_ENOTFOUND) {
@@ -302,6 +308,8 @@ chat_on_leave(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         chat_fail_absent(req);
         return;
     }
+    if (chat_fail_replaced(req, seat->chat))
+        return;
     op = req->api->alloc(req, sizeof(*op));
     if (op == NULL) {
         sotto_fail_status(req, SOTTO_ENOMEM, NULL);

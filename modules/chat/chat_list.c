@@ -26,6 +26,8 @@ fill_chat(Sotto__Chat__V1__Chat *out, const struct chat_seat *seat, const struct
     out->cursor = own_seat != NULL ? own_seat->read_seq : 0;
     out->members = (uint32_t)chat->user_count;
     out->suite = chat->suite;
+    out->replaced_by = chat_link_bytes(&chat->replaced_by);
+    out->resets = chat_link_bytes(&chat->resets);
 }
 
 static size_t

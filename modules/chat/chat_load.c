@@ -43,6 +43,7 @@ struct loaded_chat {
     uint64_t epoch;
     uint32_t seq;
     int64_t last_ts_ms;
+    struct chat_link resets, replaced_by;
     struct chat_purged purged;
     bool is_deleted;
     struct loaded_member *members;
@@ -196,6 +197,9 @@ read_chat_rows(struct sotto_tx *tx, struct load_op *op)
         chat->suite = (uint16_t)sotto_col_int(stmt, 4);
         chat->epoch = (uint64_t)sotto_col_int(stmt, 5);
         chat->is_deleted = sotto_col_int(stmt, 6) != 0;
+        if (!chat_copy_link(sotto_col_blob(stmt, 7), &chat->resets) ||
+            !chat_copy_link(sotto_col_blob(stmt, 8), &chat->replaced_by))
+            return SOTTO_EDATALOSS;
     }
     return rc;
 }
@@ -363,6 +367,8 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
     chat->epoch = row->epoch;
     chat->seq = row->seq;
     chat->last_ts_ms = row->last_ts_ms;
+    chat->resets = row->resets;
+    chat->replaced_by = row->replaced_by;
     chat->purge.seq = row->purged.seq;
     chat->purge.is_due = true;
     purge_note_entries(ds, chat);

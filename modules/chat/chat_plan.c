@@ -60,6 +60,7 @@ read_add(struct chat_plan *plan, const struct mls_proposal_view *proposal)
     memcpy(add->device, cert.device_id, CHAT_ID_BYTES);
     memcpy(add->signature_key, proposal->credential.signature_key.data, VERIFY_KEY_BYTES);
     memcpy(add->ref, proposal->key_package_ref, MLS_REF_BYTES);
+    add->role = SOTTO__CHAT__V1__ROLE__ROLE_MEMBER;
     plan->add_count++;
     return SOTTO_OK;
 }
@@ -128,6 +129,7 @@ become_add(struct chat_plan *plan)
     memcpy(add->user, plan->user, CHAT_ID_BYTES);
     memcpy(add->device, plan->device, CHAT_ID_BYTES);
     memcpy(add->signature_key, plan->path_key, VERIFY_KEY_BYTES);
+    add->role = SOTTO__CHAT__V1__ROLE__ROLE_MEMBER;
     plan->has_path = false;
     return SOTTO_OK;
 }

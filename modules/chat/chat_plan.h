@@ -16,6 +16,7 @@ struct chat_add {
     uint8_t signature_key[VERIFY_KEY_BYTES];
     uint8_t ref[MLS_REF_BYTES]; /* of the KeyPackage */
     bool is_welcome;            /* the Welcome has a secret for it */
+    Sotto__Chat__V1__Role role; /* if the user is new: a member, unless the chat replaces another */
     uint32_t leaf;              /* from the judgement */
     uint32_t num;               /* from the transaction */
 };

@@ -246,6 +246,20 @@ write_first(struct sotto_tx *tx, struct report_op *op, const struct chat_head *h
     return rc < 0 ? rc : write_report(tx, op);
 }
 
+/* Nothing is written to a closed chat any more; who reported before is answered as before. */
+static int
+answer_closed(struct sotto_tx *tx, const struct report_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_REFUSAL_FIND);
+    int rc;
+
+    sotto_bind_int(stmt, 1, op->chat);
+    sotto_bind_int(stmt, 2, (int64_t)op->in->seq);
+    sotto_bind_blob(stmt, 3, op->req->caller->user, CHAT_ID_BYTES);
+    rc = sotto_step(stmt);
+    return rc == SOTTO_DONE ? SOTTO_EPRECONDITION : rc < 0 ? rc : SOTTO_OK;
+}
+
 static int
 report_tx(struct sotto_tx *tx, void *arg)
 {
@@ -256,6 +270,8 @@ report_tx(struct sotto_tx *tx, void *arg)
     op->commit = (struct reported){0};
     if (rc == SOTTO_OK)
         rc = judge(tx, op);
+    if (rc == SOTTO_OK && head->is_replaced)
+        return answer_closed(tx, op);
     if (rc == SOTTO_OK && !op->commit.is_known)
         rc = write_first(tx, op, head);
     if (rc >= 0)
@@ -307,6 +323,9 @@ report_done(void *state, int status, void *arg)
         chat_fail_absent(op->req);
         return;
     }
+    if (status == SOTTO_EPRECONDITION &&
+        chat_fail_replaced(op->req, roster_chat(ds, op->in->chat_id)))
+        return;
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
         return;

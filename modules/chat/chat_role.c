@@ -101,6 +101,8 @@ role_tx(struct sotto_tx *tx, void *arg)
     int rc = writer_head(tx, op->chat, &head);
 
     op->seq = 0;
+    if (rc == SOTTO_OK && head->is_replaced)
+        return SOTTO_EPRECONDITION;
     if (rc == SOTTO_OK)
         rc = judge(tx, op, &changes);
     if (rc != SOTTO_OK || !changes)
@@ -135,19 +137,20 @@ role_done(void *state, int status, void *arg)
     struct delivery *ds = state;
     const struct role_op *op = arg;
     Sotto__Chat__V1__SetRoleReply reply = SOTTO__CHAT__V1__SET_ROLE_REPLY__INIT;
-    struct chat *chat;
+    struct chat *chat = roster_chat(ds, op->in->chat_id);
     struct chat_user *user;
 
     if (status == SOTTO_ENOTFOUND) {
         chat_fail_absent(op->req);
         return;
     }
+    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, chat))
+        return;
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
         return;
     }
     if (op->seq != 0) {
-        chat = roster_chat(ds, op->in->chat_id);
         user = roster_user(chat, op->in->user_id.data);
         if (user != NULL)
             user->role = op->in->role;
@@ -191,6 +194,8 @@ chat_on_set_role(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         chat_fail_absent(req);
         return;
     }
+    if (chat_fail_replaced(req, chat))
+        return;
     if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT) {
         sotto_fail(req, SOTTO_EPRECONDITION, "a direct chat has no roles to give");
         return;

@@ -166,6 +166,7 @@ roster_chat_need(struct delivery *ds, const uint8_t *chat_id)
         chat->purge.is_deleted = chat->purge.is_over = false;
         chat->purge.seq = 0;
         chat->purge.oldest_ms = 0;
+        chat->resets.is_set = chat->replaced_by.is_set = false;
         return chat;
     }
     chat = must_alloc(sizeof(*chat));

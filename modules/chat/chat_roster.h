@@ -73,7 +73,9 @@ struct chat {
     uint64_t epoch;
     uint32_t seq;
     int64_t last_ts_ms;
-    struct chat_seat **leaves; /* by leaf index; NULL: blank */
+    struct chat_link resets;      /* the chat that this one replaces */
+    struct chat_link replaced_by; /* set: the chat is closed */
+    struct chat_seat **leaves;    /* by leaf index; NULL: blank */
     uint32_t leaf_capacity;
     uint32_t seat_count; /* taken leaves, retired ones among them */
     struct chat_user **users;

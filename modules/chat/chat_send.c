@@ -102,6 +102,8 @@ send_tx(struct sotto_tx *tx, void *arg)
     if (rc != SOTTO_OK)
         return rc;
     op->epoch = head->epoch;
+    if (head->is_replaced)
+        return SOTTO_EPRECONDITION;
     if (op->message_epoch != head->epoch || op->roster_epoch != head->epoch || head->proposals > 0)
         return SOTTO_EABORTED;
     if (head->seq == CHAT_SEQ_MAX) {
@@ -179,6 +181,9 @@ send_done(void *state, int status, void *arg)
         chat_fail_absent(op->req);
         return;
     }
+    if (status == SOTTO_EPRECONDITION &&
+        chat_fail_replaced(op->req, roster_chat(ds, op->in->chat_id)))
+        return;
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
         return;

@@ -41,8 +41,10 @@ text_of(const struct chat_step *step)
 }
 
 static void
-end(struct chat_step *step, int status)
+fail(struct chat_step *step, int status)
 {
+    const struct chat *must_be_open = step->is_create ? step->reset.old : step->chat;
+
     if (status == SOTTO_ENOTFOUND)
         chat_fail_absent(step->req);
     else if (status == SOTTO_EABORTED)
@@ -52,8 +54,15 @@ end(struct chat_step *step, int status)
         fail_conflict(step);
     else if (status == SOTTO_EPRECONDITION && step->check.is_wanted)
         fail_wanted(step);
-    else if (status != SOTTO_OK)
+    else if (status != SOTTO_EPRECONDITION || !chat_fail_replaced(step->req, must_be_open))
         sotto_fail_status(step->req, status, text_of(step));
+}
+
+static void
+end(struct chat_step *step, int status)
+{
+    if (status != SOTTO_OK)
+        fail(step, status);
     tree_check_end(&step->check, status == SOTTO_OK && !step->is_repeat);
     verified_fini(&step->verified);
     free(step);
@@ -82,7 +91,7 @@ apply_adds(struct delivery *ds, struct chat *chat, const struct chat_step *step,
 
         device->num = add->num;
         device->events++;
-        roster_user_need(chat, add->user, SOTTO__CHAT__V1__ROLE__ROLE_MEMBER);
+        roster_user_need(chat, add->user, add->role);
         roster_seat_take(chat, add->leaf, device, step->seq);
         if (sessions != NULL)
             memcpy(sessions + count, device->sessions, device->session_count * sizeof(*sessions));
@@ -149,6 +158,7 @@ push_welcome(const struct chat_step *step, const struct chat *chat, const uint64
     welcome.type = chat->type;
     welcome.mode = chat->mode;
     welcome.ts_ms = step->ts_ms;
+    welcome.resets = chat_link_bytes(&chat->resets);
     welcome.roles = pointers;
     welcome.n_roles = list_leaders(chat, roles, pointers);
     event.welcome = &welcome;
@@ -188,8 +198,9 @@ make_chat(struct chat_step *step)
     chat->type = step->type;
     chat->mode = step->mode;
     chat->suite = step->plan.suite;
+    chat->resets = step->reset.link;
     creator->num = step->device;
-    roster_user_need(chat, creator->user, SOTTO__CHAT__V1__ROLE__ROLE_OWNER);
+    roster_user_need(chat, creator->user, step->role);
     roster_seat_take(chat, 0, creator, 0);
     ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
     return chat;
@@ -202,6 +213,9 @@ apply(struct chat_step *step)
     struct chat *chat = step->check.chat = step->is_create ? make_chat(step) : step->chat;
     size_t listener_count, invited_count;
     uint64_t *listeners, *invited;
+
+    if (step->reset.is_asked)
+        reset_apply(step);
 
     /* Those who are removed hear of it, so they are asked for before they go. */
     listeners = roster_listeners(chat, roster_device(ds, step->plan.user, step->plan.device),

@@ -15,6 +15,7 @@
 #ifndef CHAT_STEP_H
 #define CHAT_STEP_H
 
+#include "chat_reset.h"
 #include "chat_verify.h"
 
 struct chat_step {
@@ -30,6 +31,9 @@ struct chat_step {
     Sotto__Chat__V1__ChatType type;
     Sotto__Chat__V1__Mode mode;
     const uint8_t *other; /* of a direct chat, in the plan */
+    Sotto__Chat__V1__Role
+        role; /* of the creator; from the transaction when the chat replaces another */
+    struct chat_reset reset;
 
     /* from the transaction */
     uint32_t num;    /* of the chat */

@@ -11,22 +11,28 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_DEVICE_PAGE] = {"SELECT num, user_id, device_id FROM chat_devices WHERE num > ?"
                           " ORDER BY num LIMIT ?"},
 
-    [CHAT_CHAT_FIND] = {"SELECT num, creator, deleted_ms FROM chat_chats WHERE chat_id = ?"},
+    [CHAT_CHAT_FIND] = {"SELECT num, creator, deleted_ms, resets FROM chat_chats"
+                        " WHERE chat_id = ?"},
     [CHAT_CHAT_ADD] = {"INSERT INTO chat_chats (num, chat_id, type, mode, suite, epoch, creator,"
-                       " created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+                       " created_ms, resets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_CHAT_SET_EPOCH] = {"UPDATE chat_chats SET epoch = ? WHERE num = ?"},
-    [CHAT_CHAT_EPOCH] = {"SELECT epoch FROM chat_chats WHERE num = ? AND deleted_ms = 0"},
+    [CHAT_CHAT_EPOCH] = {"SELECT epoch, replaced_by FROM chat_chats"
+                         " WHERE num = ? AND deleted_ms = 0"},
+    [CHAT_CHAT_SET_REPLACED] = {"UPDATE chat_chats SET replaced_by = ? WHERE num = ?"},
     [CHAT_CHAT_SET_DELETED] = {"UPDATE chat_chats SET deleted_ms = ? WHERE num = ?"},
     [CHAT_CHAT_REMOVE] = {"DELETE FROM chat_chats WHERE num = ?"},
     [CHAT_CHAT_SET_TOP] = {"UPDATE chat_tops SET chat = ? WHERE id = 1 AND chat < ?"},
     [CHAT_CHAT_TOP] = {"SELECT MAX(top) FROM (SELECT COALESCE(MAX(num), 0) AS top FROM chat_chats"
                        " UNION ALL SELECT chat FROM chat_tops) AS tops"},
-    [CHAT_CHAT_PAGE] = {"SELECT num, chat_id, type, mode, suite, epoch, deleted_ms FROM chat_chats"
-                        " WHERE num > ? ORDER BY num LIMIT ?"},
+    [CHAT_CHAT_PAGE] = {"SELECT num, chat_id, type, mode, suite, epoch, deleted_ms, resets,"
+                        " replaced_by FROM chat_chats WHERE num > ? ORDER BY num LIMIT ?"},
 
-    [CHAT_PAIR_FIND] = {"SELECT c.chat_id FROM chat_pairs p JOIN chat_chats c ON c.num = p.chat"
-                        " WHERE p.first_user = ? AND p.second_user = ?"},
-    [CHAT_PAIR_ADD] = {"INSERT INTO chat_pairs (first_user, second_user, chat) VALUES (?, ?, ?)"},
+    [CHAT_PAIR_FIND] =
+        {"SELECT c.chat_id, p.chat FROM chat_pairs p JOIN chat_chats c ON c.num = p.chat"
+         " WHERE p.first_user = ? AND p.second_user = ?"},
+    [CHAT_PAIR_ADD] = {"INSERT INTO chat_pairs (first_user, second_user, chat) VALUES (?, ?, ?)"
+                       " ON CONFLICT (first_user, second_user) DO UPDATE SET"
+                       " chat = excluded.chat"},
     [CHAT_PAIR_CLEAR] = {"DELETE FROM chat_pairs WHERE chat = ?"},
 
     [CHAT_MEMBER_ADD] = {"INSERT INTO chat_members (chat, user_id, role) VALUES (?, ?, ?)"
@@ -120,7 +126,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " ON CONFLICT (device, chat) DO UPDATE SET seq = excluded.seq"},
     [CHAT_INVITATION_REMOVE] = {"DELETE FROM chat_invitations WHERE device = ? AND chat = ?"},
     [CHAT_INVITATION_LIST] = {"SELECT c.chat_id, w.seq, w.epoch, d.user_id, c.type, c.mode,"
-                              " w.welcome, COALESCE(l.ts_ms, w.ts_ms), w.roles, w.tree"
+                              " w.welcome, COALESCE(l.ts_ms, w.ts_ms), w.roles, w.tree,"
+                              " c.resets"
                               " FROM chat_invitations i"
                               " JOIN chat_welcomes w ON w.chat = i.chat AND w.seq = i.seq"
                               " LEFT JOIN chat_log l ON l.id = i.chat * 4294967296 + i.seq"
@@ -145,6 +152,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_REPORT_CLEAR] = {"DELETE FROM chat_reports WHERE chat = ?"},
     [CHAT_REFUSAL_ADD] = {"INSERT INTO chat_refusals (chat, seq, user_id) VALUES (?, ?, ?)"
                           " ON CONFLICT (chat, seq, user_id) DO NOTHING"},
+    [CHAT_REFUSAL_FIND] = {"SELECT 1 FROM chat_refusals WHERE chat = ? AND seq = ?"
+                           " AND user_id = ?"},
     [CHAT_REFUSAL_REMOVE] = {"DELETE FROM chat_refusals WHERE chat = ? AND seq = ?"},
     [CHAT_REFUSAL_CLEAR] = {"DELETE FROM chat_refusals WHERE chat = ?"},
 
@@ -178,6 +187,13 @@ chat_copy_id(struct sotto_view view, uint8_t id_out[CHAT_ID_BYTES])
         return false;
     memcpy(id_out, view.data, CHAT_ID_BYTES);
     return true;
+}
+
+bool
+chat_copy_link(struct sotto_view view, struct chat_link *link_out)
+{
+    link_out->is_set = view.size > 0;
+    return !link_out->is_set || chat_copy_id(view, link_out->id);
 }
 
 int
@@ -276,6 +292,19 @@ void
 chat_fail_absent(struct sotto_req *req)
 {
     sotto_fail(req, SOTTO_ENOTFOUND, "there is no such chat");
+}
+
+bool
+chat_fail_replaced(struct sotto_req *req, const struct chat *chat)
+{
+    Sotto__Chat__V1__Replaced replaced = SOTTO__CHAT__V1__REPLACED__INIT;
+
+    if (chat == NULL || !chat->replaced_by.is_set)
+        return false;
+    replaced.chat_id = chat_bytes(chat->replaced_by.id, CHAT_ID_BYTES);
+    sotto_fail_details(req, SOTTO_EPRECONDITION, &replaced.base,
+                       "the chat was started anew: another one took its place");
+    return true;
 }
 
 void

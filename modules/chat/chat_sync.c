@@ -117,7 +117,9 @@ add_welcome(struct sotto_tx *tx, struct sync_op *op, struct sotto_stmt *row)
     welcome->welcome = chat_copy(tx, sotto_col_blob(row, 6));
     welcome->ts_ms = sotto_col_int(row, 7);
     welcome->ratchet_tree = chat_copy(tx, sotto_col_blob(row, 9));
-    if (welcome->welcome.data == NULL || welcome->ratchet_tree.data == NULL)
+    welcome->resets = chat_copy(tx, sotto_col_blob(row, 10));
+    if (welcome->welcome.data == NULL || welcome->ratchet_tree.data == NULL ||
+        welcome->resets.data == NULL)
         return SOTTO_ENOMEM;
     op->bytes += welcome->welcome.len + welcome->ratchet_tree.len + ENTRY_OVERHEAD;
     op->reply.welcomes[op->reply.n_welcomes++] = welcome;

@@ -165,6 +165,7 @@ read_head(struct sotto_tx *tx, struct chat_head *head)
     if (rc != SOTTO_ROW)
         return rc < 0 ? rc : SOTTO_ENOTFOUND;
     head->epoch = (uint64_t)sotto_col_int(stmt, 0);
+    head->is_replaced = sotto_col_blob(stmt, 1).size > 0;
 
     rc = read_tree_hash(tx, head);
     if (rc == SOTTO_OK)

@@ -20,6 +20,7 @@ struct chat_head {
     uint32_t chat; /* first: the key */
     uint32_t seq;
     bool is_deleted;
+    bool is_replaced; /* the chat is closed; its log is only read */
     uint64_t epoch;
     uint8_t tree_hash[MLS_HASH_BYTES]; /* of the followed group; zero: the chat is not followed */
     uint32_t proposals;                /* stored in this epoch, to be committed next */

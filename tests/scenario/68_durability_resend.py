@@ -191,6 +191,12 @@ class World:
         self.new.ask('create', other)
         yield self.new.login.attached, CHAT + 'Create', {'chat_id': other, 'type': GROUP, 'mode': ARCHIVE,
                                                          'suite': SUITE, 'first': self.new.bundle()}
+        alice = self.alice
+        anew = secrets.token_bytes(16)
+        alice.ask('create', anew)
+        alice.queue([self.bob], [])
+        yield attached, CHAT + 'Create', {'chat_id': anew, 'type': GROUP, 'mode': ARCHIVE, 'suite': SUITE,
+                                          'first': alice.bundle(), 'resets': self.chat_id}
         yield attached, CHAT + 'DeleteChat', {'chat_id': self.chat_id}
 
     def requests(self):

@@ -156,20 +156,35 @@ fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *bundle)
     out->start = buf_bytes(&bundle->start);
 }
 
-const struct harness_answer *
-rig_create_again(struct chat_rig *rig, struct chat_peer *peer)
+static const struct harness_answer *
+ask_create(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
 {
     Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
     Sotto__Chat__V1__Bundle bundle;
-    uint8_t id[16];
+    uint8_t id[16], old[16];
 
     fill_bundle(&bundle, &peer->bundle);
+    memset(old, rig->resets, 16);
+    request.resets = bytes(old, rig->resets != 0 ? 16 : 0);
     request.chat_id = chat_id(rig, id);
     request.type = rig->type;
     request.mode = rig->mode;
     request.suite = peer->mls.suite;
     request.first = &bundle;
-    return harness_rpc(rig->h, peer->session, "Create", &request.base);
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Create",
+                                                        &request.base);
+}
+
+const struct harness_answer *
+rig_create_again(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return ask_create(rig, peer, false);
+}
+
+const struct harness_answer *
+rig_create_again_begin(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return ask_create(rig, peer, true);
 }
 
 const struct harness_answer *
@@ -553,6 +568,34 @@ rig_ack_deleted(struct chat_rig *rig, struct chat_peer *peer)
     request.n_deleted_seen = 1;
     request.deleted_seen = &name;
     assert_ok(harness_rpc(rig->h, peer->session, "Ack", &request.base)->status);
+}
+
+/* ---- reports --------------------------------------------------------------------------------------------- */
+
+const struct harness_answer *
+rig_report(struct chat_rig *rig, struct chat_peer *peer, uint64_t seq, uint64_t epoch)
+{
+    Sotto__Chat__V1__ReportCommitRequest request = SOTTO__CHAT__V1__REPORT_COMMIT_REQUEST__INIT;
+    uint8_t id[16];
+
+    request.chat_id = chat_id(rig, id);
+    request.seq = seq;
+    request.epoch = epoch;
+    request.reason = SOTTO__CHAT__V1__BAD_COMMIT__BAD_COMMIT_PATH;
+    return harness_rpc(rig->h, peer->session, "ReportCommit", &request.base);
+}
+
+const Sotto__Chat__V1__ListReportsReply *
+rig_reports(struct chat_rig *rig, struct chat_peer *peer)
+{
+    Sotto__Chat__V1__ListReportsRequest request = SOTTO__CHAT__V1__LIST_REPORTS_REQUEST__INIT;
+    const struct harness_answer *answer;
+    uint8_t id[16];
+
+    request.chat_id = chat_id(rig, id);
+    answer = harness_rpc(rig->h, peer->session, "ListReports", &request.base);
+    assert_ok(answer->status);
+    return (const void *)answer->message;
 }
 
 const struct harness_answer *

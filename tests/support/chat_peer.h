@@ -31,6 +31,7 @@ struct chat_rig {
     struct harness *h;
     struct chat_peer alice, bob, carol, dora;
     char chat;
+    char resets;                    /* the chat that the next ones made replace; 0: none */
     Sotto__Chat__V1__ChatType type; /* of the last rig_create */
     Sotto__Chat__V1__Mode mode;
     const struct chat_peer *unknown; /* whose device keyx does not know */
@@ -54,6 +55,7 @@ const struct harness_answer *rig_create(struct chat_rig *, struct chat_peer *, c
                                         Sotto__Chat__V1__ChatType type, struct chat_peer *first,
                                         struct chat_peer *second);
 const struct harness_answer *rig_create_again(struct chat_rig *, struct chat_peer *);
+const struct harness_answer *rig_create_again_begin(struct chat_rig *, struct chat_peer *);
 /* A group of alice (owner, leaf 0), bob (1) and carol (2), all joined; seq 1, epoch 1. */
 void rig_group(struct chat_rig *, char chat);
 
@@ -115,6 +117,11 @@ const struct harness_answer *rig_delete(struct chat_rig *, struct chat_peer *);
 const struct harness_answer *rig_delete_begin(struct chat_rig *, struct chat_peer *);
 /* Says that the deletion is known. */
 void rig_ack_deleted(struct chat_rig *, struct chat_peer *);
+
+/* Says that the commit with this seq, made in this epoch, is bad. */
+const struct harness_answer *rig_report(struct chat_rig *, struct chat_peer *, uint64_t seq,
+                                        uint64_t epoch);
+const Sotto__Chat__V1__ListReportsReply *rig_reports(struct chat_rig *, struct chat_peer *);
 
 /* One of the methods that take a chat, with a request that is well made but for the chat. */
 #define RIG_METHODS 5
