@@ -17,10 +17,13 @@ from tap import main, test
 BLOCK = re.compile(r'^```sh\n(.*?)^```$', re.M | re.S)
 PASSWORD = b'walk-0-along\n'
 SECONDS = 60
+# What a listener has to say, and how often, before Ctrl-C: a message; the two chats that a new device gets into.
+HEARD = {'bob': (b'hello bob', 1), 'alice-laptop': (b'added you to this chat', 2)}
 
 
 def type_line(command, cwd, until=None):
-    """Runs a shell line on a terminal, answers each prompt for a password; returns (exit status, text)."""
+    """Runs a shell line on a terminal, answers each prompt for a password, presses Ctrl-C when `until` (words, times) was
+    said; returns (exit status, text)."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(cwd)
@@ -40,7 +43,7 @@ def type_line(command, cwd, until=None):
             if len(re.findall(rb'(?:password|once more): ', text)) > answered:
                 answered += 1
                 os.write(terminal, PASSWORD)
-            if until and until in text:
+            if until and text.count(until[0]) >= until[1]:
                 os.kill(pid, signal.SIGINT)
                 until = None
     finally:
@@ -57,22 +60,24 @@ def the_walk_works_as_printed(stage):
     server = stage.server()
     readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
     lines = [line for block in BLOCK.findall(readme) for line in block.splitlines()]
-    assert len(lines) == 12, lines
+    assert len(lines) == 16, lines
     folder = stage.folder / 'walk'
     (folder / 'build').mkdir(parents=True)
     (folder / 'build' / 'bin').symlink_to(program('sotto').parent)
     said = {}
     for line in lines:
-        if ' register ' in line:  # the printed lines mean the default port, a test has its own
-            line = line.replace(' register ', f' --server tcp://{server.tcp} register ')
+        # the printed lines mean the default port, a test has its own
+        line = re.sub(r' (register|login) ', rf' --server tcp://{server.tcp} \1 ', line)
         listening = line.endswith(' listen')
-        code, said[line] = type_line(line, folder, b'hello bob' if listening else None)
+        until = HEARD[re.search(r'people/(\S+)', line).group(1)] if listening else None
+        code, said[line] = type_line(line, folder, until)
         assert code == 0 or (listening and code in (130, -signal.SIGINT)), (line, code, said[line])
 
     told = '\n'.join(said.values())
     assert 'alice: hello bob' in told and 'are you there?' in told, told
     assert re.search(r'(\d{5}\s+){11}\d{5}', told), told
-    assert 'lunch' in said[lines[-1]], said[lines[-1]]
+    assert 'lunch' in said[lines[11]], said[lines[11]]
+    assert 'laptop' in said[lines[-1]], said[lines[-1]]
 
 
 if __name__ == '__main__':
