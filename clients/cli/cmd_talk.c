@@ -157,7 +157,8 @@ hint_no_chats(const struct cli *cli)
         return;
     fprintf(stderr, "%s\n",
             tr("no chats yet: `sotto new NAME` starts one. On a new device of an account that has "
-               "chats, leave `sotto listen` running on another device, which then adds this one"));
+               "chats, leave this running: another device that is online adds this one, or it joins by "
+               "itself"));
 }
 
 /* To stderr, so that whoever reads the messages is not disturbed. */

@@ -29,7 +29,8 @@ const struct command commands[] = {
         .summary = TR("Log in, on this device or a new one"),
         .help = TR(
             "A profile that has the account keeps device, chats and history. An empty profile becomes\n"
-            "a new device; another device of yours that is online adds it to your chats.\n"),
+            "a new device: leave `sotto listen` running on it, or on another device of yours, and\n"
+            "it gets into your chats.\n"),
         .examples = "sotto login ann\n",
         .options = "device",
         .words_min = 1,
