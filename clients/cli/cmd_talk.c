@@ -155,10 +155,11 @@ hint_no_chats(const struct cli *cli)
     if (cli->json || cli->quiet || sotto_client_known_chats(cli->client, count_chat, &count) ||
         count || !sotto_client_user(cli->client))
         return;
-    fprintf(stderr, "%s\n",
-            tr("no chats yet: `sotto new NAME` starts one. On a new device of an account that has "
-               "chats, leave this running: another device that is online adds this one, or it joins by "
-               "itself"));
+    fprintf(
+        stderr, "%s\n",
+        tr("no chats yet: `sotto new NAME` starts one. On a new device of an account that has "
+           "chats, leave this running: another device that is online adds this one, or it joins by "
+           "itself"));
 }
 
 /* To stderr, so that whoever reads the messages is not disturbed. */
