@@ -250,7 +250,7 @@ chat_commit_tx(struct sotto_tx *tx, void *arg)
     rc = check_roles(tx, step);
     if (rc == SOTTO_OK && head->proposals > 0)
         rc = clear_proposals(tx, step);
-    if (rc >= 0 && step->plan.is_external) /* perhaps it is in no chat yet */
+    if (rc >= 0 && step->device == 0) /* it sat in no seat when it asked, perhaps in none at all */
         rc = writer_device(tx, step->plan.user, step->plan.device, &step->device);
     if (rc < 0)
         return rc;

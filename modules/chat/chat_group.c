@@ -6,9 +6,11 @@
 #include <stdlib.h>
 
 #include "chat_tree.h"
+#include "chat_turn.h"
 
 struct group_op {
     struct sotto_req *req;
+    struct chat_turn turn;
     struct tree_check check;
     struct mls_buf tree;
 };
@@ -26,6 +28,7 @@ static void
 on_written(struct tree_check *check, int status)
 {
     struct group_op *op = check->owner;
+    const struct chat_turn turn = op->turn;
     Sotto__Chat__V1__GetGroupReply reply = SOTTO__CHAT__V1__GET_GROUP_REPLY__INIT;
 
     if (status == SOTTO_ENOTFOUND) {
@@ -41,6 +44,15 @@ on_written(struct tree_check *check, int status)
     tree_check_end(check, false);
     mls_buf_fini(&op->tree);
     free(op);
+    turn_end(turn);
+}
+
+static void
+on_turn(void *owner)
+{
+    struct group_op *op = owner;
+
+    tree_check_start(&op->check);
 }
 
 void
@@ -50,6 +62,7 @@ chat_on_get_group(void *state, struct sotto_req *req, const ProtobufCMessage *in
     const Sotto__Chat__V1__GetGroupRequest *request = (const void *)in;
     struct chat *chat;
     struct group_op *op;
+    int rc;
 
     if (!chat_is_ready(ds, req, in, chat_on_get_group))
         return;
@@ -74,5 +87,7 @@ chat_on_get_group(void *state, struct sotto_req *req, const ProtobufCMessage *in
         .done = on_written,
     };
     memcpy(op->check.chat_id, chat->id, CHAT_ID_BYTES);
-    tree_check_start(&op->check);
+    rc = turn_begin(ds, &op->turn, req->caller->user, on_turn, op);
+    if (rc != SOTTO_OK)
+        on_written(&op->check, rc);
 }

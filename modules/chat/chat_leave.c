@@ -15,6 +15,7 @@
 
 #include "chat_purge.h"
 #include "chat_tree.h"
+#include "chat_turn.h"
 #include "chat_writer.h"
 
 /* One leaf that goes. */
@@ -33,6 +34,7 @@ struct leave_op {
     size_t count;
     struct leaf_op leaves[CHAT_PROPOSALS_MAX]; /* in the order of the request */
     const char *text;
+    struct chat_turn turn;
     struct tree_check check;
     /* from the transaction */
     uint64_t epoch;
@@ -173,6 +175,7 @@ apply(struct delivery *ds, const struct leave_op *op)
 static void
 answer(struct delivery *ds, struct leave_op *op, int status)
 {
+    const struct chat_turn turn = op->turn;
     Sotto__Chat__V1__LeaveReply reply = SOTTO__CHAT__V1__LEAVE_REPLY__INIT;
 
     const struct chat *chat = roster_chat(ds, op->in->chat_id);
@@ -191,6 +194,7 @@ answer(struct delivery *ds, struct leave_op *op, int status)
         reply.ts_ms = op->ts_ms;
         sotto_reply(op->req, &reply.base);
     }
+    turn_end(turn);
 }
 
 static void
@@ -292,6 +296,14 @@ read_request(const struct delivery *ds, struct leave_op *op, const struct chat_s
     return rc;
 }
 
+static void
+on_turn(void *owner)
+{
+    struct leave_op *op = owner;
+
+    tree_check_start(&op->check);
+}
+
 void
 chat_on_leave(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 {
@@ -329,7 +341,7 @@ chat_on_leave(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     memcpy(op->check.chat_id, seat->chat->id, CHAT_ID_BYTES);
     rc = read_request(ds, op, seat);
     if (rc == SOTTO_OK)
-        tree_check_start(&op->check);
-    else
+        rc = turn_begin(ds, &op->turn, req->caller->user, on_turn, op);
+    if (rc != SOTTO_OK)
         answer(ds, op, rc);
 }

@@ -77,17 +77,25 @@ roster_device(const struct delivery *ds, const uint8_t *user, const uint8_t *dev
     return chat_map_find(&ds->devices, key);
 }
 
+struct chat_person *
+roster_person_need(struct delivery *ds, const uint8_t *user)
+{
+    struct chat_person *person = chat_map_find(&ds->persons, user);
+
+    if (person != NULL)
+        return person;
+    person = must_alloc(sizeof(*person));
+    memcpy(person->id, user, CHAT_ID_BYTES);
+    if (chat_map_add(&ds->persons, person) != SOTTO_OK)
+        abort();
+    return person;
+}
+
 static void
 add_to_person(struct delivery *ds, struct chat_device *device)
 {
-    struct chat_person *person = chat_map_find(&ds->persons, device->user);
+    struct chat_person *person = roster_person_need(ds, device->user);
 
-    if (person == NULL) {
-        person = must_alloc(sizeof(*person));
-        memcpy(person->id, device->user, CHAT_ID_BYTES);
-        if (chat_map_add(&ds->persons, person) != SOTTO_OK)
-            abort();
-    }
     person->devices =
         realloc(person->devices, (person->device_count + 1) * sizeof(*person->devices));
     assert(person->devices != NULL);

@@ -18,11 +18,14 @@
 #define CHAT_SESSIONS_MAX 8 /* live connections of one device; the oldest gives way */
 
 struct chat_seat;
+struct chat_turn;
 
 struct chat_person {
     uint8_t id[CHAT_ID_BYTES]; /* first: the key */
     struct chat_device **devices;
     size_t device_count;
+    uint32_t at_work, waiting; /* requests in the job pool and behind it (chat_turn.h) */
+    struct chat_turn *first_turn, *last_turn;
 };
 
 struct chat_device {
@@ -104,6 +107,7 @@ struct chat_device *roster_device(const struct delivery *, const uint8_t *user,
 /* Finds or makes. */
 struct chat_device *roster_device_need(struct delivery *, const uint8_t *user,
                                        const uint8_t *device);
+struct chat_person *roster_person_need(struct delivery *, const uint8_t *user);
 struct chat_user *roster_user(const struct chat *, const uint8_t *user);
 /* The device's seat; NULL: it is not in the chat. device may be NULL. */
 struct chat_seat *roster_seat(const struct chat *, const struct chat_device *);

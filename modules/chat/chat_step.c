@@ -61,11 +61,14 @@ fail(struct chat_step *step, int status)
 static void
 end(struct chat_step *step, int status)
 {
+    const struct chat_turn turn = step->turn;
+
     if (status != SOTTO_OK)
         fail(step, status);
     tree_check_end(&step->check, status == SOTTO_OK && !step->is_repeat);
     verified_fini(&step->verified);
     free(step);
+    turn_end(turn);
 }
 
 /* ---- after the commit: roster, events, answer --------------------------------------------------------------- */
@@ -415,11 +418,21 @@ on_read(void *state, int status, void *arg)
         tree_check_start(&step->check);
 }
 
+static void
+on_turn(void *owner)
+{
+    struct chat_step *step = owner;
+    struct sotto_host *host = step->ds->host;
+    const int rc = host->job->run(host, read_bundle, &step, sizeof(step), on_read);
+
+    if (rc != SOTTO_OK)
+        end(step, rc);
+}
+
 void
 step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
            ProtobufCBinaryData chat_id, uint16_t suite)
 {
-    struct sotto_host *host = model->ds->host;
     struct chat_step *step = malloc(sizeof(*step));
     int rc;
 
@@ -443,7 +456,7 @@ step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bundle,
     memcpy(step->check.chat_id, chat_id.data, CHAT_ID_BYTES);
     memcpy(step->plan.user, step->req->caller->user, CHAT_ID_BYTES);
     memcpy(step->plan.device, step->req->caller->device, CHAT_ID_BYTES);
-    rc = host->job->run(host, read_bundle, &step, sizeof(step), on_read);
+    rc = turn_begin(step->ds, &step->turn, step->plan.user, on_turn, step);
     if (rc != SOTTO_OK)
         end(step, rc);
 }

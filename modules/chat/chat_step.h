@@ -2,6 +2,7 @@
 /*
  * One step of a group, from the request to the roster: what Create and Commit have in common.
  *
+ *     logic thread   wait for the user's turn (chat_turn.h)
  *     pool thread    plan_read: what the bundle says
  *     logic thread   plan_judge: is it allowed
  *     pool thread    plan_verify: would members take it; the group that it leads to
@@ -16,12 +17,14 @@
 #define CHAT_STEP_H
 
 #include "chat_reset.h"
+#include "chat_turn.h"
 #include "chat_verify.h"
 
 struct chat_step {
     struct delivery *ds;
     struct sotto_req *req;
     struct chat *chat; /* Commit */
+    struct chat_turn turn;
     struct chat_plan plan;
     struct tree_check check;
     struct verified verified;

@@ -10,6 +10,9 @@
 /* Clients refuse KeyPackages that live longer, too. */
 #define LIFETIME_S_MAX (400u * 86400)
 
+/* Of a group of one, and its context: a tree of thousands would be verified first and counted then. */
+#define START_BYTES_MAX (2 * CHAT_GROUP_INFO_BYTES_MAX)
+
 /* ---- what the library asks -------------------------------------------------------------------------------- */
 
 /* Whose key it is decides the certificate; whether the device is registered decides keyx, who is asked later. */
@@ -284,6 +287,11 @@ open_start(struct tree_check *check)
         check->is_wanted = true;
         check->text = "the server does not follow this chat yet: show the group in start";
         return SOTTO_EPRECONDITION;
+    }
+    if (check->chat == NULL && start.len > START_BYTES_MAX) {
+        check->text =
+            "a new chat begins with its creator alone, which start shows in 32 KiB at most";
+        return SOTTO_EINVALID;
     }
     check->is_new = true;
     rc = mls_public_group_open(&check->ds->trees->config, start, none, &check->group);

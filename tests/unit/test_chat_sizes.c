@@ -173,12 +173,31 @@ a_welcome_has_4_mib_at_most(void **state)
     expect_refusal(rig, "a Welcome has at most 4 MiB");
 }
 
+/* What it shows would be verified leaf by leaf before anybody sees that the creator is not alone. */
+static void
+the_start_of_a_new_chat_has_32_kib_at_most(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
+
+    rig->type = GROUP;
+    rig->chat = 'X';
+    mls_peer_create(&rig->alice.mls, (const uint8_t *)"XXXXXXXXXXXXXXXX");
+    rig_prepare(rig, &rig->alice, &rig->bob, NULL);
+    assert_ok(mls_buf_set(&rig->alice.bundle.start, rig->alice.mls.config.provider,
+                          mls_bytes(zeros, 2 * CHAT_GROUP_INFO_BYTES_MAX + 1)));
+    answer = rig_create_again(rig, &rig->alice);
+    assert_fails(answer->status, SOTTO_EINVALID);
+    assert_non_null(strstr(answer->text, "32 KiB"));
+}
+
 #define SIZE_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     SIZE_TEST(a_leaf_has_1_kib_at_most),
     SIZE_TEST(a_group_info_has_16_kib_at_most),
     SIZE_TEST(a_commit_has_2_mib_at_most),
     SIZE_TEST(a_welcome_has_4_mib_at_most),
+    SIZE_TEST(the_start_of_a_new_chat_has_32_kib_at_most),
 };
 
 SOTTO_TEST_MAIN(tests)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who asks much of the job pool waits for himself: a user has two requests at work, thirty more wait for them, and nobody
+ * else stands in that line.
+ */
+#include "sotto_test.h"
+
+#include "chat_peer.h"
+#include "chat_turn.h"
+#include "keyx.pb-c.h"
+
+#define REQUESTS_MAX (CHAT_TURNS_AT_WORK_MAX + CHAT_TURNS_WAITING_MAX)
+
+/* The first letter of whom each commit asked keyx about, in order. */
+struct record {
+    char users[REQUESTS_MAX + 2];
+    size_t count;
+};
+
+static int
+note_question(void *arg, struct sotto_view request, uint8_t *out, size_t *size_out)
+{
+    struct record *record = arg;
+    Sotto__Keyx__V1__DeviceCheckList *list =
+        sotto__keyx__v1__device_check_list__unpack(NULL, request.size, request.data);
+
+    assert_true(list->n_devices > 0 && record->count < sizeof record->users - 1);
+    record->users[record->count++] = (char)list->devices[0]->user_id.data[0];
+    for (size_t i = 0; i < list->n_devices; i++)
+        list->devices[i]->known = true;
+    *size_out = sotto__keyx__v1__device_check_list__pack(list, out);
+    sotto__keyx__v1__device_check_list__free_unpacked(list, NULL);
+    return 0;
+}
+
+static void
+fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *made)
+{
+    sotto__chat__v1__bundle__init(out);
+    out->commit = chat_bytes(made->commit.data, made->commit.len);
+    out->welcome = chat_bytes(made->welcome.data, made->welcome.len);
+    out->group_info = chat_bytes(made->group_info.data, made->group_info.len);
+    out->start = chat_bytes(made->start.data, made->start.len);
+}
+
+/* alice asks for a chat with carol, again and again: each time all of it is verified. */
+static const struct harness_answer *
+begin_create(struct chat_rig *rig)
+{
+    Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
+    Sotto__Chat__V1__Bundle bundle;
+
+    fill_bundle(&bundle, &rig->alice.bundle);
+    request.chat_id = chat_bytes("AAAAAAAAAAAAAAAA", 16);
+    request.type = GROUP;
+    request.mode = SOTTO__CHAT__V1__MODE__MODE_ARCHIVE;
+    request.suite = rig->alice.mls.suite;
+    request.first = &bundle;
+    return harness_rpc_begin(rig->h, rig->alice.session, "Create", &request.base);
+}
+
+/* The commit that was made last, once more. */
+static const struct harness_answer *
+begin_commit_again(struct chat_rig *rig, const struct chat_peer *peer)
+{
+    Sotto__Chat__V1__CommitRequest request = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
+    Sotto__Chat__V1__Bundle bundle;
+
+    fill_bundle(&bundle, &peer->bundle);
+    request.chat_id = chat_bytes("XXXXXXXXXXXXXXXX", 16);
+    request.bundle = &bundle;
+    return harness_rpc_begin(rig->h, peer->session, "Commit", &request.base);
+}
+
+/* A group X, and the bundle with which alice will flood. */
+static void
+prepare_flood(struct chat_rig *rig)
+{
+    rig_group(rig, 'X');
+    mls_peer_create(&rig->alice.mls, (const uint8_t *)"AAAAAAAAAAAAAAAA");
+    rig_prepare(rig, &rig->alice, &rig->carol, NULL);
+}
+
+static void
+who_floods_holds_up_nobody_else(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct record record = {.count = 0};
+    const struct harness_answer *commit;
+
+    prepare_flood(rig);
+    harness_provide(rig->h, "keyx.device.check.v1", note_question, &record);
+    for (size_t i = 0; i < 8; i++)
+        begin_create(rig);
+    commit = rig_commit_begin(rig, &rig->bob, NULL, NULL);
+    harness_run(rig->h);
+
+    assert_ok(commit->status);
+    assert_string_equal(record.users, "ccbcccccc");
+}
+
+static void
+what_waits_is_answered_and_what_is_too_much_refused(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answers[REQUESTS_MAX + 1];
+
+    prepare_flood(rig);
+    for (size_t i = 0; i <= REQUESTS_MAX; i++)
+        answers[i] = begin_create(rig);
+    harness_run(rig->h);
+
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        assert_ok(answers[i]->status);
+    assert_fails(answers[REQUESTS_MAX]->status, SOTTO_EEXHAUSTED);
+    rig->chat = 'A';
+    assert_ok(rig_create_again(rig, &rig->alice)->status); /* there is room again */
+}
+
+/* dora is bob's second device. Her commit waits behind the one that takes her in, and has no seat when it comes. */
+static void
+a_device_that_comes_in_while_its_commit_waits_has_made_it(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *added, *again, *own;
+
+    mls_peer_fini(&rig->dora.mls);
+    mls_peer_init(&rig->dora.mls, 'b', '2', 3, (uint64_t)harness_now_ms(rig->h) / 1000);
+    harness_attach(rig->h, rig->dora.session, rig->dora.mls.user, rig->dora.mls.device, NULL);
+    rig_group(rig, 'X');
+    added = rig_commit_begin(rig, &rig->bob, &rig->dora, NULL);
+    again = begin_commit_again(rig, &rig->bob);
+    mls_peer_merge(&rig->bob.mls);
+    mls_peer_join(&rig->dora.mls, mls_buf_bytes(&rig->bob.bundle.welcome));
+    own = rig_commit_begin(rig, &rig->dora, NULL, NULL);
+    harness_run(rig->h);
+
+    assert_ok(added->status);
+    assert_fails(again->status, SOTTO_EABORTED);
+    assert_ok(own->status);
+}
+
+#define TURN_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
+static const struct CMUnitTest tests[] = {
+    TURN_TEST(who_floods_holds_up_nobody_else),
+    TURN_TEST(what_waits_is_answered_and_what_is_too_much_refused),
+    TURN_TEST(a_device_that_comes_in_while_its_commit_waits_has_made_it),
+};
+
+SOTTO_TEST_MAIN(tests)
