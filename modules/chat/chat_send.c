@@ -32,6 +32,21 @@ struct send_op {
 
 /* ---- writer thread ------------------------------------------------------------------------------------- */
 
+/* A device that restores an old copy of itself counts on from there: its new message must not pass for the one that
+ * had the number first. */
+static int
+refuse_other(struct send_op *op)
+{
+    op->text = "client_msg_id was used for another message";
+    return SOTTO_EEXISTS;
+}
+
+static bool
+is_same(struct sotto_view stored, ProtobufCBinaryData sent)
+{
+    return stored.size == sent.len && memcmp(stored.data, sent.data, sent.len) == 0;
+}
+
 static int
 answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer)
 {
@@ -39,10 +54,8 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
     struct sotto_stmt *stmt;
     int rc;
 
-    if (answer.chat != op->chat) {
-        op->text = "client_msg_id was used for a message to another chat";
-        return SOTTO_EPRECONDITION;
-    }
+    if (answer.chat != op->chat)
+        return refuse_other(op);
     stmt = sotto_stmt(tx, CHAT_LOG_GET);
     sotto_bind_int(stmt, 1, chat_log_id(answer.chat, answer.seq));
     rc = sotto_step(stmt);
@@ -52,7 +65,7 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
     op->is_repeat = true;
     if (rc == SOTTO_ROW) {
         op->ts_ms = sotto_col_int(stmt, 0);
-        return SOTTO_OK;
+        return is_same(sotto_col_blob(stmt, 2), op->in->message) ? SOTTO_OK : refuse_other(op);
     }
     /* Its row was purged, and with it the time: that of the last one that went must do. */
     rc = purge_read(tx, answer.chat, &purged);

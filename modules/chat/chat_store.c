@@ -79,7 +79,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                         " JOIN chat_devices d ON d.num = l.device WHERE l.id = ?"},
     [CHAT_LOG_PAGE] = {"SELECT l.id, l.kind, l.epoch, l.device, l.ts_ms, l.client_msg_id,"
                        " d.user_id, d.device_id,"
-                       " CASE WHEN l.device = ? AND l.kind = 1 THEN NULL ELSE l.message END"
+                       " CASE WHEN l.device = ? AND l.kind = 1"
+                       " THEN SUBSTR(l.message, LENGTH(l.message) - 15) ELSE l.message END"
                        " FROM chat_log l JOIN chat_devices d ON d.num = l.device"
                        " WHERE l.id > ? AND l.id <= ? ORDER BY l.id"},
     [CHAT_LOG_OLDEST] = {"SELECT id, kind, epoch, ts_ms, LENGTH(message) FROM chat_log"

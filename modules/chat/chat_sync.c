@@ -173,6 +173,20 @@ read_notices(struct sotto_tx *tx, struct sync_op *op)
     return rc < 0 ? rc : SOTTO_OK;
 }
 
+/* By this a device that was set back to an old copy of itself learns that it sent more than it knows. */
+static int
+read_sent_top(struct sotto_tx *tx, struct sync_op *op)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_WINDOW_GET);
+    int rc;
+
+    sotto_bind_int(stmt, 1, op->num);
+    rc = sotto_step(stmt);
+    if (rc == SOTTO_ROW)
+        op->reply.sent_top = (uint64_t)sotto_col_int(stmt, 0);
+    return rc < 0 ? rc : SOTTO_OK;
+}
+
 /* Chats that the device was removed from and has no cursor for in the request. */
 static int
 read_left(struct sotto_tx *tx, struct sync_op *op)
@@ -227,6 +241,7 @@ add_entry(struct sotto_tx *tx, struct sync_op *op, const struct range *range,
           struct sotto_stmt *row)
 {
     Sotto__Chat__V1__Entry *entry = sotto_tx_alloc(tx, sizeof(*entry));
+    ProtobufCBinaryData bytes;
 
     if (entry == NULL)
         return SOTTO_ENOMEM;
@@ -239,10 +254,15 @@ add_entry(struct sotto_tx *tx, struct sync_op *op, const struct range *range,
     entry->client_msg_id = (uint64_t)sotto_col_int(row, 5);
     entry->sender_user = chat_copy(tx, sotto_col_blob(row, 6));
     entry->sender_device = chat_copy(tx, sotto_col_blob(row, 7));
-    entry->message = chat_copy(tx, sotto_col_blob(row, 8));
-    if (entry->sender_device.data == NULL || entry->message.data == NULL)
+    bytes = chat_copy(tx, sotto_col_blob(row, 8));
+    if (entry->sender_device.data == NULL || bytes.data == NULL)
         return SOTTO_ENOMEM;
-    op->bytes += entry->message.len + ENTRY_OVERHEAD;
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION &&
+        sotto_col_int(row, 3) == op->num)
+        entry->mark = bytes;
+    else
+        entry->message = bytes;
+    op->bytes += bytes.len + ENTRY_OVERHEAD;
     op->reply.entries[op->reply.n_entries++] = entry;
     return SOTTO_OK;
 }
@@ -276,7 +296,7 @@ read_range(struct sotto_tx *tx, struct sync_op *op, const struct range *range)
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_PAGE);
     int rc;
 
-    sotto_bind_int(stmt, 1, op->num); /* its own messages come without their bytes */
+    sotto_bind_int(stmt, 1, op->num); /* of its own messages only the mark comes */
     sotto_bind_int(stmt, 2, chat_log_id(range->chat, range->after));
     sotto_bind_int(stmt, 3, chat_log_id(range->chat, range->upto));
     while ((rc = sotto_step(stmt)) == SOTTO_ROW) {
@@ -306,6 +326,8 @@ sync_tx(struct sotto_tx *tx, void *arg)
         rc = read_welcomes(tx, op);
     if (rc == SOTTO_OK && op->num != 0)
         rc = read_notices(tx, op);
+    if (rc == SOTTO_OK && op->num != 0)
+        rc = read_sent_top(tx, op);
     is_read_welcomes_full = op->is_full;
     op->is_full = false;
     if (rc == SOTTO_OK && op->num != 0)

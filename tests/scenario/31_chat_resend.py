@@ -35,7 +35,7 @@ def a_client_killed_between_send_and_answer_sends_once(stage):
 
 
 @test_over('tcp', 'ws')
-def an_answer_lost_on_the_way_is_asked_for_again(stage):
+def a_message_whose_answer_was_lost_is_found_in_the_log(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
     alice.run('new', 'bob')
@@ -47,7 +47,7 @@ def an_answer_lost_on_the_way_is_asked_for_again(stage):
 
     assert sent['seq'] == 2
     assert texts(bob.run('read', 'alice')) == ['patience']
-    assert b'\nsotto_chat_repeats_total 1\n' in server.http('/metrics')[2]
+    assert b'\nsotto_chat_messages_total 1\n' in server.http('/metrics')[2]
 
 
 @test

@@ -143,6 +143,8 @@ what_happened_while_away_comes_with_sync(void **state)
     assert_ok(mls_peer_process(&rig->bob.mls, to_mls(sync->entries[0]->message), text));
     assert_string_equal(text, "one");
     assert_int_equal(sync->entries[1]->message.len, 0); /* one's own comes without bytes */
+    assert_int_equal(sync->entries[0]->mark.len, 0);
+    assert_int_equal(sync->entries[1]->mark.len, 16);
     assert_int_equal(rig_sync(rig, &rig->bob, 2, false)->n_entries, 1);
     assert_int_equal(rig_sync(rig, &rig->bob, 3, false)->n_entries, 0);
     assert_int_equal(rig_sync(rig, &rig->bob, 1u << 30, false)->n_entries, 0);
@@ -184,6 +186,26 @@ a_repeat_is_known_after_a_restart_and_in_a_later_epoch(void **state)
 }
 
 static void
+an_old_copy_of_a_device_learns_what_it_sent_and_cannot_use_a_number_twice(void **state)
+{
+    struct chat_rig *rig = *state;
+    const Sotto__Chat__V1__SyncReply *sync;
+
+    rig_group(rig, 'X');
+    assert_int_equal(rig_sync(rig, &rig->alice, 1, false)->sent_top, 0);
+    rig_sent(rig_send(rig, &rig->alice, 9, "later"));
+    rig_sent(rig_send(rig, &rig->alice, 7, "first"));
+    rig_restart(rig);
+
+    sync = rig_sync(rig, &rig->alice, 1, false);
+    assert_int_equal(sync->sent_top, 9);
+    assert_memory_not_equal(sync->entries[0]->mark.data, sync->entries[1]->mark.data, 16);
+    assert_int_equal(rig_sync(rig, &rig->bob, 1, false)->sent_top, 0);
+    assert_fails(rig_send(rig, &rig->alice, 7, "another")->status, SOTTO_EEXISTS);
+    assert_int_equal(rig_sync(rig, &rig->bob, 1, false)->n_entries, 2);
+}
+
+static void
 the_window_is_128_counters_long(void **state)
 {
     struct chat_rig *rig = *state;
@@ -191,8 +213,9 @@ the_window_is_128_counters_long(void **state)
 
     rig_group(rig, 'X');
     first = rig_sent(rig_send(rig, &rig->alice, 1, "first"));
+    assert_int_equal(rig_sent(rig_send_again(rig, &rig->alice, 1)).seq, first.seq);
     rig_sent(rig_send(rig, &rig->alice, 128, "last"));
-    assert_int_equal(rig_sent(rig_send(rig, &rig->alice, 1, "again")).seq, first.seq);
+    assert_fails(rig_send(rig, &rig->alice, 1, "again")->status, SOTTO_EEXISTS);
     rig_sent(rig_send(rig, &rig->alice, 129, "beyond"));
 
     assert_fails(rig_send(rig, &rig->alice, 1, "again")->status, SOTTO_EPRECONDITION);
@@ -694,6 +717,7 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(what_happened_while_away_comes_with_sync),
     CHAT_TEST(a_repeat_is_one_message_with_the_same_answer),
     CHAT_TEST(a_repeat_is_known_after_a_restart_and_in_a_later_epoch),
+    CHAT_TEST(an_old_copy_of_a_device_learns_what_it_sent_and_cannot_use_a_number_twice),
     CHAT_TEST(the_window_is_128_counters_long),
     CHAT_TEST(a_message_of_another_epoch_is_stale),
     CHAT_TEST(what_is_no_application_message_of_this_chat_is_refused),

@@ -9,8 +9,8 @@
  */
 #include "changes.h"
 
+#include "copies.h"
 #include "leaving.h"
-#include "outbox.h"
 #include "report.h"
 #include "trust.h"
 #include "text.h"
@@ -307,13 +307,24 @@ is_from_this_device(struct sotto_client *client, const Sotto__Chat__V1__Entry *e
            id_equal(entry->sender_user.data, client->account.user_id);
 }
 
+/* A message of this device: of this profile, or of a later one that this is an old copy of. */
+static int
+take_own(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry)
+{
+    bool ours = false;
+    int status = copies_own_entry(client, inbox, entry, &ours);
+    if (status || ours)
+        return status;
+    return note_undecryptable(client, inbox, entry,
+                              TR("sent from this device; this profile is an older copy"));
+}
+
 static int
 process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry)
 {
     bool application = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
-        return outbox_record_sent(client, inbox->chat.id, entry->client_msg_id, entry->seq,
-                                  entry->epoch, entry->ts_ms);
+        return take_own(client, inbox, entry);
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT)
         return report_taken(client, inbox, entry);
     if (application && inbox->chat.state == CHAT_BROKEN)

@@ -22,6 +22,8 @@ struct inbox {
     bool roster_changed;
     bool joined;
     bool somebody_left; /* a proposal waits to be committed */
+    bool old_copy;      /* another copy of this profile sent something (copies.h) */
+    uint64_t sent_top;  /* likewise: the number that the server took last */
     size_t welcome_count;
     uint8_t welcomes[INBOX_WELCOMES_MAX][ID_BYTES]; /* to be acknowledged */
     size_t deleted_count;

@@ -224,7 +224,7 @@ enter(struct sotto_client *client, struct joining *joining,
     if (status == SOTTO_CLIENT_OK && repairs)
         status = note_repair(client, chat_id);
     if (status == SOTTO_CLIENT_OK && repairs)
-        status = outbox_skip_numbers(client);
+        status = outbox_skip_numbers(client, 0);
     return profile_end(&client->profile, status, &client->error);
 }
 

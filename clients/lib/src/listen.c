@@ -112,7 +112,7 @@ show_new(struct sotto_client *client, struct listener *listener, bool first)
         status = message_each(
             client,
             "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1"
-            " AND (?6 OR from_device <> ?2)"
+            " AND (?6 OR from_device <> ?2 OR kind = 7)"
             " AND (?3 IS NULL OR chat_id = ?3)"
             " AND (?4 = 0 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
             " WHERE c.chat_id = m.chat_id)) OR (kind <> 1 AND local_id > ?5))"

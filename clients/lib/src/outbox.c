@@ -6,6 +6,7 @@
 #include "outbox.h"
 
 #include "backoff.h"
+#include "copies.h"
 #include "group.h"
 #include "leaving.h"
 #include "session.h"
@@ -35,7 +36,14 @@ struct parcel {
     uint64_t ticket;
     uint64_t seq;
     int64_t ts_ms;
-    enum { PARCEL_WAITS, PARCEL_ACCEPTED, PARCEL_STALE, PARCEL_BUSY, PARCEL_REFUSED } fate;
+    enum {
+        PARCEL_WAITS,
+        PARCEL_ACCEPTED,
+        PARCEL_STALE,
+        PARCEL_TAKEN, /* another message has its number */
+        PARCEL_BUSY,
+        PARCEL_REFUSED,
+    } fate;
     struct sotto_client_error refusal; /* fate PARCEL_REFUSED */
 };
 
@@ -63,12 +71,13 @@ outbox_content(Sotto__Content__V1__Content *content, uint8_t id[ID_BYTES])
 /* ---- in -------------------------------------------------------------------------------------- */
 
 /* Encrypts a content for the group's epoch. While somebody leaves nothing may be encrypted (RFC 9420
- * section 12.4): the message stays empty, and its row waits for the next epoch. */
+ * section 12.4), nor with keys that another copy of this profile used: the message stays empty, and its row waits for
+ * the next epoch. */
 static int
-encrypt(struct sotto_client *client, struct mls_group *group, const struct buf *content,
-        struct mls_buf *message_out)
+encrypt(struct sotto_client *client, const struct chat *chat, struct mls_group *group,
+        const struct buf *content, struct mls_buf *message_out)
 {
-    if (mls_group_proposal_count(group) > 0)
+    if (mls_group_proposal_count(group) > 0 || copies_spent(chat))
         return SOTTO_CLIENT_OK;
     int problem = mls_group_encrypt(group, (struct mls_bytes){content->data, content->len},
                                     (struct mls_bytes){NULL, 0}, PADDING_BYTES, message_out);
@@ -79,12 +88,12 @@ encrypt(struct sotto_client *client, struct mls_group *group, const struct buf *
 }
 
 static int
-insert_parcel(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct mls_group *group,
+insert_parcel(struct sotto_client *client, const struct chat *chat, struct mls_group *group,
               const struct buf *content, enum outbox_refused refused, uint64_t number)
 {
     struct mls_buf message = {0};
     struct buf sealed = {0};
-    int status = encrypt(client, group, content, &message);
+    int status = encrypt(client, chat, group, content, &message);
     if (status)
         return status;
     vault_seal(&client->profile.vault, outbox_content_place(&number), content->data, content->len,
@@ -93,7 +102,7 @@ insert_parcel(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], stru
         query_run(&client->profile, &client->error,
                   "INSERT INTO outbox(client_msg_id, chat_id, epoch, created_ms, content,"
                   " message, keep) VALUES(?, ?, ?, ?, ?, ?, ?)",
-                  BINDS(bind_int((int64_t)number), bind_blob(chat_id, ID_BYTES),
+                  BINDS(bind_int((int64_t)number), bind_blob(chat->id, ID_BYTES),
                         bind_int((int64_t)mls_group_epoch(group)), bind_int(wall_ms()),
                         bind_blob(sealed.data, sealed.len), bind_blob(message.data, message.len),
                         bind_int(refused == OUTBOX_KEEP)));
@@ -149,8 +158,10 @@ outbox_add_within(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         status = meta_next(&client->profile, "client_msg_id", &numbers_out[i], &client->error);
         if (status == SOTTO_CLIENT_OK)
-            status = insert_parcel(client, chat_id, group, &contents[i], refused, numbers_out[i]);
+            status = insert_parcel(client, &chat, group, &contents[i], refused, numbers_out[i]);
     }
+    if (status == SOTTO_CLIENT_OK && client->caught_up && count)
+        status = copies_note_given(client, numbers_out[count - 1]);
     /* The key of each message is used: the state must be on the disk before the bytes leave. */
     if (status == SOTTO_CLIENT_OK)
         status = group_save(client, &chat, group);
@@ -276,6 +287,8 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
             stopping = client->error;
         } else if (!strcmp(client->error.code, "aborted")) {
             parcels[i].fate = PARCEL_STALE;
+        } else if (!strcmp(client->error.code, "already_exists")) {
+            parcels[i].fate = PARCEL_TAKEN;
         } else if (!strcmp(client->error.code, "resource_exhausted")) {
             parcels[i].fate = PARCEL_BUSY;
         } else if (status == SOTTO_CLIENT_EFAILED) {
@@ -314,6 +327,18 @@ note_refusal(struct sotto_client *client, uint64_t number, int64_t tries,
     return status;
 }
 
+/* Another copy of this profile was faster, unless only another process encrypted the row anew and sent it. */
+static int
+settle_taken(struct sotto_client *client, const struct parcel *parcel)
+{
+    int64_t same = 0;
+    int status = query_number(&client->profile, &same, &client->error,
+                              "SELECT COUNT(*) FROM outbox WHERE client_msg_id = ? AND message = ?",
+                              BINDS(bind_int((int64_t)parcel->number),
+                                    bind_blob(parcel->message.data, parcel->message.len)));
+    return status || !same ? status : copies_taken(client, parcel->chat_id, parcel->number);
+}
+
 /* Writes down what became of a batch, in one transaction. */
 static int
 settle(struct sotto_client *client, const struct parcel *parcels, size_t count)
@@ -332,6 +357,8 @@ settle(struct sotto_client *client, const struct parcel *parcels, size_t count)
                 "UPDATE outbox SET message = NULL WHERE client_msg_id = ?"
                 " AND epoch = ?",
                 BINDS(bind_int((int64_t)parcel->number), bind_int((int64_t)parcel->epoch)));
+        else if (parcel->fate == PARCEL_TAKEN)
+            status = settle_taken(client, parcel);
         else if (parcel->fate == PARCEL_REFUSED)
             status = note_refusal(client, parcel->number, 1, &parcel->refusal);
     }
@@ -354,7 +381,7 @@ encrypt_again(struct sotto_client *client, sqlite3_stmt *row)
     if (status == SOTTO_CLIENT_OK)
         status = open_chat(client, chat_id, &chat, &group);
     if (status == SOTTO_CLIENT_OK)
-        status = encrypt(client, group, &content, &message);
+        status = encrypt(client, &chat, group, &content, &message);
     if (status == SOTTO_CLIENT_OK)
         status =
             query_run(&client->profile, &client->error,
@@ -405,9 +432,21 @@ static void
 note_rest(const struct parcel *parcels, size_t count, struct rest *rest)
 {
     for (size_t i = 0; i < count; i++) {
-        rest->stale = rest->stale || parcels[i].fate == PARCEL_STALE;
+        rest->stale =
+            rest->stale || parcels[i].fate == PARCEL_STALE || parcels[i].fate == PARCEL_TAKEN;
         rest->busy = rest->busy || parcels[i].fate == PARCEL_BUSY;
     }
+}
+
+/* What was put in without a connection has a number that the server's are known for only now. */
+static int
+note_given(struct sotto_client *client, const struct parcel *parcels, size_t count)
+{
+    int status = count ? profile_begin(&client->profile, &client->error) : SOTTO_CLIENT_OK;
+    if (status || !count)
+        return status;
+    status = copies_note_given(client, parcels[count - 1].number);
+    return profile_end(&client->profile, status, &client->error);
 }
 
 /* One pass over the queue, `window` messages at a time. Stops where something is left to be
@@ -429,6 +468,8 @@ flush_once(struct sotto_client *client, size_t window, struct rest *rest,
         after = parcels[count - 1].number;
         status = leave_blocked(client, parcels, &sent);
         if (status == SOTTO_CLIENT_OK)
+            status = note_given(client, parcels, sent);
+        if (status == SOTTO_CLIENT_OK)
             status = send_parcels(client, parcels, sent);
         if (status == SOTTO_CLIENT_OK)
             status = collect(client, parcels, sent, refusal);
@@ -444,6 +485,16 @@ flush_once(struct sotto_client *client, size_t window, struct rest *rest,
     return status;
 }
 
+/* Makes the epochs such that messages may go out, and encrypts those that wait for that. */
+static int
+make_ready(struct sotto_client *client, struct sotto_client_error *refusal)
+{
+    int status = leaving_commit(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = copies_renew(client);
+    return status ? status : renew_stale(client, refusal);
+}
+
 /* Passes over the queue until nothing is left to be done. */
 static int
 flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
@@ -452,9 +503,9 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
     int stale_tries = 0;
     int busy_tries = 0;
     /* Rows that an earlier run left to be encrypted anew, some because somebody was leaving. */
-    int status = leaving_commit(client);
+    int status = sync_once(client);
     if (status == SOTTO_CLIENT_OK)
-        status = renew_stale(client, refusal);
+        status = make_ready(client, refusal);
     while (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy) && stale_tries < EPOCH_TRIES &&
            busy_tries < BUSY_TRIES) {
         if (stale_tries > 1)
@@ -467,9 +518,7 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
         if (status == SOTTO_CLIENT_OK && rest.stale)
             status = sync_run(client, false);
         if (status == SOTTO_CLIENT_OK && rest.stale)
-            status = leaving_commit(client);
-        if (status == SOTTO_CLIENT_OK && rest.stale)
-            status = renew_stale(client, refusal);
+            status = make_ready(client, refusal);
     }
     if (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy))
         status = fail(

@@ -3,7 +3,7 @@
  * The send queue of a profile. A message gets its number (client_msg_id), is encrypted and stored
  * before it is sent, and is sent again under the same number until the server has answered; the
  * server answers a repeat like the first. When the chat's epoch went on meanwhile, the same content
- * is encrypted anew for the new one.
+ * is encrypted anew for the new one. Nothing goes out on a connection before a Sync on it (copies.h).
  */
 #ifndef CLIENT_OUTBOX_H
 #define CLIENT_OUTBOX_H
@@ -70,8 +70,8 @@ int outbox_record_sent(struct sotto_client *client, const uint8_t chat_id[ID_BYT
                        uint64_t client_msg_id, uint64_t seq, uint64_t epoch, int64_t ts_ms);
 
 /* sent.c: this profile may be an old copy, and the next numbers of messages used: the server would answer as if it had
- * the new ones already. Goes on behind the milliseconds since 1970, which no copy reached by counting. Inside a
- * transaction. */
-int outbox_skip_numbers(struct sotto_client *client);
+ * the new ones already. Goes on behind the milliseconds since 1970, which no copy reached by counting, and behind
+ * `least`. Inside a transaction. */
+int outbox_skip_numbers(struct sotto_client *client, uint64_t least);
 
 #endif

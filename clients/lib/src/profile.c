@@ -74,6 +74,8 @@ static const char *const migrations[] = {
     /* Refused commits that the chat is to be told of; reason is a sotto.chat.v1.BadCommit (report.h). */
     "CREATE TABLE reports(chat_id BLOB NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " reason INTEGER NOT NULL, PRIMARY KEY(chat_id, seq)) WITHOUT ROWID;",
+    /* The epoch in which another copy of this profile sent messages (copies.h); 0: none. */
+    "ALTER TABLE chats ADD COLUMN spent_epoch INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int

@@ -192,11 +192,13 @@ outbox_renumber(struct sotto_client *client, uint64_t number)
 }
 
 int
-outbox_skip_numbers(struct sotto_client *client)
+outbox_skip_numbers(struct sotto_client *client, uint64_t least)
 {
     struct buf value = {0};
     uint64_t number = 0;
-    const uint64_t now = (uint64_t)wall_ms();
+    uint64_t now = (uint64_t)wall_ms();
+    if (now < least)
+        now = least;
     int status = meta_get(&client->profile, "client_msg_id", &value, &client->error);
     if (status == SOTTO_CLIENT_OK && value.len == sizeof(number))
         memcpy(&number, value.data, sizeof(number));

@@ -62,7 +62,7 @@ void
 session_drop(struct sotto_client *client)
 {
     conn_close(&client->conn);
-    client->attached = false;
+    client->attached = client->caught_up = false;
 }
 
 int

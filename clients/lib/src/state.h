@@ -60,6 +60,7 @@ struct sotto_client {
     struct account account;
     struct conn *conn;
     bool attached;
+    bool caught_up;         /* a Sync succeeded on this connection */
     int64_t access_expires; /* of the token that the connection was attached with */
     char server[300];
     bool new_server; /* another one than the profile remembers */

@@ -4,6 +4,7 @@
  */
 #include "sync.h"
 
+#include "copies.h"
 #include "inbox.h"
 #include "keys.h"
 #include "leaving.h"
@@ -147,6 +148,7 @@ take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     int status = inbox_begin(client, inbox);
     if (status)
         return status;
+    status = copies_look(client, inbox, page->sent_top);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_welcomes; i++)
         status = inbox_welcome(client, inbox, page->welcomes[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_gaps; i++)
@@ -194,7 +196,9 @@ refresh_own_devices(struct sotto_client *client)
 static int
 after_news(struct sotto_client *client, struct inbox *inbox)
 {
-    int status = ack(client, inbox);
+    int status = inbox->old_copy ? copies_start_over(client, inbox) : SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK)
+        status = ack(client, inbox);
     if (status == SOTTO_CLIENT_OK)
         status = contact_fill_names(client);
     if (status == SOTTO_CLIENT_OK && inbox->joined)
@@ -225,7 +229,16 @@ sync_run(struct sotto_client *client, bool live)
         }
         pb_free(page);
     }
-    return status ? status : after_news(client, &inbox);
+    if (status == SOTTO_CLIENT_OK)
+        status = after_news(client, &inbox);
+    client->caught_up = client->caught_up || status == SOTTO_CLIENT_OK;
+    return status;
+}
+
+int
+sync_once(struct sotto_client *client)
+{
+    return client->caught_up ? SOTTO_CLIENT_OK : sync_run(client, false);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -330,7 +343,7 @@ sync_events(struct sotto_client *client, int64_t deadline_ms, struct sync_news *
     news_out->somebody_left = inbox.somebody_left || inbox.gap;
     if (status == SOTTO_CLIENT_OK &&
         (inbox.welcome_count || inbox.deleted_count || inbox.roster_changed || inbox.joined ||
-         client->own_devices_stale))
+         inbox.old_copy || client->own_devices_stale))
         status = after_news(client, &inbox);
     return status;
 }

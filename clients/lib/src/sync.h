@@ -16,6 +16,9 @@
  * was joined. live: subscribes the connection as well. */
 int sync_run(struct sotto_client *client, bool live);
 
+/* The same, unless this connection has caught up once: before anything is encrypted for it or sent. */
+int sync_once(struct sotto_client *client);
+
 /* Waits for events until deadline_ms of conn_now_ms and processes those that are there, in one
  * batch. A gap makes it catch up by itself. */
 #define GONE_USERS_MAX 8 /* at a time; of the rest we learn before we write */

@@ -90,6 +90,8 @@ choose_chat(struct sotto_client *client, const char *text, struct chat *chat_out
     const bool fresh = !client->attached;
     int status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)
+        status = sync_once(client);
+    if (status == SOTTO_CLIENT_OK)
         status = chat_resolve(client, text, chat_out);
     if (status == SOTTO_CLIENT_OK)
         status = fresh ? chat_check_readers(client, chat_out->id)

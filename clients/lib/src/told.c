@@ -53,6 +53,8 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     bool behind = commits > 0 && chat->state == CHAT_READY;
     if (behind)
         chat->state = CHAT_BROKEN;
+    if (lost && inbox->old_copy) /* perhaps it was us who sent it */
+        chat->spent_epoch = chat->epoch;
     if (lost || behind)
         status = note_gap(client, inbox, gap, lost, behind);
     chat->cursor = gap->upto_seq;

@@ -83,8 +83,8 @@ put_off(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
                      BINDS(bind_int(wall_seconds() + AGAIN_SECONDS), bind_blob(chat_id, ID_BYTES)));
 }
 
-static int
-renew(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+int
+upkeep_renew(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     int status = group_change(client, chat_id, &(struct group_change){.renew = true});
     const bool refused = (status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED) &&
@@ -105,7 +105,7 @@ upkeep_run(struct sotto_client *client)
     size_t count = 0;
     int status = find_due(client, ids, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = renew(client, ids[i]);
+        status = upkeep_renew(client, ids[i]);
     return status;
 }
 

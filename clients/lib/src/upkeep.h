@@ -29,6 +29,9 @@ int upkeep_start(struct sotto_client *client);
 #define UPKEEP_CHATS_MAX 8
 int upkeep_run(struct sotto_client *client);
 
+/* Renews them in one chat, due or not; otherwise the same. */
+int upkeep_renew(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
 /* The oldest renewal among the chats that this device is in, seconds since 1970; 0: in one of them
  * it is due since this device came, or there is no chat. */
 int upkeep_oldest(struct sotto_client *client, int64_t *renewed_out);
