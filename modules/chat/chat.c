@@ -3,7 +3,7 @@
  * The module chat: the MLS delivery service (RFC 9750). Groups, their logs, who is in them, who gets what.
  *
  * Answers the methods of sotto.chat.v1.ChatService; publishes chat.message.accepted.v1 and chat.commit.accepted.v1;
- * asks keyx.device.check.v1, hears keyx.device.removed.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
+ * asks keyx.device.check.v1, hears keyx.device.removed.v1 and auth.account.deleted.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
  * part of what it stores (group, epoch, sender, adds and removes) and cannot read the rest. Keys belong to keyx,
  * accounts and logins to auth.
  *
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "chat.migrations.h"
+#include "chat_depart.h"
 #include "chat_gone.h"
 #include "chat_outside.h"
 #include "chat_purge.h"
@@ -86,6 +87,7 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->relay_keep_ms = (uint64_t)host->conf->get_int(conf, "relay_keep");
     ds->removal_grace_ms = (uint64_t)host->conf->get_int(conf, "removal_grace");
     ds->mark_round = 1;
+    ds->depart.is_due = true; /* a look at what an earlier run left */
     roster_init(ds);
     ds->mls = mls_provider_default();
     if (ds->mls != NULL)
@@ -272,6 +274,7 @@ static const struct sotto_sub_row subs[] = {
      .overflow = SOTTO_OVERFLOW_DROP_OLDEST,
      .fn = on_session_closed},
     {.pattern = "keyx.device.removed.v1", .fn = chat_on_device_removed},
+    {.pattern = "auth.account.deleted.v1", .fn = chat_on_account_deleted},
 };
 
 static const struct sotto_hook_point_row hook_points[] = {

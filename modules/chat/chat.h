@@ -80,6 +80,16 @@ struct chat_held {
     sotto_rpc_fn *fn;
 };
 
+/* The walk along the chats that users leave by deleting their accounts (chat_depart.c). */
+struct depart {
+    bool is_due; /* there may be some */
+    bool is_at_work;
+    bool is_left;                      /* this walk left some behind, for the next one */
+    unsigned tries;                    /* of the one at work */
+    uint32_t after_chat;               /* the walk goes on behind this chat */
+    uint8_t after_user[CHAT_ID_BYTES]; /* and this user in it */
+};
+
 /* The module's state: the delivery service. */
 struct delivery {
     struct sotto_host *host;
@@ -114,6 +124,7 @@ struct delivery {
     struct sotto_timer *purge_timer;
 
     struct gone_line *gone; /* chat_gone.c */
+    struct depart depart;   /* chat_depart.c */
     struct sotto_timer *gone_timer;
 
     sotto_done_fn *stop_done; /* set while stop waits for open work */
@@ -204,6 +215,15 @@ enum chat_stmt {
     CHAT_NOTICE_LIST,
     CHAT_NOTICE_REMOVE,
     CHAT_NOTICE_SWEEP,
+    CHAT_DELETED_ADD,
+    CHAT_DELETED_GET,
+    CHAT_DEPARTURE_ADD,
+    CHAT_DEPARTURE_NEXT,
+    CHAT_DEPARTURE_REMOVE,
+    CHAT_DEPARTURE_CLEAR,
+    CHAT_DEPARTURE_HEIR,
+    CHAT_DEPARTURE_SEATS,
+    CHAT_DEPARTURE_INVITATIONS,
     CHAT_STMT_COUNT,
 };
 extern const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT];
@@ -266,6 +286,12 @@ int chat_count_others(struct sotto_tx *, uint32_t chat, const uint8_t *user,
 /* The role of a member; ROLE_UNSPECIFIED: the user is none. */
 int chat_find_role(struct sotto_tx *, uint32_t chat, const uint8_t *user,
                    Sotto__Chat__V1__Role *role_out);
+
+/* SOTTO_EPRECONDITION: the user deleted the account. */
+int chat_refuse_deleted(struct sotto_tx *, const uint8_t *user);
+
+/* Takes away all rows that make the chat one, and marks it deleted; its log is the purge's (chat_delete.c). */
+int chat_take_rows(struct sotto_tx *, uint32_t chat, int64_t ts_ms);
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 

@@ -169,12 +169,28 @@ write_welcome(struct sotto_tx *tx, const struct chat_step *step)
     return sotto_step(stmt);
 }
 
+/* Of the committer and those who are added: keyx may have been asked before one of them deleted the account. */
+static int
+check_accounts(struct sotto_tx *tx, struct chat_step *step)
+{
+    const struct chat_plan *plan = &step->plan;
+    int rc = chat_refuse_deleted(tx, plan->user);
+
+    for (size_t i = 0; i < plan->add_count && rc == SOTTO_OK; i++)
+        rc = chat_refuse_deleted(tx, plan->adds[i].user);
+    if (rc == SOTTO_EPRECONDITION)
+        step->text = "the account of one of the commit's users was deleted";
+    return rc;
+}
+
 int
 step_write(struct sotto_tx *tx, struct chat_step *step)
 {
     struct chat_plan *plan = &step->plan;
-    int rc = write_log(tx, step);
+    int rc = check_accounts(tx, step);
 
+    if (rc == SOTTO_OK)
+        rc = write_log(tx, step);
     if (rc >= 0)
         rc = write_group_info(tx, step);
     if (rc >= 0)

@@ -78,31 +78,34 @@ write_notices(struct sotto_tx *tx, const struct delete_op *op)
 }
 
 /* Rows that name the chat; children first. */
-static int
-take_rows(struct sotto_tx *tx, uint32_t chat)
+int
+chat_take_rows(struct sotto_tx *tx, uint32_t chat, int64_t ts_ms)
 {
     static const uint32_t statements[] = {
         CHAT_INVITATION_CLEAR, CHAT_WELCOME_CLEAR, CHAT_PROPOSAL_CLEAR, CHAT_GROUP_INFO_CLEAR,
         CHAT_REFUSAL_CLEAR,    CHAT_REPORT_CLEAR,  CHAT_TREE_CLEAR,     CHAT_PAIR_CLEAR,
-        CHAT_SEAT_CLEAR,       CHAT_MEMBER_CLEAR};
+        CHAT_SEAT_CLEAR,       CHAT_MEMBER_CLEAR,  CHAT_DEPARTURE_CLEAR};
+    struct sotto_stmt *stmt;
 
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
-        struct sotto_stmt *stmt = sotto_stmt(tx, statements[i]);
         int rc;
 
+        stmt = sotto_stmt(tx, statements[i]);
         sotto_bind_int(stmt, 1, chat);
         rc = sotto_step(stmt);
         if (rc < 0)
             return rc;
     }
-    return SOTTO_OK;
+    stmt = sotto_stmt(tx, CHAT_CHAT_SET_DELETED);
+    sotto_bind_int(stmt, 1, ts_ms);
+    sotto_bind_int(stmt, 2, chat);
+    return sotto_step(stmt);
 }
 
 static int
 delete_tx(struct sotto_tx *tx, void *arg)
 {
     struct delete_op *op = arg;
-    struct sotto_stmt *stmt;
     struct chat_head *head;
     int rc;
 
@@ -115,13 +118,7 @@ delete_tx(struct sotto_tx *tx, void *arg)
     if (rc == SOTTO_OK)
         rc = write_notices(tx, op);
     if (rc >= 0)
-        rc = take_rows(tx, op->chat);
-    if (rc < 0)
-        return rc;
-    stmt = sotto_stmt(tx, CHAT_CHAT_SET_DELETED);
-    sotto_bind_int(stmt, 1, op->ts_ms);
-    sotto_bind_int(stmt, 2, op->chat);
-    rc = sotto_step(stmt);
+        rc = chat_take_rows(tx, op->chat, op->ts_ms);
     if (rc >= 0)
         head->is_deleted = true;
     return rc;

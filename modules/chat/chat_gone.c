@@ -9,7 +9,8 @@
  * Where the leaf is still there after removal_grace, the server proposes its removal as an external sender
  * (chat_outside.h): an entry of the log that every commit of the epoch must follow, and without which no application
  * message is taken, as when somebody leaves. The seat is retired in the same transaction. A user's last device in a
- * chat is left to the members, who add another one of theirs in the same commit.
+ * chat is left to the members, who add another one of theirs in the same commit. Who deletes the account goes with all
+ * devices (chat_depart.c).
  *
  * Devices wait in a line, and one proposal is made at a time: verified against the group in the job pool like any
  * other, written with compare-and-set. What a commit overtook is made again in the next epoch.
@@ -18,6 +19,7 @@
 
 #include <stdlib.h>
 
+#include "chat_depart.h"
 #include "chat_outside.h"
 #include "chat_purge.h"
 #include "chat_tree.h"
@@ -252,7 +254,7 @@ propose(struct delivery *ds, const struct chat_seat *seat)
 static bool
 is_for_us(const struct chat_seat *seat)
 {
-    return !seat->chat->replaced_by.is_set && seat->user->seat_count > 1 &&
+    return !seat->chat->replaced_by.is_set && seat->user->seat_count > 1 && !seat->user->is_gone &&
            seat->chat->proposal_count < CHAT_REMOVES_MAX;
 }
 
@@ -283,6 +285,7 @@ chat_on_gone_timer(void *state, void *arg)
 {
     (void)arg;
     next(state);
+    depart_next(state);
 }
 
 /* ---- the fact ------------------------------------------------------------------------------------------------- */
@@ -313,7 +316,8 @@ chat_on_device_removed(void *state, const struct sotto_envelope *envelope)
         NULL, envelope->payload.size, envelope->payload.data);
     struct chat_device *device = NULL;
 
-    if (fact != NULL && fact->user_id.len == CHAT_ID_BYTES && fact->device_id.len == CHAT_ID_BYTES)
+    if (fact != NULL && !fact->account && fact->user_id.len == CHAT_ID_BYTES &&
+        fact->device_id.len == CHAT_ID_BYTES)
         device = ds->is_ready ? roster_device(ds, fact->user_id.data, fact->device_id.data)
                               : roster_device_need(ds, fact->user_id.data, fact->device_id.data);
     for (size_t i = 0; device != NULL && i < device->seat_count; i++)

@@ -103,6 +103,7 @@ fill_members(const struct chat *chat, Sotto__Chat__V1__Member *members,
         sotto__chat__v1__member__init(&members[i]);
         members[i].user_id = chat_bytes(user->id, CHAT_ID_BYTES);
         members[i].role = user->role;
+        members[i].deleted = user->is_gone;
         members[i].device_ids = devices;
         devices += user->seat_count;
         pointers[i] = &members[i];

@@ -22,6 +22,7 @@ struct loaded_member {
     struct loaded_member *next;
     uint8_t user[CHAT_ID_BYTES];
     uint8_t role;
+    bool is_gone;
 };
 
 struct loaded_seat {
@@ -107,6 +108,7 @@ read_members(struct sotto_tx *tx, struct loaded_chat *chat)
         if (!chat_copy_id(sotto_col_blob(stmt, 0), member->user))
             return SOTTO_EDATALOSS;
         member->role = (uint8_t)sotto_col_int(stmt, 1);
+        member->is_gone = sotto_col_int(stmt, 2) != 0;
         member->next = chat->members;
         chat->members = member;
     }
@@ -372,8 +374,12 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
     chat->purge.seq = row->purged.seq;
     chat->purge.is_due = true;
     purge_note_entries(ds, chat);
-    for (const struct loaded_member *member = row->members; member != NULL; member = member->next)
-        roster_user_need(chat, member->user, (Sotto__Chat__V1__Role)member->role);
+    for (const struct loaded_member *m = row->members; m != NULL; m = m->next) {
+        struct chat_user *user = roster_user_need(chat, m->user, (Sotto__Chat__V1__Role)m->role);
+
+        if (m->is_gone)
+            roster_user_gone(chat, user);
+    }
     if (row->is_deleted) {
         purge_deleted(ds, chat);
         return SOTTO_OK;

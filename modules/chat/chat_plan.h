@@ -29,6 +29,7 @@ struct chat_remove {
     bool if_gone;    /* allowed only if its user's device is registered no more; likewise */
     bool is_retired; /* its user left before; likewise, and the rest is then not set */
     bool is_last;    /* the user has no leaf after this commit; likewise */
+    bool is_deleted; /* the user of a group deleted the account; likewise */
 };
 
 struct chat_plan {

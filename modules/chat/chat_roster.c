@@ -150,8 +150,11 @@ roster_caller_seat(const struct delivery *ds, const struct sotto_caller *caller,
                    ProtobufCBinaryData chat_id)
 {
     const struct chat *chat = roster_chat(ds, chat_id);
+    struct chat_seat *seat = NULL;
 
-    return chat != NULL ? roster_seat(chat, roster_device(ds, caller->user, caller->device)) : NULL;
+    if (chat != NULL)
+        seat = roster_seat(chat, roster_device(ds, caller->user, caller->device));
+    return seat != NULL && !seat->user->is_gone ? seat : NULL;
 }
 
 struct chat *
@@ -159,8 +162,9 @@ roster_caller_chat(const struct delivery *ds, const struct sotto_caller *caller,
                    ProtobufCBinaryData chat_id)
 {
     struct chat *chat = roster_chat(ds, chat_id);
+    const struct chat_user *user = chat != NULL ? roster_user(chat, caller->user) : NULL;
 
-    return chat != NULL && roster_user(chat, caller->user) != NULL ? chat : NULL;
+    return user != NULL && !user->is_gone ? chat : NULL;
 }
 
 /* ---- changing ---------------------------------------------------------------------------------------- */
@@ -175,6 +179,7 @@ roster_chat_need(struct delivery *ds, const uint8_t *chat_id)
         chat->purge.seq = 0;
         chat->purge.oldest_ms = 0;
         chat->resets.is_set = chat->replaced_by.is_set = false;
+        chat->is_closed = false;
         return chat;
     }
     chat = must_alloc(sizeof(*chat));
@@ -207,6 +212,28 @@ roster_chat_destroy(struct chat **chat)
     free((*chat)->proposals);
     free(*chat);
     *chat = NULL;
+}
+
+void
+roster_user_gone(struct chat *chat, struct chat_user *user)
+{
+    user->is_gone = true;
+    chat->is_closed |= chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT;
+}
+
+void
+roster_person_gone(struct delivery *ds, const uint8_t *user)
+{
+    const struct chat_person *person = chat_map_find(&ds->persons, user);
+
+    for (size_t i = 0; person != NULL && i < person->device_count; i++) {
+        struct chat_device *device = person->devices[i];
+
+        device->is_gone = true;
+        device->session_count = 0;
+        for (size_t j = 0; j < device->seat_count; j++)
+            roster_user_gone(device->seats[j]->chat, device->seats[j]->user);
+    }
 }
 
 struct chat_user *

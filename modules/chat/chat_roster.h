@@ -32,6 +32,7 @@ struct chat_device {
     uint8_t user[CHAT_ID_BYTES]; /* first: the key is user and device id */
     uint8_t id[CHAT_ID_BYTES];
     uint32_t num; /* in the tables; 0: not there yet */
+    bool is_gone; /* its user deleted the account */
     uint8_t session_count;
     uint64_t sessions[CHAT_SESSIONS_MAX]; /* subscribed by Sync */
     uint64_t events;                      /* entries and Welcomes for this device so far */
@@ -43,6 +44,7 @@ struct chat_device {
 struct chat_user {
     uint8_t id[CHAT_ID_BYTES];
     Sotto__Chat__V1__Role role;
+    bool is_gone; /* deleted the account: calls of theirs find no chat */
     uint32_t seat_count;
     size_t place; /* in the chat's users */
 };
@@ -73,6 +75,7 @@ struct chat {
     Sotto__Chat__V1__ChatType type;
     Sotto__Chat__V1__Mode mode;
     uint16_t suite;
+    bool is_closed; /* a direct chat, of whose two one deleted the account */
     uint64_t epoch;
     uint32_t seq;
     int64_t last_ts_ms;
@@ -124,6 +127,10 @@ struct chat *roster_chat_need(struct delivery *, const uint8_t *chat_id);
 /* Nobody is in it any more. */
 void roster_chat_empty(struct chat *);
 void roster_chat_destroy(struct chat **);
+/* The member deleted the account. */
+void roster_user_gone(struct chat *, struct chat_user *);
+/* So did whoever has these devices: nothing is pushed to them, and their calls find no chat. */
+void roster_person_gone(struct delivery *, const uint8_t *user);
 /* The user as a member; role counts only when it is new. */
 struct chat_user *roster_user_need(struct chat *, const uint8_t *user, Sotto__Chat__V1__Role role);
 /* Takes a blank leaf for a device; the user must be a member. */

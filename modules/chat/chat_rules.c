@@ -6,7 +6,7 @@
  *   remove   one's own devices: anyone; others: owner and admins, an admin not the owner; in a direct chat nobody;
  *            whoever has left, by the stored proposal or in its stead: anyone, and every commit must
  *            and any member a device that its user has removed from the account, which keyx is asked about,
- *            unless the user would have none left
+ *            unless the user would have none left; of one who deleted the account, in a group, the last one too
  *   join     a device of a member's account, by an external commit, instead of its own old leaf or beside the others
  *
  * Leaves follow RFC 9420 section 7.7 and 12.4.2: removes first, then each add takes the leftmost blank leaf, in
@@ -79,6 +79,8 @@ judge_remove(const struct chat *chat, const struct chat_user *committer, struct 
     remove->num = seat->device->num;
     memcpy(remove->user, seat->user->id, CHAT_ID_BYTES);
     memcpy(remove->device, seat->device->id, CHAT_ID_BYTES);
+    remove->is_deleted =
+        seat->user->is_gone && chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP;
     if (seat->user == committer)
         return SOTTO_OK;
     /* Without the rank there is one reason left; the text of the refusal stays for when it is not given. */

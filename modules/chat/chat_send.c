@@ -23,6 +23,7 @@ struct send_op {
     uint32_t device;
     uint64_t message_epoch;
     uint64_t roster_epoch;
+    bool is_closed;
     /* what the transaction found */
     uint64_t epoch;
     uint32_t seq;
@@ -110,6 +111,10 @@ send_tx(struct sotto_tx *tx, void *arg)
     case WINDOW_OLD: op->text = "client_msg_id is more than 128 behind"; return SOTTO_EPRECONDITION;
     case WINDOW_REPEAT: return answer_repeat(tx, op, answer);
     case WINDOW_NEW: break;
+    }
+    if (op->is_closed) {
+        op->text = "the other one deleted the account: nothing can be sent here any more";
+        return SOTTO_EPRECONDITION;
     }
     rc = writer_head(tx, op->chat, &head);
     if (rc != SOTTO_OK)
@@ -233,6 +238,7 @@ send_decided(void *state, int status, const char *text, void *arg)
     op->chat = seat->chat->num;
     op->device = seat->device->num;
     op->roster_epoch = seat->chat->epoch;
+    op->is_closed = seat->chat->is_closed;
     rc = ds->host->db->write(ds->host, send_tx, op, sizeof(*op), send_done);
     if (rc != SOTTO_OK)
         sotto_fail_status(op->req, rc, NULL);

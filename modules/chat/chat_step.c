@@ -292,7 +292,7 @@ judge_answer(struct chat_step *step, const Sotto__Keyx__V1__DeviceCheckList *lis
         if (at >= list->n_devices || list->devices[at++]->known)
             return SOTTO_EPERM; /* with the text of the judgement */
         /* Whose only device is gone stays a member: in a direct chat nobody could ask them in again. */
-        if (plan->removes[i].is_last) {
+        if (plan->removes[i].is_last && !plan->removes[i].is_deleted) {
             step->text = "it is its user's only device in the chat; add another one of theirs in "
                          "the same commit";
             return SOTTO_EPERM;

@@ -40,7 +40,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_MEMBER_REMOVE] = {"DELETE FROM chat_members WHERE chat = ? AND user_id = ?"},
     [CHAT_MEMBER_CLEAR] = {"DELETE FROM chat_members WHERE chat = ?"},
     [CHAT_MEMBER_SET_ROLE] = {"UPDATE chat_members SET role = ? WHERE chat = ? AND user_id = ?"},
-    [CHAT_MEMBER_LIST] = {"SELECT user_id, role FROM chat_members WHERE chat = ?"},
+    [CHAT_MEMBER_LIST] = {"SELECT m.user_id, m.role, EXISTS (SELECT 1 FROM chat_deleted d"
+                          " WHERE d.user_id = m.user_id) FROM chat_members m WHERE m.chat = ?"},
     [CHAT_MEMBER_ROLE] = {"SELECT role FROM chat_members WHERE chat = ? AND user_id = ?"},
     [CHAT_MEMBER_LEADERS] = {"SELECT user_id, role FROM chat_members WHERE chat = ? AND role < 3"
                              " LIMIT ?"},
@@ -167,6 +168,36 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                           " LIMIT ?"},
     [CHAT_NOTICE_REMOVE] = {"DELETE FROM chat_notices WHERE device = ? AND chat_id = ?"},
     [CHAT_NOTICE_SWEEP] = {"DELETE FROM chat_notices WHERE ts_ms < ?"},
+
+    [CHAT_DELETED_ADD] = {"INSERT INTO chat_deleted (user_id, by_device, deleted_ms, signature)"
+                          " VALUES (?, ?, ?, ?)"},
+    [CHAT_DELETED_GET] = {"SELECT 1 FROM chat_deleted WHERE user_id = ?"},
+    [CHAT_DEPARTURE_ADD] = {"INSERT INTO chat_departures (chat, user_id)"
+                            " SELECT DISTINCT s.chat, d.user_id FROM chat_devices d"
+                            " JOIN chat_seats s ON s.device = d.num"
+                            " WHERE d.user_id = ? AND s.leaf IS NOT NULL"},
+    [CHAT_DEPARTURE_NEXT] = {"SELECT p.chat, p.user_id, c.chat_id, d.by_device, d.deleted_ms,"
+                             " d.signature FROM chat_departures p"
+                             " JOIN chat_chats c ON c.num = p.chat"
+                             " JOIN chat_deleted d ON d.user_id = p.user_id"
+                             " WHERE (p.chat = ? AND p.user_id > ?) OR p.chat > ?"
+                             " ORDER BY p.chat, p.user_id LIMIT 1"},
+    [CHAT_DEPARTURE_REMOVE] = {"DELETE FROM chat_departures WHERE chat = ? AND user_id = ?"},
+    [CHAT_DEPARTURE_CLEAR] = {"DELETE FROM chat_departures WHERE chat = ?"},
+    /* Of those who stay: the highest role, in it who has had a device in the chat for the longest time. */
+    [CHAT_DEPARTURE_HEIR] = {"SELECT m.user_id, m.role FROM chat_members m"
+                             " JOIN chat_devices d ON d.user_id = m.user_id"
+                             " JOIN chat_seats s ON s.device = d.num AND s.chat = m.chat"
+                             " WHERE m.chat = ? AND s.leaf IS NOT NULL AND NOT EXISTS"
+                             " (SELECT 1 FROM chat_deleted g WHERE g.user_id = m.user_id)"
+                             " GROUP BY m.user_id, m.role"
+                             " ORDER BY m.role, MIN(s.since_seq), m.user_id LIMIT 1"},
+    /* What they have not read is kept for them no longer. */
+    [CHAT_DEPARTURE_SEATS] = {"UPDATE chat_seats SET read_seq = 4294967295 WHERE chat = ?"
+                              " AND device IN (SELECT num FROM chat_devices WHERE user_id = ?)"},
+    [CHAT_DEPARTURE_INVITATIONS] =
+        {"DELETE FROM chat_invitations WHERE chat = ?"
+         " AND device IN (SELECT num FROM chat_devices WHERE user_id = ?)"},
 };
 
 ProtobufCBinaryData
@@ -272,6 +303,17 @@ chat_find_role(struct sotto_tx *tx, uint32_t chat, const uint8_t *user,
     *role_out = rc == SOTTO_ROW ? (Sotto__Chat__V1__Role)sotto_col_int(stmt, 0)
                                 : SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED;
     return SOTTO_OK;
+}
+
+int
+chat_refuse_deleted(struct sotto_tx *tx, const uint8_t *user)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_DELETED_GET);
+    int rc;
+
+    sotto_bind_blob(stmt, 1, user, CHAT_ID_BYTES);
+    rc = sotto_step(stmt);
+    return rc == SOTTO_ROW ? SOTTO_EPRECONDITION : rc;
 }
 
 void

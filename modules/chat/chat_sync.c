@@ -470,6 +470,10 @@ chat_on_sync(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     op.device = request->live ? roster_device_need(ds, caller->user, caller->device)
                               : roster_device(ds, caller->user, caller->device);
+    if (op.device != NULL && op.device->is_gone) {
+        sotto_fail(req, SOTTO_EPRECONDITION, "this account was deleted");
+        return;
+    }
     if (op.device != NULL) {
         op.num = op.device->num;
         op.events = op.device->events;

@@ -404,6 +404,33 @@ rig_catch_up(struct chat_rig *rig, struct chat_peer *peer, uint64_t cursor)
 }
 
 void
+rig_list_server(struct chat_rig *rig)
+{
+    const Sotto__Chat__V1__GetExternalSenderRequest request =
+        SOTTO__CHAT__V1__GET_EXTERNAL_SENDER_REQUEST__INIT;
+    const struct harness_answer *answer =
+        harness_rpc(rig->h, rig->alice.session, "GetExternalSender", &request.base);
+    const Sotto__Chat__V1__GetExternalSenderReply *reply = (const void *)answer->message;
+
+    assert_ok(answer->status);
+    assert_true(reply->external_senders.len <= sizeof(rig->senders));
+    memcpy(rig->senders, reply->external_senders.data, reply->external_senders.len);
+    rig->alice.mls.senders = (struct mls_bytes){rig->senders, reply->external_senders.len};
+}
+
+void
+rig_group_with_phone(struct chat_rig *rig)
+{
+    mls_peer_fini(&rig->dora.mls);
+    mls_peer_init(&rig->dora.mls, 'b', '2', 3, (uint64_t)harness_now_ms(rig->h) / 1000);
+    rig->dora.session = harness_connect(rig->h);
+    harness_attach(rig->h, rig->dora.session, rig->dora.mls.user, rig->dora.mls.device, NULL);
+    rig_group(rig, 'X');
+    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
+    rig_catch_up(rig, &rig->carol, 1);
+}
+
+void
 rig_ack(struct chat_rig *rig, struct chat_peer *peer, uint64_t seq, bool joined)
 {
     Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;

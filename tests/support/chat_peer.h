@@ -35,6 +35,7 @@ struct chat_rig {
     Sotto__Chat__V1__ChatType type; /* of the last rig_create */
     Sotto__Chat__V1__Mode mode;
     const struct chat_peer *unknown; /* whose device keyx does not know */
+    uint8_t senders[64];             /* of rig_list_server */
 };
 
 int rig_start(void **state);
@@ -58,6 +59,11 @@ const struct harness_answer *rig_create_again(struct chat_rig *, struct chat_pee
 const struct harness_answer *rig_create_again_begin(struct chat_rig *, struct chat_peer *);
 /* A group of alice (owner, leaf 0), bob (1) and carol (2), all joined; seq 1, epoch 1. */
 void rig_group(struct chat_rig *, char chat);
+
+/* Groups that alice makes list what the server offers from now on. */
+void rig_list_server(struct chat_rig *);
+/* alice, bob with two devices (the second is rig->dora) and carol, in epoch 2. */
+void rig_group_with_phone(struct chat_rig *);
 
 /* A commit that adds and removes (NULL: nobody); merged when accepted, dropped when not. */
 const struct harness_answer *rig_commit(struct chat_rig *, struct chat_peer *,

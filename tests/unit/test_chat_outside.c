@@ -12,33 +12,14 @@
 #define PROPOSAL SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL
 #define GRACE_MS 60000 /* the preset of removal_grace */
 
-/* Groups that alice makes list what the server offers. */
+/* Groups that alice makes list what the server offers, in this memory. */
 static void
 list_the_server(struct chat_rig *rig, uint8_t senders[OUTSIDE_SENDERS_BYTES])
 {
-    const Sotto__Chat__V1__GetExternalSenderRequest request =
-        SOTTO__CHAT__V1__GET_EXTERNAL_SENDER_REQUEST__INIT;
-    const struct harness_answer *answer =
-        harness_rpc(rig->h, rig->alice.session, "GetExternalSender", &request.base);
-    const Sotto__Chat__V1__GetExternalSenderReply *reply = (const void *)answer->message;
-
-    assert_ok(answer->status);
-    assert_int_equal(reply->external_senders.len, OUTSIDE_SENDERS_BYTES);
-    memcpy(senders, reply->external_senders.data, OUTSIDE_SENDERS_BYTES);
+    rig_list_server(rig);
+    assert_int_equal(rig->alice.mls.senders.len, OUTSIDE_SENDERS_BYTES);
+    memcpy(senders, rig->senders, OUTSIDE_SENDERS_BYTES);
     rig->alice.mls.senders = (struct mls_bytes){senders, OUTSIDE_SENDERS_BYTES};
-}
-
-/* alice, bob with two devices (the second is rig->dora) and carol, in epoch 2. */
-static void
-group_with_a_phone(struct chat_rig *rig)
-{
-    mls_peer_fini(&rig->dora.mls);
-    mls_peer_init(&rig->dora.mls, 'b', '2', 3, (uint64_t)harness_now_ms(rig->h) / 1000);
-    rig->dora.session = harness_connect(rig->h);
-    harness_attach(rig->h, rig->dora.session, rig->dora.mls.user, rig->dora.mls.device, NULL);
-    rig_group(rig, 'X');
-    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
-    rig_catch_up(rig, &rig->carol, 1);
 }
 
 /* keyx says that this device is removed. */
@@ -133,7 +114,7 @@ what_members_leave_undone_is_proposed_after_the_grace(void **state)
     struct mls_proposal_view view;
 
     list_the_server(rig, senders);
-    group_with_a_phone(rig);
+    rig_group_with_phone(rig);
     remove_device(rig, &rig->dora);
     assert_int_equal(proposals(rig), 0);
     wait_grace(rig);
@@ -162,7 +143,7 @@ a_member_commits_it_by_its_reference_after_a_restart(void **state)
     size_t offset = 0;
 
     list_the_server(rig, senders);
-    group_with_a_phone(rig);
+    rig_group_with_phone(rig);
     remove_device(rig, &rig->dora);
     wait_grace(rig);
     rig_restart(rig);
@@ -188,7 +169,7 @@ what_members_did_themselves_is_not_proposed(void **state)
     uint8_t senders[OUTSIDE_SENDERS_BYTES];
 
     list_the_server(rig, senders);
-    group_with_a_phone(rig);
+    rig_group_with_phone(rig);
     remove_device(rig, &rig->dora);
     assert_ok(rig_commit(rig, &rig->carol, NULL, &rig->dora)->status);
     wait_grace(rig);
@@ -215,7 +196,7 @@ a_group_without_external_sender_is_left_to_members(void **state)
 {
     struct chat_rig *rig = *state;
 
-    group_with_a_phone(rig);
+    rig_group_with_phone(rig);
     remove_device(rig, &rig->dora);
     wait_grace(rig);
     assert_int_equal(proposals(rig), 0);
