@@ -17,6 +17,8 @@
  *     join WELCOME          ok
  *     encrypt TEXT          ok MESSAGE
  *     process MESSAGE       ok TEXT | no
+ *     enter LEAF INFO       ok COMMIT GROUP_INFO | no    joins on what `info` gave, in one value with the leaf (4 bytes,
+ *                           big-endian) that it takes out, ffffffff for none; pending
  *     info                  ok GROUP_INFO            of the epoch as it is, with the tree and external_pub
  *     epoch                 ok EPOCH AUTHENTICATOR    8 bytes, big-endian, and the secret that is the same for all
  */
@@ -183,6 +185,32 @@ do_info(const struct program *program)
 }
 
 static void
+do_enter(struct program *program, const uint8_t *data, size_t size)
+{
+    struct mls_peer *peer = &program->peer;
+    const uint32_t leaf = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 |
+                          (uint32_t)data[2] << 8 | (uint32_t)data[3];
+    const struct mls_external_join_params params = {
+        .group_info = {data + 4, size - 4},
+        .signature_seed = peer->device_seed,
+        .identity = {peer->cert, sizeof(peer->cert)},
+        .resync = leaf != MLS_LEAF_NONE,
+        .old_leaf = leaf,
+    };
+
+    peer_bundle_fini(&program->bundle);
+    mls_group_destroy(&peer->group);
+    if (mls_group_join_external(&peer->config, &params, &peer->group, &program->bundle.commit,
+                                &program->bundle.group_info) != MLS_OK) {
+        fputs("no", stdout);
+        return;
+    }
+    fputs("ok", stdout);
+    print_buf(&program->bundle.commit);
+    print_buf(&program->bundle.group_info);
+}
+
+static void
 do_process(struct program *program, const uint8_t *data, size_t size)
 {
     char text[64];
@@ -232,6 +260,8 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
         do_propose(program, data);
     } else if (strcmp(command, "epoch") == 0) {
         do_epoch(program);
+    } else if (strcmp(command, "enter") == 0 && size > 4) {
+        do_enter(program, data, size);
     } else if (strcmp(command, "info") == 0) {
         do_info(program);
     } else if (strcmp(command, "process") == 0) {
