@@ -50,6 +50,31 @@ def what_a_member_proposes_for_others_changes_nothing(stage):
         assert liar.calls('ChatService/Commit') == []
 
 
+@test
+def a_leaving_that_the_leaver_did_not_sign_removes_nobody(stage):
+    """The server cannot forge a signature; tags are a member's affair, see below."""
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        alice, bob = people(stage, server, 'alice', 'bob')
+        carol = groups.person('carol')
+        chat = carol.create([seat(alice), seat(bob)])
+        assert set(row_of(alice, chat)['members']) == {'alice', 'bob', 'carol'}
+        at(alice, liar.address)
+        proposal = bytearray(carol.ask('propose', carol.user)[0])
+        proposal[-40] ^= 1  # behind it are the rest of the signature, a length and the tag of 32 bytes
+        made_up = {'chat_id': chat, 'seq': 2, 'kind': PROPOSAL, 'epoch': 1, 'message': bytes(proposal),
+                   'sender_user': carol.user, 'sender_device': carol.login.device, 'ts_ms': 1}
+
+        liar.answer('ChatService/Sync', lambda reply, _: {**reply, 'entries': [made_up]})
+        shown = alice.run('read', chat.hex())
+        liar.honest()
+        alice.fails(1, 'add', chat.hex(), 'nobody')
+
+        assert [message['kind'] for message in shown] == ['undecryptable'], shown
+        assert liar.calls('ChatService/Commit') == []
+        assert set(row_of(alice, chat)['members']) == {'alice', 'bob', 'carol'}
+
+
 def commit_of(door, user):
     """Waits until a commit of this user is pushed."""
     event = door.wait_event('sotto.chat.v1.EntryEvent', lambda event: any(

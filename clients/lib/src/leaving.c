@@ -60,7 +60,7 @@ leaving_refused(struct sotto_client *client, struct inbox *inbox, struct mls_byt
         info.epoch != mls_group_epoch(inbox->group) || info.group_id.len != id.len ||
         memcmp(info.group_id.data, id.data, id.len) != 0 ||
         !read_leaving(inbox->group, message, &info, user) ||
-        id_equal(user, client->account.user_id))
+        mls_group_check_signature(inbox->group, message) || id_equal(user, client->account.user_id))
         return SOTTO_CLIENT_OK;
     inbox->somebody_left = true;
     int status = query_run(&client->profile, &client->error,

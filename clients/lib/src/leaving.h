@@ -7,10 +7,9 @@
  * PublicMessage of a member, and a Remove by the group's external sender, the server. Another one would go into the next commit of whoever makes it, with the rights of
  * that member. It is looked at before MLS keeps it, because what is kept cannot be taken back.
  *
- * A proposal that MLS refuses is stored by the server all the same, which cannot check it, and sends nothing before
- * a commit removes those leaves. So a leaving without a proof is committed as well, by value: for all to see it
- * is the one who commits that removes. A server gains nothing by making one up that it has not already by delivering nothing
- * to that member.
+ * The server cannot check the membership tag of a proposal: it stores one with a wrong tag, and sends nothing before a commit
+ * removes those leaves. So a leaving that its leaver signed is committed without the tag as well, by value: for all to see
+ * it is the one who commits that removes. What the leaver did not sign counts for nothing.
  *
  * The server asks for devices that their users removed. All members keep what it asks, so that they can follow whoever
  * commits it; but this client commits it only when the user's signed key log shows that the device was removed. Until
@@ -24,7 +23,7 @@
 
 #define LEAVERS_MAX 200 /* a chat: the server takes no more removes in a commit */
 
-/* Users of whom the server says, without a proof that we could check, that they leave. */
+/* Users who leave by a proposal that they signed and that MLS refuses. */
 struct leavers {
     size_t count;
     uint8_t users[LEAVERS_MAX][ID_BYTES];
@@ -44,7 +43,7 @@ int leaving_asked(struct sotto_client *client, const struct chat *chat,
 /* EFAILED with failed_precondition: the server asks for a device in this epoch that is not known to be removed. */
 int leaving_gate(struct sotto_client *client, const struct chat *chat);
 
-/* MLS refused this message: if it is somebody's leaving, remembers to remove the leaves by value.
+/* MLS refused this message: if it is somebody's leaving that this somebody signed, remembers to remove the leaves by value.
  * Inside the inbox's transaction. */
 int leaving_refused(struct sotto_client *client, struct inbox *inbox, struct mls_bytes message);
 
