@@ -71,8 +71,9 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                          " WHERE chat = ? AND (leaf IS NOT NULL OR read_seq < until_seq)"},
     [CHAT_SEAT_CLEAR] = {"DELETE FROM chat_seats WHERE chat = ?"},
 
-    [CHAT_LOG_ADD] = {"INSERT INTO chat_log (id, chat, kind, epoch, device, ts_ms, client_msg_id,"
-                      " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+    [CHAT_LOG_ADD] =
+        {"INSERT INTO chat_log (id, kind, epoch, device, ts_ms, client_msg_id, message)"
+         " VALUES (?, ?, ?, ?, ?, ?, ?)"},
     [CHAT_LOG_LAST] = {"SELECT id, ts_ms FROM chat_log WHERE id > ? AND id <= ?"
                        " ORDER BY id DESC LIMIT 1"},
     [CHAT_LOG_GET] = {"SELECT ts_ms, device, message FROM chat_log WHERE id = ?"},
@@ -234,13 +235,12 @@ chat_write_row(struct sotto_tx *tx, const struct chat_row *row)
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_ADD);
 
     sotto_bind_int(stmt, 1, chat_log_id(row->chat, row->seq));
-    sotto_bind_int(stmt, 2, row->chat);
-    sotto_bind_int(stmt, 3, row->kind);
-    sotto_bind_int(stmt, 4, (int64_t)row->epoch);
-    sotto_bind_int(stmt, 5, row->device);
-    sotto_bind_int(stmt, 6, row->ts_ms);
-    sotto_bind_int(stmt, 7, (int64_t)row->client_msg_id);
-    sotto_bind_blob(stmt, 8, row->message.data, row->message.len);
+    sotto_bind_int(stmt, 2, row->kind);
+    sotto_bind_int(stmt, 3, (int64_t)row->epoch);
+    sotto_bind_int(stmt, 4, row->device);
+    sotto_bind_int(stmt, 5, row->ts_ms);
+    sotto_bind_int(stmt, 6, (int64_t)row->client_msg_id);
+    sotto_bind_blob(stmt, 7, row->message.data, row->message.len);
     return sotto_step(stmt);
 }
 

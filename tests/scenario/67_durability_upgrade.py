@@ -26,6 +26,7 @@ KILLS = night(12, 1000)
 RECORD = '''CREATE TABLE sotto_migrations ( module TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
     checksum BLOB NOT NULL, applied_ms INTEGER NOT NULL, PRIMARY KEY (module, number)) WITHOUT ROWID'''
 APPLICATION_ID = 0x534f5454
+LOST = {'chat_log': {'chat': 'id >> 32'}}  # columns that older schemas have, from what the newest has
 
 
 def steps():
@@ -95,11 +96,13 @@ def shared(one, other):
 
 def fill(connection, source):
     """Takes the rows of a database of the newest schema, as far as the older one has a place for them."""
-    shape = shared(columns(connection), columns(source))
+    older = columns(connection)
+    shape = shared(older, columns(source))
     for table, names in shape.items():
-        marks = ', '.join('?' * len(names))
-        connection.executemany(f'INSERT OR IGNORE INTO {table} ({", ".join(names)}) VALUES ({marks})',
-                               source.execute(f'SELECT {", ".join(names)} FROM {table}'))
+        lost = {name: value for name, value in LOST.get(table, {}).items() if name in older[table]}
+        marks = ', '.join('?' * (len(names) + len(lost)))
+        connection.executemany(f'INSERT OR IGNORE INTO {table} ({", ".join([*names, *lost])}) VALUES ({marks})',
+                               source.execute(f'SELECT {", ".join([*names, *lost.values()])} FROM {table}'))
     return shape
 
 

@@ -21,11 +21,13 @@ def ask(server, sql, *values):
 
 def without_sums(path):
     """Takes the checksums off the pages of a stopped server's database, so that it takes what another program writes
-    there. Returns the path."""
+    there. A free page of zeros keeps its own, without which it would be a lost one. Returns the path."""
     with open(path, 'r+b') as file:
         for end in range(PAGE_BYTES, path.stat().st_size + 1, PAGE_BYTES):
-            file.seek(end - SUM_BYTES)
-            file.write(bytes(SUM_BYTES))
+            file.seek(end - PAGE_BYTES)
+            if any(file.read(PAGE_BYTES - SUM_BYTES)):
+                file.seek(end - SUM_BYTES)
+                file.write(bytes(SUM_BYTES))
     return path
 
 

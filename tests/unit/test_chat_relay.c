@@ -82,7 +82,7 @@ an_archive_keeps_what_everybody_has(void **state)
     ack_all(rig, 2);
     harness_advance_ms(rig->h, 20000);
 
-    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE chat = 2"), 2);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 2"), 2);
 }
 
 static void

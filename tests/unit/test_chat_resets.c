@@ -83,7 +83,7 @@ role_of(struct chat_rig *rig, struct chat_peer *peer, char chat)
 static void
 expect_closed(struct chat_rig *rig)
 {
-    const int64_t rows = harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE chat = 1");
+    const int64_t rows = harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 1");
 
     in_chat(rig, 'X');
     expect_replaced(rig_send(rig, &rig->carol, 7, "too late"), 'Y');
@@ -96,7 +96,7 @@ expect_closed(struct chat_rig *rig)
     assert_ok(rig_report(rig, &rig->alice, 2, 1)->status); /* as it was answered before */
     rig->resets = 'X';
     expect_replaced(rig_create(rig, &rig->alice, 'Z', rig->type, &rig->bob, NULL), 'Y');
-    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE chat = 1"), rows);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 1"), rows);
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_chats"), 2);
     in_chat(rig, 'X');
 }
@@ -238,7 +238,7 @@ a_repeat_is_answered_like_the_first(void **state)
         assert_int_equal(reply->ts_ms, ts_ms);
         rig_restart(rig);
     }
-    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE chat = 1"), 4);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 1"), 4);
     in_chat(rig, 'X');
     assert_ok(rig_delete(rig, &rig->alice)->status);
     in_chat(rig, 'Y');
@@ -383,7 +383,7 @@ a_commit_that_comes_at_the_same_time_is_told_of_the_new_chat(void **state)
     assert_ok(start_anew->status);
     expect_replaced(commit, 'Y');
     assert_ok(send->status);
-    assert_int_equal(harness_sql(rig->h, "SELECT kind FROM chat_log WHERE chat = 1"
+    assert_int_equal(harness_sql(rig->h, "SELECT kind FROM chat_log WHERE id >> 32 = 1"
                                          " ORDER BY id DESC LIMIT 1"),
                      RESET);
 }
@@ -439,7 +439,7 @@ a_relay_tells_of_the_reset_until_every_device_has_it(void **state)
     assert_int_equal(rig_sync(rig, &rig->carol, 1, false)->n_entries, 3);
     rig_ack(rig, &rig->carol, 4, true);
     harness_advance_ms(rig->h, TICK_MS);
-    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE chat = 1"), 0);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 1"), 0);
     expect_closed(rig);
     rig_restart(rig);
     assert_int_equal(find_chat(rig, &rig->carol, 'X')->last_seq, 4);
