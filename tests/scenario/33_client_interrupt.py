@@ -5,11 +5,11 @@
 strace counts the calls of one run that change the disk or talk to the server, and then delivers SIGINT at the n-th.
 """
 import collections
-import os
 import re
 import signal
 
 from clients import people, start, texts, wait_text
+from process import under_strace
 from tap import main, night, test
 
 # What a run does to the disk and to the server; every point lies before or behind one of these.
@@ -18,9 +18,8 @@ POINTS = {'send': night(80, 400), 'read': night(60, 300), 'new': night(60, 300)}
 
 
 def traced(stage, client, words, *options):
-    """Runs a command under strace, where LeakSanitizer cannot work; returns its exit code."""
-    options_of_asan = f'{os.environ.get("ASAN_OPTIONS", "")}:detect_leaks=0'
-    process = stage.process(['env', '--default-signal=INT', f'ASAN_OPTIONS={options_of_asan}', 'strace', '-f', '-qq', *options, *client.command(words)],
+    """Runs a command under strace; returns its exit code."""
+    process = stage.process(['env', '--default-signal=INT', *under_strace(*options), *client.command(words)],
                             stage.folder / 'strace.stderr')
     return process.wait()
 

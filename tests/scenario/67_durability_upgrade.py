@@ -17,6 +17,7 @@ import sqlite3
 from clients import people, start, texts
 from groups import Groups
 from load import FAST_LIMITS
+from process import under_strace
 from sotto import MODULES, SOURCE, program
 from tables import without_sums
 from tap import comment, main, night, skip, test
@@ -210,9 +211,9 @@ def every_earlier_schema_becomes_the_present_one_with_its_rows(stage):
 
 def run_until_write(stage, server, name, number):
     """Starts the server and kills it at its n-th write of this kind; True: it was ready before."""
-    process = stage.process(['strace', '-f', '-qq', '-s', '16', '-o', stage.folder / 'strace', '-e',
-                             f'trace={name},write', '-e', f'inject={name}:signal=SIGKILL:when={number}',
-                             *server.command()], server.log_file)
+    options = ('-s', '16', '-o', stage.folder / 'strace', '-e', f'trace={name},write',
+               '-e', f'inject={name}:signal=SIGKILL:when={number}')
+    process = stage.process([*under_strace(*options), *server.command()], server.log_file)
     try:
         _, line = process.wait_line(lambda text: text.startswith('ready '))
     except AssertionError:

@@ -92,13 +92,30 @@ def harm_file(path, chance, page_bytes):
     return Harm('cut', set(range(size // page_bytes + 1, count + 1)))
 
 
+def checksum(data, sums, order):
+    """SQLite's checksum of a log, over some of its bytes and what came before (fileformat2, section 4.2)."""
+    first, second = sums
+    words = struct.unpack(f'{order}{len(data) // 4}I', data)
+    for even, odd in zip(words[::2], words[1::2]):
+        first = (first + even + second) & 0xffffffff
+        second = (second + odd + first) & 0xffffffff
+    return first, second
+
+
 def last_transaction(data, frame_bytes):
-    """The first frame (from 0) of the newest transaction in a log."""
-    sound = [frame for frame in range((len(data) - WAL_HEADER) // frame_bytes)
-             if data[WAL_HEADER + frame * frame_bytes + 8:][:8] == data[16:24]]
-    commits = [frame for frame in sound
-               if struct.unpack_from('>I', data, WAL_HEADER + frame * frame_bytes + 4)[0]]
-    return commits[-2] + 1 if len(commits) > 1 else 0
+    """The first frame (from 0) of the newest transaction in a log. One that a kill cut short is none, though its frames
+    may all be there: until the last moment their checksums are those of what the transaction wrote before."""
+    order = '>' if data[3] & 1 else '<'
+    sums = checksum(data[:24], (0, 0), order)
+    starts = [0]
+    for frame in range((len(data) - WAL_HEADER) // frame_bytes):
+        whole = data[WAL_HEADER + frame * frame_bytes:][:frame_bytes]
+        sums = checksum(whole[:8] + whole[FRAME_HEADER:], sums, order)
+        if whole[8:16] != data[16:24] or struct.unpack_from('>2I', whole, 16) != sums:
+            break
+        if struct.unpack_from('>I', whole, 4)[0]:
+            starts.append(frame + 1)
+    return starts[-2] if len(starts) > 1 else 0
 
 
 def harm_log(path, chance, page_bytes):

@@ -3,12 +3,18 @@
 
 Nothing in the scenarios sleeps: a test waits for a line, a reply or an exit, and fails when the deadline passes.
 """
+import os
 import signal
 import subprocess
 import threading
 import time
 
 DEADLINE_SECONDS = 30
+
+
+def under_strace(*options):
+    """The words in front of a command that is to run under strace, where LeakSanitizer cannot work."""
+    return ['env', f'ASAN_OPTIONS={os.environ.get("ASAN_OPTIONS", "")}:detect_leaks=0', 'strace', '-f', '-qq', *options]
 
 
 class Timeout(AssertionError):
