@@ -36,6 +36,8 @@ struct cli {
     bool unread;
     bool mark;
     bool accept;
+    bool without;
+    bool yes;
     /* The words that are no options: the command, then its arguments. */
     const char *words[WORDS_MAX];
     size_t word_count;
@@ -120,6 +122,8 @@ void print_message(const struct cli *cli, const struct sotto_client_message *mes
 void print_event(FILE *out, const struct sotto_client_message *message);
 /* cmd_chat.c: the row of a chat; arg is the struct cli. */
 int print_chat(const struct sotto_client_chat *chat, void *arg);
+/* The same; on the screen a chat that was made is opened instead. */
+int print_made_chat(const struct sotto_client_chat *chat, void *arg);
 
 /* The commands. */
 int cmd_register(struct cli *cli);
@@ -140,6 +144,8 @@ int cmd_leave(struct cli *cli);
 int cmd_rename(struct cli *cli);
 int cmd_role(struct cli *cli);
 int cmd_reports(struct cli *cli);
+int cmd_reset(struct cli *cli);
+int cmd_confirm(struct cli *cli);
 int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);

@@ -39,6 +39,8 @@ show_chat_json(const struct sotto_client_chat *chat)
         json_string(&json, "left_how", chat->left_how);
         json_string(&json, "left_by", chat->left_by);
         json_int(&json, "left_ts", chat->left_ts);
+        if (*chat->replaced_by)
+            json_string(&json, "replaced_by", chat->replaced_by);
     }
     json_end(&json, '}');
     json_line(&json);
@@ -56,6 +58,8 @@ show_left(const struct sotto_client_chat *chat)
         printf(tr("  (you left: %s)"), when);
     else if (!strcmp(chat->left_how, "deleted"))
         printf(tr("  (the server says that %s deleted this chat: %s)"), chat->left_by, when);
+    else if (!strcmp(chat->left_how, "replaced"))
+        printf(tr("  (%s started this chat anew: %s)"), chat->left_by, when);
     else
         printf(tr("  (%s removed you: %s)"), chat->left_by, when);
 }
@@ -70,7 +74,10 @@ show_state(const struct sotto_client_chat *chat)
     if (chat->cure) {
         char cure[CURE_COLUMNS];
         clean_line(chat->cure, cure, sizeof(cure)); /* labels of devices, as the server says them */
-        printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
+        if (!strcmp(chat->state, "reset"))
+            printf("  (%s)", cure);
+        else
+            printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
     } else if (!strcmp(chat->state, "broken"))
         fputs(tr("  (this device missed changes; run `sotto listen`, which joins it anew)"),
               stdout);
@@ -129,9 +136,8 @@ print_chat(const struct sotto_client_chat *chat, void *arg)
     return 0;
 }
 
-/* A chat that was made on the screen is opened there. */
-static int
-show_made(const struct sotto_client_chat *chat, void *arg)
+int
+print_made_chat(const struct sotto_client_chat *chat, void *arg)
 {
     struct cli *cli = arg;
     if (!cli->screen)
@@ -149,7 +155,7 @@ cmd_new(struct cli *cli)
         .title = cli->title,
         .mode = cli->mode,
     };
-    return print_status(cli, sotto_client_new(cli->client, &what, show_made, cli));
+    return print_status(cli, sotto_client_new(cli->client, &what, print_made_chat, cli));
 }
 
 static int

@@ -213,12 +213,44 @@ const struct command commands[] = {
         .help = TR(
             "Who made each, why it was refused, and by how many. A report is a claim; that one is proved\n"
             "means that this device refused it, too, and that it bore that member's signature. Devices\n"
-            "that lost track join anew by themselves; when it goes on, remove that member.\n"),
+            "that lost track join anew by themselves; when it goes on, remove that member, or start the\n"
+            "chat anew without them: `sotto reset CHAT --without NAME`.\n"),
         .examples = "sotto reports lunch\n",
         .takes = ARG_CHAT,
         .words_min = 1,
         .words_max = 1,
         .run = cmd_reports,
+    },
+    {
+        .name = "reset",
+        .usage = TR("CHAT [--without NAME...] [--yes]"),
+        .summary = TR("Start a chat anew that cannot be repaired"),
+        .help = TR(
+            "Makes a new group of its members, without those who are named, and closes the old one, which\n"
+            "stays readable. Each member enters with `sotto confirm`. Owner and admins may, either one of a\n"
+            "chat of two, after somebody reported a change that could not be followed (`sotto reports`).\n"
+            "Shows first what it would do; --yes does it without asking.\n"),
+        .examples = "sotto reset lunch --without mallory\n",
+        .options = "without yes",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 500,
+        .run = cmd_reset,
+    },
+    {
+        .name = "confirm",
+        .usage = TR("CHAT [--yes]"),
+        .summary = TR("Enter a chat that a member started anew"),
+        .help = TR(
+            "Shows who starts it anew and why, who would be in it and who not, and asks. Everybody in it\n"
+            "must have been in the old chat, with the identity key that you know, else it is refused.\n"
+            "Until you confirm nothing is sent or read there; `sotto leave` tells the others that you go.\n"),
+        .examples = "sotto confirm lunch\n",
+        .options = "yes",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_confirm,
     },
     {
         .name = "send",

@@ -42,6 +42,8 @@ list_options(struct cli *cli, const char **timeout, struct option out[OPTION_COU
         {"unread", NULL, &cli->unread, false},
         {"mark", NULL, &cli->mark, false},
         {"accept", NULL, &cli->accept, false},
+        {"without", NULL, &cli->without, false},
+        {"yes", NULL, &cli->yes, false},
     };
     memcpy(out, list, sizeof(list));
     return sizeof(list) / sizeof(list[0]);

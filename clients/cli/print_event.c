@@ -55,6 +55,7 @@ phrase_of(const struct sotto_client_message *message)
          NULL},
         {"undecryptable", TR("sent something that cannot be read"), NULL},
         {"deleted", TR("deleted this chat"), NULL},
+        {"reset", TR("started this chat anew; `sotto confirm` shows who would be in it"), NULL},
         {"bad_commit", TR("made a change of this chat that this device cannot follow"), NULL},
         {"commit_reported", TR("cannot follow a change of this chat by"),
          TR("cannot follow a change of this chat that you made")},

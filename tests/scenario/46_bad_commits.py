@@ -3,16 +3,13 @@
 """A member who breaks chats: a commit that the server takes and members refuse is reported, named, and survived."""
 import time
 
+from broken import broken_group, row_of
 from clients import at, people, person, start, texts
-from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups, seat
+from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups
 from liar import Liar
 from tap import main, test
 
 COMMIT = 2
-
-
-def row_of(client, chat):
-    return next(row for row in client.run('chats') if row['chat'] == chat)
 
 
 def repaired(chat, *clients):
@@ -26,18 +23,6 @@ def repaired(chat, *clients):
         ear.stop()
 
 
-def broken_group(stage, groups, server, how=BAD_TAG):
-    """alice, bob and mallory, in whose group she made a commit that nobody can follow."""
-    alice, bob = people(stage, server, 'alice', 'bob')
-    mallory = groups.person('mallory')
-    chat = mallory.create([seat(alice), seat(bob)])
-    for client in (alice, bob):
-        client.run('chats')
-    alice.run('send', chat.hex(), 'before')
-    mallory.commit_badly(chat, how)
-    return alice, bob, mallory, chat.hex()
-
-
 def reports_of(client, chat):
     return [{name: report[name] for name in ('from', 'reason', 'users', 'proved', 'epoch')}
             for report in client.run('reports', chat)]
@@ -46,7 +31,7 @@ def reports_of(client, chat):
 def all_report_and_repair(stage, how, reason):
     server = start(stage)
     with Groups(stage, server) as groups:
-        alice, bob, mallory, chat = broken_group(stage, groups, server, how)
+        alice, bob, mallory, chat = broken_group(stage, groups, server, 'alice', 'bob', how=how)
 
         assert [row_of(client, chat)['state'] for client in (alice, bob)] == ['broken'] * 2
         refused, heard = bob.run('read', chat)[-2:]
@@ -79,7 +64,7 @@ def secrets_that_lead_nowhere(stage):
 def a_report_is_made_although_its_process_was_killed(stage):
     server = start(stage)
     with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
-        alice, bob, _, chat = broken_group(stage, groups, server)
+        alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
         liar.frames('ChatService/ReportCommit', lambda frame: [])
         ear = at(alice, liar.address).spawn('listen')
         end = time.monotonic() + 30

@@ -9,6 +9,7 @@ server's methods in plain sight.
         bob.sync({chat: 1})                         -> SyncReply
         alice.commit(chat, remove=[bob])
 """
+import hashlib
 import secrets
 import subprocess
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from tap import skip
 
 CHAT = 'sotto.chat.v1.ChatService/'
 KEYX = 'sotto.keyx.v1.KeyService/'
-DIRECT, GROUP, ARCHIVE, SUITE = 1, 2, 1, 3
+DIRECT, GROUP, ARCHIVE, RELAY, SUITE = 1, 2, 1, 2, 3
 BAD_TAG, BAD_MEMBERSHIP, BAD_PATH = 1, 2, 3  # tests/support/mls_spoil.h
 
 
@@ -81,13 +82,14 @@ class Person:
         commit, welcome, group_info, start = self.ask('commit')
         return {'commit': commit, 'welcome': welcome, 'group_info': group_info, 'start': start}
 
-    def create(self, others, kind=GROUP, mode=ARCHIVE):
-        """A chat in which the others have joined; returns its id."""
-        chat = secrets.token_bytes(16)
+    def create(self, others, kind=GROUP, mode=ARCHIVE, chat=None, resets=b''):
+        """A chat in which the others have joined, perhaps in the place of another; returns its id."""
+        chat = chat or secrets.token_bytes(16)
         self.ask('create', chat)
         self.queue(others, [])
         bundle = self.bundle()
-        self.chat('Create', {'chat_id': chat, 'type': kind, 'mode': mode, 'suite': SUITE, 'first': bundle})
+        self.chat('Create', {'chat_id': chat, 'type': kind, 'mode': mode, 'suite': SUITE, 'first': bundle,
+                             'resets': resets})
         self.ask('merge')
         for other in others:
             other.ask('join', bundle['welcome'])
@@ -123,6 +125,12 @@ class Person:
         """The text of an entry, '' for a commit; None when it cannot be opened."""
         answer = self.ask('process', entry.message)
         return answer[0].decode() if answer else None
+
+
+def successor_id(chat):
+    """The id of a chat that is made in the place of this one, as clients know it."""
+    random = secrets.token_bytes(8)
+    return random + hashlib.sha256(b'sotto reset v1' + chat + random).digest()[:8]
 
 
 def seat(client):

@@ -10,6 +10,7 @@
 
 #include "group.h"
 #include "notice.h"
+#include "offer.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
@@ -76,7 +77,7 @@ enter_first(struct sotto_client *client, struct chat *chat, const struct mls_gro
         status = notice_start(client, chat->id, group);
     if (status == SOTTO_CLIENT_OK && chat->title[0])
         status = queue_title(client, chat->id, chat->title, true);
-    return status;
+    return status ? status : offer_entered(client, chat->id);
 }
 
 /* Sends the stored Create. Whatever the server says for good, the chat is no longer in the
@@ -167,15 +168,10 @@ chat_resolve(struct sotto_client *client, const char *text, struct chat *chat_ou
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* What `new` was asked for, resolved. */
-struct plan {
-    int type;
-    int mode;
-    const char *title;
-    size_t count; /* of users, ourselves last */
-    uint8_t users[CHAT_NAMES_MAX + 1][ID_BYTES];
-    uint8_t senders[SENDERS_BYTES_MAX]; /* the extension external_senders; none when empty */
-    size_t senders_len;
+/* The extension external_senders of groups to be made; none when empty. */
+struct senders {
+    uint8_t data[SENDERS_BYTES_MAX];
+    size_t len;
 };
 
 static int
@@ -195,7 +191,7 @@ read_mode(struct sotto_client *client, const char *mode, int *mode_out)
 }
 
 static int
-make_plan(struct sotto_client *client, const struct sotto_client_new *what, struct plan *plan)
+make_plan(struct sotto_client *client, const struct sotto_client_new *what, struct chat_plan *plan)
 {
     if (what->name_count == 0 || what->name_count > CHAT_NAMES_MAX)
         return fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
@@ -229,30 +225,30 @@ make_plan(struct sotto_client *client, const struct sotto_client_new *what, stru
 /* Who may ask to take removed devices out: the server's word, which is enough, since what it asks is judged each time
  * (leaving.h), and the group lists it from now on. */
 static int
-learn_senders(struct sotto_client *client, struct plan *plan)
+learn_senders(struct sotto_client *client, struct senders *senders)
 {
     Sotto__Chat__V1__GetExternalSenderRequest request =
         SOTTO__CHAT__V1__GET_EXTERNAL_SENDER_REQUEST__INIT;
     Sotto__Chat__V1__GetExternalSenderReply *reply = NULL;
     int status = rpc(client, CHAT_METHOD("GetExternalSender"), &request.base,
                      &sotto__chat__v1__get_external_sender_reply__descriptor, &reply, NULL);
-    if (status == SOTTO_CLIENT_OK && reply->external_senders.len > sizeof(plan->senders))
+    if (status == SOTTO_CLIENT_OK && reply->external_senders.len > sizeof(senders->data))
         status = fail_malformed(&client->error);
     if (status == SOTTO_CLIENT_OK) {
-        plan->senders_len = reply->external_senders.len;
-        if (plan->senders_len)
-            memcpy(plan->senders, reply->external_senders.data, plan->senders_len);
+        senders->len = reply->external_senders.len;
+        if (senders->len)
+            memcpy(senders->data, reply->external_senders.data, senders->len);
     }
     pb_free(reply);
     return status;
 }
 
 static int
-create_group(struct sotto_client *client, const struct plan *plan, const struct chat *chat,
+create_group(struct sotto_client *client, const struct senders *senders, const struct chat *chat,
              struct mls_group **group_out)
 {
-    const struct mls_extension senders = {MLS_EXTENSION_EXTERNAL_SENDERS,
-                                          {plan->senders, plan->senders_len}};
+    const struct mls_extension extension = {MLS_EXTENSION_EXTERNAL_SENDERS,
+                                            {senders->data, senders->len}};
     struct mls_config config;
     uint64_t now = (uint64_t)wall_seconds();
     struct mls_group_params params = {
@@ -261,8 +257,8 @@ create_group(struct sotto_client *client, const struct plan *plan, const struct 
         .signature_seed = client->account.device_seed,
         .identity = {client->account.certificate, VERIFY_CERT_BYTES},
         .lifetime = {now - 3600, now + LEAF_LIFETIME_SECONDS},
-        .extensions = &senders,
-        .extension_count = plan->senders_len > 0,
+        .extensions = &extension,
+        .extension_count = senders->len > 0,
     };
     group_config(client, &config);
     int problem = mls_group_create(&config, &params, group_out);
@@ -271,7 +267,7 @@ create_group(struct sotto_client *client, const struct plan *plan, const struct 
 
 /* Stores the chat in the making. */
 static int
-store_creation(struct sotto_client *client, struct chat *chat, const struct plan *plan,
+store_creation(struct sotto_client *client, struct chat *chat, const struct chat_plan *plan,
                const struct mls_group *group, const struct group_bundle *bundle)
 {
     Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
@@ -283,6 +279,8 @@ store_creation(struct sotto_client *client, struct chat *chat, const struct plan
     request.mode = (Sotto__Chat__V1__Mode)plan->mode;
     request.suite = SUITE;
     request.first = &first;
+    if (plan->resets)
+        request.resets = view(plan->resets, ID_BYTES);
     buf_pack(&call, &request.base);
     int status = profile_begin(&client->profile, &client->error);
     if (status == SOTTO_CLIENT_OK) {
@@ -303,9 +301,9 @@ store_creation(struct sotto_client *client, struct chat *chat, const struct plan
 
 /* Makes the chat with the devices of one commit. The lock is held. */
 static int
-create_with(struct sotto_client *client, const struct plan *plan,
-            const ProtobufCBinaryData *packages, size_t count, struct chat *chat,
-            uint8_t existing_out[ID_BYTES])
+create_with(struct sotto_client *client, const struct chat_plan *plan,
+            const struct senders *senders, const ProtobufCBinaryData *packages, size_t count,
+            struct chat *chat, uint8_t existing_out[ID_BYTES])
 {
     struct mls_group *group = NULL;
     struct group_bundle bundle = {0};
@@ -314,10 +312,13 @@ create_with(struct sotto_client *client, const struct plan *plan,
                           .state = CHAT_CREATING,
                           .last_ts = wall_ms(),
                           .has_inviter = true};
-    randombytes_buf(chat->id, ID_BYTES);
+    if (plan->resets)
+        offer_make_id(plan->resets, chat->id);
+    else
+        randombytes_buf(chat->id, ID_BYTES);
     memcpy(chat->inviter, client->account.user_id, ID_BYTES);
     snprintf(chat->title, sizeof(chat->title), "%s", plan->title ? plan->title : "");
-    int status = create_group(client, plan, chat, &group);
+    int status = create_group(client, senders, chat, &group);
     if (status == SOTTO_CLIENT_OK)
         status = group_make_commit(client, group, packages, count, &bundle);
     if (status == SOTTO_CLIENT_OK)
@@ -327,13 +328,16 @@ create_with(struct sotto_client *client, const struct plan *plan,
     return status ? status : finish_creation(client, chat->id, existing_out);
 }
 
-static int
-create(struct sotto_client *client, const struct plan *plan, struct chat *chat_out,
-       uint8_t existing_out[ID_BYTES])
+int
+chat_make(struct sotto_client *client, const struct chat_plan *plan, struct chat *chat_out,
+          uint8_t existing_out[ID_BYTES])
 {
     Sotto__Keyx__V1__ClaimKeyPackagesReply *claim = NULL;
+    struct senders senders;
     struct chat chat;
-    int status = group_claim(client, plan->users, plan->count, SUITE, &claim);
+    int status = learn_senders(client, &senders);
+    if (status == SOTTO_CLIENT_OK)
+        status = group_claim(client, plan->users, plan->count, SUITE, &claim);
     if (status)
         return status;
     size_t count = claim->n_key_packages;
@@ -343,7 +347,7 @@ create(struct sotto_client *client, const struct plan *plan, struct chat *chat_o
     size_t first = count < ADDS_PER_COMMIT ? count : ADDS_PER_COMMIT;
     status = profile_lock(&client->profile, &client->error);
     if (status == SOTTO_CLIENT_OK) {
-        status = create_with(client, plan, packages, first, &chat, existing_out);
+        status = create_with(client, plan, &senders, packages, first, &chat, existing_out);
         profile_unlock(&client->profile);
     }
     if (status == SOTTO_CLIENT_OK && count > first)
@@ -360,8 +364,8 @@ create(struct sotto_client *client, const struct plan *plan, struct chat *chat_o
 /* The pair has a chat already: find it, or describe it when this device is not in it yet. The id is
  * the server's word, so it must be that of a chat with this user and nobody else. */
 static int
-use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t existing[ID_BYTES],
-             struct chat *chat_out)
+use_existing(struct sotto_client *client, const struct chat_plan *plan,
+             const uint8_t existing[ID_BYTES], struct chat *chat_out)
 {
     int status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
@@ -383,7 +387,7 @@ use_existing(struct sotto_client *client, const struct plan *plan, const uint8_t
 }
 
 static int
-create_or_find(struct sotto_client *client, struct plan *plan, struct chat *chat_out)
+create_or_find(struct sotto_client *client, const struct chat_plan *plan, struct chat *chat_out)
 {
     static const uint8_t none[ID_BYTES];
     uint8_t existing[ID_BYTES] = {0};
@@ -391,11 +395,10 @@ create_or_find(struct sotto_client *client, struct plan *plan, struct chat *chat
     *chat_out = (struct chat){0};
     if (plan->type == CHAT_DIRECT)
         status = chat_find_direct(client, plan->users[0], chat_out);
-    if (status || (chat_out->exists && chat_out->state == CHAT_READY))
+    if (status ||
+        (chat_out->exists && (chat_out->state == CHAT_READY || chat_out->state == CHAT_RESET)))
         return status;
-    status = learn_senders(client, plan);
-    if (status == SOTTO_CLIENT_OK)
-        status = create(client, plan, chat_out, existing);
+    status = chat_make(client, plan, chat_out, existing);
     if (status == SOTTO_CLIENT_EFAILED && !id_equal(existing, none))
         status = use_existing(client, plan, existing, chat_out);
     return status;
@@ -405,7 +408,7 @@ int
 sotto_client_new(struct sotto_client *client, const struct sotto_client_new *what,
                  sotto_client_chat_fn each, void *arg)
 {
-    struct plan plan = {0};
+    struct chat_plan plan = {0};
     struct chat chat;
     int status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)

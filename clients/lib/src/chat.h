@@ -18,6 +18,21 @@ int chat_finish_creations(struct sotto_client *client);
  * it. */
 int chat_resolve(struct sotto_client *client, const char *text, struct chat *chat_out);
 
+/* A chat to be made. */
+struct chat_plan {
+    int type;
+    int mode;
+    const char *title;     /* NULL: none */
+    const uint8_t *resets; /* the chat that it takes the place of (offer.h); NULL: none */
+    size_t count;          /* of users, ourselves last */
+    uint8_t users[CHAT_NAMES_MAX + 1][ID_BYTES];
+};
+
+/* Makes it and tells the members its title. existing_out (may be NULL): the direct chat that the pair has already; the
+ * status is EFAILED then. Attached. */
+int chat_make(struct sotto_client *client, const struct chat_plan *plan, struct chat *chat_out,
+              uint8_t existing_out[ID_BYTES]);
+
 /* Sends a title to the members, as a message. told: for those of them who have none yet; else the
  * chat is renamed for all. */
 int chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,

@@ -39,7 +39,8 @@ sotto_client_delete_chat(struct sotto_client *client, const char *chat, sotto_cl
     if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
         id_from_hex(chat, found.id))
         status = SOTTO_CLIENT_OK;
-    if (status == SOTTO_CLIENT_OK && found.state != CHAT_LEFT)
+    /* Of a chat that was started anew only our part goes: the others may read theirs. */
+    if (status == SOTTO_CLIENT_OK && found.state != CHAT_LEFT && found.state != CHAT_RESET)
         status = delete_there(client, &found);
     if (status)
         return status;

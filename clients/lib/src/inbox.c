@@ -11,6 +11,8 @@
 
 #include "copies.h"
 #include "leaving.h"
+#include "offer.h"
+#include "outbox.h"
 #include "report.h"
 #include "trust.h"
 #include "text.h"
@@ -327,6 +329,10 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
         return take_own(client, inbox, entry);
     if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT)
         return report_taken(client, inbox, entry);
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET)
+        return offer_told(client, inbox, entry);
+    if (inbox->chat.state == CHAT_RESET)
+        return offer_disproved(client, inbox);
     if (application && inbox->chat.state == CHAT_BROKEN)
         return note_undecryptable(client, inbox, entry,
                                   TR("this device missed changes of the group"));
@@ -399,6 +405,11 @@ inbox_entry(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     }
     if (chat->state == CHAT_CREATING || chat->state == CHAT_LEFT || entry->seq <= chat->cursor)
         return SOTTO_CLIENT_OK;
+    if (chat->state == CHAT_OFFERED) {
+        chat->cursor = entry->seq;
+        inbox->moved = inbox->dirty = true;
+        return SOTTO_CLIENT_OK;
+    }
     if (entry->seq > chat->cursor + 1)
         status = step_over_own(client, chat, entry->seq);
     if (status)

@@ -61,7 +61,8 @@ int inbox_pick_up(struct sotto_client *client, struct inbox *inbox,
 int inbox_put_down(struct sotto_client *client, struct inbox *inbox);
 
 /* invited.c: makes a chat of a group that this device has just entered, at welcome->seq, with what else the server
- * says of it. known: the chat as the profile had it; of a broken one the title stays. Inside a transaction. */
+ * says of it. known: the chat as the profile had it; of a broken one, and one that takes another's place, the title
+ * stays. Inside a transaction. */
 int inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
                        const Sotto__Chat__V1__Welcome *welcome, const struct mls_group *group,
                        const uint8_t inviter[ID_BYTES], const struct chat *known);
@@ -74,6 +75,23 @@ int inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
  */
 int inbox_is_vouched(struct sotto_client *client, const struct chat *known,
                      const struct mls_group *group, uint32_t leaf, bool *is_out);
+
+/* invited.c: an invitation, opened: what the group says, and with which of our KeyPackages. */
+struct invitation {
+    struct mls_group *group;   /* NULL: it is not for us, or of no use */
+    uint32_t leaf;             /* of who signed */
+    uint8_t inviter[ID_BYTES]; /* and the user there */
+    uint8_t ref[MLS_REF_BYTES];
+    bool last_resort;
+};
+int invited_open(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
+                 struct invitation *invitation_out);
+void invitation_fini(struct invitation *invitation);
+
+/* invited.c: makes a chat of it, and uses the KeyPackage up. Inside a transaction. */
+int invited_enter(struct sotto_client *client, struct inbox *inbox,
+                  const Sotto__Chat__V1__Welcome *welcome, const struct invitation *invitation,
+                  const struct chat *known);
 
 /* invited.c: takes an invitation, if it is of use. */
 int inbox_welcome(struct sotto_client *client, struct inbox *inbox,

@@ -8,6 +8,7 @@
 #include "inbox.h"
 
 #include "notice.h"
+#include "offer.h"
 #include "trust.h"
 #include "upkeep.h"
 
@@ -83,6 +84,9 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
     memcpy(message.chat_id, chat.id, ID_BYTES);
     memcpy(chat.inviter, inviter, ID_BYTES);
     memcpy(message.from_user, chat.inviter, ID_BYTES);
+    const bool replaces = known->exists && known->state == CHAT_OFFERED;
+    if (replaces)
+        memcpy(chat.title, known->title, sizeof(chat.title));
     if (known->exists && known->state == CHAT_BROKEN) {
         memcpy(chat.title, known->title, sizeof(chat.title));
         chat.title_seq = known->title_seq;
@@ -98,6 +102,8 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
         status = set_roles(client, welcome);
     if (status == SOTTO_CLIENT_OK)
         status = message_store(client, &message, NULL, NULL);
+    if (status == SOTTO_CLIENT_OK && replaces)
+        status = offer_entered(client, chat.id);
     inbox->joined = inbox->moved = true;
     inbox->roster_changed = true;
     return status;
@@ -158,22 +164,15 @@ use_package(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     return last_resort ? upkeep_note_due(client, chat_id) : upkeep_note_new(client, chat_id);
 }
 
-/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
- * the chat as the profile has it. */
-static int
-join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome,
-     const struct chat *known)
+int
+invited_open(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcome,
+             struct invitation *invitation_out)
 {
     struct buf bundle = {0};
-    uint8_t ref[MLS_REF_BYTES];
-    bool last_resort = false;
-    struct mls_group *group = NULL;
     struct mls_config config;
-    uint32_t leaf = 0;
-    uint8_t inviter[ID_BYTES];
-    bool may = false;
-    const uint8_t *chat_id = welcome->chat_id.data;
-    int status = find_package(client, welcome, &bundle, ref, &last_resort);
+    *invitation_out = (struct invitation){0};
+    int status =
+        find_package(client, welcome, &bundle, invitation_out->ref, &invitation_out->last_resort);
     if (status || !bundle.len)
         return status;
     struct mls_join_params params = {
@@ -181,24 +180,68 @@ join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__We
         .key_package_private = {bundle.data, bundle.len},
         .signature_seed = client->account.device_seed,
         .ratchet_tree = {welcome->ratchet_tree.data, welcome->ratchet_tree.len},
-        .inviter_out = &leaf,
+        .inviter_out = &invitation_out->leaf,
     };
     group_config(client, &config);
-    int problem = mls_group_join(&config, &params, &group);
+    int problem = mls_group_join(&config, &params, &invitation_out->group);
     buf_fini(&bundle);
     if (problem)
         return SOTTO_CLIENT_OK;
-    struct mls_bytes id = mls_group_id(group);
-    if (id.len == ID_BYTES && id_equal(id.data, chat_id) &&
-        group_user_of_leaf(group, leaf, inviter)) /* who signed, whatever the server says */
-        status = may_join(client, known, group, leaf, &may);
-    if (status == SOTTO_CLIENT_OK && may) {
-        status = inbox_store_joined(client, inbox, welcome, group, inviter, known);
-        if (status == SOTTO_CLIENT_OK)
-            status = use_package(client, chat_id, ref, last_resort);
-    }
-    mls_group_destroy(&group);
+    struct mls_bytes id = mls_group_id(invitation_out->group);
+    if (id.len != ID_BYTES || !id_equal(id.data, welcome->chat_id.data) ||
+        !group_user_of_leaf(invitation_out->group, invitation_out->leaf, invitation_out->inviter))
+        mls_group_destroy(&invitation_out->group);
+    return SOTTO_CLIENT_OK;
+}
+
+void
+invitation_fini(struct invitation *invitation)
+{
+    mls_group_destroy(&invitation->group);
+}
+
+int
+invited_enter(struct sotto_client *client, struct inbox *inbox,
+              const Sotto__Chat__V1__Welcome *welcome, const struct invitation *invitation,
+              const struct chat *known)
+{
+    int status =
+        inbox_store_joined(client, inbox, welcome, invitation->group, invitation->inviter, known);
+    return status ? status
+                  : use_package(client, welcome->chat_id.data, invitation->ref,
+                                invitation->last_resort);
+}
+
+/* Joins if we can; a Welcome of no use is acknowledged as well, or it would come for ever. known:
+ * the chat as the profile has it. */
+static int
+join(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Welcome *welcome,
+     const struct chat *known)
+{
+    struct invitation invitation;
+    bool may = false;
+    int status = invited_open(client, welcome, &invitation);
+    if (status == SOTTO_CLIENT_OK && invitation.group)
+        status = may_join(client, known, invitation.group, invitation.leaf, &may);
+    if (status == SOTTO_CLIENT_OK && may)
+        status = invited_enter(client, inbox, welcome, &invitation, known);
+    invitation_fini(&invitation);
     return status;
+}
+
+/* An invitation into the place of a chat waits to be confirmed. */
+static int
+join_or_offer(struct sotto_client *client, struct inbox *inbox,
+              const Sotto__Chat__V1__Welcome *welcome, const struct chat *known)
+{
+    struct chat old = {0};
+    int status = SOTTO_CLIENT_OK;
+    if (!known->exists || known->state == CHAT_OFFERED)
+        status = offer_find_old(client, welcome->chat_id.data, &old);
+    if (status)
+        return status;
+    return old.exists ? offer_invited(client, inbox, welcome, &old)
+                      : join(client, inbox, welcome, known);
 }
 
 int
@@ -219,7 +262,7 @@ inbox_welcome(struct sotto_client *client, struct inbox *inbox,
     bool member = known.exists && (known.state == CHAT_CREATING ||
                                    (known.state == CHAT_READY && welcome->seq <= known.cursor));
     if (!member)
-        status = join(client, inbox, welcome, &known);
+        status = join_or_offer(client, inbox, welcome, &known);
     memcpy(inbox->welcomes[inbox->welcome_count++], welcome->chat_id.data, ID_BYTES);
     return status;
 }

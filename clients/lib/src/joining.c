@@ -10,6 +10,7 @@
 #include "chat.h"
 #include "group.h"
 #include "inbox.h"
+#include "offer.h"
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
@@ -116,6 +117,9 @@ may_enter(struct sotto_client *client, struct joining *joining, bool *may_out)
                mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) == MLS_OK &&
                group_user_of_leaf(joining->group, view.signer, joining->inviter);
     *may_out = *may_out && (!joining->known.exists || view.epoch >= joining->known.epoch);
+    if (*may_out && joining->known.state == CHAT_OFFERED)
+        return offer_may_enter(client, joining->known.id, joining->group, joining->inviter,
+                               may_out);
     return *may_out
                ? inbox_is_vouched(client, &joining->known, joining->group, view.signer, may_out)
                : SOTTO_CLIENT_OK;
@@ -257,7 +261,13 @@ needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct c
     if (row->chat_id.len != ID_BYTES)
         return SOTTO_CLIENT_OK;
     int status = chat_load(client, row->chat_id.data, known_out);
-    *needs_out = !known_out->exists || known_out->state == CHAT_LEFT;
+    struct chat old = {0};
+    if (status == SOTTO_CLIENT_OK && !known_out->exists)
+        status = offer_find_old(client, row->chat_id.data, &old);
+    if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_OFFERED)
+        return offer_wants(client, row->chat_id.data, needs_out);
+    *needs_out = (!known_out->exists && !old.exists) ||
+                 (known_out->state == CHAT_LEFT && known_out->left_how != LEFT_REPLACED);
     if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_BROKEN)
         status = may_repair(client, row->chat_id.data, needs_out);
     return status;

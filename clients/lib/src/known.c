@@ -63,7 +63,7 @@ sotto_client_known_chats(struct sotto_client *client, sotto_client_chat_fn each,
     size_t count = 0;
     int status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !ending.stopped && i < count; i++)
-        if (chats[i].state != CHAT_CREATING)
+        if (chats[i].state != CHAT_CREATING && chats[i].state != CHAT_OFFERED)
             status = chat_show(client, &chats[i], NULL, pass_on, &ending);
     free(chats);
     return status;

@@ -7,6 +7,7 @@
 
 #include "group.h"
 #include "leaving.h"
+#include "offer.h"
 #include "own_devices.h"
 #include "session.h"
 #include "sync.h"
@@ -35,8 +36,16 @@ state_name(const struct chat *chat)
     case CHAT_READY: return TR("ready");
     case CHAT_CREATING: return TR("creating");
     case CHAT_LEFT: return TR("left");
+    case CHAT_RESET: return TR("reset");
     default: return TR("broken");
     }
+}
+
+/* This device was in the chat and is not any more; one that was replaced is over for all. */
+static bool
+is_away(const struct chat *chat)
+{
+    return chat->state == CHAT_LEFT && chat->left_how != LEFT_REPLACED;
 }
 
 /* ---- one chat -------------------------------------------------------------------------------- */
@@ -72,6 +81,7 @@ left_name(enum chat_left how)
     case LEFT_SELF: return "left";
     case LEFT_REMOVED: return "removed";
     case LEFT_DELETED: return "deleted";
+    case LEFT_REPLACED: return "replaced";
     case LEFT_UNPROVEN: break;
     }
     return "unproven";
@@ -87,9 +97,31 @@ fill_left(struct sotto_client *client, const struct chat *chat, struct sotto_cli
     shown->left_how = left_name(chat->left_how);
     if (chat->left_how == LEFT_UNPROVEN)
         return SOTTO_CLIENT_OK;
+    if (chat->left_how == LEFT_REPLACED)
+        id_hex(chat->replaced_by, shown->replaced_by);
     shown->left_ts = chat->left_ms;
     shown->left_by = by;
     return contact_show_name(client, chat->left_by, by);
+}
+
+/* A chat that somebody starts anew: what there is to do, in room for a sentence. It may be known by the invitation
+ * alone, before the log says so. */
+static int
+fill_reset(struct sotto_client *client, const struct chat *chat, struct sotto_client_chat *shown,
+           char sentence[OFFER_SENTENCE_BYTES])
+{
+    struct offer offer = {0};
+    if (!chat->exists || chat->state == CHAT_LEFT)
+        return SOTTO_CLIENT_OK;
+    int status = offer_load(client, chat->id, &offer);
+    if (status == SOTTO_CLIENT_OK && offer.exists &&
+        (chat->state == CHAT_RESET || !offer_is_refused(&offer))) {
+        shown->state = TR("reset");
+        shown->cure = sentence;
+        status = offer_sentence(client, &offer, sentence);
+    }
+    offer_fini(&offer);
+    return status;
 }
 
 /* The server's word on our role; else what the log said. */
@@ -116,11 +148,12 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     const char **members = NULL;
     char by[SOTTO_CLIENT_NAME_BYTES];
+    char sentence[OFFER_SENTENCE_BYTES];
     struct sotto_client_chat shown = {
         .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
         /* The account is in it, and this device is not any more: it was removed and came back. */
-        .state = chat->state == CHAT_LEFT && server ? TR("waiting") : state_name(chat),
+        .state = is_away(chat) && server ? TR("waiting") : state_name(chat),
         .epoch = chat->epoch,
         .last_seq = server && server->last_seq > chat->cursor ? server->last_seq : chat->cursor,
         .last_ts = chat->last_ts,
@@ -131,6 +164,8 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
         status = fill_role(client, chat, server, &shown);
     if (status == SOTTO_CLIENT_OK)
         status = fill_left(client, chat, &shown, by);
+    if (status == SOTTO_CLIENT_OK)
+        status = fill_reset(client, chat, &shown, sentence);
     if (status == SOTTO_CLIENT_OK)
         status = count_unread(client, chat, &shown.unread);
     if (status == SOTTO_CLIENT_OK)
@@ -176,7 +211,8 @@ pass_on(const struct sotto_client_chat *chat, void *arg)
     if (listing->type && strcmp(listing->type, chat->type))
         return 0;
     struct sotto_client_chat shown = *chat;
-    shown.cure = strcmp(chat->state, "waiting") ? NULL : listing->cure;
+    if (!strcmp(chat->state, "waiting"))
+        shown.cure = listing->cure;
     listing->stopped = listing->each(&shown, listing->arg) != 0;
     return 0;
 }
@@ -210,7 +246,7 @@ lacks_any(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *re
         if (reply->chats[i]->chat_id.len != ID_BYTES)
             continue;
         status = chat_load(client, reply->chats[i]->chat_id.data, &chat);
-        *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || chat.state == CHAT_LEFT);
+        *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || is_away(&chat));
     }
     return status;
 }
@@ -278,7 +314,8 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
     if (status == SOTTO_CLIENT_OK)
         status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing.stopped && i < count; i++)
-        status = chat_show(client, &chats[i], find_row(reply, chats[i].id), pass_on, &listing);
+        if (chats[i].state != CHAT_OFFERED)
+            status = chat_show(client, &chats[i], find_row(reply, chats[i].id), pass_on, &listing);
     if (status == SOTTO_CLIENT_OK)
         status = show_waiting(client, reply, &listing);
     free(chats);

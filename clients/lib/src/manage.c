@@ -9,6 +9,7 @@
 
 #include "group.h"
 #include "leaving.h"
+#include "reset.h"
 #include "session.h"
 #include "sync.h"
 #include "text.h"
@@ -50,6 +51,8 @@ open_own_group(struct sotto_client *client, const char *name, struct chat *chat_
     int status = open_group(client, name, chat_out);
     if (status == SOTTO_CLIENT_OK && chat_out->state == CHAT_LEFT)
         status = chat_fail_left(client, chat_out);
+    if (status == SOTTO_CLIENT_OK && chat_out->state == CHAT_RESET)
+        status = chat_fail_reset(client);
     return status;
 }
 
@@ -270,6 +273,9 @@ sotto_client_leave(struct sotto_client *client, const char *chat, sotto_client_c
 {
     struct chat found;
     int status = open_group(client, chat, &found);
+    /* Who does not want to be in the new chat either tells its members. */
+    if (status == SOTTO_CLIENT_OK && found.state == CHAT_RESET)
+        status = reset_enter(client, chat, &found);
     if (status == SOTTO_CLIENT_OK)
         status = leave(client, &found);
     return status ? status : show(client, found.id, each, arg);

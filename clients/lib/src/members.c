@@ -53,8 +53,20 @@ chat_fail_left(struct sotto_client *client, const struct chat *chat)
                     "the server says that %s deleted this chat on %s; `sotto delete-chat` takes it"
                     " away here, too",
                     by, day);
+    if (chat->left_how == LEFT_REPLACED)
+        return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                    "%s started this chat anew on %s; `sotto chats` shows the new one", by, day);
     return fail(&client->error, SOTTO_CLIENT_EFAILED, "permission_denied",
                 "%s removed you from this chat on %s; what came later is not for you", by, day);
+}
+
+int
+chat_fail_reset(struct sotto_client *client)
+{
+    return fail(
+        &client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+        "this chat was started anew and takes nothing more; `sotto confirm` shows who would "
+        "be in the new one, and enters it");
 }
 
 int

@@ -117,8 +117,9 @@ kind_name(enum message_kind kind)
         [KIND_DEVICE_DISPUTED] = "device_disputed",
         [KIND_BAD_COMMIT] = "bad_commit",
         [KIND_COMMIT_REPORTED] = "commit_reported",
+        [KIND_RESET] = "reset",
     };
-    return kind >= KIND_TEXT && kind <= KIND_COMMIT_REPORTED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_RESET ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

@@ -121,6 +121,8 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
         return status;
     if (chat_out->exists && chat_out->state == CHAT_LEFT)
         return chat_fail_left(client, chat_out);
+    if (chat_out->exists && chat_out->state == CHAT_RESET)
+        return chat_fail_reset(client);
     if (chat_out->exists && chat_out->state == CHAT_BROKEN)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                     "this device missed changes of the group; run `sotto listen`, which joins it "

@@ -76,6 +76,10 @@ static const char *const migrations[] = {
     " reason INTEGER NOT NULL, PRIMARY KEY(chat_id, seq)) WITHOUT ROWID;",
     /* The epoch in which another copy of this profile sent messages (copies.h); 0: none. */
     "ALTER TABLE chats ADD COLUMN spent_epoch INTEGER NOT NULL DEFAULT 0;",
+    /* Chats in whose place another one waits to be confirmed (offer.h). */
+    "CREATE TABLE offers(chat_id BLOB PRIMARY KEY, successor BLOB NOT NULL, by_user BLOB NOT NULL,"
+    " ts_ms INTEGER NOT NULL, confirmed INTEGER NOT NULL, refusal INTEGER NOT NULL,"
+    " about BLOB NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 static int

@@ -57,6 +57,7 @@ chat_read(struct sotto_client *client, sqlite3_stmt *row, struct chat *chat)
     if (take_bytes(record->left_by, chat->left_by, ID_BYTES))
         chat->left_how = (enum chat_left)record->left_how;
     chat->left_ms = record->left_ms;
+    take_bytes(record->replaced_by, chat->replaced_by, ID_BYTES);
     pb_free(record);
     return SOTTO_CLIENT_OK;
 }
@@ -92,7 +93,7 @@ chat_find_direct(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                  struct chat *chat_out)
 {
     return chat_query(client, chat_out,
-                      "SELECT " CHAT_COLUMNS " FROM chats WHERE type = 1 AND state IN (1, 2, 3)"
+                      "SELECT " CHAT_COLUMNS " FROM chats WHERE type = 1 AND state IN (1, 2, 3, 5)"
                       " AND chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = ?)"
                       " AND (SELECT COUNT(*) FROM chat_members m"
                       " WHERE m.chat_id = chats.chat_id) = 2"
@@ -114,6 +115,7 @@ chat_store(struct sotto_client *client, const struct chat *chat)
         record.left_how = chat->left_how;
         record.left_by = view(chat->left_by, ID_BYTES);
         record.left_ms = chat->left_ms;
+        record.replaced_by = view(chat->replaced_by, ID_BYTES);
     }
     buf_pack(&value, &record.base);
     vault_seal(&client->profile.vault, chat_place("chats.record", chat->id), value.data, value.len,
@@ -142,7 +144,8 @@ chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
     static const char *const deletions[] = {
         "DELETE FROM chat_members WHERE chat_id = ?", "DELETE FROM chat_devices WHERE chat_id = ?",
         "DELETE FROM leavers WHERE chat_id = ?",      "DELETE FROM reports WHERE chat_id = ?",
-        "DELETE FROM renewals WHERE chat_id = ?",     "DELETE FROM chats WHERE chat_id = ?",
+        "DELETE FROM renewals WHERE chat_id = ?",     "DELETE FROM offers WHERE chat_id = ?",
+        "DELETE FROM chats WHERE chat_id = ?",
     };
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(deletions) / sizeof(*deletions); i++)
@@ -296,7 +299,8 @@ chat_find(struct sotto_client *client, const char *text, struct chat *chat_out)
         rank *= 2; /* of two that fit alike, the one that we are in */
         if (chats[i].state == CHAT_LEFT && rank)
             rank++;
-        if (status || rank == 0 || rank > best_rank || chats[i].state == CHAT_CREATING)
+        if (status || rank == 0 || rank > best_rank || chats[i].state == CHAT_CREATING ||
+            chats[i].state == CHAT_OFFERED)
             continue;
         several = rank == best_rank;
         best_rank = rank;

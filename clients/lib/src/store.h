@@ -13,6 +13,9 @@ enum chat_state {
     CHAT_CREATING = 2, /* made here, the server's answer is not in yet */
     CHAT_BROKEN = 3,   /* a commit could not be followed: this device must be added anew */
     CHAT_LEFT = 4,     /* this device is no longer a member; the archive stays */
+    CHAT_RESET =
+        5, /* closed: another chat takes its place, which waits to be confirmed (offer.h) */
+    CHAT_OFFERED = 6, /* such a chat: nothing of it is shown, sent or taken but the cursor */
 };
 
 /* What a chat that is CHAT_LEFT knows of it. */
@@ -21,6 +24,7 @@ enum chat_left {
     LEFT_SELF = 1,     /* by a proposal of our own, signed by one of our devices */
     LEFT_REMOVED = 2,  /* by a commit, signed by the member left_by */
     LEFT_DELETED = 3,  /* the chat is gone for everybody: left_by deleted it, says the server */
+    LEFT_REPLACED = 4, /* left_by started it anew, and this device is in the new one */
 };
 
 /* Values of sotto.chat.v1.ChatType. */
@@ -45,8 +49,9 @@ struct chat {
     uint64_t
         spent_epoch; /* its message keys were used by another copy of this profile (copies.h) */
     enum chat_left left_how;
-    uint8_t left_by[ID_BYTES]; /* unless LEFT_UNPROVEN */
-    int64_t left_ms;           /* likewise; the server's clock */
+    uint8_t left_by[ID_BYTES];     /* unless LEFT_UNPROVEN */
+    int64_t left_ms;               /* likewise; the server's clock */
+    uint8_t replaced_by[ID_BYTES]; /* of LEFT_REPLACED: that one */
 };
 
 /* Sequence numbers begin at 1, and SQLite's integers end at 2^63 - 1. */
@@ -110,6 +115,9 @@ int chat_set_role(struct sotto_client *client, const uint8_t id[ID_BYTES],
 /* The error for whoever wants something of a chat that is CHAT_LEFT: who ended it, and when. */
 int chat_fail_left(struct sotto_client *client, const struct chat *chat);
 
+/* The same for one that is CHAT_RESET. */
+int chat_fail_reset(struct sotto_client *client);
+
 /* The sealed columns `mls` and `pending_call`; an empty buffer is NULL. */
 enum chat_blob { CHAT_BLOB_MLS, CHAT_BLOB_PENDING_CALL };
 int chat_get_blob(struct sotto_client *client, const uint8_t id[ID_BYTES], enum chat_blob which,
@@ -140,10 +148,11 @@ enum message_kind {
     KIND_DEVICE_DISPUTED, /* not removed, as far as we know; likewise */
     KIND_BAD_COMMIT,      /* signed by whom it is from, and we cannot follow it */
     KIND_COMMIT_REPORTED, /* somebody cannot follow a commit of users[0], says the server */
+    KIND_RESET,           /* the chat is closed for one that takes its place, says the server */
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)"
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

@@ -45,6 +45,8 @@ collect_cursors(struct sotto_client *client, bool unacked_only, struct cursors *
         const struct chat *chat = &out->chats[i];
         /* A chat that we left is asked for no more, but what we read of it is acknowledged. */
         bool gone = chat->state == CHAT_LEFT && !unacked_only;
+        /* One that is not entered is stepped over only: what came in it must be there when it is. */
+        gone |= chat->state == CHAT_OFFERED && unacked_only;
         if (chat->state == CHAT_CREATING || gone)
             continue;
         if (unacked_only && chat->acked >= chat->cursor)

@@ -6,6 +6,8 @@
  */
 #include "inbox.h"
 
+#include "offer.h"
+
 #include <string.h>
 
 /* ---- gaps ------------------------------------------------------------------------------------ */
@@ -36,6 +38,11 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     struct chat *chat = &inbox->chat;
     if (status || !chat->exists || chat->state == CHAT_CREATING || gap->upto_seq <= chat->cursor)
         return status;
+    if (chat->state == CHAT_OFFERED) {
+        chat->cursor = gap->upto_seq;
+        inbox->dirty = inbox->moved = true;
+        return SOTTO_CLIENT_OK;
+    }
     if (chat->mode != SOTTO__CHAT__V1__MODE__MODE_RELAY)
         return SOTTO_CLIENT_OK; /* an archive has no excuse */
     /* Of our own messages we have what we sent. */
@@ -69,7 +76,8 @@ inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData
         return SOTTO_CLIENT_OK;
     int status = inbox_pick_up(client, inbox, chat_id.data);
     struct chat *chat = &inbox->chat;
-    if (status || !chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT)
+    if (status || !chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT ||
+        chat->state == CHAT_OFFERED)
         return status;
     chat->state = CHAT_LEFT;
     chat->left_how = LEFT_UNPROVEN;
@@ -88,6 +96,10 @@ inbox_deleted(struct sotto_client *client, struct inbox *inbox,
     if (status)
         return status;
     memcpy(inbox->deleted[inbox->deleted_count++], deleted->chat_id.data, ID_BYTES);
+    if (chat->exists && chat->state == CHAT_OFFERED) {
+        status = inbox_put_down(client, inbox);
+        return status ? status : offer_gone(client, deleted->chat_id.data);
+    }
     if (!chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT)
         return SOTTO_CLIENT_OK;
     struct message message = {

@@ -162,22 +162,26 @@ struct sotto_client_chat {
     const char *title; /* "" when it has none; the other's name in a chat of two */
     const char *type;  /* direct, group */
     const char *mode;  /* archive, relay */
-    const char *state; /* ready; waiting: another device of ours must add this one; broken; left */
-    const char *role;  /* owner, admin, member; "" when not known */
+    /* ready; waiting: another device of ours must add this one; broken; reset: a member started it anew, which waits to
+     * be confirmed; left */
+    const char *state;
+    const char *role; /* owner, admin, member; "" when not known */
     uint64_t epoch;
     uint64_t last_seq;
     int64_t last_ts; /* milliseconds */
     uint64_t unread;
-    const char *last_text;      /* NULL: none */
-    const char *cure;           /* state waiting: what to do on which device; else NULL */
+    const char *last_text; /* NULL: none */
+    const char *
+        cure; /* state waiting: what to do on which device; reset: what to do, or why it is refused; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
     /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by
-     * `left_by`, says the server), or unproven (the server says so and showed no such commit); else
+     * `left_by`, says the server), replaced (`left_by` started it anew, and we are in the new one), or unproven (the server says so and showed no such commit); else
      * NULL. */
     const char *left_how;
-    const char *left_by; /* NULL when unproven */
-    int64_t left_ts;     /* milliseconds; the server's clock */
+    const char *left_by;                      /* NULL when unproven */
+    int64_t left_ts;                          /* milliseconds; the server's clock */
+    char replaced_by[SOTTO_CLIENT_HEX_BYTES]; /* left_how replaced: the new one; else "" */
 };
 typedef int (*sotto_client_chat_fn)(const struct sotto_client_chat *chat, void *arg);
 
@@ -259,6 +263,46 @@ typedef int (*sotto_client_report_fn)(const struct sotto_client_report *report, 
 int sotto_client_reports(struct sotto_client *client, const char *chat, sotto_client_report_fn each,
                          void *arg);
 
+/* A chat that is, or would be, started anew: a new group of the same members, for one that cannot be repaired. */
+struct sotto_client_reset {
+    char chat[SOTTO_CLIENT_HEX_BYTES];      /* the old one */
+    char successor[SOTTO_CLIENT_HEX_BYTES]; /* "" when it is not made yet */
+    const char *title;                      /* as in struct sotto_client_chat */
+    const char *by;                         /* who starts it */
+    int64_t ts;                             /* milliseconds; 0: not yet */
+    const char *const *members; /* who would be in it; none: there is nothing to judge by */
+    size_t member_count;
+    const char *const *missing; /* members of the old one who would not */
+    size_t missing_count;
+    const char *refused; /* why this device does not enter it; NULL: it does when it is confirmed */
+};
+typedef int (*sotto_client_reset_fn)(const struct sotto_client_reset *reset, void *arg);
+
+struct sotto_client_resetting {
+    const char *chat;
+    const char *const *without; /* members who are left out; may be NULL with count 0 */
+    size_t without_count;
+};
+
+/* What the next function would make. */
+int sotto_client_reset_plan(struct sotto_client *client, const struct sotto_client_resetting *what,
+                            sotto_client_reset_fn each, void *arg);
+
+/* Starts a chat anew and hands the new one out. An owner or admin of a group may, either of a chat of two, when a member
+ * reported a change that could not be followed. Title, name and roles move along; the old chat takes nothing more and
+ * stays readable. Every other member has to confirm. */
+int sotto_client_reset(struct sotto_client *client, const struct sotto_client_resetting *what,
+                       sotto_client_chat_fn each, void *arg);
+
+/* Shows the reset that waits for this chat; failed_precondition: there is none. */
+int sotto_client_offer(struct sotto_client *client, const char *chat, sotto_client_reset_fn each,
+                       void *arg);
+
+/* Enters the chat that takes this one's place, and hands it out. Refused, with the reason, when somebody is in it who was not
+ * in the old one, or under another identity key (SOTTO_CLIENT_EBLOCKED). */
+int sotto_client_confirm(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                         void *arg);
+
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us),
@@ -269,7 +313,8 @@ int sotto_client_reports(struct sotto_client *client, const char *chat, sotto_cl
  * `from` came or went while the user stays; from_device is the device), device_gone and
  * device_disputed (the server asks to take out a device that `from` has removed, or has not),
  * bad_commit (`from` signed a change of the group that this device cannot follow; text is why) and
- * commit_reported (`from` cannot follow a change by the user in `users`, says the server). */
+ * commit_reported (`from` cannot follow a change by the user in `users`, says the server), reset (`from` started the
+ * chat anew, says the server). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */

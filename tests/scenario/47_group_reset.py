@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+# io_threads: default
+"""A chat that cannot be repaired is started anew: who wants it confirms, and nobody is led into another chat by it."""
+from broken import broken_group, row_of
+from clients import people, person, start, texts
+from groups import DIRECT, RELAY, Groups, seat, successor_id
+from sotto import wait_object
+from tap import main, test
+
+
+def assert_reset(client, chat):
+    row = row_of(client, chat)
+    assert row['state'] == 'reset' and 'sotto confirm' in row['cure'], row
+
+
+@test
+def members_confirm_and_go_on_in_the_new_chat(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, bob, carol, _, chat = broken_group(stage, groups, server, 'alice', 'bob', 'carol')
+        alice.run('reports', chat)
+
+        new = alice.run('reset', 'Garden', '--without', 'mallory', '--yes')[0]
+
+        assert (new['title'], new['role'], sorted(new['members'])) == ('Garden', 'owner', ['alice', 'bob', 'carol'])
+        old = row_of(alice, chat)
+        assert [old[name] for name in ('state', 'left_how', 'left_by', 'replaced_by')] == \
+            ['left', 'replaced', 'alice', new['chat']]
+        alice.run('send', 'Garden', 'in the new one')
+
+        assert_reset(bob, chat)
+        offer = bob.attempt('confirm', 'Garden')[1][0]
+        assert (offer['by'], offer['members'], offer['missing'], offer['refused'], offer['successor']) == \
+            ('alice', ['alice', 'bob', 'carol'], ['mallory'], None, new['chat'])
+        assert bob.run('confirm', 'Garden', '--yes')[0]['chat'] == new['chat']
+        assert texts(bob.run('read', 'Garden')) == ['in the new one']
+        assert texts(bob.run('read', chat)) == ['from before']
+        bob.run('send', 'Garden', 'here I am')
+        assert texts(alice.run('read', 'Garden'))[-1] == 'here I am'
+        assert {row['user']: row['role'] for row in alice.run('members', 'Garden')} == \
+            {row['user']: row['role'] for row in bob.run('members', 'Garden')}
+
+        assert [found['kind'] for found in carol.run('read', chat)][-1] == 'reset'
+        assert_reset(carol, chat)
+        assert len(carol.run('chats')) == 1 and texts(carol.run('read', 'Garden')) == ['from before']
+        carol.fails(1, 'send', 'Garden', 'nowhere')
+        carol.fails(1, 'read', new['chat'])
+        carol.run('leave', 'Garden')
+        wait_object(alice.spawn('listen', '--timeout', '20'),
+                    lambda found: found.get('kind') == 'member_left' and found['from'] == 'carol')
+
+
+@test
+def a_relay_chat_keeps_what_comes_until_it_is_confirmed(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob', mode=RELAY)
+        alice.run('chats')
+        alice.run('reset', chat, '--without', 'mallory', '--yes')
+        for text in ('first', 'second'):
+            alice.run('send', 'Garden', text)
+        bob.run('chats')
+        bob.run('chats')
+
+        bob.run('confirm', 'Garden', '--yes')
+
+        assert texts(bob.run('read', 'Garden')) == ['first', 'second']
+
+
+@test
+def a_chat_of_two_keeps_its_name(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, mallory = person(stage, server, 'alice'), groups.person('mallory')
+        chat = mallory.create([seat(alice)], kind=DIRECT)
+        alice.run('send', 'mallory', 'from before')
+        mallory.commit_badly(chat)
+        alice.run('chats')
+        mallory.create([seat(alice)], kind=DIRECT, chat=successor_id(chat), resets=chat)
+
+        assert_reset(alice, chat.hex())
+        assert alice.run('new', 'mallory')[0]['state'] == 'reset'
+        new = alice.run('confirm', 'mallory', '--yes')[0]
+        sent = alice.run('send', 'mallory', 'and here')[0]
+
+        assert sent['chat'] == new['chat'] != chat.hex()
+        assert texts(alice.run('read', chat.hex())) == ['from before']
+
+
+@test
+def without_a_report_or_the_right_nothing_is_started_anew(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+        alice.run('new', 'bob', 'carol', '--title', 'Well')
+        alice.fails(1, 'reset', 'Well', '--yes')
+        assert [row['state'] for row in alice.run('chats')] == ['ready']
+        dora, erik, _, chat = broken_group(stage, groups, server, 'dora', 'erik')
+        for client in (dora, erik):
+            client.run('chats')
+        erik.fails(1, 'reset', chat, '--yes')
+        dora.fails(2, 'reset', chat)
+        dora.fails(2, 'reset', chat, 'mallory', '--yes')
+        dora.fails(1, 'reset', chat, '--without', 'carol', '--yes')
+        erik.fails(1, 'confirm', chat, '--yes')
+
+        assert row_of(dora, chat)['state'] == row_of(erik, chat)['state'] == 'broken'
+        assert bob.run('chats') and carol.run('chats')
+
+
+if __name__ == '__main__':
+    main()
