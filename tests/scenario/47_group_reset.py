@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """A chat that cannot be repaired is started anew: who wants it confirms, and nobody is led into another chat by it."""
+import threading
+
 from broken import broken_group, row_of
-from clients import people, person, start, texts
+from clients import at, people, person, start, texts
 from groups import DIRECT, RELAY, Groups, seat, successor_id
+from liar import Liar
 from sotto import wait_object
 from tap import main, test
+
+
+def kill_when_answered(liar, client, method, *words):
+    """Runs a command, whose call of this method is done and never answered, and kills it there."""
+    answered = threading.Event()
+    liar.frames(method, lambda frame: answered.set() or [])
+    process = client.spawn(*words)
+    assert answered.wait(30)
+    process.kill()
+    liar.honest()
+
+
+def without_welcomes(reply, _):
+    reply['welcomes'] = []
+    return reply
 
 
 def assert_reset(client, chat):
@@ -106,6 +124,48 @@ def without_a_report_or_the_right_nothing_is_started_anew(stage):
 
         assert row_of(dora, chat)['state'] == row_of(erik, chat)['state'] == 'broken'
         assert bob.run('chats') and carol.run('chats')
+
+
+@test
+def a_reset_whose_process_was_killed_is_finished_by_the_next(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
+        alice.run('chats')
+        kill_when_answered(liar, at(alice, liar.address), 'ChatService/Create',
+                        'reset', 'Garden', '--without', 'mallory', '--yes')
+
+        rows = {row['chat']: row for row in alice.run('chats')}
+
+        old = rows.pop(chat)
+        assert [row['state'] for row in rows.values()] == ['ready'] and old['replaced_by'] in rows, (old, rows)
+        first, again = liar.calls('ChatService/Create')
+        assert (first.chat_id, first.first.commit) == (again.chat_id, again.first.commit)
+        bob.run('confirm', 'Garden', '--yes')
+        bob.run('send', 'Garden', 'in one piece')
+        assert texts(alice.run('read', 'Garden')) == ['in one piece']
+
+
+@test
+def a_confirmation_whose_process_was_killed_is_finished_by_a_listener(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
+        alice.run('chats')
+        bob.run('chats')
+        alice.run('reset', 'Garden', '--without', 'mallory', '--yes')
+        liar.answer('ChatService/Sync', without_welcomes)
+        assert_reset(at(bob, liar.address), chat)  # without the invitation, so it takes a commit of its own
+        bob.run('chats')
+        kill_when_answered(liar, bob, 'ChatService/Commit', 'confirm', 'Garden', '--yes')
+
+        ear = bob.spawn('listen')
+        wait_object(ear, lambda found: found.get('kind') == 'joined' and found['chat'] != chat)
+        ear.stop()
+
+        alice.run('send', 'Garden', 'are you there?')
+        assert texts(bob.run('read', 'Garden')) == ['are you there?']
+        assert {row['user']: row['devices'] for row in alice.run('members', 'Garden')} == {'alice': 1, 'bob': 1}
 
 
 if __name__ == '__main__':

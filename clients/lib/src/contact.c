@@ -244,8 +244,8 @@ contact_look_up(struct sotto_client *client, const char *const *names, size_t co
     return status;
 }
 
-/* Collects members without a name, and who did or wrote something lately: they may have left since. A
- * page of LOOKUP_MAX. */
+/* Collects members without a name, who did or wrote something lately (they may have left since), and of whom an offer
+ * tells. A page of LOOKUP_MAX. */
 static int
 nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)[ID_BYTES],
          size_t *count_out)
@@ -255,7 +255,9 @@ nameless(struct sotto_client *client, ProtobufCBinaryData *views, uint8_t (*ids)
                        "SELECT user_id FROM chat_members WHERE user_id <> ?1 UNION"
                        " SELECT from_user FROM (SELECT from_user FROM messages"
                        " ORDER BY local_id DESC LIMIT 1000)"
-                       " WHERE from_user NOT IN (?1, zeroblob(16))",
+                       " WHERE from_user NOT IN (?1, zeroblob(16)) UNION"
+                       " SELECT by_user FROM offers WHERE by_user NOT IN (?1, zeroblob(16)) UNION"
+                       " SELECT about FROM offers WHERE about NOT IN (?1, zeroblob(16))",
                        BINDS(bind_blob(client->account.user_id, ID_BYTES)));
     if (status)
         return status;

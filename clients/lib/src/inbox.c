@@ -12,7 +12,6 @@
 #include "copies.h"
 #include "leaving.h"
 #include "offer.h"
-#include "outbox.h"
 #include "report.h"
 #include "trust.h"
 #include "text.h"

@@ -85,8 +85,6 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
     memcpy(chat.inviter, inviter, ID_BYTES);
     memcpy(message.from_user, chat.inviter, ID_BYTES);
     const bool replaces = known->exists && known->state == CHAT_OFFERED;
-    if (replaces)
-        memcpy(chat.title, known->title, sizeof(chat.title));
     if (known->exists && known->state == CHAT_BROKEN) {
         memcpy(chat.title, known->title, sizeof(chat.title));
         chat.title_seq = known->title_seq;
@@ -94,6 +92,8 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
     }
     /* Roles of an earlier membership are over. */
     int status = chat_set_members(client, chat.id, NULL, 0);
+    if (status == SOTTO_CLIENT_OK && replaces)
+        status = offer_title(client, chat.id, chat.title);
     if (status == SOTTO_CLIENT_OK)
         status = group_save(client, &chat, group);
     if (status == SOTTO_CLIENT_OK)

@@ -160,7 +160,7 @@ offer_store(struct sotto_client *client, const struct offer *offer)
                         bind_blob(offer->about, ID_BYTES), bind_blob(sealed.data, sealed.len)));
     buf_fini(&value);
     buf_fini(&sealed);
-    return status;
+    return status ? status : contact_names_due(client);
 }
 
 /* A name and what is said of it. */

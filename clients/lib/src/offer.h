@@ -108,6 +108,10 @@ int offer_wants(struct sotto_client *client, const uint8_t successor[ID_BYTES], 
 int offer_may_enter(struct sotto_client *client, const uint8_t successor[ID_BYTES],
                     const struct mls_group *group, const uint8_t signer[ID_BYTES], bool *may_out);
 
+/* The title that the old chat has by now. */
+int offer_title(struct sotto_client *client, const uint8_t successor[ID_BYTES],
+                char title_out[CHAT_TITLE_BYTES]);
+
 /* This device is in the successor: its old chat is over, and the offer. Roles move along when we made it. Inside a
  * transaction; does nothing for a chat that replaces none. */
 int offer_entered(struct sotto_client *client, const uint8_t successor[ID_BYTES]);

@@ -21,7 +21,6 @@ store_successor(struct sotto_client *client, const struct offer *offer, const st
         .last_ts = offer->ts_ms,
     };
     memcpy(chat.id, offer->successor, ID_BYTES);
-    memcpy(chat.title, old->title, sizeof(chat.title));
     return chat_store(client, &chat);
 }
 
@@ -198,6 +197,17 @@ offer_may_enter(struct sotto_client *client, const uint8_t successor[ID_BYTES],
             status = offer_store(client, &offer);
     }
     offer_fini(&offer);
+    return status;
+}
+
+int
+offer_title(struct sotto_client *client, const uint8_t successor[ID_BYTES],
+            char title_out[CHAT_TITLE_BYTES])
+{
+    struct chat old;
+    int status = offer_find_old(client, successor, &old);
+    if (status == SOTTO_CLIENT_OK && old.exists)
+        memcpy(title_out, old.title, CHAT_TITLE_BYTES);
     return status;
 }
 

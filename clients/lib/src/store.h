@@ -30,6 +30,8 @@ enum chat_left {
 /* Values of sotto.chat.v1.ChatType. */
 enum chat_type { CHAT_DIRECT = 1, CHAT_GROUP = 2 };
 
+#define CHAT_TITLE_BYTES (SOTTO_CLIENT_TITLE_CHARS * 4 + 1) /* with its final zero */
+
 struct chat {
     bool exists;
     uint8_t id[ID_BYTES];
@@ -41,7 +43,7 @@ struct chat {
     uint64_t read_seq;
     int64_t last_ts; /* milliseconds */
     uint64_t epoch;
-    char title[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+    char title[CHAT_TITLE_BYTES];
     uint64_t title_seq; /* of the message that gave it: our own is known before what came earlier */
     bool has_inviter;
     uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose title we take at first */
