@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the operations of an MLS group cost, for job B7 of `tests/bench/run`:
+ * What the operations of an MLS group cost, for job B7 of `tests/bench/run` and for
+ * tests/bench/mls_instructions:
  *
- *     sotto-mlsbench ours LEAVES full|adds   one line of JSON for each row, as it is measured
- *     sotto-mlsbench scene LEAVES full|adds  makes the same group for somebody else: reads two key
- *                                            packages in hex from stdin, a line each, and prints
- *                                            the Welcome for both and the ratchet tree, likewise
+ *     sotto-mlsbench scene LEAVES full|adds  makes a group: reads the key packages of two guests
+ *                                            from stdin and prints the Welcome for both and the
+ *                                            ratchet tree, in hex, a line each
+ *     sotto-mlsbench ours                    is the two guests: says {"packages":[...]}, reads
+ *                                            Welcome and tree, prints a line of JSON for each row
  *
- * A scene is a group to which two guests are added; the guests join by the same Welcome, with the tree
- * beside it, one makes what is measured, the other takes it. Ours and others so do the same in the
- * same tree, one after the other and not in the same process. It has LEAVES - 1 members, so that
- * whoever is added fills a group of LEAVES, of which 5,000 is the limit.
+ * The guests join by the same Welcome, with the tree beside it; one makes what is measured, the other
+ * takes it. Others do the same in a group of the same shape, one after the other and not in the same
+ * process. A group has LEAVES - 1 members, so that whoever is added fills one of LEAVES, of which 5,000 is
+ * the limit. What is timed stands in functions step_..., which are not inlined, so that a profile can
+ * tell them from the rest.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "mls_counter.h"
 #include "mls_crowd.h"
 
 enum {
     SUITE = 3,
-    TIMES = 9,         /* repetitions of a row; the median counts */
-    LINE_BYTES = 8192, /* of a key package in hex */
+    TIMES = 9, /* repetitions of a row; the median counts */
     TEXT_BYTES = 256,
     NOT_IN_CROWD = 3, /* two guests, and whoever is added last */
     LEAVES_MIN = 5,
@@ -71,86 +74,7 @@ single(const char *name, double value, const char *unit)
     row(name, &value, 1, unit);
 }
 
-/* ---- Memory ------------------------------------------------------------------------------ */
-
-/* Over the default provider; counts what is alive. */
-struct counted {
-    struct mls_provider table;
-    size_t alive;
-};
-
-static void *
-counted_alloc(void *ctx, size_t len)
-{
-    max_align_t *block = malloc(sizeof(max_align_t) + len);
-
-    if (block == NULL)
-        return NULL;
-    memcpy(block, &len, sizeof(len));
-    ((struct counted *)ctx)->alive += len;
-    return block + 1;
-}
-
-static void
-counted_release(void *ctx, void *ptr)
-{
-    size_t len;
-
-    if (ptr == NULL)
-        return;
-    memcpy(&len, (max_align_t *)ptr - 1, sizeof(len));
-    ((struct counted *)ctx)->alive -= len;
-    free((max_align_t *)ptr - 1);
-}
-
-static void
-counted_init(struct counted *c)
-{
-    *c = (struct counted){.table = *mls_provider_default()};
-    c->table.ctx = c; /* the other functions of the default provider do not look at it */
-    c->table.alloc = counted_alloc;
-    c->table.release = counted_release;
-}
-
-/* ---- Scenes ------------------------------------------------------------------------------ */
-
-struct scene {
-    struct mls_crowd crowd;
-    struct mls_buf welcome, tree;
-};
-
-static void
-make_crowd(struct mls_crowd *crowd, const struct mls_provider *p, uint32_t leaves, bool full)
-{
-    must(mls_crowd_init(crowd, p, SUITE, leaves - NOT_IN_CROWD), "crowd");
-    if (full)
-        must(mls_crowd_fill(crowd), "full tree");
-}
-
-static void
-welcome_two(struct scene *s, const struct mls_buf packages[2])
-{
-    const struct mls_proposal adds[2] = {
-        {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[0])},
-        {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[1])},
-    };
-    const struct mls_commit_options options = {
-        .proposals = adds, .proposal_count = 2, .force_path = true, .welcome_without_tree = true};
-    struct mls_buf commit = {0};
-
-    must(mls_group_commit(s->crowd.group, &options, &commit, &s->welcome, NULL), "welcome");
-    must(mls_group_merge_pending(s->crowd.group), "merge");
-    must(mls_group_ratchet_tree(s->crowd.group, &s->tree), "tree");
-    mls_buf_fini(&commit);
-}
-
-static void
-scene_fini(struct scene *s)
-{
-    mls_buf_fini(&s->welcome);
-    mls_buf_fini(&s->tree);
-    mls_crowd_fini(&s->crowd);
-}
+/* ---- Lines of hex ------------------------------------------------------------------------ */
 
 static int
 hex_value(char c)
@@ -161,42 +85,135 @@ hex_value(char c)
 }
 
 static void
-read_hex_line(struct mls_buf *out)
+read_hex_line(struct mls_buf *out, const char *what)
 {
-    char line[LINE_BYTES];
-    uint8_t bytes[LINE_BYTES / 2];
-    size_t len = 0;
+    char *line = NULL;
+    size_t room = 0, len = 0;
 
-    if (fgets(line, sizeof(line), stdin) == NULL)
-        must(MLS_EARG, "two key packages in hex are expected");
+    if (getline(&line, &room, stdin) < 0)
+        must(MLS_EARG, what);
+    uint8_t *bytes = (uint8_t *)line; /* in place: a byte takes the room of two digits */
     for (; hex_value(line[2 * len]) >= 0 && hex_value(line[2 * len + 1]) >= 0; len++)
         bytes[len] = (uint8_t)(hex_value(line[2 * len]) << 4 | hex_value(line[2 * len + 1]));
-    must(mls_buf_set(out, mls_provider_default(), (struct mls_bytes){bytes, len}), "key package");
+    must(mls_buf_set(out, mls_provider_default(), (struct mls_bytes){bytes, len}), what);
+    free(line);
 }
 
 static void
-print_hex_line(const struct mls_buf *bytes)
+print_hex(const struct mls_buf *bytes)
 {
     for (size_t i = 0; i < bytes->len; i++)
         printf("%02x", bytes->data[i]);
+}
+
+/* ---- The scene --------------------------------------------------------------------------- */
+
+static void
+welcome_two(struct mls_crowd *crowd, const struct mls_buf packages[2])
+{
+    const struct mls_proposal adds[2] = {
+        {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[0])},
+        {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[1])},
+    };
+    const struct mls_commit_options options = {
+        .proposals = adds, .proposal_count = 2, .force_path = true, .welcome_without_tree = true};
+    struct mls_buf commit = {0}, welcome = {0}, tree = {0};
+
+    must(mls_group_commit(crowd->group, &options, &commit, &welcome, NULL), "welcome");
+    must(mls_group_merge_pending(crowd->group), "merge");
+    must(mls_group_ratchet_tree(crowd->group, &tree), "tree");
+    print_hex(&welcome);
     printf("\n");
+    print_hex(&tree);
+    printf("\n");
+    mls_buf_fini(&tree);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
 }
 
 static void
 scene(uint32_t leaves, bool full)
 {
-    struct scene s = {.welcome = {0}};
+    struct mls_crowd crowd;
     struct mls_buf packages[2] = {{0}};
 
-    read_hex_line(&packages[0]);
-    read_hex_line(&packages[1]);
-    make_crowd(&s.crowd, mls_provider_default(), leaves, full);
-    welcome_two(&s, packages);
-    print_hex_line(&s.welcome);
-    print_hex_line(&s.tree);
+    read_hex_line(&packages[0], "a key package");
+    read_hex_line(&packages[1], "a second key package");
+    must(mls_crowd_init(&crowd, mls_provider_default(), SUITE, leaves - NOT_IN_CROWD), "crowd");
+    if (full)
+        must(mls_crowd_fill(&crowd), "full tree");
+    welcome_two(&crowd, packages);
     mls_buf_fini(&packages[0]);
     mls_buf_fini(&packages[1]);
-    scene_fini(&s);
+    mls_crowd_fini(&crowd);
+}
+
+/* ---- What is timed ----------------------------------------------------------------------- */
+
+#define STEP static __attribute__((noinline)) void
+
+STEP
+step_key_package(struct mls_crowd_guest *guest, const struct mls_crowd *crowd)
+{
+    must(mls_crowd_guest_init(guest, crowd), "key package");
+}
+
+STEP
+step_join(const struct mls_crowd *crowd, const struct mls_join_params *params,
+          struct mls_crowd_guest *guest)
+{
+    must(mls_group_join(&crowd->config, params, &guest->group), "join");
+}
+
+STEP
+step_add(struct mls_group *group, const struct mls_commit_options *options, struct mls_buf *commit,
+         struct mls_buf *welcome)
+{
+    must(mls_group_commit(group, options, commit, welcome, NULL), "add");
+}
+
+STEP
+step_add_with_path(struct mls_group *group, const struct mls_commit_options *options,
+                   struct mls_buf *commit, struct mls_buf *welcome)
+{
+    must(mls_group_commit(group, options, commit, welcome, NULL), "add");
+}
+
+STEP
+step_commit(struct mls_group *group, struct mls_buf *commit)
+{
+    must(mls_group_commit(group, NULL, commit, NULL, NULL), "commit");
+    must(mls_group_merge_pending(group), "merge");
+}
+
+STEP
+step_process(struct mls_crowd_guest *guest, const struct mls_buf *commit)
+{
+    must(mls_crowd_guest_follow(guest, commit), "process");
+}
+
+STEP
+step_encrypt(struct mls_group *group, struct mls_buf *message)
+{
+    static const uint8_t text[TEXT_BYTES];
+
+    must(mls_group_encrypt(group, (struct mls_bytes){text, sizeof(text)}, mls_text(""), 0, message),
+         "encrypt");
+}
+
+STEP
+step_decrypt(struct mls_group *group, const struct mls_buf *message)
+{
+    struct mls_received received = {0};
+
+    must(mls_group_process(group, mls_buf_bytes(message), &received), "decrypt");
+    mls_received_fini(&received);
+}
+
+STEP
+step_save(const struct mls_group *group, struct mls_buf *state)
+{
+    must(mls_group_save(group, state), "save");
 }
 
 /* ---- Ours -------------------------------------------------------------------------------- */
@@ -210,7 +227,7 @@ measure_key_packages(const struct mls_crowd *crowd)
         struct mls_crowd_guest guest;
         double begin = now_ms();
 
-        must(mls_crowd_guest_init(&guest, crowd), "key package");
+        step_key_package(&guest, crowd);
         ms[i] = now_ms() - begin;
         mls_crowd_guest_fini(&guest);
     }
@@ -218,61 +235,41 @@ measure_key_packages(const struct mls_crowd *crowd)
 }
 
 static void
-measure_join(struct counted *c, const struct scene *s, struct mls_crowd_guest guests[2])
+measure_join(const struct mls_counter *c, const struct mls_crowd *crowd,
+             struct mls_crowd_guest guests[2])
 {
     double ms[2];
-    size_t before = c->alive;
+    struct mls_buf welcome = {0}, tree = {0};
 
+    read_hex_line(&welcome, "a Welcome");
+    read_hex_line(&tree, "a ratchet tree");
+    size_t before = c->now.alive;
     for (size_t i = 0; i < 2; i++) {
         const struct mls_join_params params = {
-            .welcome = mls_buf_bytes(&s->welcome),
-            .ratchet_tree = mls_buf_bytes(&s->tree),
+            .welcome = mls_buf_bytes(&welcome),
+            .ratchet_tree = mls_buf_bytes(&tree),
             .key_package_private = mls_buf_bytes(&guests[i].secrets),
             .signature_seed = guests[i].seed,
         };
         double begin = now_ms();
 
-        must(mls_group_join(&s->crowd.config, &params, &guests[i].group), "join");
+        step_join(crowd, &params, &guests[i]);
         ms[i] = now_ms() - begin;
     }
     row("join by Welcome", ms, 2, "ms");
-    single("memory of a member", (double)(c->alive - before) / 2, "bytes");
-}
-
-/* One guest renews its path, the other follows. */
-static void
-measure_commits(struct mls_crowd_guest guests[2])
-{
-    const struct mls_commit_options options = {.force_path = true};
-    double made[TIMES], followed[TIMES];
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < TIMES; i++) {
-        struct mls_buf commit = {0}, welcome = {0};
-        double begin = now_ms();
-
-        must(mls_group_commit(guests[0].group, &options, &commit, &welcome, NULL), "commit");
-        must(mls_group_merge_pending(guests[0].group), "merge");
-        double middle = now_ms();
-        must(mls_crowd_guest_follow(&guests[1], &commit), "process");
-        made[i] = middle - begin;
-        followed[i] = now_ms() - middle;
-        bytes = commit.len;
-        mls_buf_fini(&commit);
-    }
-    row("commit with path", made, TIMES, "ms");
-    row("process a commit", followed, TIMES, "ms");
-    single("bytes of a commit", (double)bytes, "bytes");
+    single("memory of a member", (double)(c->now.alive - before) / 2, "bytes");
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&tree);
 }
 
 /* Adding one, with the Welcome; not sent, so that the group stays as large. Without a path, which Adds
  * do not ask for, unless the committer wants one. */
 static void
-measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by, bool with_path)
+measure_add(const struct mls_crowd *crowd, struct mls_group *group, bool with_path)
 {
     struct mls_crowd_guest newcomer;
     double ms[TIMES];
-    size_t bytes = 0;
+    struct mls_buf commit = {0}, welcome = {0};
 
     must(mls_crowd_guest_init(&newcomer, crowd), "key package");
     const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
@@ -280,107 +277,131 @@ measure_add(const struct mls_crowd *crowd, struct mls_crowd_guest *by, bool with
     const struct mls_commit_options options = {
         .proposals = &add, .proposal_count = 1, .force_path = with_path};
     for (size_t i = 0; i < TIMES; i++) {
-        struct mls_buf commit = {0}, welcome = {0};
         double begin = now_ms();
 
-        must(mls_group_commit(by->group, &options, &commit, &welcome, NULL), "add");
+        (with_path ? step_add_with_path : step_add)(group, &options, &commit, &welcome);
         ms[i] = now_ms() - begin;
-        bytes = welcome.len;
-        mls_group_clear_pending(by->group);
-        mls_buf_fini(&welcome);
-        mls_buf_fini(&commit);
+        mls_group_clear_pending(group);
     }
     row(with_path ? "add one with path" : "add one", ms, TIMES, "ms");
     if (!with_path)
-        single("bytes of a Welcome", (double)bytes, "bytes");
+        single("bytes of a Welcome", (double)welcome.len, "bytes");
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
     mls_crowd_guest_fini(&newcomer);
+}
+
+/* One guest renews its path, the other follows. */
+static void
+measure_commits(struct mls_crowd_guest guests[2])
+{
+    double made[TIMES], followed[TIMES];
+    struct mls_buf commit = {0};
+
+    for (size_t i = 0; i < TIMES; i++) {
+        double begin = now_ms();
+
+        step_commit(guests[0].group, &commit);
+        double middle = now_ms();
+        step_process(&guests[1], &commit);
+        made[i] = middle - begin;
+        followed[i] = now_ms() - middle;
+    }
+    row("commit with path", made, TIMES, "ms");
+    row("process a commit", followed, TIMES, "ms");
+    single("bytes of a commit", (double)commit.len, "bytes");
+    mls_buf_fini(&commit);
 }
 
 static void
 measure_messages(struct mls_crowd_guest guests[2])
 {
-    const uint8_t text[TEXT_BYTES] = {0};
     double written[TIMES], read[TIMES];
+    struct mls_buf message = {0};
 
     for (size_t i = 0; i < TIMES; i++) {
-        struct mls_buf message = {0};
-        struct mls_received received = {0};
         double begin = now_ms();
 
-        must(mls_group_encrypt(guests[0].group, (struct mls_bytes){text, sizeof(text)},
-                               (struct mls_bytes){NULL, 0}, 0, &message),
-             "encrypt");
+        step_encrypt(guests[0].group, &message);
         double middle = now_ms();
-        must(mls_group_process(guests[1].group, mls_buf_bytes(&message), &received), "decrypt");
+        step_decrypt(guests[1].group, &message);
         written[i] = middle - begin;
         read[i] = now_ms() - middle;
-        mls_received_fini(&received);
-        mls_buf_fini(&message);
     }
     row("encrypt 256 bytes", written, TIMES, "ms");
     row("decrypt 256 bytes", read, TIMES, "ms");
+    mls_buf_fini(&message);
 }
 
 static void
-measure_state(const struct mls_crowd_guest *guest)
+measure_state(const struct mls_group *group)
 {
     double ms[TIMES];
-    size_t bytes = 0;
+    struct mls_buf state = {0};
 
     for (size_t i = 0; i < TIMES; i++) {
-        struct mls_buf state = {0};
         double begin = now_ms();
 
-        must(mls_group_save(guest->group, &state), "save");
+        step_save(group, &state);
         ms[i] = now_ms() - begin;
-        bytes = state.len;
-        mls_buf_fini(&state);
     }
     row("save", ms, TIMES, "ms");
-    single("saved state", (double)bytes, "bytes");
+    single("saved state", (double)state.len, "bytes");
+    mls_buf_fini(&state);
 }
 
 static void
-ours(uint32_t leaves, bool full)
+ours(void)
 {
-    struct counted c;
-    struct scene s = {.welcome = {0}};
+    struct mls_counter c;   /* for what a member takes in memory */
+    struct mls_crowd alone; /* whose config and suite the guests have, too */
     struct mls_crowd_guest guests[2];
 
-    counted_init(&c);
-    make_crowd(&s.crowd, &c.table, leaves, full);
-    must(mls_crowd_guest_init(&guests[0], &s.crowd), "key package");
-    must(mls_crowd_guest_init(&guests[1], &s.crowd), "key package");
-    const struct mls_buf packages[2] = {guests[0].package, guests[1].package};
-    welcome_two(&s, packages);
+    mls_counter_init(&c);
+    must(mls_crowd_init(&alone, &c.table, SUITE, 1), "provider");
+    must(mls_crowd_guest_init(&guests[0], &alone), "key package");
+    must(mls_crowd_guest_init(&guests[1], &alone), "key package");
+    printf("{\"packages\":[\"");
+    print_hex(&guests[0].package);
+    printf("\",\"");
+    print_hex(&guests[1].package);
+    printf("\"]}\n");
+    fflush(stdout);
 
-    measure_key_packages(&s.crowd);
-    measure_join(&c, &s, guests);
-    measure_add(&s.crowd, &guests[0], false);
-    measure_add(&s.crowd, &guests[0], true);
+    measure_key_packages(&alone);
+    measure_join(&c, &alone, guests);
+    measure_add(&alone, guests[0].group, false);
+    measure_add(&alone, guests[0].group, true);
     measure_commits(guests);
     measure_messages(guests);
-    measure_state(&guests[0]);
+    measure_state(guests[0].group);
 
     mls_crowd_guest_fini(&guests[0]);
     mls_crowd_guest_fini(&guests[1]);
-    scene_fini(&s);
+    mls_crowd_fini(&alone);
+}
+
+static int
+usage(void)
+{
+    fprintf(stderr, "usage: sotto-mlsbench ours | scene LEAVES full|adds, with %d to %d leaves\n",
+            LEAVES_MIN, MLS_MEMBERS_MAX);
+    return 2;
 }
 
 int
 main(int argc, char **argv)
 {
-    uint32_t leaves = argc == 4 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
-
-    if (leaves < LEAVES_MIN || leaves > MLS_MEMBERS_MAX) {
-        fprintf(stderr, "usage: sotto-mlsbench ours|scene LEAVES full|adds, with %d to %d leaves\n",
-                LEAVES_MIN, MLS_MEMBERS_MAX);
-        return 2;
+    if (argc == 2 && strcmp(argv[1], "ours") == 0) {
+        ours();
+        return 0;
     }
-    bool full = strcmp(argv[3], "full") == 0;
-    if (strcmp(argv[1], "scene") == 0)
-        scene(leaves, full);
-    else
-        ours(leaves, full);
+    if (argc != 4 || strcmp(argv[1], "scene") != 0)
+        return usage();
+
+    unsigned long leaves = strtoul(argv[2], NULL, 10);
+    if (leaves < LEAVES_MIN || leaves > MLS_MEMBERS_MAX)
+        return usage();
+    scene((uint32_t)leaves, strcmp(argv[3], "full") == 0);
     return 0;
 }

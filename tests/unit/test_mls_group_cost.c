@@ -3,165 +3,23 @@
  * What an operation costs as the group doubles, counted and not timed: calls and bytes that go
  * through the table of primitives. In a full tree a commit and following it cost the logarithm; in
  * the tree that Adds alone leave, and when joining, they cost n and never n squared; a Welcome for k
- * in a tree of n costs n + k.
+ * in a tree of n costs n + k, and so does following k Adds.
  */
 #include "sotto_test.h"
 
-#include <stdlib.h>
-
 #include "mls/public_group.h"
+#include "mls_counter.h"
 #include "mls_crowd.h"
 
 enum {
     SMALL = 64, /* leaves; doubled */
 };
 
-/* Calls of a stretch; bytes that were hashed, by SHA-256 or HMAC. */
-struct counts {
-    size_t hashes, hash_bytes, dh, signs, verifies, seals, opens;
-    size_t taken, alive; /* bytes of memory: asked for, not given back yet */
-};
-
-/* ---- A provider that counts ------------------------------------------------------------------ */
-
-struct counter {
-    struct mls_provider table;
-    struct counts now;
-};
-
-static const struct mls_provider *
-real(void)
-{
-    return mls_provider_default();
-}
-
-static void
-count_parts(struct counter *c, const struct mls_bytes *parts, size_t count)
-{
-    c->now.hashes++;
-    for (size_t i = 0; i < count; i++)
-        c->now.hash_bytes += parts[i].len;
-}
-
-static int
-count_sha256(void *ctx, const struct mls_bytes *parts, size_t count, uint8_t out[MLS_HASH_BYTES])
-{
-    count_parts(ctx, parts, count);
-    return real()->sha256(NULL, parts, count, out);
-}
-
-static int
-count_hmac(void *ctx, struct mls_bytes key, const struct mls_bytes *parts, size_t count,
-           uint8_t out[MLS_HASH_BYTES])
-{
-    count_parts(ctx, parts, count);
-    return real()->hmac_sha256(NULL, key, parts, count, out);
-}
-
-static int
-count_x25519(void *ctx, const uint8_t secret[MLS_X25519_BYTES],
-             const uint8_t peer[MLS_X25519_BYTES], uint8_t out[MLS_X25519_BYTES])
-{
-    ((struct counter *)ctx)->now.dh++;
-    return real()->x25519(NULL, secret, peer, out);
-}
-
-static int
-count_sign(void *ctx, const uint8_t seed[MLS_ED25519_SEED_BYTES], struct mls_bytes message,
-           uint8_t out[MLS_ED25519_SIGNATURE_BYTES])
-{
-    ((struct counter *)ctx)->now.signs++;
-    return real()->ed25519_sign(NULL, seed, message, out);
-}
-
-static int
-count_verify(void *ctx, const uint8_t key[MLS_ED25519_PUBLIC_BYTES], struct mls_bytes message,
-             const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES])
-{
-    ((struct counter *)ctx)->now.verifies++;
-    return real()->ed25519_verify(NULL, key, message, signature);
-}
-
-static int
-count_seal(void *ctx, enum mls_aead_id aead, const uint8_t *key,
-           const uint8_t nonce[MLS_AEAD_NONCE_BYTES], struct mls_bytes aad, struct mls_bytes plain,
-           uint8_t *out)
-{
-    ((struct counter *)ctx)->now.seals++;
-    return real()->aead_seal(NULL, aead, key, nonce, aad, plain, out);
-}
-
-static int
-count_open(void *ctx, enum mls_aead_id aead, const uint8_t *key,
-           const uint8_t nonce[MLS_AEAD_NONCE_BYTES], struct mls_bytes aad, struct mls_bytes cipher,
-           uint8_t *out)
-{
-    ((struct counter *)ctx)->now.opens++;
-    return real()->aead_open(NULL, aead, key, nonce, aad, cipher, out);
-}
-
-static void *
-count_alloc(void *ctx, size_t len)
-{
-    struct counter *c = ctx;
-    size_t *block = malloc(2 * sizeof(size_t) + len);
-
-    if (block == NULL)
-        return NULL;
-    c->now.taken += len;
-    c->now.alive += len;
-    block[0] = len;
-    return block + 2;
-}
-
-static void
-count_release(void *ctx, void *ptr)
-{
-    if (ptr == NULL)
-        return;
-    size_t *block = (size_t *)ptr - 2;
-    ((struct counter *)ctx)->now.alive -= block[0];
-    free(block);
-}
-
-static void
-counter_init(struct counter *c)
-{
-    *c = (struct counter){.table = *real()};
-    c->table.ctx = c;
-    c->table.alloc = count_alloc;
-    c->table.release = count_release;
-    c->table.sha256 = count_sha256;
-    c->table.hmac_sha256 = count_hmac;
-    c->table.x25519 = count_x25519;
-    c->table.ed25519_sign = count_sign;
-    c->table.ed25519_verify = count_verify;
-    c->table.aead_seal = count_seal;
-    c->table.aead_open = count_open;
-}
-
-/* What was counted since `before`. */
-static struct counts
-since(const struct counter *c, struct counts before)
-{
-    return (struct counts){
-        .hashes = c->now.hashes - before.hashes,
-        .hash_bytes = c->now.hash_bytes - before.hash_bytes,
-        .dh = c->now.dh - before.dh,
-        .signs = c->now.signs - before.signs,
-        .verifies = c->now.verifies - before.verifies,
-        .seals = c->now.seals - before.seals,
-        .opens = c->now.opens - before.opens,
-        .taken = c->now.taken - before.taken,
-        .alive = c->now.alive - before.alive,
-    };
-}
-
 /* ---- One life -------------------------------------------------------------------------------- */
 
 /* What each step cost in a group of so many. */
 struct life {
-    struct counts join, commit, follow, outside, invite, write, read;
+    struct mls_counts join, commit, follow, outside, invite, write, read;
     size_t saved, commit_bytes;
 };
 
@@ -180,16 +38,16 @@ invite_two(struct mls_crowd *crowd, struct mls_crowd_guest guests[2], struct mls
 
 /* Somebody outside takes the commit. */
 static void
-follow_outside(struct counter *c, struct mls_public_group **group, const struct mls_buf *commit,
+follow_outside(struct mls_counter *c, struct mls_public_group **group, const struct mls_buf *commit,
                struct life *out)
 {
     struct mls_public_group *next = NULL;
     struct mls_received received = {0};
-    struct counts before = c->now;
+    struct mls_counts before = c->now;
 
     assert_int_equal(mls_public_group_take_commit(*group, mls_buf_bytes(commit), &received, &next),
                      0);
-    out->outside = since(c, before);
+    out->outside = mls_counter_since(c, before);
     mls_received_fini(&received);
     mls_public_group_destroy(group);
     *group = next;
@@ -212,25 +70,25 @@ open_outside(const struct mls_crowd_guest *guest, const struct mls_crowd *crowd)
 /* One guest commits, the other and somebody outside follow; twice, since the first commit also ends that both are
  * unmerged. The second is what is counted. */
 static void
-renew(struct counter *c, const struct mls_crowd *crowd, struct mls_crowd_guest guests[2],
+renew(struct mls_counter *c, const struct mls_crowd *crowd, struct mls_crowd_guest guests[2],
       struct life *out)
 {
     struct mls_public_group *outside = open_outside(&guests[0], crowd);
 
     for (int round = 0; round < 2; round++) {
         struct mls_buf commit = {0}, welcome = {0};
-        struct counts before = c->now;
+        struct mls_counts before = c->now;
 
         assert_int_equal(mls_group_commit(guests[0].group,
                                           &(struct mls_commit_options){.force_path = true}, &commit,
                                           &welcome, NULL),
                          0);
-        out->commit = since(c, before);
+        out->commit = mls_counter_since(c, before);
         out->commit_bytes = commit.len;
         assert_int_equal(mls_group_merge_pending(guests[0].group), 0);
         before = c->now;
         assert_int_equal(mls_crowd_guest_follow(&guests[1], &commit), 0);
-        out->follow = since(c, before);
+        out->follow = mls_counter_since(c, before);
         follow_outside(c, &outside, &commit, out);
         mls_buf_fini(&commit);
     }
@@ -238,19 +96,19 @@ renew(struct counter *c, const struct mls_crowd *crowd, struct mls_crowd_guest g
 }
 
 static void
-talk(struct counter *c, struct mls_crowd_guest guests[2], struct life *out)
+talk(struct mls_counter *c, struct mls_crowd_guest guests[2], struct life *out)
 {
     const struct mls_bytes text = {(const uint8_t *)"text", 4};
     struct mls_buf message = {0};
     struct mls_received received = {0};
-    struct counts before = c->now;
+    struct mls_counts before = c->now;
 
     assert_int_equal(
         mls_group_encrypt(guests[0].group, text, (struct mls_bytes){NULL, 0}, 0, &message), 0);
-    out->write = since(c, before);
+    out->write = mls_counter_since(c, before);
     before = c->now;
     assert_int_equal(mls_group_process(guests[1].group, mls_buf_bytes(&message), &received), 0);
-    out->read = since(c, before);
+    out->read = mls_counter_since(c, before);
     mls_received_fini(&received);
     mls_buf_fini(&message);
 }
@@ -258,22 +116,22 @@ talk(struct counter *c, struct mls_crowd_guest guests[2], struct life *out)
 static void
 live(uint32_t members, bool full, struct life *out)
 {
-    struct counter c;
+    struct mls_counter c;
     struct mls_crowd crowd;
     struct mls_crowd_guest guests[2];
     struct mls_buf welcome = {0}, state = {0};
 
-    counter_init(&c);
+    mls_counter_init(&c);
     assert_int_equal(mls_crowd_init(&crowd, &c.table, 3, members - 2), 0);
     if (full)
         assert_int_equal(mls_crowd_fill(&crowd), 0);
-    struct counts before = c.now;
+    struct mls_counts before = c.now;
     invite_two(&crowd, guests, &welcome);
-    out->invite = since(&c, before);
+    out->invite = mls_counter_since(&c, before);
     assert_int_equal(mls_crowd_guest_join(&guests[1], &crowd, &welcome), 0);
     before = c.now;
     assert_int_equal(mls_crowd_guest_join(&guests[0], &crowd, &welcome), 0);
-    out->join = since(&c, before);
+    out->join = mls_counter_since(&c, before);
     renew(&c, &crowd, guests, out);
     talk(&c, guests, out);
     assert_int_equal(mls_group_save(guests[0].group, &state), 0);
@@ -399,45 +257,64 @@ writing_and_reading_cost_the_same_in_every_group(void **state)
     assert_adds("read: hashes", small.read.hashes, large.read.hashes, 4);
 }
 
+/* Newcomers with a key package each, and the Adds of them. */
+struct newcomers {
+    size_t count;
+    struct mls_crowd_guest *guests;
+    struct mls_proposal *adds;
+};
+
+static void
+newcomers_init(struct newcomers *some, const struct mls_crowd *crowd, size_t count)
+{
+    *some = (struct newcomers){.count = count,
+                               .guests = test_calloc(count, sizeof(*some->guests)),
+                               .adds = test_calloc(count, sizeof(*some->adds))};
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(mls_crowd_guest_init(&some->guests[i], crowd), 0);
+        some->adds[i] = (struct mls_proposal){
+            .type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&some->guests[i].package)};
+    }
+}
+
+static void
+newcomers_fini(struct newcomers *some)
+{
+    for (size_t i = 0; i < some->count; i++)
+        mls_crowd_guest_fini(&some->guests[i]);
+    test_free(some->adds);
+    test_free(some->guests);
+}
+
 /* Seals a Welcome for k newcomers in the group and gives the bytes that were hashed for it. */
 static size_t
-bytes_to_add(struct mls_crowd *crowd, struct counter *c, size_t newcomers)
+bytes_to_add(struct mls_crowd *crowd, struct mls_counter *c, size_t newcomers)
 {
-    struct mls_crowd_guest *guests = calloc(newcomers, sizeof(*guests));
-    struct mls_proposal *adds = calloc(newcomers, sizeof(*adds));
+    struct newcomers some;
     struct mls_buf commit = {0}, welcome = {0};
-    const struct mls_commit_options options = {.proposals = adds, .proposal_count = newcomers};
 
-    assert_non_null(guests);
-    assert_non_null(adds);
-    for (size_t i = 0; i < newcomers; i++) {
-        assert_int_equal(mls_crowd_guest_init(&guests[i], crowd), 0);
-        adds[i] = (struct mls_proposal){.type = MLS_PROPOSAL_ADD,
-                                        .key_package = mls_buf_bytes(&guests[i].package)};
-    }
-    struct counts before = c->now;
+    newcomers_init(&some, crowd, newcomers);
+    const struct mls_commit_options options = {.proposals = some.adds, .proposal_count = newcomers};
+    struct mls_counts before = c->now;
     assert_int_equal(mls_group_commit(crowd->group, &options, &commit, &welcome, NULL), 0);
-    struct counts spent = since(c, before);
+    struct mls_counts spent = mls_counter_since(c, before);
 
     mls_group_clear_pending(crowd->group);
     mls_buf_fini(&commit);
     mls_buf_fini(&welcome);
-    for (size_t i = 0; i < newcomers; i++)
-        mls_crowd_guest_fini(&guests[i]);
-    free(adds);
-    free(guests);
+    newcomers_fini(&some);
     return spent.hash_bytes;
 }
 
 static void
 a_welcome_for_many_is_hashed_once(void **state)
 {
-    struct counter c;
+    struct mls_counter c;
     struct mls_crowd crowd;
     struct mls_buf tree = {0};
 
     (void)state;
-    counter_init(&c);
+    mls_counter_init(&c);
     assert_int_equal(mls_crowd_init(&crowd, &c.table, 3, 2 * SMALL), 0);
     assert_int_equal(mls_group_ratchet_tree(crowd.group, &tree), 0);
     size_t few = bytes_to_add(&crowd, &c, 2), many = bytes_to_add(&crowd, &c, 34);
@@ -446,6 +323,61 @@ a_welcome_for_many_is_hashed_once(void **state)
     assert_true(many - few < 32 * tree.len / 4);
     mls_buf_fini(&tree);
     mls_crowd_fini(&crowd);
+}
+
+/* What it costs a member to follow a commit that adds half as many as there are, and to load the state
+ * then. */
+static void
+follow_many(uint32_t members, struct mls_counts *follow, struct mls_counts *load)
+{
+    struct mls_counter c;
+    struct mls_crowd crowd;
+    struct mls_crowd_guest guests[2];
+    struct newcomers some;
+    struct mls_buf welcome = {0}, commit = {0}, state = {0};
+    struct mls_group *loaded = NULL;
+
+    mls_counter_init(&c);
+    assert_int_equal(mls_crowd_init(&crowd, &c.table, 3, members - 2), 0);
+    invite_two(&crowd, guests, &welcome);
+    assert_int_equal(mls_crowd_guest_join(&guests[0], &crowd, &welcome), 0);
+    newcomers_init(&some, &crowd, members / 2);
+    assert_int_equal(mls_crowd_commit(&crowd, some.adds, some.count, &commit, NULL), 0);
+
+    struct mls_counts before = c.now;
+    assert_int_equal(mls_crowd_guest_follow(&guests[0], &commit), 0);
+    *follow = mls_counter_since(&c, before);
+    assert_int_equal(mls_group_save(guests[0].group, &state), 0);
+    before = c.now;
+    assert_int_equal(mls_group_load(&crowd.config, mls_buf_bytes(&state), &loaded), 0);
+    *load = mls_counter_since(&c, before);
+
+    mls_group_destroy(&loaded);
+    mls_buf_fini(&state);
+    mls_buf_fini(&commit);
+    mls_buf_fini(&welcome);
+    newcomers_fini(&some);
+    mls_crowd_guest_fini(&guests[0]);
+    mls_crowd_guest_fini(&guests[1]);
+    mls_crowd_fini(&crowd);
+}
+
+static void
+following_the_addition_of_many_costs_each_of_them_once(void **state)
+{
+    struct mls_counts small[2], large[2];
+
+    (void)state;
+    follow_many(SMALL, &small[0], &small[1]);
+    follow_many(2 * SMALL, &large[0], &large[1]);
+    assert_in_range(large[0].verifies, 2 * SMALL, 2 * SMALL + 3); /* two each, and the commit */
+    assert_doubles("follow adds: hashes", small[0].hashes, large[0].hashes);
+    assert_doubles("follow adds: bytes hashed", small[0].hash_bytes, large[0].hash_bytes);
+    assert_doubles("follow adds: memory asked for", small[0].taken, large[0].taken);
+    assert_int_equal(large[1].verifies, 0); /* what was stored was verified */
+    assert_doubles("load: hashes", small[1].hashes, large[1].hashes);
+    assert_doubles("load: bytes hashed", small[1].hash_bytes, large[1].hash_bytes);
+    assert_doubles("load: memory asked for", small[1].taken, large[1].taken);
 }
 
 int
@@ -458,6 +390,7 @@ main(void)
         cmocka_unit_test(in_the_tree_of_adds_alone_a_commit_costs_each_member_once),
         cmocka_unit_test(writing_and_reading_cost_the_same_in_every_group),
         cmocka_unit_test(a_welcome_for_many_is_hashed_once),
+        cmocka_unit_test(following_the_addition_of_many_costs_each_of_them_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
