@@ -41,6 +41,13 @@ HEADS = (
     (True, post(CHUNKED, body=BODY)),
     (True, post('Transfer-Encoding: Chunked', body=BODY)),
     (True, post('Content-Length: 005', body='hello')),
+    # Chunks that are none: nothing of a body is read, whatever it says.
+    (True, post(CHUNKED, body='1 \r\nh\r\n0\r\n\r\n')),
+    (True, post(CHUNKED, body='5;x=y\nhello\r\n0\r\n\r\n')),
+    (True, post(CHUNKED, body='5\r\nhello!\r\n0\r\n\r\n')),
+    (True, post(CHUNKED, body='0\r\nX: y\nHost: b\r\n\r\n')),
+    (True, post(CHUNKED, body='-1\r\n\r\n')),
+    (True, post(CHUNKED, body='10000000000000005\r\nhello\r\n0\r\n\r\n')),
     # How long the body is.
     (False, post('Content-Length: 5', CHUNKED, body=BODY)),
     (False, post(CHUNKED, 'Content-Length: 5', body=BODY)),

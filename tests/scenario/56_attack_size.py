@@ -3,12 +3,13 @@
 import os
 import struct
 
+from bystander import Bystander
 from crowd import Crowd
 from door import RpcError
 from load import FAST_LIMITS, is_sanitized
 from logins import Accounts, auth
 from server_facts import metric, resident_kib, wait_metric
-from tap import main, night, test
+from tap import comment, main, night, test
 from websocket import PROTO, WebSocketDoor, upgrade_request, ws_frame
 
 CROWD = night(200, 1000)  # of each shape
@@ -78,11 +79,14 @@ def attached_websocket(stage, server, login):
 
 
 def with_login(test_function):
-    """Runs the body with a server that has no rates and one login."""
+    """Runs the body with a server that has no rates and one login; somebody else is served meanwhile."""
     def run(stage):
         server = stage.server(conf=FAST_LIMITS, env=SMALL_QUARANTINE)
         with Accounts(stage, server) as accounts:
-            test_function(stage, server, accounts.register('alice'))
+            login = accounts.register('alice')
+            with Bystander(accounts.register('bob').attached()) as bystander:
+                test_function(stage, server, login)
+            comment(bystander.told())
         assert server.http('/healthz')[0] == 200
     run.__name__ = test_function.__name__
     return run

@@ -64,7 +64,7 @@ def in_database(found, secret):
 
 
 @test
-def messages_and_passwords_of_two_people_are_nowhere(stage):
+def messages_titles_and_passwords_of_two_people_are_nowhere(stage):
     server_name, user_name = f'name-{canary().decode()}', f'u{canary().decode()[:24]}'
     password, text = f'P1{canary().decode()}', canary()
     server = stage.server(name=server_name, options=['--log-level', 'debug'])
@@ -77,12 +77,16 @@ def messages_and_passwords_of_two_people_are_nowhere(stage):
     assert alice.spawn_with(lines, 'send', chat, '-').wait(120) == 0
     shown = bob.run('read', chat, '--limit', str(2 * MESSAGES), seconds=120)
     assert sum(text.decode() in message.get('text', '') for message in shown) == MESSAGES, shown
+    alice.run('new', 'bob', '--title', f'old {text.decode()}')
+    assert f'old {text.decode()}' in [row['title'] for row in bob.run('chats')]
+    alice.run('rename', f'old {text.decode()}', f'new {text.decode()}')
+    assert f'new {text.decode()}' in [row['title'] for row in bob.run('chats')]
 
     found = places(stage, server)
 
     assert is_sanitized() or server_name.encode() in found['memory'], 'the search of the memory finds nothing at all'
     assert in_database(found, user_name.encode()), 'the search of the database finds nothing at all'
-    assert_blind(found, {'message': text, 'password': password.encode()})
+    assert_blind(found, {'message or title': text, 'password': password.encode()})
 
 
 @test

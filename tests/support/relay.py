@@ -7,6 +7,7 @@
     relay.lost.wait(30)                         the server has answered, and the answer is gone
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.cut_after(up=100)                     the next connection ends when 100 bytes have reached the server (down: the client)
+    relay.has_cut                               it came so far
     relay.sent, relay.received                  all that clients have sent through it; how much came back
 
 It looks for the method's name in the bytes from the client, under the masks of a WebSocket if it is one; it knows
@@ -75,6 +76,7 @@ class Relay:
         self.lies = {}
         self.received = 0
         self.cut = {}
+        self.has_cut = False
         self.sockets = [self.listener]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -126,6 +128,7 @@ class Relay:
                     left -= len(data)
         end(server)
         if left == 0:
+            self.has_cut = True
             end(client)
 
     def downstream(self, server, client, muted, left):
@@ -143,6 +146,7 @@ class Relay:
         if not muted.is_set():
             end(client)
         if left == 0:
+            self.has_cut = True
             end(server)
 
     def close(self):

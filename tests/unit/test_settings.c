@@ -85,6 +85,14 @@ an_empty_file_gives_the_presets(void **state)
     assert_int_equal(f->settings.limits.rates[SOTTO_RATE_LOGIN].per_second, 5);
     assert_int_equal(f->settings.limits.rates[SOTTO_RATE_REGISTER].per_second, 2);
     assert_int_equal(f->settings.limits.rates[SOTTO_RATE_GENERAL].per_second, 100);
+    assert_int_equal(f->settings.limits.unattached_per_address, 64);
+    assert_int_equal(f->settings.limits.attach_ms, 10000);
+    assert_int_equal(f->settings.limits.ping_after_ms, 20000);
+    assert_int_equal(f->settings.limits.idle_ms, 45000);
+    assert_int_equal(f->settings.limits.drain_ms, 5000);
+    assert_int_equal(f->settings.store.busy_ms, 5000);
+    assert_int_equal(f->settings.store.breaker_failures, 5);
+    assert_int_equal(f->settings.store.breaker_reset_ms, 30000);
     assert_int_equal(f->settings.data[0], '/');
     assert_int_equal(f->settings.log.level, SOTTO_LOG_INFO);
     assert_int_equal(f->settings.module_count, 0);
