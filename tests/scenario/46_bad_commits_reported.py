@@ -57,7 +57,7 @@ def chat_of(person, chat):
 
 def kinds(server, chat):
     with sqlite3.connect(server.data / 'sotto.db') as connection:
-        rows = connection.execute('SELECT l.kind FROM chat_log l JOIN chat_chats c ON c.num = l.chat'
+        rows = connection.execute('SELECT l.kind FROM chat_log l JOIN chat_chats c ON c.num = l.id >> 32'
                                   ' WHERE c.chat_id = ? ORDER BY l.id', (chat,)).fetchall()
     connection.close()
     return [kind for kind, in rows]
