@@ -3,11 +3,12 @@
  * What the operations of an MLS group cost, for job B7 of `tests/bench/run` and for
  * tests/bench/mls_instructions:
  *
- *     sotto-mlsbench scene LEAVES full|adds  makes a group: reads the key packages of two guests
- *                                            from stdin and prints the Welcome for both and the
- *                                            ratchet tree, in hex, a line each
- *     sotto-mlsbench ours                    is the two guests: says {"packages":[...]}, reads
- *                                            Welcome and tree, prints a line of JSON for each row
+ *     sotto-mlsbench scene LEAVES full|adds inside|beside
+ *         makes a group: reads the key packages of two guests from stdin and prints the Welcome for
+ *         both, in hex on a line, with the ratchet tree in it or on the next line
+ *     sotto-mlsbench ours
+ *         is the two guests: says {"packages":[...]}, reads Welcome and tree, prints a line of JSON
+ *         for each row
  *
  * The guests join by the same Welcome, with the tree beside it; one makes what is measured, the other
  * takes it. Others do the same in a group of the same shape, one after the other and not in the same
@@ -106,33 +107,41 @@ print_hex(const struct mls_buf *bytes)
         printf("%02x", bytes->data[i]);
 }
 
+static void
+print_hex_line(const struct mls_buf *bytes)
+{
+    print_hex(bytes);
+    printf("\n");
+}
+
 /* ---- The scene --------------------------------------------------------------------------- */
 
 static void
-welcome_two(struct mls_crowd *crowd, const struct mls_buf packages[2])
+welcome_two(struct mls_crowd *crowd, const struct mls_buf packages[2], bool tree_inside)
 {
     const struct mls_proposal adds[2] = {
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[0])},
         {.type = MLS_PROPOSAL_ADD, .key_package = mls_buf_bytes(&packages[1])},
     };
-    const struct mls_commit_options options = {
-        .proposals = adds, .proposal_count = 2, .force_path = true, .welcome_without_tree = true};
+    const struct mls_commit_options options = {.proposals = adds,
+                                               .proposal_count = 2,
+                                               .force_path = true,
+                                               .welcome_without_tree = !tree_inside};
     struct mls_buf commit = {0}, welcome = {0}, tree = {0};
 
     must(mls_group_commit(crowd->group, &options, &commit, &welcome, NULL), "welcome");
     must(mls_group_merge_pending(crowd->group), "merge");
     must(mls_group_ratchet_tree(crowd->group, &tree), "tree");
-    print_hex(&welcome);
-    printf("\n");
-    print_hex(&tree);
-    printf("\n");
+    print_hex_line(&welcome);
+    if (!tree_inside)
+        print_hex_line(&tree);
     mls_buf_fini(&tree);
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
 }
 
 static void
-scene(uint32_t leaves, bool full)
+scene(uint32_t leaves, bool full, bool tree_inside)
 {
     struct mls_crowd crowd;
     struct mls_buf packages[2] = {{0}};
@@ -142,7 +151,7 @@ scene(uint32_t leaves, bool full)
     must(mls_crowd_init(&crowd, mls_provider_default(), SUITE, leaves - NOT_IN_CROWD), "crowd");
     if (full)
         must(mls_crowd_fill(&crowd), "full tree");
-    welcome_two(&crowd, packages);
+    welcome_two(&crowd, packages, tree_inside);
     mls_buf_fini(&packages[0]);
     mls_buf_fini(&packages[1]);
     mls_crowd_fini(&crowd);
@@ -375,6 +384,7 @@ ours(void)
     measure_commits(guests);
     measure_messages(guests);
     measure_state(guests[0].group);
+    printf("{\"end\":true}\n");
 
     mls_crowd_guest_fini(&guests[0]);
     mls_crowd_guest_fini(&guests[1]);
@@ -384,7 +394,8 @@ ours(void)
 static int
 usage(void)
 {
-    fprintf(stderr, "usage: sotto-mlsbench ours | scene LEAVES full|adds, with %d to %d leaves\n",
+    fprintf(stderr,
+            "usage: sotto-mlsbench ours | scene LEAVES full|adds inside|beside, %d to %d leaves\n",
             LEAVES_MIN, MLS_MEMBERS_MAX);
     return 2;
 }
@@ -396,12 +407,12 @@ main(int argc, char **argv)
         ours();
         return 0;
     }
-    if (argc != 4 || strcmp(argv[1], "scene") != 0)
+    if (argc != 5 || strcmp(argv[1], "scene") != 0)
         return usage();
 
     unsigned long leaves = strtoul(argv[2], NULL, 10);
     if (leaves < LEAVES_MIN || leaves > MLS_MEMBERS_MAX)
         return usage();
-    scene((uint32_t)leaves, strcmp(argv[3], "full") == 0);
+    scene((uint32_t)leaves, strcmp(argv[3], "full") == 0, strcmp(argv[4], "inside") == 0);
     return 0;
 }

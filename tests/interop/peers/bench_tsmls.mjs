@@ -171,4 +171,5 @@ row('decrypt 256 bytes', opened, 'ms');
 let state;
 await measure('save', times, () => mls.encodeGroupState(members[0]), (encoded) => { state = encoded; });
 row('saved state', [state.length], 'bytes');
+say({ end: true });
 process.exit(0);
