@@ -47,7 +47,7 @@ set_trace(struct call *call, struct sotto_view trace)
         call->trace[trace.size] = '\0';
         return;
     }
-    put_hex(call->trace, loop->trace_prefix);
+    memcpy(call->trace, loop->trace_prefix, 16);
     put_hex(call->trace + 16, loop->trace_next++);
     call->trace[32] = '\0';
 }

@@ -168,10 +168,12 @@ static int
 init_loop(struct io *io, uint32_t index)
 {
     struct io_loop *loop = &io->loops[index];
+    uint8_t random[8];
 
     loop->io = io;
     loop->index = index;
-    randombytes_buf(&loop->trace_prefix, sizeof(loop->trace_prefix));
+    randombytes_buf(random, sizeof(random));
+    sodium_bin2hex(loop->trace_prefix, sizeof(loop->trace_prefix), random, sizeof(random));
     loop->read_buf = malloc(IO_SMALL_REST + IO_READ_BYTES);
     if (!loop->read_buf)
         return SOTTO_ENOMEM;

@@ -74,9 +74,10 @@ struct io_loop {
     struct out_slab *out_slabs;
     struct call *free_calls;
     size_t free_call_count;
-    size_t rest_bytes; /* started frames */
-    size_t call_bytes; /* requests between decoding and answer */
-    uint64_t trace_prefix, trace_next;
+    size_t rest_bytes;     /* started frames */
+    size_t call_bytes;     /* requests between decoding and answer */
+    char trace_prefix[17]; /* of trace ids that are made here: random, in hex */
+    uint64_t trace_next;
     struct ws_deflate *deflate; /* NULL: switched off */
     struct frame_buf *packed_from,
         *packed; /* the last that was compressed, and what it became; of this turn */

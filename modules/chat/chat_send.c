@@ -19,8 +19,10 @@ struct send_op {
     struct sotto_req *req;
     const Sotto__Chat__V1__SendRequest *in;
     const char *text;
-    uint32_t chat;
-    uint32_t device;
+    struct chat *chat; /* of the roster, where both stay; for the logic thread */
+    struct chat_device *sender;
+    uint32_t chat_num; /* the same in the tables */
+    uint32_t sender_num;
     uint64_t message_epoch;
     uint64_t roster_epoch;
     bool is_closed;
@@ -55,7 +57,7 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
     struct sotto_stmt *stmt;
     int rc;
 
-    if (answer.chat != op->chat)
+    if (answer.chat != op->chat_num)
         return refuse_other(op);
     stmt = sotto_stmt(tx, CHAT_LOG_GET);
     sotto_bind_int(stmt, 1, chat_log_id(answer.chat, answer.seq));
@@ -78,11 +80,11 @@ static int
 append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct chat_window *window)
 {
     const struct chat_row row = {
-        .chat = op->chat,
+        .chat = op->chat_num,
         .seq = op->seq = head->seq + 1,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION,
         .epoch = op->message_epoch,
-        .device = op->device,
+        .device = op->sender_num,
         .ts_ms = op->ts_ms = tx->api->now_ms(tx),
         .client_msg_id = op->in->client_msg_id,
         .message = op->in->message,
@@ -92,7 +94,8 @@ append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct c
     if (rc < 0)
         return rc;
     head->seq = op->seq;
-    writer_window_note(tx, window, op->in->client_msg_id, (struct chat_answer){op->chat, op->seq});
+    writer_window_note(tx, window, op->in->client_msg_id,
+                       (struct chat_answer){op->chat_num, op->seq});
     return SOTTO_OK;
 }
 
@@ -103,7 +106,7 @@ send_tx(struct sotto_tx *tx, void *arg)
     struct chat_window *window;
     struct chat_head *head;
     struct chat_answer answer;
-    int rc = writer_window(tx, op->device, &window);
+    int rc = writer_window(tx, op->sender_num, &window);
 
     if (rc != SOTTO_OK)
         return rc;
@@ -116,7 +119,7 @@ send_tx(struct sotto_tx *tx, void *arg)
         op->text = "the other one deleted the account: nothing can be sent here any more";
         return SOTTO_EPRECONDITION;
     }
-    rc = writer_head(tx, op->chat, &head);
+    rc = writer_head(tx, op->chat_num, &head);
     if (rc != SOTTO_OK)
         return rc;
     op->epoch = head->epoch;
@@ -134,7 +137,7 @@ send_tx(struct sotto_tx *tx, void *arg)
 /* ---- logic thread, after the commit ------------------------------------------------------------------- */
 
 static void
-push(const struct send_op *op, const struct chat *chat)
+push(const struct send_op *op)
 {
     Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
     Sotto__Chat__V1__Entry *entries[] = {&entry};
@@ -149,7 +152,7 @@ push(const struct send_op *op, const struct chat *chat)
     entry.ts_ms = op->ts_ms;
     entry.message = op->in->message;
     entry.client_msg_id = op->in->client_msg_id;
-    chat_push(op->ds, chat, roster_device(op->ds, caller->user, caller->device), entries, 1);
+    chat_push(op->ds, op->chat, op->sender, entries, 1);
 }
 
 /* The payload of the topic and of the hook; out holds 128 bytes. */
@@ -173,13 +176,12 @@ announce(const struct send_op *op)
 {
     struct sotto_host *host = op->ds->host;
     const struct sotto_view key = {op->in->chat_id.data, CHAT_ID_BYTES};
-    struct chat *chat = roster_chat(op->ds, op->in->chat_id);
     uint8_t payload[128];
 
-    chat->seq = op->seq;
-    chat->last_ts_ms = op->ts_ms;
-    purge_note_entries(op->ds, chat);
-    push(op, chat);
+    op->chat->seq = op->seq;
+    op->chat->last_ts_ms = op->ts_ms;
+    purge_note_entries(op->ds, op->chat);
+    push(op);
     if (op->ds->sends_are_told)
         host->broker->publish(host, "chat.message.accepted.v1", key, pack_accepted(op, payload));
 }
@@ -199,8 +201,7 @@ send_done(void *state, int status, void *arg)
         chat_fail_absent(op->req);
         return;
     }
-    if (status == SOTTO_EPRECONDITION &&
-        chat_fail_replaced(op->req, roster_chat(ds, op->in->chat_id)))
+    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, op->chat))
         return;
     if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, op->text);
@@ -222,7 +223,6 @@ send_decided(void *state, int status, const char *text, void *arg)
 {
     struct delivery *ds = state;
     struct send_op *op = arg;
-    const struct chat_seat *seat;
     int rc;
 
     if (status != SOTTO_OK) {
@@ -230,15 +230,14 @@ send_decided(void *state, int status, const char *text, void *arg)
         return;
     }
     /* A hook may have taken its time. */
-    seat = roster_caller_seat(ds, op->req->caller, op->in->chat_id);
-    if (seat == NULL) {
+    if (roster_seat(op->chat, op->sender) == NULL) {
         chat_fail_absent(op->req);
         return;
     }
-    op->chat = seat->chat->num;
-    op->device = seat->device->num;
-    op->roster_epoch = seat->chat->epoch;
-    op->is_closed = seat->chat->is_closed;
+    op->chat_num = op->chat->num;
+    op->sender_num = op->sender->num;
+    op->roster_epoch = op->chat->epoch;
+    op->is_closed = op->chat->is_closed;
     rc = ds->host->db->write(ds->host, send_tx, op, sizeof(*op), send_done);
     if (rc != SOTTO_OK)
         sotto_fail_status(op->req, rc, NULL);
@@ -271,13 +270,15 @@ chat_on_send(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 {
     struct delivery *ds = state;
     const Sotto__Chat__V1__SendRequest *request = (const void *)in;
+    const struct chat_seat *seat;
     const char *text;
     struct send_op *op;
     uint8_t payload[128];
 
     if (!chat_is_ready(ds, req, in, chat_on_send))
         return;
-    if (roster_caller_seat(ds, req->caller, request->chat_id) == NULL) {
+    seat = roster_caller_seat(ds, req->caller, request->chat_id);
+    if (seat == NULL) {
         chat_fail_absent(req);
         return;
     }
@@ -286,7 +287,8 @@ chat_on_send(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         sotto_fail_status(req, SOTTO_ENOMEM, NULL);
         return;
     }
-    *op = (struct send_op){.ds = ds, .req = req, .in = request};
+    *op = (struct send_op){
+        .ds = ds, .req = req, .in = request, .chat = seat->chat, .sender = seat->device};
     text = check_message(ds, request, &op->message_epoch);
     if (text != NULL)
         sotto_fail(req, SOTTO_EINVALID, text);
