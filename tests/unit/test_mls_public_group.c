@@ -8,7 +8,9 @@
  */
 #include "sotto_test.h"
 
+#include "buf.h"
 #include "framing.h"
+#include "group.h"
 #include "mls_follower.h"
 
 enum { ADA, BEN, CLEO, PEOPLE };
@@ -302,6 +304,68 @@ a_group_info_of_another_moment_is_told_from_the_right_one(void **state)
     mls_buf_fini(&right);
 }
 
+/* Ben's GroupInfo with this as the data of its external_pub, signed by him. */
+static void
+sign_info(const struct kit_person *ben, struct mls_bytes data, struct mls_buf *out)
+{
+    const struct mls_crypto *c = &ben->group->c;
+    struct mls_buf right = {0};
+    struct mls_group_info info;
+    struct mls_extension extension;
+    struct mls_writer list, w;
+
+    assert_ok(mls_group_export_info(ben->group, true, &right));
+    assert_ok(mls_group_info_message_read(mls_buf_bytes(&right), &info));
+    mls_writer_init(&list, c->p, 0);
+    for (size_t offset = 0; mls_extensions_next(info.extensions, &offset, &extension);)
+        mls_extension_write(&list, extension.type,
+                            extension.type == MLS_EXTENSION_EXTERNAL_PUB ? data : extension.data);
+    info.extensions = mls_writer_bytes(&list);
+    mls_writer_init(&w, c->p, 0);
+    mls_message_header_write(&w, MLS_WIRE_GROUP_INFO);
+    mls_group_info_write_signed(&w, c, ben->group->seed, &info);
+    assert_ok(mls_buf_take(out, &w));
+    mls_writer_fini(&w);
+    mls_writer_fini(&list);
+    mls_buf_fini(&right);
+}
+
+/* What a newcomer says who would join with it. */
+static int
+try_to_join(struct mls_bytes info)
+{
+    struct kit_person dora;
+    struct mls_buf commit = {0};
+
+    kit_person_init(&dora, "dora", 3);
+    const struct mls_external_join_params params = {
+        .group_info = info, .signature_seed = dora.seed, .identity = mls_text("dora")};
+    const int error = mls_group_join_external(&dora.config, &params, &dora.group, &commit, NULL);
+    mls_buf_fini(&commit);
+    kit_person_fini(&dora);
+    return error;
+}
+
+static void
+a_group_info_with_which_nobody_can_join_is_told_from_outside(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t none[] = {0}, low_order[33] = {32}, rest[34] = {32, 9};
+    static const struct mls_bytes keys[] = {
+        {NULL, 0}, {none, 1}, {low_order, 32}, {low_order, 33}, {rest, 34}};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct mls_buf info = {0};
+
+        sign_info(&f->people[BEN], keys[i], &info);
+        const int error = try_to_join(mls_buf_bytes(&info));
+        assert_true(error == MLS_EDECODE || error == MLS_ECRYPTO);
+        kit_expect(mls_public_group_check_info(f->follower, mls_buf_bytes(&info), NULL), error,
+                   "external_pub");
+        mls_buf_fini(&info);
+    }
+}
+
 /* ---- Keeping it ---------------------------------------------------------------------------- */
 
 static void
@@ -354,6 +418,8 @@ static const struct CMUnitTest tests[] = {
                                     teardown),
     cmocka_unit_test_setup_teardown(a_damaged_group_info_does_not_open, setup, teardown),
     cmocka_unit_test_setup_teardown(a_group_info_of_another_moment_is_told_from_the_right_one,
+                                    setup, teardown),
+    cmocka_unit_test_setup_teardown(a_group_info_with_which_nobody_can_join_is_told_from_outside,
                                     setup, teardown),
     cmocka_unit_test_setup_teardown(a_damaged_state_does_not_load, setup, teardown),
     cmocka_unit_test_setup_teardown(a_stored_follower_holds_no_secret, setup, teardown),

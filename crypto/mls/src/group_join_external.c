@@ -23,20 +23,6 @@ struct entry {
 
 /* ---- The group as it is ------------------------------------------------------------------- */
 
-/* ExternalPub of the GroupInfo. MLS_ENOTFOUND without the extension. */
-static int
-find_external_pub(struct entry *e)
-{
-    struct mls_bytes data;
-    struct mls_reader r;
-
-    if (!mls_extensions_find(e->info.extensions, MLS_EXTENSION_EXTERNAL_PUB, &data))
-        return MLS_ENOTFOUND;
-    mls_reader_init(&r, data);
-    e->external_pub = mls_read_opaque(&r);
-    return mls_reader_finish(&r);
-}
-
 static int
 read_info(struct entry *e)
 {
@@ -46,7 +32,7 @@ read_info(struct entry *e)
         error = mls_crypto_init(&e->c, e->config->provider, e->info.context.suite);
     if (error == 0)
         error = mls_trust_info(&e->c, &e->info);
-    return error != 0 ? error : find_external_pub(e);
+    return error != 0 ? error : mls_group_info_external_pub(&e->info, &e->external_pub);
 }
 
 /* The transcript goes on from the hash and the tag that the GroupInfo gives. */

@@ -191,6 +191,18 @@ compare_info(const struct mls_group *group, const struct mls_group_info *info)
     return mls_trust_signer(&epoch->tree, info);
 }
 
+/* Nobody outside sees whether the key is the group's, but whether it is one. */
+static int
+check_external_pub(const struct mls_crypto *c, const struct mls_group_info *info)
+{
+    struct mls_bytes key;
+    const int error = mls_group_info_external_pub(info, &key);
+
+    if (error == MLS_ENOTFOUND)
+        return 0;
+    return error == 0 && !mls_kem_public_key_valid(c, key) ? MLS_ECRYPTO : error;
+}
+
 int
 mls_public_group_check_info(const struct mls_public_group *group, struct mls_bytes group_info,
                             uint32_t *signer_out)
@@ -202,6 +214,8 @@ mls_public_group_check_info(const struct mls_public_group *group, struct mls_byt
         error = mls_trust_info(&group->group->c, &info);
     if (error == 0)
         error = compare_info(group->group, &info);
+    if (error == 0)
+        error = check_external_pub(&group->group->c, &info);
     if (error == 0 && signer_out != NULL)
         *signer_out = info.signer;
     return error;

@@ -90,6 +90,19 @@ mls_group_info_write_signed(struct mls_writer *w, const struct mls_crypto *c,
 }
 
 int
+mls_group_info_external_pub(const struct mls_group_info *info, struct mls_bytes *key_out)
+{
+    struct mls_bytes data;
+    struct mls_reader r;
+
+    if (!mls_extensions_find(info->extensions, MLS_EXTENSION_EXTERNAL_PUB, &data))
+        return MLS_ENOTFOUND;
+    mls_reader_init(&r, data);
+    *key_out = mls_read_opaque(&r);
+    return mls_reader_finish(&r);
+}
+
+int
 mls_group_info_verify(const struct mls_crypto *c, const struct mls_group_info *info,
                       struct mls_bytes signature_key)
 {

@@ -42,6 +42,9 @@ void mls_group_info_write_signed(struct mls_writer *w, const struct mls_crypto *
 int mls_group_info_verify(const struct mls_crypto *c, const struct mls_group_info *info,
                           struct mls_bytes signature_key);
 
+/* The key of its external_pub extension (section 12.4.3.2), for whatever it is worth. MLS_ENOTFOUND without one. */
+int mls_group_info_external_pub(const struct mls_group_info *info, struct mls_bytes *key_out);
+
 struct mls_group_secrets {
     struct mls_bytes joiner_secret;
     bool has_path_secret;
