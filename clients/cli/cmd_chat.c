@@ -74,14 +74,11 @@ show_state(const struct sotto_client_chat *chat)
     if (chat->cure) {
         char cure[CURE_COLUMNS];
         clean_line(chat->cure, cure, sizeof(cure)); /* labels of devices, as the server says them */
-        if (!strcmp(chat->state, "reset"))
-            printf("  (%s)", cure);
-        else
+        if (!strcmp(chat->state, "waiting"))
             printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
-    } else if (!strcmp(chat->state, "broken"))
-        fputs(tr("  (this device missed changes; run `sotto listen`, which joins it anew)"),
-              stdout);
-    else if (chat->left_how)
+        else
+            printf("  (%s)", cure);
+    } else if (chat->left_how)
         show_left(chat);
     else if (strcmp(chat->state, "ready"))
         printf("  (%s)", tr(chat->state));

@@ -7,7 +7,7 @@ from broken import broken_group, row_of
 from clients import at, people, person, start, texts
 from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups
 from liar import Liar
-from tap import main, test
+from tap import main, night, test
 
 COMMIT = 2
 
@@ -28,7 +28,8 @@ def reports_of(client, chat):
             for report in client.run('reports', chat)]
 
 
-def all_report_and_repair(stage, how, reason):
+def all_report(stage, how, reason):
+    """What members of a group see of mallory's bad commit, each by itself and together."""
     server = start(stage)
     with Groups(stage, server) as groups:
         alice, bob, mallory, chat = broken_group(stage, groups, server, 'alice', 'bob', how=how)
@@ -39,25 +40,47 @@ def all_report_and_repair(stage, how, reason):
         assert [heard[name] for name in ('kind', 'from', 'users')] == ['commit_reported', 'alice', ['mallory']]
         assert reports_of(bob, chat) == [
             {'from': 'mallory', 'reason': reason, 'users': 2, 'proved': True, 'epoch': 1}]
-        repaired(chat, alice, bob)
-
-        alice.run('send', chat, 'after')
-        assert texts(bob.run('read', chat))[-1] == 'after'
 
 
 @test
 def a_false_confirmation_tag(stage):
-    all_report_and_repair(stage, BAD_TAG, 'confirmation_tag')
+    all_report(stage, BAD_TAG, 'confirmation_tag')
 
 
 @test
 def a_false_membership_tag(stage):
-    all_report_and_repair(stage, BAD_MEMBERSHIP, 'membership_tag')
+    all_report(stage, BAD_MEMBERSHIP, 'membership_tag')
 
 
 @test
 def secrets_that_lead_nowhere(stage):
-    all_report_and_repair(stage, BAD_PATH, 'path')
+    all_report(stage, BAD_PATH, 'path')
+
+
+@test
+def all_repair_themselves_and_who_goes_on_breaking_is_named(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, bob, mallory, chat = broken_group(stage, groups, server, 'alice', 'bob',
+                                                 how=night(BAD_TAG, BAD_PATH))
+        assert 'sotto listen' in row_of(alice, chat)['cure'] and row_of(bob, chat)['state'] == 'broken'
+        refused = alice.run('reports', chat)[0]['seq']
+        repaired(chat, alice, bob)
+        alice.run('send', chat, 'after')
+        assert texts(bob.run('read', chat))[-1] == 'after'
+
+        for entry in mallory.sync({bytes.fromhex(chat): refused}).entries:
+            if entry.kind == COMMIT:
+                mallory.ask('process', entry.message)
+        mallory.commit_badly(bytes.fromhex(chat))
+
+        row = row_of(alice, chat)
+        assert row['state'] == 'broken' and 'sotto reset' in row['cure'], row
+        assert [report['from'] for report in reports_of(alice, chat)] == ['mallory'] * 2
+        alice.run('reset', chat, '--without', 'mallory', '--yes')
+        bob.run('confirm', chat, '--yes')
+        bob.run('send', 'Garden', 'in peace')
+        assert texts(alice.run('read', 'Garden')) == ['in peace']
 
 
 @test

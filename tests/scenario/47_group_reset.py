@@ -7,8 +7,9 @@ from broken import broken_group, row_of
 from clients import at, people, person, start, texts
 from groups import DIRECT, RELAY, Groups, seat, successor_id
 from liar import Liar
-from sotto import wait_object
+from sotto import program, wait_object
 from tap import main, test
+from terminal import Terminal
 
 
 def kill_when_answered(liar, client, method, *words):
@@ -103,6 +104,64 @@ def a_chat_of_two_keeps_its_name(stage):
 
         assert sent['chat'] == new['chat'] != chat.hex()
         assert texts(alice.run('read', chat.hex())) == ['from before']
+
+
+@test
+def either_of_two_starts_their_chat_anew(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, mallory = person(stage, server, 'alice'), groups.person('mallory')
+        chat = mallory.create([seat(alice)], kind=DIRECT)
+        alice.run('send', 'mallory', 'from before')
+        mallory.commit_badly(chat)
+        alice.run('chats')
+        alice.fails(2, 'reset', 'mallory', '--without', 'mallory', '--yes')
+
+        new = alice.run('reset', 'mallory', '--yes')[0]
+
+        assert (new['type'], new['members'], new['state']) == ('direct', ['alice', 'mallory'], 'ready')
+        assert [welcome.resets for welcome in mallory.sync().welcomes if welcome.chat_id.hex() == new['chat']] == [chat]
+        assert alice.run('send', 'mallory', 'and here')[0]['chat'] == new['chat']
+        assert alice.run('new', 'mallory')[0]['chat'] == new['chat']
+
+
+@test
+def on_a_terminal_people_see_why_and_are_asked(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        alice, mallory, dora = person(stage, server, 'alice'), groups.person('mallory'), groups.person('dora')
+        chat = mallory.create([dora, seat(alice)])
+        alice.run('send', chat.hex(), 'all is well')
+        commit = dora.commit(chat)
+        mallory.chat('ReportCommit', {'chat_id': chat, 'seq': commit.seq, 'epoch': commit.epoch - 1, 'reason': 1})
+        assert row_of(alice, chat.hex())['state'] == 'ready'  # a report is a claim, this one is false
+        mallory.create([seat(alice)], chat=successor_id(chat), resets=chat)
+        command = [program('sotto'), '--profile', alice.profile, '--server', f'tcp://{server.tcp}']
+
+        asked = Terminal(stage, [*command, 'confirm', chat.hex()])
+        asked.see('mallory starts the chat')
+        asked.see('Not any more: dora')
+        asked.see('refused by 1 member')
+        asked.see('says the server')
+        asked.type('n\n')
+        asked.see('nothing was done')
+        assert_reset(alice, chat.hex())
+
+        screen = Terminal(stage, command)
+        screen.see_bottom('sotto>')
+        screen.type(f'/open {chat.hex()}\n')
+        screen.see_bottom('dora, mallory>')
+        screen.type('/reports\n')
+        screen.see('its confirmation tag is not that of the epoch')
+        screen.type('/confirm\n')
+        screen.see('add --yes to do it')
+        screen.type('/confirm --yes\n')
+        screen.see_bottom('mallory>')
+        screen.type('here I am\n')
+        screen.see('here I am')
+        screen.type('/quit\n')
+        assert screen.finish() == 0
+        assert texts(alice.run('read', chat.hex())) == ['all is well']
 
 
 @test

@@ -58,8 +58,8 @@ name_repair(const uint8_t chat_id[ID_BYTES], char name_out[NAME_BYTES])
 }
 
 /* A chat that breaks soon after its repair would do so for ever. */
-static int
-may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out)
+int
+joining_may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out)
 {
     char name[NAME_BYTES];
     struct buf value = {0};
@@ -269,7 +269,7 @@ needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct c
     *needs_out = (!known_out->exists && !old.exists) ||
                  (known_out->state == CHAT_LEFT && known_out->left_how != LEFT_REPLACED);
     if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_BROKEN)
-        status = may_repair(client, row->chat_id.data, needs_out);
+        status = joining_may_repair(client, row->chat_id.data, needs_out);
     return status;
 }
 
@@ -351,7 +351,7 @@ joining_look(struct sotto_client *client, bool *due_out)
     *due_out = false;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !*due_out && i < count; i++)
         if (chats[i].state == CHAT_BROKEN)
-            status = may_repair(client, chats[i].id, due_out);
+            status = joining_may_repair(client, chats[i].id, due_out);
     free(chats);
     return status;
 }

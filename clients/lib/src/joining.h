@@ -21,4 +21,7 @@ int joining_run(struct sotto_client *client, size_t *left_out);
 /* Whether a chat of this profile is broken and may be repaired by now. Asks nobody. */
 int joining_look(struct sotto_client *client, bool *due_out);
 
+/* Whether a broken chat may be repaired by now: its last repair is long enough ago. */
+int joining_may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out);
+
 #endif

@@ -6,6 +6,7 @@
 #include "chat.h"
 
 #include "group.h"
+#include "joining.h"
 #include "leaving.h"
 #include "offer.h"
 #include "own_devices.h"
@@ -124,6 +125,20 @@ fill_reset(struct sotto_client *client, const struct chat *chat, struct sotto_cl
     return status;
 }
 
+/* A chat that this device lost track of: it joins anew by itself, unless it has just done so. */
+static int
+fill_broken(struct sotto_client *client, const struct chat *chat, struct sotto_client_chat *shown)
+{
+    bool may = false;
+    if (!chat->exists || chat->state != CHAT_BROKEN || shown->cure)
+        return SOTTO_CLIENT_OK;
+    int status = joining_may_repair(client, chat->id, &may);
+    shown->cure = may ? tr("this device missed changes; run `sotto listen`, which joins it anew")
+                      : tr("it broke again within an hour of its repair; `sotto reports` says by "
+                           "whom: remove them, or `sotto reset` starts it anew without them");
+    return status;
+}
+
 /* The server's word on our role; else what the log said. */
 static int
 fill_role(struct sotto_client *client, const struct chat *chat, const Sotto__Chat__V1__Chat *server,
@@ -166,6 +181,8 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
         status = fill_left(client, chat, &shown, by);
     if (status == SOTTO_CLIENT_OK)
         status = fill_reset(client, chat, &shown, sentence);
+    if (status == SOTTO_CLIENT_OK)
+        status = fill_broken(client, chat, &shown);
     if (status == SOTTO_CLIENT_OK)
         status = count_unread(client, chat, &shown.unread);
     if (status == SOTTO_CLIENT_OK)

@@ -43,6 +43,13 @@ name_list(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count)
 }
 
 static int
+compare_names(const void *a, const void *b)
+{
+    return strcasecmp(a, b);
+}
+
+/* In alphabetical order, in memory of their own (free). */
+static int
 show_names(struct sotto_client *client, const uint8_t (*users)[ID_BYTES], size_t count,
            char (**names_out)[SOTTO_CLIENT_NAME_BYTES])
 {
@@ -50,6 +57,7 @@ show_names(struct sotto_client *client, const uint8_t (*users)[ID_BYTES], size_t
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
         status = contact_show_name(client, users[i], names[i]);
+    qsort(names, count, sizeof(*names), compare_names);
     *names_out = names;
     return status;
 }

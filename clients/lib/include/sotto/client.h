@@ -171,8 +171,7 @@ struct sotto_client_chat {
     int64_t last_ts; /* milliseconds */
     uint64_t unread;
     const char *last_text; /* NULL: none */
-    const char *
-        cure; /* state waiting: what to do on which device; reset: what to do, or why it is refused; else NULL */
+    const char *cure; /* waiting, broken, reset: what to do, or why a reset is refused; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
     /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by
