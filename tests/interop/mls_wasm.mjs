@@ -275,6 +275,98 @@ test('one joins by an external commit, loses the state and comes back by resync'
   assert.equal(ada.group.memberCount, 2);
 });
 
+for (const suite of [1, 3]) {
+  test(`suite ${suite}: a group branches, is closed by a ReInit and has a successor; who joins finds the old one`, async () => {
+    const mls = await load();
+    const [ada, ben, cid] = ['ada', 'ben', 'cid'].map((name) => new Person(mls, suite, name));
+    ada.create();
+    const { welcome } = ada.group.commit([{ add: ben.keyPackage() }, { add: cid.keyPackage() }]);
+    ada.group.mergePending();
+    for (const person of [ben, cid]) person.join(welcome);
+
+    const branch = mls.branch({ ...ada.about, old: ada.group, id: utf8('some'), keyPackages: [ben.keyPackage()], hooks });
+    const whole = ben.group;
+    assert.throws(() => ben.join(branch.welcome), new MlsError('MLS_EPSK'));
+    ben.join(branch.welcome, { hooks: { ...hooks, findGroup: (id) => (Buffer.from(id).toString() === 'group' ? whole : null) } });
+    agree({ group: branch.group }, ben);
+    branch.group.free();
+    ben.group.free();
+    ben.group = whole;
+
+    const other = 4 - suite;
+    const topic = [[5, Uint8Array.of(0)]]; // external_senders: none
+    const { commit } = ada.group.commit([{ reinit: { id: utf8('after'), suite: other, extensions: topic } }]);
+    ada.group.mergePending();
+    assert.equal(ben.group.successor, null);
+    for (const person of [ben, cid]) assert.equal(person.follow(commit).changes[0].type, 'reinit');
+    assert.deepEqual([cid.group.successor.suite, Buffer.from(cid.group.successor.id).toString()], [other, 'after']);
+    assert.throws(() => ada.group.commit(), new MlsError('MLS_ECLOSED'));
+    const old = new Map([ada, ben, cid].map((person) => [person, person.group]));
+    for (const person of [ada, ben, cid]) person.suite = other;
+    const packages = [ben, cid].map((person) => person.keyPackage());
+    assert.throws(() => mls.reinit({ ...ada.about, old: ada.group, keyPackages: packages.slice(1), hooks }),
+      new MlsError('MLS_ELINK'));
+    const after = mls.reinit({ ...ada.about, old: ada.group, keyPackages: packages, hooks });
+    ada.group = after.group;
+    for (const person of [ben, cid]) person.join(after.welcome, { hooks: { ...hooks, findGroup: () => old.get(person) } });
+    agree(ada, ben, cid);
+    say(cid, ada, 'here we are again');
+    assert.deepEqual(ben.group.extension(5), topic[0][1]);
+    for (const group of [...old.values(), ada.group, ben.group, cid.group]) group.free();
+  });
+}
+
+test('a group is followed from outside, proposals and commits, and restored', async () => {
+  const mls = await load();
+  const [ada, ben] = ['ada', 'ben'].map((name) => new Person(mls, 3, name));
+  ada.create();
+  let outside = mls.follow({ groupInfo: ada.group.groupInfo({ withTree: false }), tree: ada.group.ratchetTree, hooks });
+  const advance = (commit) => {
+    const { next, ...told } = outside.takeCommit(commit);
+    outside.free();
+    outside = next;
+    return told;
+  };
+  const alike = () => {
+    assert.deepEqual(outside.treeHash, ada.group.treeHash);
+    assert.deepEqual(outside.ratchetTree, ada.group.ratchetTree);
+    assert.equal(outside.epoch, ada.group.epoch);
+  };
+
+  const first = ada.group.commit([{ add: ben.keyPackage() }]);
+  ada.group.mergePending();
+  const told = advance(first.commit);
+  assert.deepEqual(told.changes.map(({ type, leaf }) => [type, leaf]), [['add', 1]]);
+  assert.equal(Buffer.from(outside.member(1).identity).toString(), 'ben');
+  assert.equal(outside.checkInfo(first.groupInfo), 0);
+  alike();
+
+  ben.join(first.welcome);
+  const leaving = ben.group.propose({ remove: 1 });
+  const proposed = outside.takeProposal(leaving);
+  assert.deepEqual([proposed.changes[0].proposer, proposed.changes[0].externalSender], [1, null]);
+  assert.equal(outside.proposalCount, 1);
+  const state = outside.save();
+  outside.free();
+  outside = mls.restoreFollowed({ state, hooks });
+  ada.group.process(leaving);
+  const last = ada.group.commit().commit;
+  ada.group.mergePending();
+  const damaged = last.map((byte, i) => (i === last.length - 1 ? byte ^ 1 : byte));
+  const flipped = last.map((byte, i) => (i === last.length - 100 ? byte ^ 1 : byte));
+  assert.throws(() => outside.takeCommit(flipped), MlsError);
+  assert.equal(advance(damaged).changes[0].byReference, true); // the membership tag is a secret of members
+  alike();
+  assert.throws(() => outside.checkInfo(first.groupInfo), new MlsError('MLS_EEPOCH'));
+  assert.deepEqual([outside.memberCount, outside.isClosed], [1, false]);
+
+  const { commit } = ada.group.commit([{ reinit: { id: utf8('after'), suite: 3 } }]);
+  ada.group.mergePending();
+  advance(commit);
+  assert.equal(outside.isClosed, true);
+  outside.free();
+});
+
 test('a native member and one in wasm are in one group', async () => {
   const child = spawn(path.join(build, 'tests', 'mls_peer'), { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

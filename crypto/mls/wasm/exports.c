@@ -3,9 +3,10 @@
  * What the wasm build exports: the group functions of mls/mls.h with handles and byte buffers, so
  * that a host needs to know no struct. mls.mjs beside this file is the JavaScript that calls them.
  *
- *   handle   an address; 0 is none. Made by *_new or by a group_... that gives one, ended by *_free
+ *   handle   an address; 0 is none. Made by *_new or by what gives a group, ended by *_free
  *   bytes    two parameters, address and length, borrowed for the call; alloc and free are exported
  *   output   a buf handle: buf_new, then buf_data and buf_len until it changes, buf_free wipes it
+ *   view     bytes of the instance: bytes_data and bytes_len, until what it was taken from ends
  *   int      0 or a negative MLS_E..., whose name error_name gives
  *   double   epochs and Unix seconds: exact to 2^53
  *
@@ -74,6 +75,20 @@ wasm_buf_free(struct mls_buf *buf)
     free(buf);
 }
 
+EXPORT(bytes_data)
+const uint8_t *
+wasm_bytes_data(const struct mls_bytes *view)
+{
+    return view->data;
+}
+
+EXPORT(bytes_len)
+size_t
+wasm_bytes_len(const struct mls_bytes *view)
+{
+    return view->len;
+}
+
 EXPORT(error_name)
 const char *
 wasm_error_name(int error)
@@ -101,44 +116,38 @@ find_psk(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out)
     return host_find_psk((uint32_t)(uintptr_t)arg, psk_id.data, psk_id.len, psk_out);
 }
 
-static struct mls_config
-config_of(uint32_t owner)
+static const struct mls_group *
+find_group(void *arg, struct mls_bytes id)
+{
+    return host_find_group((uint32_t)(uintptr_t)arg, id.data, id.len);
+}
+
+struct mls_config
+wasm_config(uint32_t owner)
 {
     return (struct mls_config){
         .provider = mls_provider_default(),
         .check_credential = check_credential,
         .now = now,
         .find_psk = find_psk,
+        .find_group = find_group,
         .arg = (void *)(uintptr_t)
             owner, // NOLINT(performance-no-int-to-ptr): a number, not used as one
     };
 }
 
-/* Fields of a credential, for check_credential: 0 identity, 1 signature key, 2 and 3 those that it
- * replaces. */
-static struct mls_bytes
-credential_field(const struct mls_credential_view *credential, int field)
+/* Views of a credential, for check_credential and of changes: 0 identity, 1 signature key, 2 and 3 those
+ * that it replaces. */
+EXPORT(credential_bytes)
+const struct mls_bytes *
+wasm_credential_bytes(const struct mls_credential_view *credential, int field)
 {
     switch (field) {
-    case 0: return credential->identity;
-    case 1: return credential->signature_key;
-    case 2: return credential->replaces_identity;
-    default: return credential->replaces_signature_key;
+    case 0: return &credential->identity;
+    case 1: return &credential->signature_key;
+    case 2: return &credential->replaces_identity;
+    default: return &credential->replaces_signature_key;
     }
-}
-
-EXPORT(credential_data)
-const uint8_t *
-wasm_credential_data(const struct mls_credential_view *credential, int field)
-{
-    return credential_field(credential, field).data;
-}
-
-EXPORT(credential_len)
-size_t
-wasm_credential_len(const struct mls_credential_view *credential, int field)
-{
-    return credential_field(credential, field).len;
 }
 
 /* ---- Key packages ---------------------------------------------------------------------------- */
@@ -170,21 +179,52 @@ wasm_key_package_ref(const uint8_t *message, size_t len, struct mls_buf *ref_out
     return error != 0 ? error : wasm_buf_set(ref_out, info.ref, sizeof(info.ref));
 }
 
+/* ---- Lists of extensions ------------------------------------------------------------------- */
+
+EXPORT(extensions_new)
+struct wasm_extensions *
+wasm_extensions_new(void)
+{
+    return calloc(1, sizeof(struct wasm_extensions));
+}
+
+EXPORT(extensions_free)
+void
+wasm_extensions_free(struct wasm_extensions *list)
+{
+    free(list);
+}
+
+/* The bytes must stay until the list was used. */
+EXPORT(extensions_add)
+int
+wasm_extensions_add(struct wasm_extensions *list, uint32_t type, const uint8_t *data, size_t len)
+{
+    if (list->count == MLS_EXTENSIONS_MAX)
+        return MLS_ESIZE;
+    list->items[list->count++] =
+        (struct mls_extension){.type = (uint16_t)type, .data = bytes(data, len)};
+    return 0;
+}
+
 /* ---- Groups: life ---------------------------------------------------------------------------- */
 
 EXPORT(group_create)
 int
 wasm_group_create(uint32_t owner, uint32_t suite, const uint8_t *id, size_t id_len,
                   const uint8_t *seed, const uint8_t *identity, size_t identity_len,
-                  double not_before, double not_after, struct mls_group **group_out)
+                  double not_before, double not_after, const struct wasm_extensions *extensions,
+                  struct mls_group **group_out)
 {
-    const struct mls_config config = config_of(owner);
+    const struct mls_config config = wasm_config(owner);
     const struct mls_group_params params = {
         .suite = (uint16_t)suite,
         .group_id = bytes(id, id_len),
         .signature_seed = seed,
         .identity = bytes(identity, identity_len),
         .lifetime = {(uint64_t)not_before, (uint64_t)not_after},
+        .extensions = extensions->items,
+        .extension_count = extensions->count,
     };
 
     return mls_group_create(&config, &params, group_out);
@@ -196,7 +236,7 @@ wasm_group_join(uint32_t owner, const uint8_t *welcome, size_t welcome_len, cons
                 size_t secrets_len, const uint8_t *seed, const uint8_t *tree, size_t tree_len,
                 struct mls_group **group_out)
 {
-    const struct mls_config config = config_of(owner);
+    const struct mls_config config = wasm_config(owner);
     const struct mls_join_params params = {
         .welcome = bytes(welcome, welcome_len),
         .key_package_private = bytes(secrets, secrets_len),
@@ -216,7 +256,7 @@ wasm_group_join_external(uint32_t owner, const uint8_t *group_info, size_t group
                          uint32_t old_leaf, struct mls_group **group_out,
                          struct mls_buf *commit_out)
 {
-    const struct mls_config config = config_of(owner);
+    const struct mls_config config = wasm_config(owner);
     const struct mls_external_join_params params = {
         .group_info = bytes(group_info, group_info_len),
         .ratchet_tree = bytes(tree, tree_len),
@@ -248,7 +288,7 @@ EXPORT(group_load)
 int
 wasm_group_load(uint32_t owner, const uint8_t *state, size_t len, struct mls_group **group_out)
 {
-    const struct mls_config config = config_of(owner);
+    const struct mls_config config = wasm_config(owner);
 
     return mls_group_load(&config, bytes(state, len), group_out);
 }
@@ -290,6 +330,17 @@ wasm_group_member_count(const struct mls_group *group)
     return mls_group_member_count(group);
 }
 
+int
+wasm_tell_member(const struct mls_member *member, struct mls_buf *identity_out,
+                 struct mls_buf *key_out)
+{
+    const struct mls_credential_view *credential = &member->credential;
+    int error = mls_buf_set(identity_out, mls_provider_default(), credential->identity);
+
+    return error != 0 ? error
+                      : mls_buf_set(key_out, mls_provider_default(), credential->signature_key);
+}
+
 /* The member at a leaf: its identity and signature key. */
 EXPORT(group_member)
 int
@@ -299,11 +350,18 @@ wasm_group_member(const struct mls_group *group, uint32_t leaf, struct mls_buf *
     struct mls_member member;
     int error = mls_group_member(group, leaf, &member);
 
-    if (error == 0)
-        error = mls_buf_set(identity_out, mls_provider_default(), member.credential.identity);
-    if (error == 0)
-        error = mls_buf_set(key_out, mls_provider_default(), member.credential.signature_key);
-    return error;
+    return error != 0 ? error : wasm_tell_member(&member, identity_out, key_out);
+}
+
+/* Data of an extension of the group context. */
+EXPORT(group_extension)
+int
+wasm_group_extension(const struct mls_group *group, uint32_t type, struct mls_buf *data_out)
+{
+    struct mls_bytes data;
+    int error = mls_group_extension(group, (uint16_t)type, &data);
+
+    return error != 0 ? error : wasm_buf_set(data_out, data.data, data.len);
 }
 
 EXPORT(group_epoch_authenticator)

@@ -9,6 +9,21 @@
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
+/* A list of extensions, as extensions_new makes it. */
+struct wasm_extensions {
+    size_t count;
+    struct mls_extension items[MLS_EXTENSIONS_MAX];
+};
+
+/* The config of a group whose questions go to this owner. */
+struct mls_config wasm_config(uint32_t owner);
+
+int wasm_buf_set(struct mls_buf *buf, const uint8_t *data, size_t len);
+
+/* What is told of a member. */
+int wasm_tell_member(const struct mls_member *member, struct mls_buf *identity_out,
+                     struct mls_buf *key_out);
+
 static inline struct mls_bytes
 bytes(const uint8_t *data, size_t len)
 {

@@ -67,6 +67,29 @@ wasm_proposals_psk(struct proposals *list, const uint8_t *id, size_t len)
     return append(list, &(struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = bytes(id, len)});
 }
 
+/* Closes the group for a successor; the list of its extensions must stay until this one was used. */
+EXPORT(proposals_reinit)
+int
+wasm_proposals_reinit(struct proposals *list, const uint8_t *id, size_t len, uint32_t suite,
+                      const struct wasm_extensions *extensions)
+{
+    return append(list, &(struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
+                                               .group_id = bytes(id, len),
+                                               .suite = (uint16_t)suite,
+                                               .extensions = extensions->items,
+                                               .extension_count = extensions->count});
+}
+
+/* The complete new list of the group context's extensions; must stay, too. */
+EXPORT(proposals_extensions)
+int
+wasm_proposals_extensions(struct proposals *list, const struct wasm_extensions *extensions)
+{
+    return append(list, &(struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
+                                               .extensions = extensions->items,
+                                               .extension_count = extensions->count});
+}
+
 /* Proposes the first of the list. */
 EXPORT(group_propose)
 int
@@ -176,32 +199,19 @@ wasm_received_number(const struct mls_received *received, int field)
     }
 }
 
-/* Bytes of a message: 0 plaintext, 1 authenticated data, 2 identity of the sender. */
-static struct mls_bytes
-received_field(const struct mls_received *received, int field)
+/* Views of a message: 0 plaintext, 1 authenticated data, 2 identity of the sender. */
+EXPORT(received_bytes)
+const struct mls_bytes *
+wasm_received_bytes(const struct mls_received *received, int field)
 {
     switch (field) {
-    case 0: return received->plaintext;
-    case 1: return received->authenticated_data;
-    default: return received->sender.identity;
+    case 0: return &received->plaintext;
+    case 1: return &received->authenticated_data;
+    default: return &received->sender.identity;
     }
 }
 
-EXPORT(received_data)
-const uint8_t *
-wasm_received_data(const struct mls_received *received, int field)
-{
-    return received_field(received, field).data;
-}
-
-EXPORT(received_len)
-size_t
-wasm_received_len(const struct mls_received *received, int field)
-{
-    return received_field(received, field).len;
-}
-
-/* Of the change at `index`: 0 type, 1 leaf, 2 proposer, 3 by_reference. */
+/* Of the change at `index`: 0 type, 1 leaf, 2 proposer, 3 by_reference, 4 external sender. */
 EXPORT(change_number)
 uint32_t
 wasm_change_number(const struct mls_received *received, uint32_t index, int field)
@@ -212,11 +222,12 @@ wasm_change_number(const struct mls_received *received, uint32_t index, int fiel
     case 0: return (uint32_t)change->type;
     case 1: return change->leaf;
     case 2: return change->proposer;
-    default: return change->by_reference;
+    case 3: return change->by_reference;
+    default: return change->external_sender;
     }
 }
 
-/* The credential of a change, for credential_data and credential_len. */
+/* The credential of a change, for credential_bytes. */
 EXPORT(change_credential)
 const struct mls_credential_view *
 wasm_change_credential(const struct mls_received *received, uint32_t index)

@@ -38,12 +38,14 @@ HOST(failed) _Noreturn void host_failed(const char *expression, const char *file
 
 /*
  * The callbacks of struct mls_config, as fields of exports.c. `owner` is the number that was given
- * with the group. find_psk answers by calling buf_set on `psk_out`.
+ * with the group. find_psk answers by calling buf_set on `psk_out`, find_group by a handle or 0.
  */
 HOST(check_credential)
 int host_check_credential(uint32_t owner, const struct mls_credential_view *credential);
 HOST(now) double host_now(uint32_t owner); /* Unix seconds */
 HOST(find_psk)
 int host_find_psk(uint32_t owner, const uint8_t *id, size_t id_len, struct mls_buf *psk_out);
+HOST(find_group)
+const struct mls_group *host_find_group(uint32_t owner, const uint8_t *id, size_t id_len);
 
 #endif

@@ -13,7 +13,8 @@ function writing(memory, out, make) {
   return 0;
 }
 
-// ask: { checkCredential(owner, credential) -> 0 or an error, now(owner) -> seconds, findPsk(owner, id, out) -> 0 or an error }
+// ask: { checkCredential(owner, credential) -> 0 or an error, now(owner) -> seconds, findPsk(owner, id, out) -> 0 or an error,
+//        findGroup(owner, id) -> a handle or 0 }
 export function hostImports(instance, primitives, ask) {
   const memory = () => new Uint8Array(instance().exports.memory.buffer);
   const copy = (at, length) => memory().slice(at, at + length);
@@ -46,5 +47,6 @@ export function hostImports(instance, primitives, ask) {
     check_credential: (owner, credential) => ask.checkCredential(owner, credential),
     now: (owner) => ask.now(owner),
     find_psk: (owner, id, length, out) => ask.findPsk(owner, copy(id, length), out),
+    find_group: (owner, id, length) => ask.findGroup(owner, copy(id, length)),
   };
 }

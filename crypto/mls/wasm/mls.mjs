@@ -8,16 +8,15 @@
 //   const { commit, welcome } = group.commit([{ add: message }]);    group.mergePending();
 //
 // hooks of a group: checkCredential({ identity, signatureKey, replaces }) -> true or false (required), now() -> Unix seconds,
-// findPsk(id) -> bytes or null. Errors are MlsError with the name of mls/error.h. A group holds memory of the instance until
+// findPsk(id) -> bytes or null, findGroup(id) -> the group of that id or null. Errors are MlsError with the name of mls/error.h. A group holds memory of the instance until
 // free(); its rules (when to save, what waits) are those of mls/mls.h.
+import { Group } from './group.mjs';
+import { HANDLE } from './handle.mjs';
 import { hostImports } from './host.mjs';
+import { PublicGroup } from './public_group.mjs';
 
 const CREDENTIAL_REFUSED = -15; // MLS_ECREDENTIAL
 const PSK_UNKNOWN = -22; // MLS_EPSK
-const kinds = { 1: 'application', 2: 'proposal', 3: 'commit', 4: 'own commit' };
-const changes = { 1: 'add', 2: 'update', 3: 'remove', 4: 'psk', 5: 'reinit', 6: 'external init', 7: 'extensions' };
-const NO_LEAF = 0xffffffff;
-const HASH_BYTES = 32;
 
 export class MlsError extends Error {
   constructor(name) {
@@ -27,7 +26,8 @@ export class MlsError extends Error {
 }
 
 export class Mls {
-  #owners = new Map();
+  #owners = new Map(); // number of an owner -> { hooks, uses }
+  #kept = [];
   #nextOwner = 1;
 
   // Compiles and starts the library; the primitives as in node_primitives.mjs.
@@ -41,17 +41,18 @@ export class Mls {
   #questions() {
     return {
       checkCredential: (owner, at) => {
-        const [identity, signatureKey, oldIdentity, oldKey] = [0, 1, 2, 3].map((field) => this.read(
-          this.wasm.credential_data(at, field), this.wasm.credential_len(at, field)));
+        const [identity, signatureKey, oldIdentity, oldKey] = [0, 1, 2, 3].map(
+          (field) => this.view(this.wasm.credential_bytes(at, field)));
         const replaces = oldKey.length > 0 ? { identity: oldIdentity, signatureKey: oldKey } : null;
-        const good = this.#owners.get(owner).checkCredential({ identity, signatureKey, replaces });
+        const good = this.#owners.get(owner).hooks.checkCredential({ identity, signatureKey, replaces });
         return good === true ? 0 : CREDENTIAL_REFUSED;
       },
-      now: (owner) => this.#owners.get(owner).now?.() ?? Math.floor(Date.now() / 1000),
+      now: (owner) => this.#owners.get(owner).hooks.now?.() ?? Math.floor(Date.now() / 1000),
       findPsk: (owner, id, out) => {
-        const psk = this.#owners.get(owner).findPsk?.(id);
+        const psk = this.#owners.get(owner).hooks.findPsk?.(id);
         return psk ? this.lend([psk], (at, length) => this.wasm.buf_set(out, at, length)) : PSK_UNKNOWN;
       },
+      findGroup: (owner, id) => this.#owners.get(owner).hooks.findGroup?.(id)?.[HANDLE] ?? 0,
     };
   }
 
@@ -61,15 +62,38 @@ export class Mls {
 
   read(at, length) { return new Uint8Array(this.wasm.memory.buffer).slice(at, at + length); }
 
+  view(at) { return this.read(this.wasm.bytes_data(at), this.wasm.bytes_len(at)); }
+
+  // Runs a call that keeps arrays in the instance until it returns; then they are wiped.
+  keeping(call) {
+    const before = this.#kept;
+    this.#kept = [];
+    try {
+      return call();
+    } finally {
+      for (const end of this.#kept) end();
+      this.#kept = before;
+    }
+  }
+
+  keep(array) {
+    const at = this.wasm.alloc(array.length);
+    new Uint8Array(this.wasm.memory.buffer).set(array, at);
+    this.#kept.push(() => this.wasm.free(at, array.length));
+    return [at, array.length];
+  }
+
+  // A list of [type, data].
+  keepExtensions(extensions = []) {
+    const list = this.wasm.extensions_new();
+    this.#kept.push(() => this.wasm.extensions_free(list));
+    for (const [type, data] of extensions) this.check(this.wasm.extensions_add(list, type, ...this.keep(data)));
+    return list;
+  }
+
   // Copies arrays into the instance for one call, as address and length each, and wipes them after it.
   lend(arrays, call) {
-    const places = arrays.map((array) => [this.wasm.alloc(array.length), array.length]);
-    try {
-      places.forEach(([at], i) => new Uint8Array(this.wasm.memory.buffer).set(arrays[i], at));
-      return call(...places.flat());
-    } finally {
-      for (const [at, length] of places) this.wasm.free(at, length);
-    }
+    return this.keeping(() => call(...arrays.flatMap((array) => this.keep(array))));
   }
 
   check(error) {
@@ -115,22 +139,39 @@ export class Mls {
       (out) => this.wasm.key_package_ref(at, length, out)))[0];
   }
 
-  #group(hooks, call) {
+  // The number that a call writes to a place it is given.
+  pointer(call) {
+    const bytes = this.fixed(4, call);
+    return new DataView(bytes.buffer).getUint32(0, true);
+  }
+
+  // What asks the same hooks: more() for another one, drop() for one less.
+  #owned(owner) {
+    const entry = this.#owners.get(owner);
+    return {
+      more: () => { entry.uses++; return this.#owned(owner); },
+      drop: () => { if (--entry.uses === 0) this.#owners.delete(owner); },
+    };
+  }
+
+  #made(Kind, hooks, call) {
     const owner = this.#nextOwner++;
-    this.#owners.set(owner, hooks);
+    this.#owners.set(owner, { hooks, uses: 1 });
     try {
-      const handle = this.fixed(4, (out) => call(owner, out));
-      return new Group(this, new DataView(handle.buffer).getUint32(0, true), () => this.#owners.delete(owner));
+      return new Kind(this, this.pointer((out) => call(owner, out)), this.#owned(owner));
     } catch (error) {
       this.#owners.delete(owner);
       throw error;
     }
   }
 
-  create({ suite, id, seed, identity, lifetime: [from, to], hooks }) {
+  #group(hooks, call) { return this.#made(Group, hooks, call); }
+
+  // `extensions` of the group context: a list of [type, data].
+  create({ suite, id, seed, identity, lifetime: [from, to], extensions = [], hooks }) {
     return this.#group(hooks, (owner, out) => this.lend([id, seed, identity],
       (idAt, idLength, seedAt, _, at, length) => this.wasm.group_create(owner, suite, idAt, idLength, seedAt,
-        at, length, from, to, out)));
+        at, length, from, to, this.keepExtensions(extensions), out)));
   }
 
   join({ welcome, secrets, seed, tree = new Uint8Array(), hooks }) {
@@ -156,141 +197,40 @@ export class Mls {
     return this.#group(hooks, (owner, out) => this.lend([state],
       (at, length) => this.wasm.group_load(owner, at, length, out)));
   }
-}
 
-class Group {
-  #mls;
-  #handle;
-  #forget;
+  // ---- Groups that continue a group --------------------------------------------------------
 
-  constructor(mls, handle, forget) {
-    this.#mls = mls;
-    this.#handle = handle;
-    this.#forget = forget;
+  #continued({ old, id, seed, identity, lifetime: [from, to], keyPackages, hooks }) {
+    let made;
+    const group = this.#group(hooks, (owner, out) => this.keeping(() => {
+      const list = this.wasm.packages_new();
+      try {
+        for (const one of keyPackages) this.check(this.wasm.packages_add(list, ...this.keep(one)));
+        made = this.outputs(2, (...outs) => this.wasm.group_continue(owner, old[HANDLE], ...this.keep(id),
+          this.keep(seed)[0], ...this.keep(identity), from, to, list, ...outs, out));
+        return 0;
+      } finally {
+        this.wasm.packages_free(list);
+      }
+    }));
+    return { group, commit: made[0], welcome: made[1] };
   }
 
-  free() {
-    if (this.#handle !== 0) this.#mls.wasm.group_free(this.#handle);
-    this.#handle = 0;
-    this.#forget();
+  // The successor that the ReInit of a closed group asks for, with key packages of all others.
+  reinit(params) { return this.#continued({ ...params, id: new Uint8Array() }); }
+
+  // A group of some members of `old`, under an id of its own.
+  branch(params) { return this.#continued(params); }
+
+  // ---- Following from outside --------------------------------------------------------------
+
+  follow({ groupInfo, tree = new Uint8Array(), hooks }) {
+    return this.#made(PublicGroup, hooks, (owner, out) => this.lend([groupInfo, tree],
+      (infoAt, infoLength, treeAt, treeLength) => this.wasm.public_open(owner, infoAt, infoLength, treeAt, treeLength, out)));
   }
 
-  // ---- What is true now ----
-
-  get epoch() { return this.#mls.wasm.group_epoch(this.#handle); }
-  get ownLeaf() { return this.#mls.wasm.group_own_leaf(this.#handle); }
-  get isActive() { return this.#mls.wasm.group_is_active(this.#handle) !== 0; }
-  get memberCount() { return this.#mls.wasm.group_member_count(this.#handle); }
-  get epochAuthenticator() { return this.#fixed(HASH_BYTES, 'group_epoch_authenticator'); }
-  get treeHash() { return this.#fixed(HASH_BYTES, 'group_tree_hash'); }
-  get ratchetTree() { return this.#output('group_ratchet_tree'); }
-
-  #fixed(length, name) { return this.#mls.fixed(length, (out) => this.#mls.wasm[name](this.#handle, out)); }
-  #output(name) { return this.#mls.outputs(1, (out) => this.#mls.wasm[name](this.#handle, out))[0]; }
-
-  member(leaf) {
-    const [identity, signatureKey] = this.#mls.outputs(2,
-      (name, key) => this.#mls.wasm.group_member(this.#handle, leaf, name, key));
-    return { identity, signatureKey };
-  }
-
-  save() { return this.#output('group_save'); }
-
-  groupInfo({ withTree = true } = {}) {
-    return this.#mls.outputs(1, (out) => this.#mls.wasm.group_export_info(this.#handle, Number(withTree), out))[0];
-  }
-
-  export(label, context, size) {
-    return this.#mls.lend([new TextEncoder().encode(`${label}\0`), context], (labelAt, _, at, length) => this.#mls.fixed(
-      size, (out) => this.#mls.wasm.group_export(this.#handle, labelAt, at, length, out, size)));
-  }
-
-  // ---- Proposals and commits ----
-
-  // Proposals are { add: key package }, { remove: leaf }, { psk: id } and, to propose only, { update: true }.
-  #withList(proposals, call) {
-    const { wasm } = this.#mls;
-    const list = wasm.proposals_new();
-    const arrays = proposals.map(({ add, psk }) => add ?? psk ?? new Uint8Array());
-    try {
-      return this.#mls.lend(arrays, (...places) => {
-        proposals.forEach((proposal, i) => {
-          const [at, length] = places.slice(2 * i);
-          if (proposal.add) this.#mls.check(wasm.proposals_add(list, at, length));
-          else if (proposal.psk) this.#mls.check(wasm.proposals_psk(list, at, length));
-          else if (proposal.update) this.#mls.check(wasm.proposals_update(list));
-          else this.#mls.check(wasm.proposals_remove(list, proposal.remove));
-        });
-        return call(list);
-      });
-    } finally {
-      wasm.proposals_free(list);
-    }
-  }
-
-  propose(proposal) {
-    return this.#withList([proposal], (list) => this.#mls.outputs(1,
-      (out) => this.#mls.wasm.group_propose(this.#handle, list, out)))[0];
-  }
-
-  commit(proposals = [], { forcePath = false, welcomeWithoutTree = false, skipKept = false } = {}) {
-    const flags = Number(forcePath) + 2 * Number(welcomeWithoutTree) + 4 * Number(skipKept);
-    const [commit, welcome, groupInfo] = this.#withList(proposals, (list) => this.#mls.outputs(3,
-      (...outs) => this.#mls.wasm.group_commit(this.#handle, list, flags, ...outs)));
-    return { commit, welcome, groupInfo };
-  }
-
-  mergePending() { this.#mls.check(this.#mls.wasm.group_merge_pending(this.#handle)); }
-  clearPending() { this.#mls.wasm.group_clear_pending(this.#handle); }
-  mergeStaged() { this.#mls.check(this.#mls.wasm.group_merge_staged(this.#handle)); }
-  dropStaged() { this.#mls.wasm.group_drop_staged(this.#handle); }
-
-  // ---- Messages ----
-
-  encrypt(plaintext, { authenticatedData = new Uint8Array(), paddingBlock = 0 } = {}) {
-    return this.#mls.lend([plaintext, authenticatedData], (at, length, dataAt, dataLength) => this.#mls.outputs(1,
-      (out) => this.#mls.wasm.group_encrypt(this.#handle, at, length, dataAt, dataLength, paddingBlock, out)))[0];
-  }
-
-  process(message) {
-    const { wasm } = this.#mls;
-    const received = wasm.received_new();
-    try {
-      this.#mls.check(this.#mls.lend([message],
-        (at, length) => wasm.group_process(this.#handle, at, length, received)));
-      return this.#describe(received);
-    } finally {
-      wasm.received_free(received);
-    }
-  }
-
-  #describe(received) {
-    const { wasm } = this.#mls;
-    const bytes = (field) => this.#mls.read(wasm.received_data(received, field), wasm.received_len(received, field));
-    const number = (field) => wasm.received_number(received, field) >>> 0;
-    return {
-      kind: kinds[number(0)],
-      senderLeaf: number(1) === NO_LEAF ? null : number(1),
-      sender: bytes(2),
-      plaintext: bytes(0),
-      authenticatedData: bytes(1),
-      hasPath: number(2) !== 0,
-      removesSelf: number(3) !== 0,
-      changes: Array.from({ length: number(4) }, (_, i) => this.#describeChange(received, i)),
-    };
-  }
-
-  #describeChange(received, index) {
-    const { wasm } = this.#mls;
-    const [type, leaf, proposer, byReference] = [0, 1, 2, 3].map(
-      (field) => wasm.change_number(received, index, field) >>> 0);
-    const at = wasm.change_credential(received, index);
-    return {
-      type: changes[type],
-      leaf: leaf === NO_LEAF ? null : leaf,
-      proposer: proposer === NO_LEAF ? null : proposer,
-      byReference: byReference !== 0,
-      identity: this.#mls.read(wasm.credential_data(at, 0), wasm.credential_len(at, 0)),
-    };
+  restoreFollowed({ state, hooks }) {
+    return this.#made(PublicGroup, hooks, (owner, out) => this.lend([state],
+      (at, length) => this.wasm.public_load(owner, at, length, out)));
   }
 }
