@@ -104,6 +104,8 @@ void help_command(const struct command *command, enum place place, FILE *out);
 #define SECRET_BYTES 512
 int secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
                 char out[SECRET_BYTES]);
+/* A line that is no secret, from the terminal. */
+int secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES]);
 
 /* print.c: errors go to stderr, one sentence or one JSON object; returns the status. */
 int print_error(const struct cli *cli, const struct sotto_client_error *error);
@@ -129,6 +131,7 @@ int print_made_chat(const struct sotto_client_chat *chat, void *arg);
 int cmd_register(struct cli *cli);
 int cmd_login(struct cli *cli);
 int cmd_logout(struct cli *cli);
+int cmd_delete_account(struct cli *cli);
 int cmd_whoami(struct cli *cli);
 int cmd_logins(struct cli *cli);
 int cmd_revoke(struct cli *cli);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register, login, logout, whoami, logins, revoke, devices, device-remove.
+ * register, login, logout, delete-account, whoami, logins, revoke, devices, device-remove.
  */
 #include "cli.h"
 #include "json.h"
@@ -8,6 +8,7 @@
 #include "view.h"
 
 #include <sodium.h>
+#include <string.h>
 
 static int
 show_account(struct cli *cli, const char *what)
@@ -86,6 +87,54 @@ cmd_logout(struct cli *cli)
                      "logged out (%u logins ended); your keys and messages stay in the profile\n",
                      ended),
             ended);
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+/* Says what will happen, and asks for the name: a thing that nobody types by accident. */
+static int
+confirm_deletion(struct cli *cli, const char *user)
+{
+    char typed[SECRET_BYTES] = "";
+    fprintf(stderr, tr("This deletes the account %s for good:\n"), user);
+    fputs(
+        tr("  its devices and logins end, its keys and backups go from the server;\n"
+           "  it leaves every group, and nobody can write to it any more;\n"
+           "  its name is never given out again;\n"
+           "  this profile is wiped: keys, chats and messages on this device.\n"
+           "What others have got stays with them, and what your other devices have read stays there.\n"),
+        stderr);
+    int status = secret_ask_line(cli, tr("type the name of the account to go on: "), typed);
+    if (status == SOTTO_CLIENT_OK && strcmp(typed, user))
+        status = print_usage_error(cli, "that is not the name; nothing was deleted");
+    return status;
+}
+
+int
+cmd_delete_account(struct cli *cli)
+{
+    char password[SECRET_BYTES] = "";
+    char user[SOTTO_CLIENT_NAME_BYTES] = "";
+    const char *name = sotto_client_user(cli->client);
+    int status = SOTTO_CLIENT_OK;
+    snprintf(user, sizeof(user), "%s", name ? name : "");
+    if (name && !cli->yes)
+        status = confirm_deletion(cli, user);
+    if (status == SOTTO_CLIENT_OK && name)
+        status = secret_read(cli, cli->password_file, tr("password: "), false, password);
+    if (status == SOTTO_CLIENT_OK)
+        status = print_status(cli, sotto_client_delete_account(cli->client, password));
+    sodium_memzero(password, sizeof(password));
+    if (status)
+        return status;
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "deleted", user);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        printf(tr("the account %s is deleted, and this profile is empty\n"), user);
     }
     return SOTTO_CLIENT_OK;
 }

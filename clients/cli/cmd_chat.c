@@ -80,6 +80,8 @@ show_state(const struct sotto_client_chat *chat)
             printf("  (%s)", cure);
     } else if (chat->left_how)
         show_left(chat);
+    else if (!strcmp(chat->state, "gone"))
+        fputs(tr("  (deleted the account: there is nobody to write to any more)"), stdout);
     else if (strcmp(chat->state, "ready"))
         printf("  (%s)", tr(chat->state));
 }

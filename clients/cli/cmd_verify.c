@@ -29,6 +29,8 @@ show_json(const struct sotto_client_trust *trust)
         json_string(&json, NULL, trust->emoji_names[i]);
     json_end(&json, ']');
     json_int(&json, "first_seen", trust->first_seen);
+    if (trust->deleted)
+        json_int(&json, "deleted", trust->deleted);
     json_begin(&json, "history", '[');
     for (size_t i = 0; i < trust->history_count; i++) {
         json_begin(&json, NULL, '{');
@@ -49,6 +51,10 @@ show_lines(const struct sotto_client_trust *trust)
 {
     char when[32];
     printf("%s: %s\n\n", trust->user, tr(trust->state));
+    if (trust->deleted) {
+        view_time(trust->deleted, when);
+        printf(tr("  deleted the account: %s; this is the last key\n\n"), when);
+    }
     printf(tr("  SHA-256 of the identity key\n    %s\n"), trust->sha256);
     if (*trust->new_sha256)
         printf(tr("  the server now shows\n    %s\n"), trust->new_sha256);

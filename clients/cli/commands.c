@@ -49,6 +49,21 @@ const struct command commands[] = {
         .run = cmd_logout,
     },
     {
+        .name = "delete-account",
+        .usage = TR("[--yes]"),
+        .summary = TR("Delete your account and this profile, for good"),
+        .help = TR(
+            "Needs the password, and asks for your name first; --yes does not ask. The server ends all\n"
+            "devices and logins, and deletes keys and backups. You leave every group, a chat of two\n"
+            "stays with the other one to be read. Nobody gets your name again. What others have got stays\n"
+            "with them. When the server has done it, keys, chats and messages on this device are wiped.\n"),
+        .examples = "sotto delete-account\n"
+                    "sotto --password-file pw delete-account --yes\n",
+        .options = "yes",
+        .place = PLACE_SHELL,
+        .run = cmd_delete_account,
+    },
+    {
         .name = "whoami",
         .summary = TR("Show who the server says you are"),
         .examples = "sotto --json whoami\n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Passwords and passphrases: from a file, or typed without echo. Never from an argument, which
- * others can see.
+ * others can see. And what a person must type to say that it is meant.
  */
 #include "cli.h"
 #include "text.h"
@@ -49,16 +49,16 @@ on_interrupt(int number)
     (void)number; /* being called is enough: read() returns, and the terminal is put in order */
 }
 
-/* Reads a line without echo. Ctrl-C is let through once the terminal echoes again. */
+/* Reads a line, without echo unless it is no secret. Ctrl-C is let through once the terminal echoes again. */
 static ssize_t
-read_silently(int tty, const char *prompt, char *out, size_t size)
+read_line(int tty, const char *prompt, bool echo, char *out, size_t size)
 {
     struct termios kept;
     struct sigaction catching = {.sa_handler = on_interrupt};
     struct sigaction before;
     bool is_terminal = tcgetattr(tty, &kept) == 0;
     sigaction(SIGINT, &catching, &before);
-    if (is_terminal) {
+    if (is_terminal && !echo) {
         struct termios silent = kept;
         silent.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(tty, TCSAFLUSH, &silent);
@@ -69,7 +69,7 @@ read_silently(int tty, const char *prompt, char *out, size_t size)
     bool interrupted = len < 0 && errno == EINTR;
     if (is_terminal)
         tcsetattr(tty, TCSAFLUSH, &kept);
-    if (write(tty, "\n", 1) < 0)
+    if (!echo && write(tty, "\n", 1) < 0)
         len = -1;
     sigaction(SIGINT, &before, NULL);
     if (interrupted)
@@ -80,7 +80,7 @@ read_silently(int tty, const char *prompt, char *out, size_t size)
 static int
 ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
 {
-    ssize_t len = read_silently(tty, prompt, out, SECRET_BYTES - 1);
+    ssize_t len = read_line(tty, prompt, false, out, SECRET_BYTES - 1);
     return keep_line(cli, out, len > 0 ? (size_t)len : 0, TR("the password"));
 }
 
@@ -104,4 +104,17 @@ secret_read(const struct cli *cli, const char *file, const char *prompt, bool co
     }
     close(tty);
     return status;
+}
+
+int
+secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES])
+{
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return print_usage_error(cli, "there is no terminal to ask whether it is meant; use --yes");
+    ssize_t len = read_line(tty, prompt, true, out, SECRET_BYTES - 1);
+    close(tty);
+    out[len > 0 ? (size_t)len : 0] = 0;
+    out[strcspn(out, "\r\n")] = 0;
+    return SOTTO_CLIENT_OK;
 }

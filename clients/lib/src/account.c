@@ -7,12 +7,10 @@
  * server, so whatever breaks after RegisterFinish is mended by the next call (keys.c), and what
  * breaks before it left nothing behind.
  */
+#include "account.h"
 #include "chat.h"
 #include "keys.h"
 #include "own_devices.h"
-#include "session.h"
-
-#include "opaque/opaque.h"
 #include "text.h"
 
 #include <sodium.h>
@@ -236,13 +234,12 @@ login_finish(struct sotto_client *client, ProtobufCBinaryData start_id,
     return status;
 }
 
-static int
-login_exchange(struct sotto_client *client, const char *name, const char *password,
-               uint8_t export_key[OPAQUE_EXPORT_KEY_BYTES], Sotto__Auth__V1__LoginReply **reply_out)
+int
+account_prove(struct sotto_client *client, const char *name, const char *password,
+              uint8_t start_id_out[ID_BYTES], struct opaque_login *login_out)
 {
     struct opaque_client state = {0};
     struct opaque_params params = opaque_params_default();
-    struct opaque_login login = {{0}, {0}, {0}, {0}};
     const uint8_t *secret = (const uint8_t *)password;
     uint8_t ke1[OPAQUE_KE1_BYTES];
     int problem = opaque_client_login_start(&state, secret, strlen(password), ke1);
@@ -255,18 +252,30 @@ login_exchange(struct sotto_client *client, const char *name, const char *passwo
     int status = rpc(client, AUTH_METHOD("LoginStart"), &request.base,
                      &sotto__auth__v1__login_start_reply__descriptor, &reply, NULL);
     if (status == SOTTO_CLIENT_OK) {
-        problem = reply->ke2.len == OPAQUE_KE2_BYTES
+        problem = reply->ke2.len == OPAQUE_KE2_BYTES &&
+                          take_bytes(reply->login_start_id, start_id_out, ID_BYTES)
                       ? opaque_client_login_finish(&state, &params, secret, strlen(password),
-                                                   reply->ke2.data, &login)
+                                                   reply->ke2.data, login_out)
                       : OPAQUE_EMESSAGE;
-        status = problem ? opaque_trouble(client, problem)
-                         : login_finish(client, reply->login_start_id, login.ke3, reply_out);
+        status = problem ? opaque_trouble(client, problem) : SOTTO_CLIENT_OK;
     }
+    pb_free(reply);
+    opaque_client_fini(&state);
+    return status;
+}
+
+static int
+login_exchange(struct sotto_client *client, const char *name, const char *password,
+               uint8_t export_key[OPAQUE_EXPORT_KEY_BYTES], Sotto__Auth__V1__LoginReply **reply_out)
+{
+    struct opaque_login login = {{0}, {0}, {0}, {0}};
+    uint8_t start_id[ID_BYTES];
+    int status = account_prove(client, name, password, start_id, &login);
+    if (status == SOTTO_CLIENT_OK)
+        status = login_finish(client, view(start_id, ID_BYTES), login.ke3, reply_out);
     if (status == SOTTO_CLIENT_OK)
         memcpy(export_key, login.export_key, OPAQUE_EXPORT_KEY_BYTES);
-    pb_free(reply);
     opaque_client_login_fini(&login);
-    opaque_client_fini(&state);
     return status;
 }
 
@@ -316,6 +325,8 @@ sotto_client_login(struct sotto_client *client, const char *name, const char *pa
         status = forbid_second_account(client, name);
     if (status)
         return status;
+    if (client->account.deleted)
+        return own_device_gate(client);
     /* An attached connection belongs to the login before. */
     session_drop(client);
     status = session_connect(client);

@@ -6,6 +6,8 @@
 
 #include "leaving.h"
 #include "notice.h"
+#include "text.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +141,11 @@ take_asked(struct sotto_client *client, struct inbox *inbox, struct message mess
     memcpy(message.from_device, cert.device_id, ID_BYTES);
     message.devices = (const uint8_t(*)[ID_BYTES])cert.device_id;
     inbox->somebody_left |= gone;
+    /* A deleted account was told by an entry of its own. */
+    struct contact contact;
+    status = contact_load(client, cert.user_id, &contact);
+    if (status || contact.deleted_ms)
+        return status;
     return store(client, message, gone ? KIND_DEVICE_GONE : KIND_DEVICE_DISPUTED,
                  (const uint8_t(*)[ID_BYTES])cert.user_id, 1);
 }
@@ -169,6 +176,51 @@ changes_proposal(struct sotto_client *client, struct inbox *inbox,
         inbox->somebody_left = true;
     }
     return status;
+}
+
+/* ---- accounts that are deleted --------------------------------------------------------------- */
+
+static bool
+read_deletion(const Sotto__Chat__V1__Entry *entry, struct verify_deletion *out)
+{
+    Sotto__Chat__V1__AccountDeleted *said = pb_unpack(&sotto__chat__v1__account_deleted__descriptor,
+                                                      entry->message.data, entry->message.len);
+    bool good = said && take_bytes(said->user_id, out->user_id, ID_BYTES) &&
+                take_bytes(said->by_device, out->by_device, ID_BYTES);
+    if (good) {
+        out->deleted_at = (uint64_t)said->deleted_ms;
+        /* One of another length does not verify. */
+        take_bytes(said->signature, out->signature, VERIFY_SIGNATURE_BYTES);
+    }
+    pb_free(said);
+    return good;
+}
+
+/* In a group the user is a member no longer; of a chat of two the other one stays named. */
+int
+changes_account_deleted(struct sotto_client *client, struct inbox *inbox,
+                        const Sotto__Chat__V1__Entry *entry)
+{
+    const struct chat *chat = &inbox->chat;
+    struct message message = row_of(chat, entry->seq, entry->epoch, entry->ts_ms);
+    struct verify_deletion deletion = {0};
+    bool proven = false;
+    int role = 0;
+    if (!read_deletion(entry, &deletion) || id_equal(deletion.user_id, client->account.user_id))
+        return SOTTO_CLIENT_OK;
+    int status = chat_role(client, chat->id, deletion.user_id, &role);
+    if (status || role == 0)
+        return status;
+    status = trust_take_deletion(client, &deletion, &proven);
+    if (status == SOTTO_CLIENT_OK && proven && chat->type == CHAT_GROUP)
+        status = chat_drop_member(client, chat->id, deletion.user_id);
+    if (status)
+        return status;
+    message.kind = KIND_ACCOUNT_DELETED;
+    memcpy(message.from_user, deletion.user_id, ID_BYTES);
+    memcpy(message.from_device, deletion.by_device, ID_BYTES);
+    return message_store(client, &message, NULL,
+                         proven ? NULL : TR("says the server, without a proof"));
 }
 
 /* ---- roles ----------------------------------------------------------------------------------- */

@@ -25,6 +25,10 @@ int changes_commit(struct sotto_client *client, struct inbox *inbox,
 int changes_proposal(struct sotto_client *client, struct inbox *inbox,
                      const Sotto__Chat__V1__Entry *entry, const struct mls_received *received);
 
+/* An entry of the kind ACCOUNT_DELETED: believed when the identity key that we know signed it. */
+int changes_account_deleted(struct sotto_client *client, struct inbox *inbox,
+                            const Sotto__Chat__V1__Entry *entry);
+
 /* An entry of the kind ROLE. */
 int changes_role(struct sotto_client *client, struct inbox *inbox,
                  const Sotto__Chat__V1__Entry *entry);

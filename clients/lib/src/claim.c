@@ -102,11 +102,17 @@ check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
         status = trust_gate_user(client, user_ids[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_no_keys; i++) {
         char name[SOTTO_CLIENT_NAME_BYTES];
+        struct contact contact;
         if (!was_asked_for(user_ids, count, reply->no_keys[i]) ||
             id_equal(reply->no_keys[i].data, client->account.user_id))
             continue;
         status = contact_show_name(client, reply->no_keys[i].data, name);
         if (status == SOTTO_CLIENT_OK)
+            status = contact_load(client, reply->no_keys[i].data, &contact);
+        if (status == SOTTO_CLIENT_OK && contact.deleted_ms)
+            status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                          "%s deleted the account", name);
+        else if (status == SOTTO_CLIENT_OK)
             status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                           "%s has no keys yet; they must start sotto once", name);
     }

@@ -41,6 +41,7 @@ contact_decode(struct sotto_client *client, const struct buf *value, struct cont
     contact->verified = record->verified;
     contact->accepted_unproven = record->accepted_unproven;
     contact->first_seen = record->first_seen;
+    contact->deleted_ms = record->deleted_ms;
     if (take_bytes(record->log_head, contact->log_head, VERIFY_HASH_BYTES))
         contact->log_number = record->log_number;
     pb_free(record);
@@ -87,6 +88,7 @@ contact_store(struct sotto_client *client, const struct contact *contact)
     record.verified = contact->verified;
     record.accepted_unproven = contact->accepted_unproven;
     record.first_seen = contact->first_seen;
+    record.deleted_ms = contact->deleted_ms;
     record.log_number = contact->log_number;
     if (contact->log_number)
         record.log_head = view(contact->log_head, VERIFY_HASH_BYTES);

@@ -82,7 +82,8 @@ claim_and_add(struct sotto_client *client, const struct chat *chat, size_t *miss
 struct gone {
     uint8_t user[ID_BYTES];
     uint8_t device[ID_BYTES];
-    bool lonely; /* the user has no other leaf */
+    bool lonely;  /* the user has no other leaf */
+    bool deleted; /* nor an account */
 };
 
 static size_t
@@ -105,6 +106,7 @@ find_gone(struct sotto_client *client, const struct mls_group *group, struct gon
     size_t count = 0;
     struct mls_member member;
     struct verify_cert cert;
+    struct contact contact;
     int status = SOTTO_CLIENT_OK;
     while (status == SOTTO_CLIENT_OK && count < GONE_MAX &&
            mls_group_next_member(group, &cursor, &member)) {
@@ -116,7 +118,9 @@ find_gone(struct sotto_client *client, const struct mls_group *group, struct gon
             continue;
         memcpy(list[count].user, cert.user_id, ID_BYTES);
         memcpy(list[count].device, cert.device_id, ID_BYTES);
-        list[count++].lonely = count_leaves(group, cert.user_id) == 1;
+        list[count].lonely = count_leaves(group, cert.user_id) == 1;
+        status = contact_load(client, cert.user_id, &contact);
+        list[count++].deleted = status == SOTTO_CLIENT_OK && contact.deleted_ms != 0;
     }
     *count_out = count;
     return status;
@@ -130,11 +134,19 @@ list_gone(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct g
     int64_t suspects = 0;
     struct mls_group *group = NULL;
     *count_out = 0;
-    int status = query_number(&client->profile, &suspects, &client->error,
-                              "SELECT COUNT(*) FROM removed_devices r JOIN chat_devices d"
-                              " ON d.user_id = r.user_id AND d.device_id = r.device_id"
-                              " WHERE d.chat_id = ?",
-                              BINDS(bind_blob(chat_id, ID_BYTES)));
+    struct chat chat;
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    bool over = false;
+    int status = chat_load(client, chat_id, &chat);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_is_gone(client, &chat, name, &over);
+    if (status || over)
+        return status; /* nothing is encrypted there any more */
+    status = query_number(&client->profile, &suspects, &client->error,
+                          "SELECT COUNT(*) FROM removed_devices r JOIN chat_devices d"
+                          " ON d.user_id = r.user_id AND d.device_id = r.device_id"
+                          " WHERE d.chat_id = ?",
+                          BINDS(bind_blob(chat_id, ID_BYTES)));
     if (status == SOTTO_CLIENT_OK && suspects)
         status = group_load(client, chat_id, &group);
     if (status == SOTTO_CLIENT_OK && group)
@@ -144,7 +156,7 @@ list_gone(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct g
 }
 
 /* Takes one out. A user who would have no leaf left gets the other devices in the same commit, for
- * nobody could ask them in again; without any the leaf stays. */
+ * nobody could ask them in again; without any the leaf stays. One who deleted the account goes with all of them. */
 static int
 drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct gone *gone)
 {
@@ -152,7 +164,7 @@ drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct 
     struct group_change change = {.user = gone->user, .device = gone->device};
     ProtobufCBinaryData *packages = NULL;
     int status = SOTTO_CLIENT_OK;
-    if (gone->lonely)
+    if (gone->lonely && !gone->deleted)
         status = group_claim(client, (const uint8_t(*)[ID_BYTES])gone->user, 1, SUITE, &claim);
     if (status == SOTTO_CLIENT_OK && claim) {
         packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
@@ -160,7 +172,7 @@ drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct 
             packages[change.count++] = claim->key_packages[i]->key_package;
         change.packages = packages;
     }
-    if (status == SOTTO_CLIENT_OK && (!gone->lonely || change.count))
+    if (status == SOTTO_CLIENT_OK && (!gone->lonely || gone->deleted || change.count))
         status = group_change(client, chat_id, &change);
     free(packages);
     pb_free(claim);

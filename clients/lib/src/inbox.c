@@ -332,6 +332,8 @@ process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1_
         return offer_told(client, inbox, entry);
     if (inbox->chat.state == CHAT_RESET)
         return offer_disproved(client, inbox);
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED)
+        return changes_account_deleted(client, inbox, entry);
     if (application && inbox->chat.state == CHAT_BROKEN)
         return note_undecryptable(client, inbox, entry,
                                   TR("this device missed changes of the group"));

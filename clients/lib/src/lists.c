@@ -164,6 +164,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     const char **members = NULL;
     char by[SOTTO_CLIENT_NAME_BYTES];
     char sentence[OFFER_SENTENCE_BYTES];
+    bool gone = false;
     struct sotto_client_chat shown = {
         .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
@@ -174,7 +175,11 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
         .last_ts = chat->last_ts,
     };
     id_hex(chat->id, shown.id);
-    int status = chat_show_title(client, chat, &title);
+    int status = chat_is_gone(client, chat, by, &gone);
+    if (gone && chat->state != CHAT_LEFT)
+        shown.state = TR("gone");
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_show_title(client, chat, &title);
     if (status == SOTTO_CLIENT_OK)
         status = fill_role(client, chat, server, &shown);
     if (status == SOTTO_CLIENT_OK)

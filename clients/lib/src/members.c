@@ -70,6 +70,39 @@ chat_fail_reset(struct sotto_client *client)
 }
 
 int
+chat_is_gone(struct sotto_client *client, const struct chat *chat,
+             char name_out[SOTTO_CLIENT_NAME_BYTES], bool *gone_out)
+{
+    uint8_t(*ids)[ID_BYTES] = NULL;
+    size_t count = 0;
+    struct contact contact;
+    *gone_out = false;
+    if (chat->type != CHAT_DIRECT)
+        return SOTTO_CLIENT_OK;
+    int status = chat_members(client, chat->id, &ids, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count && !*gone_out; i++) {
+        status = contact_load(client, ids[i], &contact);
+        *gone_out = status == SOTTO_CLIENT_OK && contact.deleted_ms != 0;
+        if (*gone_out)
+            status = contact_show_name(client, ids[i], name_out);
+    }
+    free(ids);
+    return status;
+}
+
+int
+chat_gate_gone(struct sotto_client *client, const struct chat *chat)
+{
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    bool gone = false;
+    int status = chat_is_gone(client, chat, name, &gone);
+    if (status || !gone)
+        return status;
+    return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                "%s deleted the account; nothing can be sent here any more", name);
+}
+
+int
 chat_drop_member(struct sotto_client *client, const uint8_t id[ID_BYTES],
                  const uint8_t user_id[ID_BYTES])
 {

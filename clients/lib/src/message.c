@@ -118,8 +118,9 @@ kind_name(enum message_kind kind)
         [KIND_BAD_COMMIT] = "bad_commit",
         [KIND_COMMIT_REPORTED] = "commit_reported",
         [KIND_RESET] = "reset",
+        [KIND_ACCOUNT_DELETED] = "account_deleted",
     };
-    return kind >= KIND_TEXT && kind <= KIND_RESET ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_ACCOUNT_DELETED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */

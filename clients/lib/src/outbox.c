@@ -123,6 +123,9 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
         return chat_fail_left(client, chat_out);
     if (chat_out->exists && chat_out->state == CHAT_RESET)
         return chat_fail_reset(client);
+    status = chat_gate_gone(client, chat_out);
+    if (status)
+        return status;
     if (chat_out->exists && chat_out->state == CHAT_BROKEN)
         return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                     "this device missed changes of the group; run `sotto listen`, which joins it "

@@ -177,8 +177,22 @@ own_device_others(struct sotto_client *client, struct buf *text_out)
 
 /* ---- this device was removed ----------------------------------------------------------------- */
 
+/* Whether the identity key signed that this device is none any more, alone or with its account. */
 static bool
-read_removal(struct sotto_client *client, const struct buf *details, struct verify_removal *out)
+is_signed(struct sotto_client *client, const struct verify_removal *removal, bool account)
+{
+    struct verify_deletion deletion = {.deleted_at = removal->removed_at};
+    if (!account)
+        return !verify_removal_check(removal, client->account.identity_key);
+    memcpy(deletion.user_id, removal->user_id, ID_BYTES);
+    memcpy(deletion.by_device, removal->by_device, ID_BYTES);
+    memcpy(deletion.signature, removal->signature, VERIFY_SIGNATURE_BYTES);
+    return !verify_deletion_check(&deletion, client->account.identity_key);
+}
+
+static bool
+read_removal(struct sotto_client *client, const struct buf *details, struct verify_removal *out,
+             bool *account_out)
 {
     struct verify_removal removal = {0};
     Sotto__Keyx__V1__DeviceRemoved *fact =
@@ -191,7 +205,8 @@ read_removal(struct sotto_client *client, const struct buf *details, struct veri
         removal.removed_at = (uint64_t)fact->removed_ms;
         good = id_equal(removal.user_id, client->account.user_id) &&
                id_equal(removal.device_id, client->account.device_id) &&
-               !verify_removal_check(&removal, client->account.identity_key);
+               is_signed(client, &removal, fact->account);
+        *account_out = fact->account;
     }
     pb_free(fact);
     *out = removal;
@@ -200,7 +215,7 @@ read_removal(struct sotto_client *client, const struct buf *details, struct veri
 
 /* The profile of a device that is none any more: the archive stays, what opens or signs goes. */
 static int
-give_up_keys(struct sotto_client *client, const struct verify_removal *removal)
+give_up_keys(struct sotto_client *client, const struct verify_removal *removal, bool with_account)
 {
     struct account *account = &client->account;
     int status = profile_begin(&client->profile, &client->error);
@@ -216,6 +231,7 @@ give_up_keys(struct sotto_client *client, const struct verify_removal *removal)
     account->has_identity = false;
     account->steps_done = 0;
     account->removed_ms = (int64_t)removal->removed_at;
+    account->deleted = with_account;
     memcpy(account->removed_by, removal->by_device, ID_BYTES);
     sodium_memzero(account->identity_seed, sizeof(account->identity_seed));
     sodium_memzero(account->device_seed, sizeof(account->device_seed));
@@ -239,6 +255,11 @@ own_device_gate(struct sotto_client *client)
         return status;
     if (localtime_r(&seconds, &when))
         strftime(day, sizeof(day), "%Y-%m-%d", &when);
+    if (account->deleted)
+        return fail(&client->error, SOTTO_CLIENT_EAUTH, "unauthenticated",
+                    "this account was deleted on %s by %.60s; what you have read stays here, and "
+                    "`sotto delete-account` wipes it",
+                    day, name);
     return fail(&client->error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                 "this device was removed on %s by %.60s; `sotto login %s` makes it a new device",
                 day, name, account->name);
@@ -249,9 +270,10 @@ own_device_refused(struct sotto_client *client, const struct buf *details)
 {
     struct verify_removal removal;
     const int refused = client->error.status;
-    if (!client->account.has_identity || !read_removal(client, details, &removal))
+    bool with_account = false;
+    if (!client->account.has_identity || !read_removal(client, details, &removal, &with_account))
         return refused;
-    int status = give_up_keys(client, &removal);
+    int status = give_up_keys(client, &removal, with_account);
     session_drop(client);
     return status ? status : own_device_gate(client);
 }
@@ -403,7 +425,7 @@ sotto_client_device_remove(struct sotto_client *client, const char *device,
         return status;
     id_hex(removal.device_id, id_out);
     if (id_equal(removal.device_id, client->account.device_id)) {
-        status = give_up_keys(client, &removal);
+        status = give_up_keys(client, &removal, false);
         session_drop(client);
         return status;
     }

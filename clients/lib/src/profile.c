@@ -219,6 +219,24 @@ profile_fini(struct profile *profile)
     *profile = (struct profile){.dir_fd = -1, .lock_fd = -1};
 }
 
+int
+profile_wipe(struct profile *profile, struct sotto_client_error *error)
+{
+    static const char *const files[] = {"profile.db", "profile.db-wal", "profile.db-shm", "key"};
+    int status = profile_lock(profile, error);
+    if (status)
+        return status;
+    sqlite3_close(profile->db);
+    profile->db = NULL;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(files) / sizeof(files[0]); i++)
+        if (unlinkat(profile->dir_fd, files[i], 0) && errno != ENOENT)
+            status = folder_trouble(files[i], error);
+    if (fsync(profile->dir_fd) && status == SOTTO_CLIENT_OK)
+        status = folder_trouble("key", error);
+    profile_unlock(profile);
+    return status;
+}
+
 /* ---- lock and transaction -------------------------------------------------------------------- */
 
 int

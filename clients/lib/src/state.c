@@ -193,6 +193,7 @@ account_decode(const Sotto__Profile__V1__Account *from, struct account *out)
     out->backup_counter = from->backup_counter;
     if (take_bytes(from->removed_by, out->removed_by, ID_BYTES))
         out->removed_ms = from->removed_ms;
+    out->deleted = from->deleted;
     buf_set(&out->backup, from->backup.data, from->backup.len);
     out->exists = true;
     return true;
@@ -238,6 +239,7 @@ account_store(struct sotto_client *client)
     if (account->removed_ms) {
         record.removed_ms = account->removed_ms;
         record.removed_by = view(account->removed_by, ID_BYTES);
+        record.deleted = account->deleted;
     }
     struct buf value = {0};
     buf_pack(&value, &record.base);

@@ -45,6 +45,7 @@ struct account {
     uint64_t backup_counter;
     int64_t removed_ms; /* when another device removed this one; 0: it did not */
     uint8_t removed_by[ID_BYTES];
+    bool deleted; /* with the whole account */
 };
 
 /* A claim of KeyPackages whose answer was lost: asked again for the same users it takes nothing more (claim.c). */

@@ -114,6 +114,12 @@ int chat_role(struct sotto_client *client, const uint8_t id[ID_BYTES],
 int chat_set_role(struct sotto_client *client, const uint8_t id[ID_BYTES],
                   const uint8_t user_id[ID_BYTES], int role);
 
+/* Of a chat of two: the other one deleted the account, so that nothing can be sent. name has room for who it is. */
+int chat_is_gone(struct sotto_client *client, const struct chat *chat,
+                 char name_out[SOTTO_CLIENT_NAME_BYTES], bool *gone_out);
+/* The error for whoever wants to write there; 0 where it is not so. */
+int chat_gate_gone(struct sotto_client *client, const struct chat *chat);
+
 /* The error for whoever wants something of a chat that is CHAT_LEFT: who ended it, and when. */
 int chat_fail_left(struct sotto_client *client, const struct chat *chat);
 
@@ -151,10 +157,11 @@ enum message_kind {
     KIND_BAD_COMMIT,      /* signed by whom it is from, and we cannot follow it */
     KIND_COMMIT_REPORTED, /* somebody cannot follow a commit of users[0], says the server */
     KIND_RESET,           /* the chat is closed for one that takes its place, says the server */
+    KIND_ACCOUNT_DELETED, /* by its user */
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)"
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

@@ -138,6 +138,34 @@ note_gone(struct sotto_client *client, const struct contact *contact, const uint
                   : trust_note_device(client, contact->user_id, key, "device removed", device_id);
 }
 
+/* Whoever sits in our chats for that user has no account any more. */
+static int
+note_deleted(struct sotto_client *client, struct contact *contact, uint64_t deleted_at)
+{
+    if (contact->deleted_ms)
+        return SOTTO_CLIENT_OK;
+    contact->deleted_ms = deleted_at && deleted_at < INT64_MAX ? (int64_t)deleted_at : 1;
+    int status = trust_note(client, contact->user_id, contact->identity_key, TR("account deleted"));
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_store(client, contact);
+    return status ? status
+                  : query_run(&client->profile, &client->error,
+                              "INSERT OR IGNORE INTO removed_devices(user_id, device_id)"
+                              " SELECT user_id, device_id FROM chat_devices WHERE user_id = ?",
+                              BINDS(bind_blob(contact->user_id, ID_BYTES)));
+}
+
+int
+trust_take_deletion(struct sotto_client *client, const struct verify_deletion *deletion,
+                    bool *proven_out)
+{
+    struct contact contact;
+    int status = contact_load(client, deletion->user_id, &contact);
+    *proven_out = status == SOTTO_CLIENT_OK && contact.pinned &&
+                  !verify_deletion_check(deletion, contact.identity_key);
+    return *proven_out ? note_deleted(client, &contact, deletion->deleted_at) : status;
+}
+
 /* Walks the key log; good_out says that it is whole and continues what we saw before. */
 static void
 walk_log(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityReply *reply,
@@ -169,10 +197,10 @@ proves_itself(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityR
            !memcmp(log->identity_key, key, KEY_BYTES);
 }
 
-/* What the key log says of devices after the entry that was known: who came, who went. At first
+/* What the key log says of devices after the entry that was known: who came, who went, at last all of them. At first
  * contact those who came are no news. */
 static int
-note_devices(struct sotto_client *client, const struct contact *contact,
+note_devices(struct sotto_client *client, struct contact *contact,
              const Sotto__Keyx__V1__GetIdentityReply *reply, const uint8_t key[KEY_BYTES])
 {
     int status = SOTTO_CLIENT_OK;
@@ -188,6 +216,8 @@ note_devices(struct sotto_client *client, const struct contact *contact,
                 trust_note_device(client, contact->user_id, key, "device added", cert.device_id);
         if (entry.kind == VERIFY_LOG_DEVICE_REMOVED)
             status = note_gone(client, contact, key, entry.removal.device_id);
+        if (entry.kind == VERIFY_LOG_ACCOUNT_DELETED)
+            status = note_deleted(client, contact, entry.deletion.deleted_at);
     }
     return status;
 }

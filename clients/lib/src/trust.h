@@ -31,6 +31,7 @@ struct contact {
     uint8_t identity_key[KEY_BYTES];
     uint8_t changed_key[KEY_BYTES];
     int64_t first_seen; /* seconds */
+    int64_t deleted_ms; /* when the user deleted the account; 0: not, as far as is proved */
     uint32_t log_number;
     uint8_t log_head[VERIFY_HASH_BYTES];
 };
@@ -77,6 +78,11 @@ int trust_observe(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
 int trust_observe_identity(struct sotto_client *client,
                            const Sotto__Keyx__V1__GetIdentityReply *reply);
 
+/* The user deleted the account, if the deletion is signed by the key that is pinned: remembers it, and that all devices
+ * are gone. proven_out: it is. Inside a transaction. */
+int trust_take_deletion(struct sotto_client *client, const struct verify_deletion *deletion,
+                        bool *proven_out);
+
 /* Fetches identities from the server and compares them. */
 int trust_fetch(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count);
 
@@ -101,9 +107,10 @@ int trust_is_known(struct sotto_client *client, const struct verify_cert *cert, 
 
 struct key_change {
     uint8_t identity_key[KEY_BYTES];
-    int64_t seen;  /* seconds */
-    char what[16]; /* first contact, changed, accepted, verified, device added, device removed */
-    bool about_device; /* the last two */
+    int64_t seen;      /* seconds */
+    char what[16];     /* first contact, changed, accepted, verified, device added, device removed,
+                      account deleted */
+    bool about_device; /* device ... */
     uint8_t device_id[ID_BYTES];
 };
 

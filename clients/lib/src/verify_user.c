@@ -107,6 +107,7 @@ show(struct sotto_client *client, const struct contact *contact, sotto_client_tr
                  : contact->verified ? TR("verified")
                                      : TR("unverified"),
         .first_seen = contact->first_seen,
+        .deleted = contact->deleted_ms / 1000,
         .history = history,
         .history_count = count,
     };

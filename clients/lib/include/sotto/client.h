@@ -141,6 +141,12 @@ int sotto_client_whoami(struct sotto_client *client, struct sotto_client_account
 
 int sotto_client_logins(struct sotto_client *client, sotto_client_login_fn each, void *arg);
 
+/* Deletes the account for good, with the password: all its devices and logins end, it leaves every chat, its name is never
+ * given out again. Messages stay with those who have them. When the server has it on its disk, this profile is wiped, and
+ * the client can only be closed. Called again after an answer that was lost it finds out and wipes. Our other devices
+ * keep what they have read, and lose their keys. */
+int sotto_client_delete_account(struct sotto_client *client, const char *password);
+
 /* Ends one login by its id in hex. */
 int sotto_client_revoke(struct sotto_client *client, const char *login_id);
 
@@ -163,7 +169,7 @@ struct sotto_client_chat {
     const char *type;  /* direct, group */
     const char *mode;  /* archive, relay */
     /* ready; waiting: another device of ours must add this one; broken; reset: a member started it anew, which waits to
-     * be confirmed; left */
+     * be confirmed; left; gone: the other one of a chat of two deleted the account */
     const char *state;
     const char *role; /* owner, admin, member; "" when not known */
     uint64_t epoch;
@@ -313,7 +319,7 @@ int sotto_client_confirm(struct sotto_client *client, const char *chat, sotto_cl
  * device_disputed (the server asks to take out a device that `from` has removed, or has not),
  * bad_commit (`from` signed a change of the group that this device cannot follow; text is why) and
  * commit_reported (`from` cannot follow a change by the user in `users`, says the server), reset (`from` started the
- * chat anew, says the server). */
+ * chat anew, says the server), account_deleted (by `from`; text is NULL when the identity key that we know signed it). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */
@@ -420,8 +426,9 @@ const char *sotto_client_user(struct sotto_client *client);
 struct sotto_client_key_change {
     char sha256[65];
     int64_t seen;     /* seconds since 1970 */
-    const char *what; /* first contact, changed, accepted, verified, device added, device removed */
-    char device[SOTTO_CLIENT_HEX_BYTES]; /* of the last two; else "" */
+    const char *what; /* first contact, changed, accepted, verified, device added, device removed,
+                         account deleted */
+    char device[SOTTO_CLIENT_HEX_BYTES]; /* device ...: which; else "" */
 };
 
 struct sotto_client_trust {
@@ -434,6 +441,7 @@ struct sotto_client_trust {
     const char *emoji[16];
     const char *emoji_names[16];
     int64_t first_seen;
+    int64_t deleted; /* seconds: when the user deleted the account, signed by this key; 0: not */
     const struct sotto_client_key_change *history; /* oldest first */
     size_t history_count;
 };
