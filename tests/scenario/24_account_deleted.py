@@ -4,8 +4,9 @@
 import shutil
 
 from clients import acquainted, device_of, joined, people, start, texts
-from sotto import wait_object
+from sotto import PASSWORD, program, wait_object
 from tap import main, test
+from terminal import Terminal
 
 WIPED = ('profile.db', 'profile.db-wal', 'profile.db-shm', 'key')
 
@@ -117,6 +118,28 @@ def without_the_password_or_without_meaning_it_nothing_is_deleted(stage):
 
     alice.run('send', 'bob', 'still here')
     assert texts(bob.run('read', 'alice')) == ['still here']
+
+
+@test
+def a_person_is_told_what_it_means_and_types_the_name(stage):
+    server = start(stage)
+    alice = people(stage, server, 'alice')[0]
+    command = [program('sotto'), '--lang', 'en', '--profile', alice.profile, '--server', stage.url(server),
+               'delete-account']
+    asked = Terminal(stage, command)
+    asked.see('its name is never given out again', 'type the name of the account to go on:')
+    asked.type('bob\n')
+    asked.see('nothing was deleted')
+    assert asked.finish() == 2
+    alice.run('whoami')
+
+    asked = Terminal(stage, command)
+    asked.see('type the name of the account to go on:')
+    asked.type('alice\n')
+    asked.see('password:')
+    asked.type(PASSWORD + '\n')
+    asked.see('the account alice is deleted, and this profile is empty')
+    assert asked.finish() == 0 and is_wiped(alice)
 
 
 @test

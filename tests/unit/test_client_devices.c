@@ -90,6 +90,17 @@ remove_one(struct story *story, uint8_t device)
     append(story, &entry);
 }
 
+static void
+delete_account(struct story *story, uint8_t by, const uint8_t seed[VERIFY_SEED_BYTES])
+{
+    struct verify_log_entry entry = {.kind = VERIFY_LOG_ACCOUNT_DELETED};
+    entry.deletion.deleted_at = 1767225600000;
+    memcpy(entry.deletion.user_id, story->user_id, ID_BYTES);
+    memset(entry.deletion.by_device, by, ID_BYTES);
+    verify_deletion_sign(seed, &entry.deletion);
+    append(story, &entry);
+}
+
 static bool
 is_gone(struct sotto_client *client, const struct story *story, uint8_t device)
 {
@@ -182,6 +193,49 @@ a_removal_that_the_user_did_not_sign_blocks(void **state)
     sotto_client_close(&client);
 }
 
+static void
+a_key_log_that_ends_with_the_deletion_leaves_the_last_key(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct story bob;
+    struct contact contact;
+    uint8_t id[ID_BYTES];
+    memset(id, 0xb0, ID_BYTES);
+    begin(&bob, id, 2);
+    add(&bob, 0xd1);
+    assert_ok(trust_observe_identity(client, &bob.reply));
+    delete_account(&bob, 0xd1, bob.seed);
+    assert_ok(trust_observe_identity(client, &bob.reply));
+
+    assert_ok(contact_load(client, id, &contact));
+    assert_int_equal(contact.deleted_ms, 1767225600000);
+    assert_true(contact.pinned && !contact.changed);
+    assert_memory_equal(contact.identity_key, bob.key, KEY_BYTES);
+    assert_history(client, &bob, "first contact, account deleted");
+    sotto_client_close(&client);
+}
+
+static void
+a_deletion_that_the_user_did_not_sign_blocks(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    static const uint8_t forger[VERIFY_SEED_BYTES] = {66};
+    struct story bob;
+    struct contact contact;
+    uint8_t id[ID_BYTES];
+    memset(id, 0xb0, ID_BYTES);
+    begin(&bob, id, 2);
+    add(&bob, 0xd1);
+    assert_ok(trust_observe_identity(client, &bob.reply));
+    delete_account(&bob, 0xd1, forger);
+    assert_ok(trust_observe_identity(client, &bob.reply));
+
+    assert_ok(contact_load(client, id, &contact));
+    assert_int_equal(contact.deleted_ms, 0);
+    assert_true(contact.changed);
+    sotto_client_close(&client);
+}
+
 /* ---- ourselves ------------------------------------------------------------------------------ */
 
 static void
@@ -204,7 +258,7 @@ our_own_key_log_must_go_on_where_it_was(void **state)
 }
 
 static struct buf
-pack_removal(const struct verify_removal *removal)
+pack_removal(const struct verify_removal *removal, bool with_account)
 {
     Sotto__Keyx__V1__DeviceRemoved fact = SOTTO__KEYX__V1__DEVICE_REMOVED__INIT;
     struct buf out = {0};
@@ -213,19 +267,26 @@ pack_removal(const struct verify_removal *removal)
     fact.by_device = view(removal->by_device, ID_BYTES);
     fact.removed_ms = (int64_t)removal->removed_at;
     fact.signature = view(removal->signature, VERIFY_SIGNATURE_BYTES);
+    fact.account = with_account;
     buf_pack(&out, &fact.base);
     return out;
 }
 
 /* The server refuses us with these details. */
 static int
-refuse(struct sotto_client *client, const struct verify_removal *removal)
+refuse_as(struct sotto_client *client, const struct verify_removal *removal, bool with_account)
 {
-    struct buf details = pack_removal(removal);
+    struct buf details = pack_removal(removal, with_account);
     fail(&client->error, SOTTO_CLIENT_EAUTH, "unauthenticated", "no");
     int status = own_device_refused(client, &details);
     buf_fini(&details);
     return status;
+}
+
+static int
+refuse(struct sotto_client *client, const struct verify_removal *removal)
+{
+    return refuse_as(client, removal, false);
 }
 
 static void
@@ -258,6 +319,41 @@ a_device_gives_up_its_keys_for_a_signed_removal_of_itself_only(void **state)
     sotto_client_close(&client);
 }
 
+/* A deletion in the form in which the server shows it to a device that comes back. */
+static void
+sign_deletion(const struct story *story, uint8_t by, struct verify_removal *out)
+{
+    struct verify_deletion deletion = {.deleted_at = 1767225600000};
+    sign_removal(story, 0xad, by, out);
+    memcpy(deletion.user_id, story->user_id, ID_BYTES);
+    memset(deletion.by_device, by, ID_BYTES);
+    verify_deletion_sign(story->seed, &deletion);
+    memcpy(out->signature, deletion.signature, VERIFY_SIGNATURE_BYTES);
+}
+
+static void
+a_device_gives_up_its_keys_for_a_signed_deletion_of_its_account_only(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct story own;
+    struct verify_removal removal;
+    begin(&own, client->account.user_id, 1);
+
+    sign_removal(&own, 0xad, 0xd1, &removal); /* one signature does not pass for the other */
+    assert_fails(refuse_as(client, &removal, true), SOTTO_CLIENT_EAUTH);
+    sign_deletion(&own, 0xd1, &removal);
+    assert_fails(refuse_as(client, &removal, false), SOTTO_CLIENT_EAUTH);
+    assert_true(client->account.has_identity);
+
+    assert_fails(refuse_as(client, &removal, true), SOTTO_CLIENT_EAUTH);
+    assert_non_null(
+        strstr(client->error.message, "this account was deleted on 2026-01-01 by d1d1d1d1"));
+    assert_ok(account_load(client));
+    assert_false(client->account.has_identity);
+    assert_true(client->account.deleted);
+    sotto_client_close(&client);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 static const struct CMUnitTest tests[] = {
     CASE(devices_that_come_and_go_are_told_and_leave_a_verified_contact_verified),
@@ -265,6 +361,9 @@ static const struct CMUnitTest tests[] = {
     CASE(a_removal_that_the_user_did_not_sign_blocks),
     CASE(our_own_key_log_must_go_on_where_it_was),
     CASE(a_device_gives_up_its_keys_for_a_signed_removal_of_itself_only),
+    CASE(a_device_gives_up_its_keys_for_a_signed_deletion_of_its_account_only),
+    CASE(a_key_log_that_ends_with_the_deletion_leaves_the_last_key),
+    CASE(a_deletion_that_the_user_did_not_sign_blocks),
 };
 
 SOTTO_TEST_MAIN(tests)

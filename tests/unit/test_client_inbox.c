@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "mls_peer.h"
 #include "sotto_test.h"
+#include "trust.h"
 
 #include "content.pb-c.h"
 
@@ -417,6 +418,87 @@ a_deleted_chat_is_left_and_can_be_forgotten(void **state)
     end_world(&world);
 }
 
+/* The server says that bob deleted the account, in a chat of this type, with a signature by this key. */
+static struct chat
+take_deletion(void **state, struct world *world, int type, const uint8_t *seed)
+{
+    Sotto__Chat__V1__AccountDeleted said = SOTTO__CHAT__V1__ACCOUNT_DELETED__INIT;
+    struct verify_deletion deletion = {.deleted_at = 1700000000000};
+    struct buf packed = {0};
+    make_world(state, world, type);
+    take_welcome(world);
+    memcpy(deletion.user_id, world->bob.user, ID_BYTES);
+    memcpy(deletion.by_device, world->bob.device, ID_BYTES);
+    verify_deletion_sign(seed ? seed : world->bob.identity_seed, &deletion);
+    said.user_id = view(deletion.user_id, ID_BYTES);
+    said.by_device = view(deletion.by_device, ID_BYTES);
+    said.deleted_ms = (int64_t)deletion.deleted_at;
+    said.signature = view(deletion.signature, VERIFY_SIGNATURE_BYTES);
+    buf_pack(&packed, &said.base);
+    struct mls_buf message = {.data = packed.data, .len = packed.len};
+    struct chat chat =
+        take_entry_of(world, 2, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED, &message);
+    buf_fini(&packed);
+    assert_int_equal(count_kind(world, KIND_ACCOUNT_DELETED), 1);
+    return chat;
+}
+
+static void
+a_chat_of_two_is_gone_when_the_identity_key_said_so(void **state)
+{
+    struct world world;
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    bool gone = false;
+    struct chat chat = take_deletion(state, &world, CHAT_DIRECT, NULL);
+    assert_ok(chat_is_gone(world.client, &chat, name, &gone));
+    assert_true(gone);
+    assert_fails(chat_gate_gone(world.client, &chat), SOTTO_CLIENT_EFAILED);
+    end_world(&world);
+}
+
+static void
+a_deletion_that_only_the_server_claims_changes_nothing(void **state)
+{
+    static const uint8_t forger[VERIFY_SEED_BYTES] = {66};
+    struct world world;
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    bool gone = true;
+    struct chat chat = take_deletion(state, &world, CHAT_DIRECT, forger);
+    assert_ok(chat_is_gone(world.client, &chat, name, &gone));
+    assert_false(gone);
+    assert_ok(chat_gate_gone(world.client, &chat));
+    end_world(&world);
+}
+
+static void
+a_member_of_a_group_stays_one_when_only_the_server_claims_it(void **state)
+{
+    static const uint8_t forger[VERIFY_SEED_BYTES] = {66};
+    struct world world;
+    int role = 0;
+    bool gone = true;
+    take_deletion(state, &world, CHAT_GROUP, forger);
+    assert_ok(chat_role(world.client, world.chat_id, world.bob.user, &role));
+    assert_int_not_equal(role, 0);
+    assert_ok(trust_device_is_gone(world.client, world.bob.user, world.bob.device, &gone));
+    assert_false(gone);
+    end_world(&world);
+}
+
+static void
+a_member_who_deleted_the_account_is_none_and_all_devices_are_gone(void **state)
+{
+    struct world world;
+    int role = 0;
+    bool gone = false;
+    take_deletion(state, &world, CHAT_GROUP, NULL);
+    assert_ok(chat_role(world.client, world.chat_id, world.bob.user, &role));
+    assert_int_equal(role, 0);
+    assert_ok(trust_device_is_gone(world.client, world.bob.user, world.bob.device, &gone));
+    assert_true(gone);
+    end_world(&world);
+}
+
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
 /* Somebody joins by its own commit; the client must then be in this state and epoch. */
@@ -463,6 +545,10 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_gap_is_no_excuse_in_an_archive),
     WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
     WITH_KIT(a_title_counts_from_owner_and_admins),
+    WITH_KIT(a_chat_of_two_is_gone_when_the_identity_key_said_so),
+    WITH_KIT(a_deletion_that_only_the_server_claims_changes_nothing),
+    WITH_KIT(a_member_of_a_group_stays_one_when_only_the_server_claims_it),
+    WITH_KIT(a_member_who_deleted_the_account_is_none_and_all_devices_are_gone),
     WITH_KIT(another_device_of_a_member_may_join_alone),
     WITH_KIT(a_stranger_who_joins_alone_is_not_followed),
 };
