@@ -19,6 +19,7 @@ struct chat_add {
     Sotto__Chat__V1__Role role; /* if the user is new: a member, unless the chat replaces another */
     uint32_t leaf;              /* from the judgement */
     uint32_t num;               /* from the transaction */
+    struct chat_user *member;   /* while it is applied */
 };
 
 struct chat_remove {

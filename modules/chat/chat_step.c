@@ -73,6 +73,25 @@ end(struct chat_step *step, int status)
 
 /* ---- after the commit: roster, events, answer --------------------------------------------------------------- */
 
+/* Whoever loses the last device and gets another one in the same commit is a member all the time, with the same role. */
+static void
+hold_users(struct chat *chat, struct chat_plan *plan)
+{
+    for (size_t i = 0; i < plan->add_count; i++) {
+        struct chat_add *add = &plan->adds[i];
+
+        add->member = roster_user_need(chat, add->user, add->role);
+        add->member->seat_count++;
+    }
+}
+
+static void
+let_go_of_users(const struct chat_plan *plan)
+{
+    for (size_t i = 0; i < plan->add_count; i++)
+        plan->adds[i].member->seat_count--;
+}
+
 static void
 apply_removes(struct chat *chat, const struct chat_plan *plan)
 {
@@ -94,7 +113,6 @@ apply_adds(struct delivery *ds, struct chat *chat, const struct chat_step *step,
 
         device->num = add->num;
         device->events++;
-        roster_user_need(chat, add->user, add->role);
         roster_seat_take(chat, add->leaf, device, step->seq);
         if (sessions != NULL)
             memcpy(sessions + count, device->sessions, device->session_count * sizeof(*sessions));
@@ -223,8 +241,10 @@ apply(struct chat_step *step)
     /* Those who are removed hear of it, so they are asked for before they go. */
     listeners = roster_listeners(chat, roster_device(ds, step->plan.user, step->plan.device),
                                  &listener_count);
+    hold_users(chat, &step->plan);
     apply_removes(chat, &step->plan);
     invited = apply_adds(ds, chat, step, &invited_count);
+    let_go_of_users(&step->plan);
     chat->epoch = step->plan.epoch + 1;
     chat->seq = step->seq;
     chat->last_ts_ms = step->ts_ms;

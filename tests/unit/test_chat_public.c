@@ -406,6 +406,33 @@ a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf(void **state)
     assert_ok(rig_send(rig, &rig->bob, 2, "after a restart")->status);
 }
 
+static Sotto__Chat__V1__Role
+role_of_alice(struct chat_rig *rig)
+{
+    const Sotto__Chat__V1__ListMembersReply *reply = rig_members(rig, &rig->bob);
+
+    for (size_t i = 0; i < reply->n_members; i++)
+        if (memcmp(reply->members[i]->user_id.data, rig->alice.mls.user, 16) == 0)
+            return reply->members[i]->role;
+    return SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED;
+}
+
+/* Her only device goes and comes in one commit: she was a member all the time. */
+static void
+an_owner_whose_only_device_joins_again_is_owner_still(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    prepare_join(&rig->alice, &rig->bob, 0);
+    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
+    mls_peer_merge(&rig->alice.mls);
+    assert_int_equal(role_of_alice(rig), OWNER);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->carol)->status);
+    rig_restart(rig);
+    assert_int_equal(role_of_alice(rig), OWNER);
+}
+
 static void
 nobody_but_a_member_joins_and_takes_only_itself_out(void **state)
 {
@@ -545,6 +572,7 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(who_is_taken_out_while_asking_gets_no_later_tree),
     PUBLIC_TEST(who_is_invited_joins_with_the_tree_of_the_server),
     PUBLIC_TEST(a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf),
+    PUBLIC_TEST(an_owner_whose_only_device_joins_again_is_owner_still),
     PUBLIC_TEST(nobody_but_a_member_joins_and_takes_only_itself_out),
     PUBLIC_TEST(who_left_does_not_join_again),
     PUBLIC_TEST(groups_are_followed_through_a_restart_and_a_full_cache),
