@@ -4,12 +4,14 @@
 import threading
 
 from broken import broken_group, row_of
-from clients import at, people, person, start, texts
+from clients import at, device_of, joined, people, person, start, texts
 from groups import DIRECT, RELAY, Groups, seat, successor_id
 from liar import Liar
 from sotto import program, wait_object
 from tap import main, test
 from terminal import Terminal
+
+COMMIT = 2
 
 
 def kill_when_answered(liar, client, method, *words):
@@ -162,6 +164,28 @@ def on_a_terminal_people_see_why_and_are_asked(stage):
         screen.type('/quit\n')
         assert screen.finish() == 0
         assert texts(alice.run('read', chat.hex())) == ['all is well']
+
+
+@test
+def each_device_of_a_user_confirms_for_itself(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups:
+        laptop, mallory = person(stage, server, 'alice'), groups.person('mallory')
+        chat = mallory.create([seat(laptop)])
+        laptop.run('send', chat.hex(), 'before the phone')
+        phone = device_of(stage, server, 'alice', 'phone')
+        joined(laptop, phone)
+        commit = next(entry for entry in mallory.sync({chat: 1}).entries if entry.kind == COMMIT)
+        mallory.chat('ReportCommit', {'chat_id': chat, 'seq': commit.seq, 'epoch': commit.epoch, 'reason': 4})
+        mallory.create([seat(laptop)], chat=successor_id(chat), resets=chat)
+        assert_reset(laptop, chat.hex())
+
+        new = laptop.run('confirm', chat.hex(), '--yes')[0]['chat']
+
+        assert_reset(phone, chat.hex())
+        laptop.run('send', new, 'for the phone, too')
+        assert phone.run('confirm', chat.hex(), '--yes')[0]['chat'] == new
+        assert texts(phone.run('read', new)) == ['for the phone, too']
 
 
 @test
