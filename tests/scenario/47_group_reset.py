@@ -186,6 +186,8 @@ def each_device_of_a_user_confirms_for_itself(stage):
         laptop.run('send', new, 'for the phone, too')
         assert phone.run('confirm', chat.hex(), '--yes')[0]['chat'] == new
         assert texts(phone.run('read', new)) == ['for the phone, too']
+        phone.run('delete-chat', chat.hex())
+        assert [row['chat'] for row in phone.run('chats')] == [new]  # nothing waits in a closed chat
 
 
 @test

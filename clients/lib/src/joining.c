@@ -258,7 +258,7 @@ needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct c
          bool *needs_out)
 {
     *needs_out = false;
-    if (row->chat_id.len != ID_BYTES)
+    if (row->chat_id.len != ID_BYTES || row->replaced_by.len) /* a closed chat takes nobody in */
         return SOTTO_CLIENT_OK;
     int status = chat_load(client, row->chat_id.data, known_out);
     struct chat old = {0};

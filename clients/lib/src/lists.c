@@ -265,7 +265,7 @@ lacks_any(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *re
     *lacks_out = false;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !*lacks_out && i < reply->n_chats; i++) {
         struct chat chat;
-        if (reply->chats[i]->chat_id.len != ID_BYTES)
+        if (reply->chats[i]->chat_id.len != ID_BYTES || reply->chats[i]->replaced_by.len)
             continue;
         status = chat_load(client, reply->chats[i]->chat_id.data, &chat);
         *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || is_away(&chat));
@@ -282,7 +282,7 @@ find_row(const Sotto__Chat__V1__ListChatsReply *reply, const uint8_t id[ID_BYTES
     return NULL;
 }
 
-/* Chats that the server counts us in and this device does not have. */
+/* Chats that the server counts us in and this device does not have; of a closed one it gets nothing. */
 static int
 show_waiting(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *reply,
              struct listing *listing)
@@ -291,7 +291,7 @@ show_waiting(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply 
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing->stopped && i < reply->n_chats; i++) {
         const Sotto__Chat__V1__Chat *row = reply->chats[i];
         struct chat chat;
-        if (row->chat_id.len != ID_BYTES)
+        if (row->chat_id.len != ID_BYTES || row->replaced_by.len)
             continue;
         status = chat_load(client, row->chat_id.data, &chat);
         if (status || chat.exists)
