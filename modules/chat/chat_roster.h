@@ -46,7 +46,8 @@ struct chat_user {
     Sotto__Chat__V1__Role role;
     bool is_gone; /* deleted the account: calls of theirs find no chat */
     uint32_t seat_count;
-    size_t place; /* in the chat's users */
+    size_t place;    /* in the chat's users */
+    int64_t pace_ms; /* of the commits so far (chat_turn.h) */
 };
 
 /* A retired seat holds its leaf for a member who left, until the next commit takes the leaf away. Only chat, leaf

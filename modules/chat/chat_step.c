@@ -245,6 +245,7 @@ apply(struct chat_step *step)
     apply_removes(chat, &step->plan);
     invited = apply_adds(ds, chat, step, &invited_count);
     let_go_of_users(&step->plan);
+    pace_note(roster_user(chat, step->plan.user), step->ts_ms);
     chat->epoch = step->plan.epoch + 1;
     chat->seq = step->seq;
     chat->last_ts_ms = step->ts_ms;
@@ -422,6 +423,18 @@ read_bundle(void *arg)
     return plan_read(&(*(struct chat_step **)arg)->plan);
 }
 
+static int
+check_pace(struct chat_step *step)
+{
+    const struct chat_user *user = roster_user(step->chat, step->plan.user);
+    struct sotto_host *host = step->ds->host;
+
+    if (pace_allows(user, host->api->now_ms(host)))
+        return SOTTO_OK;
+    step->text = "you change this chat so often that nobody else can; wait a moment";
+    return SOTTO_EEXHAUSTED;
+}
+
 static void
 on_read(void *state, int status, void *arg)
 {
@@ -432,6 +445,8 @@ on_read(void *state, int status, void *arg)
     if (status == SOTTO_OK)
         status = step->is_create ? plan_judge_first(ds, step->type, &step->plan, &step->other)
                                  : plan_judge(ds, step->chat, &step->plan);
+    if (status == SOTTO_OK && !step->is_create)
+        status = check_pace(step);
     if (status != SOTTO_OK)
         end(step, status);
     else

@@ -39,3 +39,25 @@ turn_end(struct chat_turn turn)
     person->waiting--;
     next->fn(next->owner);
 }
+
+/* How far the commits so far reach into the future, when each takes its time; a clock that was set back makes that more than
+ * they can. */
+static int64_t
+pace_ahead(const struct chat_user *user, int64_t now_ms)
+{
+    const int64_t ahead = user->pace_ms - now_ms;
+
+    return ahead < 0 || ahead > (int64_t)CHAT_PACE_BURST * CHAT_PACE_MS ? 0 : ahead;
+}
+
+bool
+pace_allows(const struct chat_user *user, int64_t now_ms)
+{
+    return pace_ahead(user, now_ms) <= (int64_t)(CHAT_PACE_BURST - 1) * CHAT_PACE_MS;
+}
+
+void
+pace_note(struct chat_user *user, int64_t now_ms)
+{
+    user->pace_ms = now_ms + pace_ahead(user, now_ms) + CHAT_PACE_MS;
+}

@@ -2,7 +2,11 @@
 /*
  * Whose turn it is: verifying is work, and a bundle of 200 adds is 200 times as much for the server as for whoever made
  * it once and sends it again and again. So a user has few requests at work, and the next ones wait for the own earlier
- * ones, whichever of the user's devices they came from: who floods the job pool holds up nobody else. Logic thread.
+ * ones, whichever of the user's devices they came from: who floods the job pool holds up nobody else.
+ *
+ * And how often: each commit makes those of the others stale that are on their way, and their messages. A user who commits
+ * without a pause would have a chat alone, so in each there is a pace: many at once, as when a large group is made, and
+ * then few. Logic thread.
  */
 #ifndef CHAT_TURN_H
 #define CHAT_TURN_H
@@ -11,6 +15,9 @@
 
 #define CHAT_TURNS_AT_WORK_MAX 2  /* of a user: one in the pool while another is written */
 #define CHAT_TURNS_WAITING_MAX 30 /* of a user; their requests are in memory */
+
+#define CHAT_PACE_BURST 200 /* commits of one user in one chat after a pause */
+#define CHAT_PACE_MS 500    /* and one more in this time */
 
 typedef void chat_turn_fn(void *owner);
 
@@ -30,5 +37,10 @@ int turn_begin(struct delivery *, struct chat_turn *, const uint8_t *user, chat_
 /* Ends a turn that was begun, after which the user's next one is called, and so on; or does nothing for one that was not
  * let in. The turn's memory may be gone when this returns, so it is the last thing that an owner does, with a copy. */
 void turn_end(struct chat_turn);
+
+/* Whether the user may commit again. */
+bool pace_allows(const struct chat_user *, int64_t now_ms);
+/* The user's commit was accepted. */
+void pace_note(struct chat_user *, int64_t now_ms);
 
 #endif

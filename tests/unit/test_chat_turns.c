@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who asks much of the job pool waits for himself: a user has two requests at work, thirty more wait for them, and nobody
- * else stands in that line.
+ * else stands in that line. Who commits without a pause must make one.
  */
 #include "sotto_test.h"
 
@@ -140,11 +140,54 @@ a_device_that_comes_in_while_its_commit_waits_has_made_it(void **state)
     assert_ok(own->status);
 }
 
+/* Commits of alice's, one after the other, until one is refused; or as many as this. */
+static size_t
+commit_often(struct chat_rig *rig, size_t most)
+{
+    size_t count = 0;
+
+    while (count < most && rig_commit(rig, &rig->alice, NULL, NULL)->status == SOTTO_OK)
+        count++;
+    return count;
+}
+
+static void
+nobody_has_a_chat_alone_by_committing_without_a_pause(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X'); /* her first */
+    assert_int_equal(commit_often(rig, CHAT_PACE_BURST), CHAT_PACE_BURST - 1);
+    assert_fails(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_EEXHAUSTED);
+    while (mls_group_epoch(rig->bob.mls.group) < CHAT_PACE_BURST) /* each entry is a commit */
+        rig_catch_up(rig, &rig->bob, mls_group_epoch(rig->bob.mls.group));
+    assert_ok(rig_commit(rig, &rig->bob, NULL, NULL)->status);
+    rig_catch_up(rig, &rig->alice, CHAT_PACE_BURST);
+
+    harness_advance_ms(rig->h, 3 * CHAT_PACE_MS);
+    assert_int_equal(commit_often(rig, 10), 3);
+    assert_fails(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_EEXHAUSTED);
+}
+
+static void
+a_clock_that_is_set_back_holds_up_nobody(void **state)
+{
+    struct chat_user user = {.pace_ms = 0};
+
+    (void)state;
+    pace_note(&user, 10 * CHAT_PACE_BURST * CHAT_PACE_MS);
+    assert_true(pace_allows(&user, 0));
+    pace_note(&user, 0);
+    assert_int_equal(user.pace_ms, CHAT_PACE_MS);
+}
+
 #define TURN_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     TURN_TEST(who_floods_holds_up_nobody_else),
     TURN_TEST(what_waits_is_answered_and_what_is_too_much_refused),
     TURN_TEST(a_device_that_comes_in_while_its_commit_waits_has_made_it),
+    TURN_TEST(nobody_has_a_chat_alone_by_committing_without_a_pause),
+    cmocka_unit_test(a_clock_that_is_set_back_holds_up_nobody),
 };
 
 SOTTO_TEST_MAIN(tests)
