@@ -108,14 +108,11 @@ chat_on_account_deleted(void *state, const struct sotto_envelope *envelope)
 
 /* ---- the walk ------------------------------------------------------------------------------------------------- */
 
-/* Where the walk goes on: behind this one unless it is tried again or done in part. */
+/* Where the walk goes on: behind this one unless it is tried again. */
 static void
 move_on(struct depart *walk, const struct departure_end *end)
 {
-    const bool is_again = (end->status == SOTTO_EABORTED && ++walk->tries < TRIES_MAX) ||
-                          (end->status == SOTTO_OK && !end->is_whole);
-
-    if (is_again)
+    if (end->status == SOTTO_EABORTED && ++walk->tries < TRIES_MAX)
         return;
     walk->tries = 0;
     walk->after_chat = end->chat;

@@ -39,7 +39,6 @@ struct departure_end {
     uint32_t chat;
     const uint8_t *user;
     int status;
-    bool is_whole; /* false: the user has more leaves there than go into one transaction */
 };
 void depart_on_end(struct delivery *, const struct departure_end *);
 

@@ -12,9 +12,9 @@
 #include "chat_tree.h"
 #include "chat_writer.h"
 
-#define PROOF_BYTES_MAX 160           /* an encoded AccountDeleted */
-#define ROLE_BYTES_MAX 32             /* an encoded UserRole */
-#define LEAVES_MAX CHAT_PROPOSALS_MAX /* a transaction; whoever has more takes several */
+#define PROOF_BYTES_MAX 160 /* an encoded AccountDeleted */
+#define ROLE_BYTES_MAX 32   /* an encoded UserRole */
+#define LEAVES_MAX 128 /* of a user, who has about a hundred devices in the life of an account */
 #define ENTRIES_MAX (2 + LEAVES_MAX)
 
 struct departing_leaf {
@@ -33,7 +33,6 @@ struct departure {
     uint32_t chat;
     bool is_group;
     bool proposes; /* the leaves below */
-    bool is_whole; /* they are all that the user has left: the rest is done with them */
     size_t count;
     struct departing_leaf leaves[LEAVES_MAX];
     size_t proof_size, role_size;
@@ -167,15 +166,13 @@ write_entries(struct sotto_tx *tx, struct departure *op)
     if (op->is_silent)
         return write_rest(tx, op);
     rc = writer_device(tx, op->deletion.user, op->deletion.by_device, &row.device);
-    if (rc == SOTTO_OK && op->is_whole)
+    if (rc == SOTTO_OK)
         rc = write_proof(tx, op, &row);
-    if (rc >= 0 && op->is_whole && op->has_heir)
+    if (rc >= 0 && op->has_heir)
         rc = write_heir(tx, op, &row);
     if (rc >= 0 && op->proposes)
         rc = write_proposals(tx, op, &row);
-    if (rc >= 0 && op->is_whole)
-        rc = write_rest(tx, op);
-    return rc;
+    return rc < 0 ? rc : write_rest(tx, op);
 }
 
 static int
@@ -256,11 +253,9 @@ push_entries(const struct departure *op, const struct chat *chat)
     Sotto__Chat__V1__Entry entries[ENTRIES_MAX], *pointers[ENTRIES_MAX];
     size_t count = 0;
 
-    if (op->is_whole)
-        fill_entry(op, chat, &entries[count++],
-                   SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED,
-                   chat_bytes(op->proof, op->proof_size));
-    if (op->is_whole && op->has_heir)
+    fill_entry(op, chat, &entries[count++], SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED,
+               chat_bytes(op->proof, op->proof_size));
+    if (op->has_heir)
         fill_entry(op, chat, &entries[count++], SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE,
                    chat_bytes(op->role, op->role_size));
     for (size_t i = 0; op->proposes && i < op->count; i++) {
@@ -297,7 +292,7 @@ apply(struct departure *op, struct chat *chat)
         return;
     chat->seq = op->seq;
     chat->last_ts_ms = op->ts_ms;
-    heir = op->is_whole && op->has_heir ? roster_user(chat, op->heir) : NULL;
+    heir = op->has_heir ? roster_user(chat, op->heir) : NULL;
     if (heir != NULL)
         heir->role = SOTTO__CHAT__V1__ROLE__ROLE_OWNER;
     purge_note_entries(op->ds, chat);
@@ -325,7 +320,6 @@ end(struct departure *op, int status)
         .chat = op->chat,
         .user = op->deletion.user,
         .status = status,
-        .is_whole = op->is_whole || op->is_deleted,
     };
 
     tree_check_end(&op->check, status == SOTTO_OK && op->proposes && !op->is_deleted);
@@ -366,7 +360,6 @@ on_made(struct tree_check *check, int status)
 
     if (status == SOTTO_EPRECONDITION || status == SOTTO_EINVALID) {
         op->proposes = false;
-        op->is_whole = true;
         status = SOTTO_OK;
     }
     if (status == SOTTO_OK)
@@ -377,23 +370,25 @@ on_made(struct tree_check *check, int status)
 
 /* ---- logic thread: before ------------------------------------------------------------------------------------- */
 
+/* None of one who has too many: then members see to them, as in a group that does not list the server. */
 static void
 list_leaves(struct departure *op, const struct chat *chat)
 {
     const struct chat_user *user = roster_user(chat, op->deletion.user);
 
-    for (uint32_t i = 0; user != NULL && i < chat->leaf_capacity && op->count < LEAVES_MAX; i++) {
+    if (user == NULL || user->seat_count > LEAVES_MAX)
+        return;
+    for (uint32_t i = 0; i < chat->leaf_capacity; i++) {
         const struct chat_seat *seat = chat->leaves[i];
-        struct departing_leaf *leaf = &op->leaves[op->count];
+        struct departing_leaf *leaf;
 
         if (seat == NULL || seat->user != user)
             continue;
+        leaf = &op->leaves[op->count++];
         leaf->leaf = i;
         leaf->device = seat->device->num;
         memcpy(leaf->device_id, seat->device->id, CHAT_ID_BYTES);
-        op->count++;
     }
-    op->is_whole = user == NULL || op->count == user->seat_count;
 }
 
 static void
@@ -431,7 +426,6 @@ departure_start(struct delivery *ds, uint32_t num, const uint8_t *chat_id,
     pack_proof(op);
     list_leaves(op, chat);
     op->proposes = op->is_group && op->count > 0 && !chat->replaced_by.is_set;
-    op->is_whole |= !op->proposes;
     op->check = (struct tree_check){
         .ds = ds,
         .owner = op,
@@ -442,7 +436,9 @@ departure_start(struct delivery *ds, uint32_t num, const uint8_t *chat_id,
         .done = on_made,
     };
     memcpy(op->check.chat_id, chat_id, CHAT_ID_BYTES);
-    if (op->proposes)
+    if (op->proposes && chat->proposal_count + op->count > CHAT_REMOVES_MAX)
+        end(op, SOTTO_EAGAIN); /* after the next commit */
+    else if (op->proposes)
         tree_check_start(&op->check);
     else
         write_op(op);
