@@ -126,6 +126,21 @@ decode(struct call *call, const struct frame_in *frame)
         refuse(call, SOTTO_EINVALID, "The request is not a protobuf message.");
 }
 
+/* Most calls are of the same method as the one before, which saves a look into the table. */
+static const struct rpc_method *
+find_method(struct io_loop *loop, struct sotto_view name)
+{
+    const char *last = loop->last_method ? rpc_method_name(loop->last_method) : "";
+    const struct rpc_method *found;
+
+    if (name.size && strlen(last) == name.size && memcmp(last, name.data, name.size) == 0)
+        return loop->last_method;
+    found = rpc_find(loop->io->core->rpc, name);
+    if (found)
+        loop->last_method = found;
+    return found;
+}
+
 struct call *
 call_make(struct conn *conn, const struct frame_in *frame)
 {
@@ -150,7 +165,7 @@ call_make(struct conn *conn, const struct frame_in *frame)
         return call;
     }
     set_trace(call, frame->trace);
-    call->method = rpc_find(loop->io->core->rpc, frame->method);
+    call->method = find_method(loop, frame->method);
     if (call->method)
         decode(call, frame);
     else

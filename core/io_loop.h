@@ -78,7 +78,8 @@ struct io_loop {
     size_t call_bytes;     /* requests between decoding and answer */
     char trace_prefix[17]; /* of trace ids that are made here: random, in hex */
     uint64_t trace_next;
-    struct ws_deflate *deflate; /* NULL: switched off */
+    const struct rpc_method *last_method; /* that was called; NULL: none yet */
+    struct ws_deflate *deflate;           /* NULL: switched off */
     struct frame_buf *packed_from,
         *packed; /* the last that was compressed, and what it became; of this turn */
 
