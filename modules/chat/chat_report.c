@@ -404,13 +404,19 @@ static int
 list_tx(struct sotto_tx *tx, void *arg)
 {
     struct reports_op *op = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_REPORT_LIST);
-    int rc;
+    struct sotto_stmt *stmt;
+    Sotto__Chat__V1__Role role;
+    int rc = chat_find_role(tx, op->chat, op->req->caller->user, &role);
 
+    if (rc == SOTTO_OK && role == SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED)
+        return SOTTO_ENOTFOUND; /* removed a moment ago */
+    if (rc != SOTTO_OK)
+        return rc;
     sotto__chat__v1__list_reports_reply__init(&op->reply);
     op->reply.reports = sotto_tx_alloc(tx, CHAT_REPORTS_MAX * sizeof(*op->reply.reports));
     if (op->reply.reports == NULL)
         return SOTTO_ENOMEM;
+    stmt = sotto_stmt(tx, CHAT_REPORT_LIST);
     sotto_bind_int(stmt, 1, op->chat);
     sotto_bind_int(stmt, 2, CHAT_REPORTS_MAX);
     while ((rc = sotto_step(stmt)) == SOTTO_ROW && op->reply.n_reports < CHAT_REPORTS_MAX) {
@@ -427,7 +433,9 @@ list_done(void *state, int status, void *arg)
     const struct reports_op *op = arg;
 
     (void)state;
-    if (status != SOTTO_OK)
+    if (status == SOTTO_ENOTFOUND)
+        chat_fail_absent(op->req);
+    else if (status != SOTTO_OK)
         sotto_fail_status(op->req, status, NULL);
     else
         sotto_reply(op->req, &op->reply.base);

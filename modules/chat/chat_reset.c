@@ -9,7 +9,8 @@
  *
  *     who     an owner or an admin of a group, either one of a direct chat
  *     when    a commit of the chat is reported (chat_report.c); else there is nothing that a commit could not do
- *     whom    members of the old chat, all or some; of their devices any
+ *     whom    members of the old chat, all or some, of their devices any; by an admin all owners but those whose own
+ *             commit is reported
  *
  * A closed chat keeps its members and its log, which they may read and an owner may delete; Send, Commit, Leave,
  * SetRole, reports and another reset are refused, each in its own transaction, and the server proposes no Removes.
@@ -99,6 +100,62 @@ judge_creator(struct sotto_tx *tx, struct chat_step *step, const struct chat_hea
     return SOTTO_OK;
 }
 
+static bool
+is_added(const struct chat_plan *plan, const uint8_t *user)
+{
+    for (size_t i = 0; i < plan->add_count; i++)
+        if (memcmp(plan->adds[i].user, user, CHAT_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an admin may start the group anew without this owner: who deleted the account cannot come, and who made
+ * a commit that is reported may be why. */
+static int
+judge_missing(struct sotto_tx *tx, struct chat_step *step, const uint8_t *owner)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_REPORT_OF);
+    int rc;
+
+    sotto_bind_int(stmt, 1, step->reset.chat);
+    sotto_bind_blob(stmt, 2, owner, CHAT_ID_BYTES);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_DONE)
+        return rc < 0 ? rc : SOTTO_OK;
+    rc = chat_refuse_deleted(tx, owner);
+    if (rc != SOTTO_OK)
+        return rc == SOTTO_EPRECONDITION ? SOTTO_OK : rc;
+    return refuse(step, SOTTO_EPERM,
+                  "an admin takes the owners along, but for one whose change is reported");
+}
+
+/* An admin cannot remove an owner, nor leave one behind. */
+static int
+judge_owners(struct sotto_tx *tx, struct chat_step *step, Sotto__Chat__V1__Role own)
+{
+    struct sotto_stmt *stmt;
+    int rc;
+
+    if (own != SOTTO__CHAT__V1__ROLE__ROLE_ADMIN)
+        return SOTTO_OK;
+    stmt = sotto_stmt(tx, CHAT_MEMBER_LEADERS);
+    sotto_bind_int(stmt, 1, step->reset.chat);
+    sotto_bind_int(stmt, 2, CHAT_LEADERS_MAX);
+    while ((rc = sotto_step(stmt)) == SOTTO_ROW) {
+        uint8_t user[CHAT_ID_BYTES];
+
+        if (!chat_copy_id(sotto_col_blob(stmt, 0), user))
+            return SOTTO_EDATALOSS;
+        if (sotto_col_int(stmt, 1) != SOTTO__CHAT__V1__ROLE__ROLE_OWNER ||
+            is_added(&step->plan, user))
+            continue;
+        rc = judge_missing(tx, step, user);
+        if (rc != SOTTO_OK)
+            return rc;
+    }
+    return rc;
+}
+
 /* Everybody who comes was there, and is what he was; a chat has an owner. */
 static int
 carry_roles(struct sotto_tx *tx, struct chat_step *step, Sotto__Chat__V1__Role own)
@@ -132,6 +189,8 @@ reset_judge(struct sotto_tx *tx, struct chat_step *step, struct chat_head **old_
     rc = writer_head(tx, step->reset.chat, old_out);
     if (rc == SOTTO_OK)
         rc = judge_creator(tx, step, *old_out, &own);
+    if (rc == SOTTO_OK)
+        rc = judge_owners(tx, step, own);
     return rc == SOTTO_OK ? carry_roles(tx, step, own) : rc;
 }
 

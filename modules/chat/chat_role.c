@@ -194,8 +194,6 @@ chat_on_set_role(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         chat_fail_absent(req);
         return;
     }
-    if (chat_fail_replaced(req, chat))
-        return;
     if (chat->type == SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT) {
         sotto_fail(req, SOTTO_EPRECONDITION, "a direct chat has no roles to give");
         return;

@@ -144,6 +144,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                          " WHERE r.chat = ? AND r.seq = ?"},
     [CHAT_REPORT_ADD] = {"INSERT INTO chat_reports (chat, seq, epoch, device, reason, reporter,"
                          " entry_seq, ts_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+    [CHAT_REPORT_OF] = {"SELECT 1 FROM chat_reports r JOIN chat_devices d ON d.num = r.device"
+                        " WHERE r.chat = ? AND d.user_id = ? LIMIT 1"},
     [CHAT_REPORT_EXTENT] = {"SELECT COUNT(*), COALESCE(MIN(seq), 0) FROM chat_reports"
                             " WHERE chat = ?"},
     [CHAT_REPORT_REMOVE] = {"DELETE FROM chat_reports WHERE chat = ? AND seq = ?"},

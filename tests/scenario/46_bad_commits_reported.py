@@ -282,8 +282,12 @@ def nothing_comes_after_the_entry_that_closes_a_chat(stage):
                      (mallory, 'Leave', {'chat_id': old, 'proposals': [mallory.ask('propose', mallory.user)[0]]}),
                      (mallory, 'Send', {'chat_id': old, 'client_msg_id': number + 1, 'message': words})]
             turn = number % len(tries)
-            calls = [(person, method, person.door.start_call(CHAT + method, body))
-                     for person, method, body in tries[turn:] + tries[:turn]]
+            calls = []
+            for person, method, body in tries[turn:] + tries[:turn]:
+                calls.append((person, method, person.door.start_call(CHAT + method, body)))
+                if method == 'Create':  # it has further to go than the others
+                    for _ in range(number):
+                        bob.chat('ListChats')
             for person, method, call in calls:
                 try:
                     person.door.wait_reply(call, CHAT + method)

@@ -279,6 +279,24 @@ a_chat_that_was_reset_gets_no_entry_any_more(void **state)
     assert_fails(rig_any(rig, &rig->bob, 0)->status, SOTTO_ENOTFOUND);
 }
 
+/* She made no bad change, and yet nobody can take her along. */
+static void
+an_admin_starts_a_group_anew_without_an_owner_who_is_gone(void **state)
+{
+    struct chat_rig *rig = *state;
+
+    rig_group(rig, 'X');
+    assert_ok(rig_set_role(rig, &rig->alice, &rig->carol, OWNER)->status);
+    assert_ok(rig_set_role(rig, &rig->alice, &rig->bob, ADMIN)->status);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status); /* seq 4 */
+    assert_ok(rig_report(rig, &rig->bob, 4, 1)->status);
+    rig->resets = 'X';
+    assert_fails(rig_create(rig, &rig->bob, 'Y', GROUP, &rig->alice, NULL)->status, SOTTO_EPERM);
+    delete_account(rig, &rig->carol);
+    assert_ok(rig_create(rig, &rig->bob, 'Y', GROUP, &rig->alice, NULL)->status);
+    assert_int_equal(role_of(rig, &rig->bob, &rig->alice), OWNER);
+}
+
 /* ---- crashes and failures ---------------------------------------------------------------------------------------- */
 
 static void
@@ -355,6 +373,7 @@ static const struct CMUnitTest tests[] = {
     DEPART_TEST(a_direct_chat_says_so_is_read_and_takes_nothing_more),
     DEPART_TEST(nothing_is_kept_in_a_relay_chat_for_who_will_never_read_it),
     DEPART_TEST(a_chat_that_was_reset_gets_no_entry_any_more),
+    DEPART_TEST(an_admin_starts_a_group_anew_without_an_owner_who_is_gone),
     DEPART_TEST(a_departure_that_a_restart_interrupts_goes_on),
     DEPART_TEST(what_the_store_refuses_is_done_when_it_is_told_again_and_once),
     DEPART_TEST(a_departure_that_cannot_be_written_is_tried_again),

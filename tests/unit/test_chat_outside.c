@@ -203,6 +203,33 @@ a_group_without_external_sender_is_left_to_members(void **state)
     assert_ok(rig_send(rig, &rig->alice, 1, "as before")->status);
 }
 
+/* A closed chat gets no entry, so its removed devices stay where they are, whether they were in the line or come later. */
+static void
+nothing_is_proposed_in_a_chat_that_was_started_anew(void **state)
+{
+    struct chat_rig *rig = *state;
+    uint8_t senders[OUTSIDE_SENDERS_BYTES];
+    int64_t entries;
+
+    list_the_server(rig, senders);
+    rig_group_with_phone(rig);
+    assert_ok(rig_report(rig, &rig->carol, 2, 1)->status);
+    remove_device(rig, &rig->dora);
+    rig->resets = 'X';
+    assert_ok(rig_create(rig, &rig->alice, 'Y', GROUP, &rig->carol, NULL)->status);
+    entries = harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log");
+    for (int i = 0; i < 2; i++) {
+        wait_grace(rig);
+        assert_int_equal(proposals(rig), 0);
+        assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log"), entries);
+        rig_restart(rig);
+        rig_go_live(rig);
+        harness_forget(rig->h);
+        remove_device(rig, &rig->dora);
+        assert_int_equal(harness_push_count(rig->h), 0);
+    }
+}
+
 #define OUTSIDE_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     OUTSIDE_TEST(a_chat_lists_the_server_alone_or_nobody),
@@ -213,6 +240,7 @@ static const struct CMUnitTest tests[] = {
     OUTSIDE_TEST(what_members_did_themselves_is_not_proposed),
     OUTSIDE_TEST(a_last_device_is_left_to_members),
     OUTSIDE_TEST(a_group_without_external_sender_is_left_to_members),
+    OUTSIDE_TEST(nothing_is_proposed_in_a_chat_that_was_started_anew),
 };
 
 SOTTO_TEST_MAIN(tests)

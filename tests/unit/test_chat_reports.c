@@ -200,6 +200,23 @@ who_came_later_or_is_not_there_could_not_look_at_it(void **state)
     reported(rig_report(rig, &rig->dora, 4, 3));
 }
 
+/* Let in before the roster changed, and read after. */
+static void
+who_is_taken_out_while_asking_reads_no_reports(void **state)
+{
+    struct chat_rig *rig = *state;
+    Sotto__Chat__V1__ListReportsRequest request = SOTTO__CHAT__V1__LIST_REPORTS_REQUEST__INIT;
+    const struct harness_answer *answer;
+    uint8_t id[16];
+
+    memset(id, 'X', sizeof(id));
+    request.chat_id = (ProtobufCBinaryData){sizeof(id), id};
+    answer = harness_rpc_begin(rig->h, rig->bob.session, "ListReports", &request.base);
+    harness_sql(rig->h, "DELETE FROM chat_members WHERE substr(user_id, 1, 1) = x'62'");
+    harness_run(rig->h);
+    assert_fails(answer->status, SOTTO_ENOTFOUND);
+}
+
 static void
 a_report_of_who_left_stays(void **state)
 {
@@ -282,6 +299,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_no_commit_of_that_epoch_is_refused),
     TEST(nobody_reports_a_commit_of_the_own_device),
     TEST(who_came_later_or_is_not_there_could_not_look_at_it),
+    TEST(who_is_taken_out_while_asking_reads_no_reports),
     TEST(a_report_of_who_left_stays),
     TEST(a_deleted_chat_takes_its_reports_along),
     TEST(a_report_that_is_not_durable_is_none),

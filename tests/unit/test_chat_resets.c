@@ -162,6 +162,10 @@ a_closed_chat_is_read_listed_and_deleted_as_before(void **state)
     harness_advance_ms(rig->h, TICK_MS);
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_chats"), 1);
     assert_int_equal(find_chat(rig, &rig->bob, 'Y')->resets.data[0], 'X');
+    rig->resets = 0;
+    rig_group(rig, 'X'); /* the id again, and nothing of what the chat before it was */
+    assert_int_equal(find_chat(rig, &rig->bob, 'X')->replaced_by.len, 0);
+    assert_ok(rig_send(rig, &rig->bob, 1, "open")->status);
 }
 
 static void
@@ -208,11 +212,20 @@ roles_carry_over_and_there_is_an_owner(void **state)
 }
 
 static void
-an_admin_who_leaves_the_owner_out_becomes_owner(void **state)
+an_admin_leaves_out_only_an_owner_whose_commit_is_reported(void **state)
 {
     struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
 
     assert_ok(rig_set_role(rig, &rig->alice, &rig->bob, ADMIN)->status);
+    answer = reset(rig, &rig->bob, &rig->carol, NULL);
+    assert_fails(answer->status, SOTTO_EPERM);
+    assert_non_null(strstr(answer->text, "takes the owners along"));
+    in_chat(rig, 'X');
+    rig_catch_up(rig, &rig->alice, 1);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status); /* seq 5, of epoch 2 */
+    assert_ok(rig_report(rig, &rig->bob, 5, 2)->status);
+
     assert_ok(reset(rig, &rig->bob, &rig->carol, NULL)->status);
     assert_int_equal(role_of(rig, &rig->bob, 'Y'), OWNER);
     assert_int_equal(role_of(rig, &rig->alice, 'X'), OWNER);
@@ -281,7 +294,7 @@ only_owner_and_admins_reset_a_group(void **state)
     assert_int_equal(find_chat(rig, &rig->alice, 'X')->replaced_by.len, 0);
     in_chat(rig, 'X');
     assert_ok(rig_set_role(rig, &rig->alice, &rig->bob, ADMIN)->status);
-    assert_ok(reset(rig, &rig->bob, &rig->carol, NULL)->status);
+    assert_ok(reset(rig, &rig->bob, &rig->alice, NULL)->status);
 }
 
 static void
@@ -430,13 +443,18 @@ a_relay_tells_of_the_reset_until_every_device_has_it(void **state)
 
     rig->mode = RELAY;
     make_reported(rig);
+    rig_ack(rig, &rig->alice, 3, true);
+    rig_ack(rig, &rig->bob, 3, true);
+    rig_ack(rig, &rig->carol, 3, true);
+    harness_advance_ms(rig->h, 2 * TICK_MS);
+    assert_int_equal((int)harness_metric(rig->h, "purge_line", 0), 0);
     assert_ok(reset(rig, &rig->alice, &rig->bob, NULL)->status);
     in_chat(rig, 'X');
     rig_ack(rig, &rig->alice, 4, true);
     rig_ack(rig, &rig->bob, 4, true);
     harness_advance_ms(rig->h, TICK_MS);
     rig_restart(rig);
-    assert_int_equal(rig_sync(rig, &rig->carol, 1, false)->n_entries, 3);
+    assert_int_equal(rig_sync(rig, &rig->carol, 3, false)->n_entries, 1);
     rig_ack(rig, &rig->carol, 4, true);
     harness_advance_ms(rig->h, TICK_MS);
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log WHERE id >> 32 = 1"), 0);
@@ -467,7 +485,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_closed_chat_is_read_listed_and_deleted_as_before),
     TEST(every_invitation_names_the_old_chat_live_and_later),
     TEST(roles_carry_over_and_there_is_an_owner),
-    TEST(an_admin_who_leaves_the_owner_out_becomes_owner),
+    TEST(an_admin_leaves_out_only_an_owner_whose_commit_is_reported),
     TEST(a_repeat_is_answered_like_the_first),
     TEST(a_chat_may_be_reset_again_and_again),
     TEST(only_owner_and_admins_reset_a_group),
