@@ -185,3 +185,18 @@ fuzz_mls_create(void)
     talk(world);
     return world;
 }
+
+void *
+fuzz_mls_setup(void)
+{
+    return fuzz_mls_create();
+}
+
+void *
+fuzz_mls_setup_trusting(void)
+{
+    struct fuzz_mls *world = fuzz_mls_create();
+
+    world->believes_hashes = true;
+    return world;
+}

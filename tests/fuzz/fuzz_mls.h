@@ -34,4 +34,8 @@ struct fuzz_mls {
 /* The same bytes at each run; lives as long as the process. */
 struct fuzz_mls *fuzz_mls_create(void);
 
+/* The same as a target's setup; `trusting` believes hashes of trees as well. */
+void *fuzz_mls_setup(void);
+void *fuzz_mls_setup_trusting(void);
+
 #endif

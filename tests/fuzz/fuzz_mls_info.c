@@ -11,15 +11,6 @@
 
 #include <assert.h>
 
-static void *
-setup(void)
-{
-    struct fuzz_mls *world = fuzz_mls_create();
-
-    world->believes_hashes = true;
-    return world;
-}
-
 static bool
 one(void *state, const uint8_t *data, size_t size)
 {
@@ -56,4 +47,4 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
 }
 
 const struct fuzz_target fuzz_target = {
-    .name = "mls_info", .setup = setup, .one = one, .seeds = seeds};
+    .name = "mls_info", .setup = fuzz_mls_setup_trusting, .one = one, .seeds = seeds};

@@ -6,12 +6,6 @@
 
 #include <assert.h>
 
-static void *
-setup(void)
-{
-    return fuzz_mls_create();
-}
-
 static void
 within(struct mls_bytes view, struct mls_bytes message)
 {
@@ -101,4 +95,4 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
 }
 
 const struct fuzz_target fuzz_target = {
-    .name = "mls_message", .setup = setup, .one = one, .seeds = seeds};
+    .name = "mls_message", .setup = fuzz_mls_setup, .one = one, .seeds = seeds};

@@ -9,12 +9,6 @@
 
 #include <assert.h>
 
-static void *
-setup(void)
-{
-    return fuzz_mls_create();
-}
-
 /* Follows a commit and writes; only the process must survive. */
 static void
 use(const struct fuzz_mls *world, struct mls_group *group)
@@ -86,4 +80,4 @@ seeds(void *state, fuzz_seed_fn *take, void *arg)
 }
 
 const struct fuzz_target fuzz_target = {
-    .name = "mls_state", .setup = setup, .one = one, .seeds = seeds};
+    .name = "mls_state", .setup = fuzz_mls_setup, .one = one, .seeds = seeds};

@@ -44,63 +44,6 @@
 
 #include "peer_program.h"
 
-void
-peer_give_up(const char *why)
-{
-    fprintf(stderr, "mls_peer: %s\n", why);
-    exit(2);
-}
-
-struct mls_bytes
-peer_bytes(const struct argument *argument)
-{
-    return (struct mls_bytes){argument->data, argument->len};
-}
-
-/* Moves an argument out of the line that is being run. */
-static struct argument
-keep(struct argument *argument)
-{
-    struct argument kept = *argument;
-
-    *argument = (struct argument){0};
-    return kept;
-}
-
-/* ---- Answers ----------------------------------------------------------------------------- */
-
-static void
-print_hex(struct mls_bytes bytes)
-{
-    putchar(' ');
-    if (bytes.len == 0)
-        putchar('-');
-    for (size_t i = 0; i < bytes.len; i++)
-        printf("%02x", bytes.data[i]);
-}
-
-void
-peer_answer(int error, const struct mls_bytes *values, size_t count)
-{
-    if (error != 0) {
-        printf("err %s\n", mls_error_name(error));
-        return;
-    }
-    printf("ok");
-    for (size_t i = 0; i < count; i++)
-        print_hex(values[i]);
-    putchar('\n');
-}
-
-void
-peer_answer_buf(int error, struct mls_buf *take_buf)
-{
-    const struct mls_bytes value = mls_buf_bytes(take_buf);
-
-    peer_answer(error, &value, 1);
-    mls_buf_fini(take_buf);
-}
-
 /* ---- Callbacks --------------------------------------------------------------------------- */
 
 static int
@@ -164,7 +107,7 @@ do_client(struct peer *peer)
     if (peer->args[0].len != 1)
         peer_give_up("the suite is one byte");
     peer->suite = peer->args[0].data[0];
-    peer->name = keep(&peer->args[1]);
+    peer->name = peer_keep(&peer->args[1]);
     peer_answer(peer->provider->random(peer->provider->ctx, peer->seed, sizeof(peer->seed)), NULL,
                 0);
 }
@@ -172,8 +115,8 @@ do_client(struct peer *peer)
 static void
 do_psk(struct peer *peer)
 {
-    peer->psk_id = keep(&peer->args[0]);
-    peer->psk = keep(&peer->args[1]);
+    peer->psk_id = peer_keep(&peer->args[0]);
+    peer->psk = peer_keep(&peer->args[1]);
     peer_answer(0, NULL, 0);
 }
 
@@ -221,8 +164,8 @@ do_join(struct peer *peer)
     peer_answer(mls_group_join(&peer->config, &params, &peer->group), NULL, 0);
 }
 
-static void
-enqueue(struct peer *peer, struct mls_proposal proposal)
+void
+peer_enqueue(struct peer *peer, struct mls_proposal proposal)
 {
     if (peer->queued == QUEUE_MAX)
         peer_give_up("too many proposals queued");
@@ -234,57 +177,39 @@ enqueue(struct peer *peer, struct mls_proposal proposal)
 static void
 do_add(struct peer *peer)
 {
-    struct argument package = keep(&peer->args[0]);
+    struct argument package = peer_keep(&peer->args[0]);
 
-    enqueue(peer,
-            (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = peer_bytes(&package)});
-}
-
-uint32_t
-peer_leaf(const struct argument *argument)
-{
-    if (argument->len != 1)
-        peer_give_up("a leaf, suite or epoch is one byte");
-    return argument->data[0];
+    peer_enqueue(
+        peer, (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = peer_bytes(&package)});
 }
 
 static void
 do_remove(struct peer *peer)
 {
-    enqueue(peer,
-            (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE, .leaf = peer_leaf(&peer->args[0])});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REMOVE,
+                                             .leaf = peer_leaf(&peer->args[0])});
 }
 
 static void
 do_use_psk(struct peer *peer)
 {
-    struct argument id = keep(&peer->args[0]);
+    struct argument id = peer_keep(&peer->args[0]);
 
-    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = peer_bytes(&id)});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = peer_bytes(&id)});
 }
 
 static void
 do_use_epoch(struct peer *peer)
 {
-    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK,
-                                        .psk_resumption = true,
-                                        .psk_epoch = peer_leaf(&peer->args[0])});
-}
-
-static void
-do_reinit(struct peer *peer)
-{
-    struct argument id = keep(&peer->args[0]);
-
-    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
-                                        .group_id = peer_bytes(&id),
-                                        .suite = (uint16_t)peer_leaf(&peer->args[1])});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK,
+                                             .psk_resumption = true,
+                                             .psk_epoch = peer_leaf(&peer->args[0])});
 }
 
 static void
 do_extension(struct peer *peer)
 {
-    struct argument data = keep(&peer->args[1]);
+    struct argument data = peer_keep(&peer->args[1]);
 
     if (peer->args[0].len != 2)
         peer_give_up("an extension type is two bytes");
@@ -292,9 +217,9 @@ do_extension(struct peer *peer)
         .type = (uint16_t)(peer->args[0].data[0] << 8 | peer->args[0].data[1]),
         .data = peer_bytes(&data),
     };
-    enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
-                                        .extensions = &peer->extension,
-                                        .extension_count = 1});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
+                                             .extensions = &peer->extension,
+                                             .extension_count = 1});
 }
 
 static void
@@ -315,59 +240,6 @@ draft(struct peer *peer, bool enter)
     peer_answer(error, values, 2);
     mls_buf_fini(&welcome);
     mls_buf_fini(&commit);
-}
-
-/* ---- Groups that continue a group ---------------------------------------------------------- */
-
-static void
-do_aside(struct peer *peer)
-{
-    peer->suite = (uint16_t)peer_leaf(&peer->args[0]);
-    mls_group_destroy(&peer->earlier);
-    peer->earlier = peer->group;
-    peer->group = NULL;
-    peer_answer(0, NULL, 0);
-}
-
-typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
-                       const struct mls_group_params *, const struct mls_bytes *, size_t,
-                       struct mls_buf *, struct mls_buf *, struct mls_group **);
-
-static void
-make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
-{
-    const struct mls_group_params params = {
-        .group_id = id,
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
-        .lifetime = peer_lifetime(),
-    };
-    struct mls_bytes packages[QUEUE_MAX];
-    struct mls_buf commit = {0}, welcome = {0};
-
-    if (peer->earlier == NULL)
-        peer_give_up("there is no earlier group");
-    for (size_t i = 0; i < peer->queued; i++)
-        packages[i] = peer->queue[i].key_package;
-    int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
-                     &welcome, &peer->group);
-    peer->queued = 0;
-    const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
-    peer_answer(error, values, 2);
-    mls_buf_fini(&welcome);
-    mls_buf_fini(&commit);
-}
-
-static void
-do_successor(struct peer *peer)
-{
-    make_of_earlier(peer, mls_group_reinit, (struct mls_bytes){0});
-}
-
-static void
-do_branch(struct peer *peer)
-{
-    make_of_earlier(peer, mls_group_branch, peer_bytes(&peer->args[0]));
 }
 
 /* ---- Proposals and messages ---------------------------------------------------------------- */
@@ -515,10 +387,10 @@ static const struct {
     {"remove", 1, true, do_remove},
     {"use-psk", 1, false, do_use_psk},
     {"use-epoch", 1, true, do_use_epoch},
-    {"reinit", 2, true, do_reinit},
-    {"aside", 1, true, do_aside},
-    {"successor", 0, false, do_successor},
-    {"branch", 1, false, do_branch},
+    {"reinit", 2, true, peer_reinit},
+    {"aside", 1, true, peer_aside},
+    {"successor", 0, false, peer_successor},
+    {"branch", 1, false, peer_branch},
     {"extension", 2, true, do_extension},
     {"commit", 1, true, do_commit},
     {"draft", 1, true, do_draft},
@@ -539,21 +411,6 @@ static const struct {
 };
 
 static void
-read_argument(struct argument *argument, const char *text)
-{
-    free(argument->data);
-    *argument = (struct argument){0};
-    if (text == NULL)
-        peer_give_up("an argument is missing");
-    if (strcmp(text, "-") == 0)
-        return;
-    argument->data = malloc(strlen(text) / 2 + 1);
-    if (argument->data == NULL || sodium_hex2bin(argument->data, strlen(text) / 2 + 1, text,
-                                                 strlen(text), NULL, &argument->len, NULL) != 0)
-        peer_give_up("an argument is no hex");
-}
-
-static void
 run_line(struct peer *peer, char *line)
 {
     char *rest = NULL;
@@ -565,7 +422,7 @@ run_line(struct peer *peer, char *line)
         if (commands[i].in_group && peer->group == NULL)
             peer_give_up("there is no group");
         for (int a = 0; a < commands[i].args; a++)
-            read_argument(&peer->args[a], strtok_r(NULL, " \n", &rest));
+            peer_read_argument(&peer->args[a], strtok_r(NULL, " \n", &rest));
         commands[i].run(peer);
         fflush(stdout);
         return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the program mls_peer share: its state, answers, and the commands of
- * peer_outside.c. The commands are listed in mls_peer.c.
+ * What the files of the program mls_peer share: its state, its lines (peer_line.c), and the commands
+ * that do not stand in mls_peer.c, where all of them are listed.
  */
 #ifndef SOTTO_TEST_PEER_PROGRAM_H
 #define SOTTO_TEST_PEER_PROGRAM_H
@@ -32,15 +32,35 @@ struct peer {
 /* Ends the program with 2: a line cannot be understood. */
 void peer_give_up(const char *why);
 
+/* Takes an argument from the text of a line; NULL ends the program. */
+void peer_read_argument(struct argument *argument, const char *text);
+
+/* Moves an argument out of the line that is being run. */
+struct argument peer_keep(struct argument *argument);
+
 struct mls_bytes peer_bytes(const struct argument *argument);
+
+/* An argument of one byte. */
 uint32_t peer_leaf(const struct argument *argument);
-struct mls_lifetime peer_lifetime(void);
 
 /* "ok" with values, or "err NAME". */
 void peer_answer(int error, const struct mls_bytes *values, size_t count);
 void peer_answer_buf(int error, struct mls_buf *take_buf);
 
-/* ---- Commands (peer_outside.c) --------------------------------------------------------------- */
+/* What its key packages and leaves say. */
+struct mls_lifetime peer_lifetime(void);
+
+/* Puts a proposal into the next commit, and answers. */
+void peer_enqueue(struct peer *peer, struct mls_proposal proposal);
+
+/* ---- Commands: peer_linked.c ------------------------------------------------------------------ */
+
+void peer_reinit(struct peer *peer);
+void peer_aside(struct peer *peer);
+void peer_successor(struct peer *peer);
+void peer_branch(struct peer *peer);
+
+/* ---- Commands: peer_outside.c --------------------------------------------------------------- */
 
 void peer_info(struct peer *peer);
 void peer_join_external(struct peer *peer);

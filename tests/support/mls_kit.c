@@ -262,6 +262,7 @@ trio(void **state, uint16_t suite)
 
     trio->suite = suite;
     kit_group(trio->people, KIT_TRIO, suite);
+    kit_person_init(&trio->people[KIT_EMIL], "emil", suite);
     *state = trio;
     return 0;
 }
@@ -283,7 +284,7 @@ kit_trio_end(void **state)
 {
     struct kit_trio *trio = *state;
 
-    for (size_t i = 0; i < KIT_TRIO; i++)
+    for (size_t i = 0; i <= KIT_EMIL; i++)
         kit_person_fini(&trio->people[i]);
     test_free(trio);
     return 0;

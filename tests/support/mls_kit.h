@@ -69,15 +69,22 @@ void kit_add(struct kit_person *adder, struct kit_person *added, struct kit_pers
 /* A group of `count` people, the first its creator, each added by the one before. */
 void kit_group(struct kit_person *people, size_t count, uint16_t suite);
 
-/* The fixture of many tests: a group of three in either suite. */
-enum { KIT_TRIO = 3 };
+/* The fixture of many tests: a group of three in either suite, and behind them Emil, who is no member. */
+enum { KIT_TRIO = 3, KIT_EMIL = KIT_TRIO };
 struct kit_trio {
     uint16_t suite;
-    struct kit_person people[KIT_TRIO];
+    struct kit_person people[KIT_TRIO + 1];
 };
 int kit_trio_suite_1(void **state);
 int kit_trio_suite_3(void **state);
 int kit_trio_end(void **state);
+
+/* Entries of a table of tests: one in either suite, with the setups setup_suite_1 and setup_suite_3. */
+#define KIT_IN_BOTH_SUITES(test, setup, teardown)                 \
+    {#test " (suite 1)", test, setup##_suite_1, teardown, NULL},  \
+    {                                                             \
+#test " (suite 3)", test, setup##_suite_3, teardown, NULL \
+    }
 
 /* A ReInit to the group "successor" with one extension of its own; and the suite that is not this one. */
 struct mls_proposal kit_reinit(uint16_t suite);

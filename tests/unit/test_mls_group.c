@@ -615,11 +615,7 @@ two_hundred_join_with_one_commit(void **state)
     mls_buf_fini(&commit);
 }
 
-#define IN_BOTH_SUITES(test)                                    \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
-    }
+#define IN_BOTH_SUITES(test) KIT_IN_BOTH_SUITES(test, setup, teardown)
 
 int
 main(void)

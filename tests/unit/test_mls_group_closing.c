@@ -214,11 +214,7 @@ what_nobody_could_make_is_not_proposed(void **state)
     mls_buf_fini(&before);
 }
 
-#define BOTH(test)                                                     \
-    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
-    {                                                                  \
-#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
-    }
+#define BOTH(test) KIT_IN_BOTH_SUITES(test, kit_trio, kit_trio_end)
 
 int
 main(void)

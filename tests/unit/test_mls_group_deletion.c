@@ -446,11 +446,7 @@ a_copy_does_not_open_what_belongs_to_a_passed_epoch(void **state)
     expect_no_more_than_the_states(f, "after an epoch");
 }
 
-#define BOTH(test)                                              \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
-    }
+#define BOTH(test) KIT_IN_BOTH_SUITES(test, setup, teardown)
 
 int
 main(void)

@@ -11,54 +11,13 @@
 #include "group.h"
 #include "mls_kit.h"
 
-enum { ADA, BEN, CLEO, PEOPLE, EMIL = PEOPLE };
+enum { ADA, BEN, CLEO, PEOPLE, EMIL = KIT_EMIL };
 
 static const struct mls_commit_options NOTHING = {0};
 
-/* Three members, and Emil, who is none. */
-struct fixture {
-    uint16_t suite;
-    struct kit_person people[PEOPLE + 1];
-};
-
-static int
-setup(void **state, uint16_t suite)
-{
-    struct fixture *f = test_calloc(1, sizeof(*f));
-
-    f->suite = suite;
-    kit_group(f->people, PEOPLE, suite);
-    kit_person_init(&f->people[EMIL], "emil", suite);
-    *state = f;
-    return 0;
-}
-
-static int
-setup_suite_1(void **state)
-{
-    return setup(state, 1);
-}
-
-static int
-setup_suite_3(void **state)
-{
-    return setup(state, 3);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i <= PEOPLE; i++)
-        kit_person_fini(&f->people[i]);
-    test_free(f);
-    return 0;
-}
-
 /* Ada closes the group; everybody has it as the earlier one afterwards, and the other suite. */
 static void
-close_group(struct fixture *f)
+close_group(struct kit_trio *f)
 {
     const struct mls_proposal reinit = kit_reinit(kit_other_suite(f->suite));
     const struct mls_commit_options options = {.proposals = &reinit, .proposal_count = 1};
@@ -93,7 +52,7 @@ struct packages {
 };
 
 static void
-collect(struct fixture *f, unsigned set, struct packages *out)
+collect(struct kit_trio *f, unsigned set, struct packages *out)
 {
     *out = (struct packages){0};
     for (size_t i = 0; i <= PEOPLE; i++) {
@@ -118,7 +77,7 @@ typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
 
 /* `by` makes a group with those in the set out of its earlier group. */
 static int
-make(struct fixture *f, make_fn how, size_t by, const char *id, unsigned set,
+make(struct kit_trio *f, make_fn how, size_t by, const char *id, unsigned set,
      struct mls_buf *welcome_out)
 {
     struct kit_person *person = &f->people[by];
@@ -141,7 +100,7 @@ make(struct fixture *f, make_fn how, size_t by, const char *id, unsigned set,
 static void
 any_member_makes_the_successor_and_all_go_on_in_it(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct mls_buf welcome = {0};
     struct mls_bytes data;
 
@@ -169,7 +128,7 @@ any_member_makes_the_successor_and_all_go_on_in_it(void **state)
 static void
 a_successor_is_made_as_the_reinit_says_or_not_at_all(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *cleo = &f->people[CLEO];
     const unsigned others = 1u << ADA | 1u << BEN;
     struct mls_group_params params = params_of(cleo);
@@ -204,7 +163,7 @@ a_successor_is_made_as_the_reinit_says_or_not_at_all(void **state)
 
 /* Moves everybody's group aside as it is. */
 static void
-all_step_aside(struct fixture *f)
+all_step_aside(struct kit_trio *f)
 {
     for (size_t i = 0; i < PEOPLE; i++)
         kit_step_aside(&f->people[i]);
@@ -213,7 +172,7 @@ all_step_aside(struct fixture *f)
 static void
 some_members_talk_among_themselves_in_a_branch(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *ada = &f->people[ADA], *cleo = &f->people[CLEO];
     struct mls_buf welcome = {0};
 
@@ -239,7 +198,7 @@ some_members_talk_among_themselves_in_a_branch(void **state)
 static void
 a_branch_of_an_epoch_that_has_passed_is_joined(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct mls_buf welcome = {0}, commit = {0};
 
     kit_commit(&f->people[BEN], &NOTHING, &commit, NULL);
@@ -255,7 +214,7 @@ a_branch_of_an_epoch_that_has_passed_is_joined(void **state)
 static void
 strangers_do_not_come_into_a_branch(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct mls_buf welcome = {0};
 
     all_step_aside(f);
@@ -298,7 +257,7 @@ propose_all(const struct forgery *g, const struct mls_group *old, const struct p
 
 /* What the library would not make: Ada's first commit without the last check. */
 static void
-forge(struct fixture *f, const struct forgery *g, struct mls_buf *welcome_out)
+forge(struct kit_trio *f, const struct forgery *g, struct mls_buf *welcome_out)
 {
     struct kit_person *ada = &f->people[ADA];
     static const uint8_t with_topic[] = {0xf0, 0x01, 5, 't', 'o', 'p', 'i', 'c'};
@@ -332,7 +291,7 @@ forge(struct fixture *f, const struct forgery *g, struct mls_buf *welcome_out)
 
 /* Cleo must refuse it, and her earlier group stays as it is. */
 static void
-expect_of_cleo(struct fixture *f, const struct mls_buf *welcome, int want, const char *what)
+expect_of_cleo(struct kit_trio *f, const struct mls_buf *welcome, int want, const char *what)
 {
     struct kit_person *cleo = &f->people[CLEO];
     const struct mls_join_params params = {
@@ -354,7 +313,7 @@ expect_of_cleo(struct fixture *f, const struct mls_buf *welcome, int want, const
 }
 
 static void
-forge_and_expect(struct fixture *f, const struct forgery *g, int want, const char *what)
+forge_and_expect(struct kit_trio *f, const struct forgery *g, int want, const char *what)
 {
     uint16_t suite = f->people[ADA].suite;
     struct mls_buf welcome = {0};
@@ -369,7 +328,7 @@ forge_and_expect(struct fixture *f, const struct forgery *g, int want, const cha
 static void
 a_welcome_that_is_no_successor_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     const uint8_t usage = MLS_PSK_USAGE_REINIT;
     const unsigned others = 1u << BEN | 1u << CLEO;
     const struct {
@@ -398,7 +357,7 @@ a_welcome_that_is_no_successor_is_refused(void **state)
 static void
 a_welcome_that_is_no_branch_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     const uint8_t usage = MLS_PSK_USAGE_BRANCH;
     const struct {
         struct forgery g;
@@ -425,7 +384,7 @@ a_welcome_that_is_no_branch_is_refused(void **state)
 static void
 without_the_old_group_nobody_joins(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_trio *f = *state;
     struct kit_person *cleo = &f->people[CLEO];
     const struct forgery g = {.usage = MLS_PSK_USAGE_REINIT, .members = 1u << BEN | 1u << CLEO};
     struct mls_buf welcome = {0};
@@ -443,11 +402,7 @@ without_the_old_group_nobody_joins(void **state)
     mls_buf_fini(&welcome);
 }
 
-#define BOTH(test)                                              \
-    {#test " (suite 1)", test, setup_suite_1, teardown, NULL},  \
-    {                                                           \
-#test " (suite 3)", test, setup_suite_3, teardown, NULL \
-    }
+#define BOTH(test) KIT_IN_BOTH_SUITES(test, kit_trio, kit_trio_end)
 
 int
 main(void)

@@ -261,11 +261,7 @@ a_refused_commit_can_be_held_against_its_signer(void **state)
     mls_buf_fini(&commit);
 }
 
-#define IN_BOTH_SUITES(test)                                           \
-    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
-    {                                                                  \
-#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
-    }
+#define IN_BOTH_SUITES(test) KIT_IN_BOTH_SUITES(test, kit_trio, kit_trio_end)
 
 int
 main(void)

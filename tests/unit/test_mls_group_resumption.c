@@ -210,11 +210,7 @@ the_secret_of_another_group_is_found_by_the_application(void **state)
     kit_person_fini(&pair[1]);
 }
 
-#define BOTH(test)                                                     \
-    {#test " (suite 1)", test, kit_trio_suite_1, kit_trio_end, NULL},  \
-    {                                                                  \
-#test " (suite 3)", test, kit_trio_suite_3, kit_trio_end, NULL \
-    }
+#define BOTH(test) KIT_IN_BOTH_SUITES(test, kit_trio, kit_trio_end)
 
 int
 main(void)

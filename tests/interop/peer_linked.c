@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands of mls_peer for groups that continue a group (RFC 9420 sections 11.2, 11.3).
+ */
+#include "peer_program.h"
+
+void
+peer_reinit(struct peer *peer)
+{
+    struct argument id = peer_keep(&peer->args[0]);
+
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
+                                             .group_id = peer_bytes(&id),
+                                             .suite = (uint16_t)peer_leaf(&peer->args[1])});
+}
+
+void
+peer_aside(struct peer *peer)
+{
+    peer->suite = (uint16_t)peer_leaf(&peer->args[0]);
+    mls_group_destroy(&peer->earlier);
+    peer->earlier = peer->group;
+    peer->group = NULL;
+    peer_answer(0, NULL, 0);
+}
+
+typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
+                       const struct mls_group_params *, const struct mls_bytes *, size_t,
+                       struct mls_buf *, struct mls_buf *, struct mls_group **);
+
+static void
+make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
+{
+    const struct mls_group_params params = {
+        .group_id = id,
+        .signature_seed = peer->seed,
+        .identity = peer_bytes(&peer->name),
+        .lifetime = peer_lifetime(),
+    };
+    struct mls_bytes packages[QUEUE_MAX];
+    struct mls_buf commit = {0}, welcome = {0};
+
+    if (peer->earlier == NULL)
+        peer_give_up("there is no earlier group");
+    for (size_t i = 0; i < peer->queued; i++)
+        packages[i] = peer->queue[i].key_package;
+    int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
+                     &welcome, &peer->group);
+    peer->queued = 0;
+    const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
+    peer_answer(error, values, 2);
+    mls_buf_fini(&welcome);
+    mls_buf_fini(&commit);
+}
+
+void
+peer_successor(struct peer *peer)
+{
+    make_of_earlier(peer, mls_group_reinit, (struct mls_bytes){0});
+}
+
+void
+peer_branch(struct peer *peer)
+{
+    make_of_earlier(peer, mls_group_branch, peer_bytes(&peer->args[0]));
+}
