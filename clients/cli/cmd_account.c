@@ -139,7 +139,7 @@ cmd_delete_account(struct cli *cli)
     return SOTTO_CLIENT_OK;
 }
 
-/* How this device keeps its keys fresh. */
+/* In how many chats a device is, and how it keeps its keys fresh. */
 static void
 json_upkeep(struct json *json, const struct sotto_client_device *device)
 {
@@ -148,6 +148,8 @@ json_upkeep(struct json *json, const struct sotto_client_device *device)
     else
         json_string(json, "keys_renewed", NULL);
     json_uint(json, "key_packages", device->key_packages);
+    json_uint(json, "chats", device->chats);
+    json_uint(json, "waiting", device->waiting);
 }
 
 static void
@@ -155,10 +157,15 @@ print_upkeep(const struct sotto_client_device *device)
 {
     char renewed[32];
     view_time(device->renewed, renewed);
-    if (device->renewed)
-        printf(tr("    keys in its chats: the oldest from %s"), renewed);
+    printf(tr_count("    in %u chat", "    in %u chats", device->chats), device->chats);
+    if (device->waiting)
+        printf(tr_count(", %u waits for it", ", %u wait for it", device->waiting), device->waiting);
+    if (!device->renewed)
+        fputs(device->current ? tr("; keys not renewed yet") : tr("; no renewal of keys seen"),
+              stdout);
     else
-        fputs(tr("    keys in its chats: not renewed yet"), stdout);
+        printf(device->current ? tr("; oldest keys from %s") : tr("; keys last renewed %s"),
+               renewed);
     printf(tr_count("; %u key package waits for invitations\n",
                     "; %u key packages wait for invitations\n", device->key_packages),
            device->key_packages);
@@ -180,8 +187,7 @@ show_device(const struct sotto_client_device *device, void *arg)
             json_string(&json, "last_seen", NULL);
         json_bool(&json, "this", device->current);
         json_bool(&json, "verified", device->verified);
-        if (device->current)
-            json_upkeep(&json, device);
+        json_upkeep(&json, device);
         json_end(&json, '}');
         json_line(&json);
     } else if (!cli->quiet) {
@@ -195,8 +201,7 @@ show_device(const struct sotto_client_device *device, void *arg)
         printf(" (%.8s)", device->id); /* two laptops of one name are told apart */
         fputs(device->verified ? "" : tr("  (not certified by your identity key)"), stdout);
         puts(device->current ? tr("  (this one)") : "");
-        if (device->current)
-            print_upkeep(device);
+        print_upkeep(device);
     }
     return 0;
 }

@@ -60,6 +60,7 @@ phrase_of(const struct sotto_client_message *message)
          TR("made a change of this chat that this device cannot follow (see `sotto reports`)"),
          NULL},
         {"account_deleted", TR("deleted the account"), NULL},
+        {"repaired", TR("joined this chat anew: messages from before may be missing"), NULL},
         {"commit_reported", TR("cannot follow a change of this chat by"),
          TR("cannot follow a change of this chat that you made")},
         {"untrusted", TR("wrote under an identity key that is not the one you know"), NULL},

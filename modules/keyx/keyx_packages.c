@@ -26,14 +26,14 @@ struct counts {
 };
 
 static int
-count_packages(struct sotto_tx *tx, const struct sotto_caller *caller, uint16_t suite,
+count_packages(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device, uint16_t suite,
                int last_resort, int64_t *count_out)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_PACKAGE_COUNT);
     int rc;
 
-    sotto_bind_blob(stmt, 1, caller->user, KEYX_ID_BYTES);
-    sotto_bind_blob(stmt, 2, caller->device, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, 1, user, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, 2, device, KEYX_ID_BYTES);
     sotto_bind_int(stmt, 3, suite);
     sotto_bind_int(stmt, 4, last_resort);
     sotto_bind_int(stmt, 5, tx->api->now_ms(tx));
@@ -45,15 +45,16 @@ count_packages(struct sotto_tx *tx, const struct sotto_caller *caller, uint16_t 
 }
 
 static int
-read_counts(struct sotto_tx *tx, const struct sotto_caller *caller, struct counts *counts_out)
+read_counts(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device,
+            struct counts *counts_out)
 {
     for (size_t i = 0; i < SUITES; i++) {
         Sotto__Keyx__V1__KeyPackageCount *row = &counts_out->rows[i];
         int64_t one_time = 0, last = 0;
-        int rc = count_packages(tx, caller, suites[i], 0, &one_time);
+        int rc = count_packages(tx, user, device, suites[i], 0, &one_time);
 
         if (rc == SOTTO_OK)
-            rc = count_packages(tx, caller, suites[i], 1, &last);
+            rc = count_packages(tx, user, device, suites[i], 1, &last);
         if (rc != SOTTO_OK)
             return rc;
         sotto__keyx__v1__key_package_count__init(row);
@@ -232,7 +233,7 @@ upload_tx(struct sotto_tx *tx, void *arg)
     for (size_t i = 0; i < op->count && rc == SOTTO_OK; i++)
         rc = store_package(tx, op, &op->packages[i]);
     if (rc == SOTTO_OK)
-        rc = read_counts(tx, op->req->caller, &op->counts);
+        rc = read_counts(tx, op->req->caller->user, op->req->caller->device, &op->counts);
     if (rc != SOTTO_OK)
         return rc;
     for (size_t i = 0; i < SUITES; i++)
@@ -307,6 +308,7 @@ keyx_on_upload(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 
 struct count_op {
     struct sotto_req *req;
+    uint8_t device[KEYX_ID_BYTES];
     struct counts counts;
 };
 
@@ -315,7 +317,7 @@ count_tx(struct sotto_tx *tx, void *arg)
 {
     struct count_op *op = arg;
 
-    return read_counts(tx, op->req->caller, &op->counts);
+    return read_counts(tx, op->req->caller->user, op->device, &op->counts);
 }
 
 static void
@@ -338,9 +340,15 @@ count_done(void *state, int status, void *arg)
 void
 keyx_on_count(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 {
-    const struct count_op op = {.req = req};
+    const Sotto__Keyx__V1__CountKeyPackagesRequest *request = (const void *)in;
+    struct count_op op = {.req = req};
 
-    (void)in;
+    if (request->device_id.len != 0 && request->device_id.len != KEYX_ID_BYTES) {
+        sotto_fail(req, SOTTO_EINVALID, "device_id has 16 bytes, or none");
+        return;
+    }
+    memcpy(op.device, request->device_id.len ? request->device_id.data : req->caller->device,
+           KEYX_ID_BYTES);
     keyx_read(state, req, count_tx, &op, sizeof(op), count_done);
 }
 

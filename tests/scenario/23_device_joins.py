@@ -2,9 +2,10 @@
 # io_threads: default
 """A device enters its user's chats by itself: a new one whose siblings are away, and one that lost track."""
 import shutil
+import sqlite3
 import time
 
-from clients import acquainted, device_of, people, start, texts, wait_text
+from clients import acquainted, break_off, device_of, people, start, texts, wait_text
 from sotto import wait_object
 from tap import main, test
 
@@ -72,6 +73,154 @@ def a_profile_from_an_old_copy_is_repaired(stage):
     assert alice.run('chats')[0]['title'] == 'Garden'
     assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1}
     assert carols not in {row['user_id'] for row in alice.run('members', chat)}
+
+
+@test
+def a_command_about_a_chat_enters_it_first(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    chats = [alice.run('new', 'bob', 'carol', '--title', title)[0]['chat'] for title in ('Garden', 'Kitchen')]
+    phone = device_of(stage, server, 'alice', 'phone')
+    assert {row['state'] for row in phone.run('chats')} == {'waiting'}
+
+    phone.run('send', chats[0], 'without listening')
+    bob.run('send', chats[1], 'into the kitchen')
+
+    assert texts(phone.run('read', chats[1])) == ['into the kitchen']
+    assert texts(carol.run('read', chats[0])) == ['without listening']
+    assert {row['state'] for row in phone.run('chats')} == {'ready'}
+    pad = device_of(stage, server, 'alice', 'pad')
+    assert pad.run('read', chats[0]) == [] and {row['state'] for row in pad.run('chats')} == {'ready'}
+
+
+@test
+def a_new_device_enters_a_dozen_chats_and_is_told_their_titles_once(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    titles = [f'Room {number}' for number in range(12)]
+    chats = [bob.run('new', 'alice', '--title', title)[0]['chat'] for title in titles]
+    alice.run('chats')
+    phone = device_of(stage, server, 'alice', 'phone')
+    ears = [client.spawn('listen') for client in (bob, phone)]
+
+    end = time.monotonic() + 90
+    while sorted(row['title'] for row in phone.run('chats')) != sorted(titles):
+        assert time.monotonic() < end, phone.run('chats')
+    for chat in chats:
+        bob.run('send', chat, 'welcome')
+    for row in phone.run('chats'):
+        assert row['state'] == 'ready', row
+        # The commit that made it, its title, the one by which the phone joined, the title for the phone, the message.
+        assert row['last_seq'] == 5, row
+    for ear in ears:
+        ear.kill()
+    assert {row['user']: row['devices'] for row in bob.run('members', chats[0])} == {'alice': 2, 'bob': 1}
+
+
+@test
+def a_device_that_is_killed_while_it_joins_is_in_the_chat_once(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    for number, method in enumerate(('ChatService/GetGroup', 'ChatService/Commit', 'ChatService/ListMembers')):
+        chat = alice.run('new', 'bob', '--title', f'Room {number}')[0]['chat']
+        alice.run('chats')
+        phone = device_of(stage, server, 'alice', f'phone-{number}')
+        break_off(stage, phone, server, method, 'read', chat)
+        alice.run('send', chat, 'while it was dead')
+
+        phone.run('read', chat)
+
+        alice.run('send', chat, 'for all')
+        assert texts(phone.run('read', chat))[-1] == texts(bob.run('read', chat))[-1] == 'for all'
+        phone.run('send', chat, 'from the phone')
+        assert texts(alice.run('read', chat)) == texts(bob.run('read', chat)) == [
+            'while it was dead', 'for all', 'from the phone'], method
+        assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 2, 'bob': 1}, method
+        assert len({row['from_device'] for row in bob.run('read', chat) if row['kind'] == 'device_added'}) == 1
+        alice.run('device-remove', phone.run('whoami')[0]['device_id'])
+
+
+@test
+def devices_are_shown_with_the_chats_they_are_in_and_those_that_wait(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    chats = [alice.run('new', 'bob', '--title', title)[0]['chat'] for title in ('Garden', 'Kitchen', 'Roof')]
+    laptop_id = alice.run('whoami')[0]['device_id']
+    phone = device_of(stage, server, 'alice', 'phone')
+    phone_id = phone.run('whoami')[0]['device_id']
+
+    def shown(client):
+        return {row['id']: row for row in client.run('devices')}
+
+    for client in (alice, phone):
+        rows = shown(client)
+        assert [(rows[one]['chats'], rows[one]['waiting']) for one in (laptop_id, phone_id)] == [(3, 0), (0, 3)], rows
+        assert rows[phone_id]['keys_renewed'] is None and rows[phone_id]['key_packages'] > 50, rows
+    phone.run('read', chats[0])
+    alice.run('delete-chat', chats[1])
+    for client in (alice, phone):
+        rows = shown(client)
+        assert [(rows[one]['chats'], rows[one]['waiting']) for one in (laptop_id, phone_id)] == [(2, 0), (2, 0)], rows
+    assert abs(shown(alice)[phone_id]['keys_renewed'] - time.time()) < 600
+    plain = stage.process([word for word in alice.command(['devices']) if word != '--json'], stage.folder / 'plain.stderr')
+    assert plain.wait() == 0
+    assert sum('in 2 chats; ' in line for line in plain.lines) == 2, plain.lines
+
+
+def broken(stage, server):
+    """alice, bob, their chat, and alice's profile put back to before a commit of its own."""
+    alice, bob, _ = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
+    alice.run('send', chat, 'before')
+    copy = stage.folder / 'copy'
+    shutil.copytree(alice.profile, copy)
+    alice.run('add', chat, 'carol')
+    shutil.rmtree(alice.profile)
+    shutil.copytree(copy, alice.profile)
+    return alice, bob, chat
+
+
+def set_repaired(client, seconds_ago):
+    with sqlite3.connect(client.profile / 'profile.db', timeout=30) as profile:
+        profile.execute('UPDATE renewals SET repaired = ?', (int(time.time()) - seconds_ago,))
+
+
+@test
+def what_waits_in_the_queue_comes_once_through_a_repair(stage):
+    server = start(stage)
+    alice, bob, chat = broken(stage, server)
+    server.stop()
+    for number in range(3):
+        assert alice.fails(4, 'send', chat, f'queued {number}')
+    server.start()
+
+    shown = alice.run('read', chat)
+
+    assert texts(shown) == ['before', 'queued 0', 'queued 1', 'queued 2'], shown
+    assert 'repaired' in [row['kind'] for row in shown]
+    assert texts(bob.run('read', chat)) == ['before', 'queued 0', 'queued 1', 'queued 2']
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 1, 'bob': 1, 'carol': 1}
+
+
+@test
+def a_chat_that_breaks_again_within_the_hour_says_when_it_is_tried_again(stage):
+    server = start(stage)
+    alice, bob, chat = broken(stage, server)
+    set_repaired(alice, 60)
+
+    for _ in range(2):
+        refusal = alice.fails(1, 'send', chat, 'now?')
+        assert refusal['code'] == 'failed_precondition' and 'the next try is at' in refusal['message'], refusal
+    row = alice.run('chats')[0]
+    assert row['state'] == 'broken' and 'the next try is at' in row['cure'], row
+    assert 'следующая попытка' in alice.run('--lang', 'ru', 'chats')[0]['cure']
+    members = bob.run('read', chat)
+    assert 'device_added' not in [row['kind'] for row in members]
+
+    set_repaired(alice, 3601)
+    alice.run('send', chat, 'an hour later')
+    assert texts(bob.run('read', chat)) == ['before', 'an hour later']
+    assert 'now?' not in texts(alice.run('read', chat))
 
 
 @test

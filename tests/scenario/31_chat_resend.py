@@ -2,22 +2,10 @@
 """Answers that get lost, clients that die, epochs that change under a sender: every message is there, once."""
 import json
 
-from clients import at, people, start, texts, wait_text
+from clients import at, break_off, people, start, texts, wait_text
 from relay import Relay
 from sotto import wait_object
 from tap import main, test, test_over
-
-
-def break_off(stage, client, server, method, *words):
-    """Runs a command whose call of the method is answered into the void, kills the client then."""
-    relay = Relay(stage.address(server))
-    relay.lose_reply_to(method)
-    process = at(client, relay.address).spawn(*words)
-    assert relay.lost.wait(30), f'{method} was not called'
-    process.child.kill()
-    process.wait()
-    relay.close()
-    at(client, stage.address(server))
 
 
 @test_over('tcp', 'ws')

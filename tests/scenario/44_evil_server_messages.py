@@ -186,6 +186,7 @@ def a_changed_commit_adds_nobody_and_the_chat_says_that_it_is_broken(stage):
         wait_object(arrivals, lambda found: found.get('kind') == 'joined')
         laptop.stop()
         arrivals.stop()
+        reader.liar.refuse('ChatService/GetGroup', 'internal', 'no way around')
         for _ in range(COMMITS):
             reader.reads(lambda entries: [{**entry, 'message': flipped(entry.message, rng)} if entry.kind == COMMIT
                                           else entry for entry in entries])
@@ -193,6 +194,9 @@ def a_changed_commit_adds_nobody_and_the_chat_says_that_it_is_broken(stage):
             assert row['state'] == 'broken' and row['epoch'] == 1, row
             assert reader.bob.fails(1, 'send', reader.chat, 'into the void')['message']
         assert reader.liar.calls('ChatService/Send') == []
+        reader.liar.honest()
+        reader.bob.run('send', reader.chat, 'in again')
+        assert texts(reader.alice.run('read', reader.chat))[-1] == 'in again'
 
 
 @test
@@ -206,6 +210,7 @@ def a_commit_of_somebody_who_is_no_member_is_refused(stage):
         mallory.ask('add', friend.ask('package')[0])
         commit = mallory.ask('commit')[0]
         reader.alice.run('send', 'bob', 'true')
+        reader.liar.refuse('ChatService/GetGroup', 'internal', 'no way around')
 
         reader.reads(lambda entries: [{**entries[0], 'kind': COMMIT, 'message': commit}])
 

@@ -4,6 +4,7 @@ import sqlite3
 import time
 
 from load import FAST_LIMITS
+from relay import Relay
 from sotto import wait_object
 from tables import without_sums
 
@@ -75,6 +76,18 @@ def at(client, address):
         tcp = web = address
     client.server = Elsewhere
     return client
+
+
+def break_off(stage, client, server, method, *words):
+    """Runs a command whose call of the method is answered into the void, kills the client then."""
+    relay = Relay(stage.address(server))
+    relay.lose_reply_to(method)
+    process = at(client, relay.address).spawn(*words)
+    assert relay.lost.wait(30), f'{method} was not called'
+    process.child.kill()
+    process.wait()
+    relay.close()
+    at(client, stage.address(server))
 
 
 def database(server):

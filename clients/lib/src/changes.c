@@ -8,6 +8,7 @@
 #include "notice.h"
 #include "text.h"
 #include "trust.h"
+#include "upkeep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,12 @@ changes_commit(struct sotto_client *client, struct inbox *inbox,
                const Sotto__Chat__V1__Entry *entry, const struct mls_received *received)
 {
     struct message message = row_of(&inbox->chat, entry->seq, entry->epoch, entry->ts_ms);
+    int status = SOTTO_CLIENT_OK;
     set_sender(&message, received);
+    if (id_equal(message.from_user, client->account.user_id))
+        status = upkeep_note_sibling(client, message.from_device, entry->ts_ms);
+    if (status)
+        return status;
     return received->removes_self ? end_membership(client, &inbox->chat, &message)
                                   : note_difference(client, &message, inbox->group);
 }

@@ -30,10 +30,9 @@
 
 /* ---- finishing ------------------------------------------------------------------------------- */
 
-/* Puts the title into the queue, as a message. Inside a transaction. */
-static int
-queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
-            bool told)
+int
+chat_queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
+                 bool told)
 {
     Sotto__Content__V1__Content content;
     Sotto__Content__V1__ChatInfo info = SOTTO__CONTENT__V1__CHAT_INFO__INIT;
@@ -58,7 +57,7 @@ chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], co
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
-    status = queue_title(client, chat_id, title, told);
+    status = chat_queue_title(client, chat_id, title, told);
     status = profile_end(&client->profile, status, &client->error);
     return status ? status : outbox_flush(client);
 }
@@ -76,7 +75,7 @@ enter_first(struct sotto_client *client, struct chat *chat, const struct mls_gro
     if (status == SOTTO_CLIENT_OK)
         status = notice_start(client, chat->id, group);
     if (status == SOTTO_CLIENT_OK && chat->title[0])
-        status = queue_title(client, chat->id, chat->title, true);
+        status = chat_queue_title(client, chat->id, chat->title, true);
     return status ? status : offer_entered(client, chat->id);
 }
 

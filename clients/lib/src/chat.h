@@ -38,6 +38,10 @@ int chat_make(struct sotto_client *client, const struct chat_plan *plan, struct 
 int chat_send_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *title,
                     bool told);
 
+/* Only puts it into the queue. Inside a transaction. */
+int chat_queue_title(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
+                     const char *title, bool told);
+
 /* Hands a chat out. server: its row of ListChats, or NULL. */
 int chat_show(struct sotto_client *client, const struct chat *chat,
               const Sotto__Chat__V1__Chat *server, sotto_client_chat_fn each, void *arg);

@@ -127,10 +127,10 @@ copies_own_entry(struct sotto_client *client, struct inbox *inbox,
     inbox->old_copy = true;
     inbox->chat.spent_epoch = inbox->chat.epoch;
     status = upkeep_note_due(client, inbox->chat.id);
-    if (status || *ours_out || !waiting.exists)
-        return status;
-    status = outbox_skip_numbers(client, inbox->sent_top);
-    return status ? status : outbox_renumber(client, entry->client_msg_id);
+    /* From this number on, what waits gets other ones, in the order that it has. */
+    if (status == SOTTO_CLIENT_OK && entry->client_msg_id <= top)
+        status = write_top(client, entry->client_msg_id - 1);
+    return status;
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */

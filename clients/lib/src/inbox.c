@@ -13,6 +13,7 @@
 #include "leaving.h"
 #include "offer.h"
 #include "report.h"
+#include "titles.h"
 #include "trust.h"
 #include "text.h"
 
@@ -99,7 +100,7 @@ note_undecryptable(struct sotto_client *client, struct inbox *inbox,
 }
 
 /* A title counts from who is owner or admin at this place of the log. The first one is told by
- * whoever made the chat or added us, who need not be either. A chat of two goes by the other's
+ * whoever made the chat or added us, who need not be either, or by another device of ours. A chat of two goes by the other's
  * name. */
 static int
 may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES],
@@ -108,7 +109,8 @@ may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_
     int role = 0;
     int status = chat_role(client, chat->id, user, &role);
     bool leads = role == ROLE_OWNER || role == ROLE_ADMIN;
-    bool invites = chat->has_inviter && id_equal(user, chat->inviter);
+    bool invites = (chat->has_inviter && id_equal(user, chat->inviter)) ||
+                   id_equal(user, client->account.user_id);
     *may_out = chat->type != CHAT_DIRECT && (told ? !chat->title[0] && (leads || invites) : leads);
     return status;
 }
@@ -120,6 +122,7 @@ take_title(struct sotto_client *client, struct inbox *inbox, struct message *mes
     struct sotto_client_error why;
     struct chat *chat = &inbox->chat;
     bool may = false;
+    titles_note_told(chat, info->title, message->seq);
     int status = may_set_title(client, chat, message->from_user, info->told, &may);
     if (status || !may || message->seq <= chat->title_seq ||
         check_text(TR("title"), info->title, SOTTO_CLIENT_TITLE_CHARS, &why))
@@ -270,6 +273,8 @@ take_commit(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
     if (group_has_third(client, inbox->group))
         inbox->chat.type = CHAT_GROUP;
     int status = changes_commit(client, inbox, entry, received);
+    if (status == SOTTO_CLIENT_OK && received->sender_type != MLS_SENDER_MEMBER)
+        status = titles_note_joiner(client, inbox, entry, received);
     return status ? status : enter_epoch(client, inbox);
 }
 

@@ -89,6 +89,9 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
         memcpy(chat.title, known->title, sizeof(chat.title));
         chat.title_seq = known->title_seq;
         chat.read_seq = known->read_seq;
+        message.kind = KIND_REPAIRED;
+        memcpy(message.from_user, client->account.user_id, ID_BYTES);
+        memcpy(message.from_device, client->account.device_id, ID_BYTES);
     }
     /* Roles of an earlier membership are over. */
     int status = chat_set_members(client, chat.id, NULL, 0);

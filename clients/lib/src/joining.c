@@ -22,11 +22,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define JOIN_TRIES 6
 #define JITTER_LEAST_MS 50
 #define JITTER_MOST_MS 500
 #define NAME_BYTES 48
+#define CLOCK_BYTES 16
+#define REASON_BYTES 480
 
 /* One chat on its way in. */
 struct joining {
@@ -36,6 +39,7 @@ struct joining {
     struct mls_group *group;
     uint8_t inviter[ID_BYTES]; /* who signed the GroupInfo */
     struct mls_buf commit, group_info;
+    const char *refusal; /* why the group is not one to join; NULL: it is */
 };
 
 static void
@@ -49,43 +53,85 @@ joining_fini(struct joining *joining)
 
 /* ---- repairs --------------------------------------------------------------------------------- */
 
-static void
-name_repair(const uint8_t chat_id[ID_BYTES], char name_out[NAME_BYTES])
+/* A chat that breaks soon after its repair would do so for ever. next_out: seconds since 1970; 0: now. */
+static int
+next_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], int64_t *next_out)
 {
-    char hex[SOTTO_CLIENT_HEX_BYTES];
-    id_hex(chat_id, hex);
-    snprintf(name_out, NAME_BYTES, "repaired %s", hex);
-}
-
-/* A chat that breaks soon after its repair would do so for ever. */
-int
-joining_may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out)
-{
-    char name[NAME_BYTES];
-    struct buf value = {0};
+    const int64_t now = wall_seconds();
     int64_t last = 0;
-    name_repair(chat_id, name);
-    int status = meta_get(&client->profile, name, &value, &client->error);
-    if (status == SOTTO_CLIENT_OK && value.len == sizeof(last))
-        memcpy(&last, value.data, sizeof(last));
-    *may_out = last == 0 || wall_seconds() - last >= JOIN_REPAIR_SECONDS;
-    buf_fini(&value);
+    int status = query_number(&client->profile, &last, &client->error,
+                              "SELECT repaired FROM renewals WHERE chat_id = ?",
+                              BINDS(bind_blob(chat_id, ID_BYTES)));
+    const bool recent = last != 0 && last <= now && now - last < JOIN_REPAIR_SECONDS;
+    *next_out = recent ? last + JOIN_REPAIR_SECONDS : 0;
     return status;
 }
 
 static int
 note_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
+    return query_run(&client->profile, &client->error,
+                     "UPDATE renewals SET repaired = ? WHERE chat_id = ?",
+                     BINDS(bind_int(wall_seconds()), bind_blob(chat_id, ID_BYTES)));
+}
+
+/* ---- reasons --------------------------------------------------------------------------------- */
+
+static void
+name_reason(const uint8_t chat_id[ID_BYTES], char name_out[NAME_BYTES])
+{
+    char hex[SOTTO_CLIENT_HEX_BYTES];
+    id_hex(chat_id, hex);
+    snprintf(name_out, NAME_BYTES, "unentered %s", hex);
+}
+
+/* Why the last try failed, in English; for a person, who may look at it long after. */
+static int
+note_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const char *why)
+{
     char name[NAME_BYTES];
-    const int64_t now = wall_seconds();
-    name_repair(chat_id, name);
-    return meta_set(&client->profile, name, &now, sizeof(now), &client->error);
+    name_reason(chat_id, name);
+    return meta_set(&client->profile, name, why, strlen(why) + 1, &client->error);
+}
+
+static int
+forget_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    char name[NAME_BYTES];
+    name_reason(chat_id, name);
+    return query_run(&client->profile, &client->error, "DELETE FROM meta WHERE name = ?",
+                     BINDS(bind_text(name)));
+}
+
+int
+joining_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool broken,
+               struct buf *text_out)
+{
+    char name[NAME_BYTES], clock[CLOCK_BYTES] = "?", line[REASON_BYTES];
+    struct tm when;
+    int64_t next = 0;
+    int status = broken ? next_repair(client, chat_id, &next) : SOTTO_CLIENT_OK;
+    if (status)
+        return status;
+    if (next) {
+        if (localtime_r(&(time_t){next}, &when))
+            strftime(clock, sizeof(clock), "%H:%M", &when);
+        snprintf(line, sizeof(line),
+                 tr("it broke again within an hour of its repair; the next try is at %s; `sotto "
+                    "reports` says by whom: remove them, or `sotto reset` starts it anew without "
+                    "them"),
+                 clock);
+        buf_set(text_out, line, strlen(line) + 1);
+        return SOTTO_CLIENT_OK;
+    }
+    name_reason(chat_id, name);
+    return meta_get(&client->profile, name, text_out, &client->error);
 }
 
 /* ---- the group ------------------------------------------------------------------------------- */
 
-/* Finds the leaf that this device has in the tree from before, if any. False: the group is not to be trusted. */
-static bool
+/* Finds the leaf that this device has in the tree from before, if any. An MLS error: the group is not sound. */
+static int
 find_old_leaf(struct sotto_client *client, const struct mls_config *config,
               struct mls_external_join_params *params)
 {
@@ -93,8 +139,9 @@ find_old_leaf(struct sotto_client *client, const struct mls_config *config,
     struct mls_member member;
     struct verify_cert cert;
     uint32_t cursor = 0;
-    if (mls_public_group_open(config, params->group_info, params->ratchet_tree, &group))
-        return false;
+    int problem = mls_public_group_open(config, params->group_info, params->ratchet_tree, &group);
+    if (problem)
+        return problem;
     while (!params->resync && mls_public_group_next_member(group, &cursor, &member))
         if (group_certificate(&member.credential, &cert) &&
             id_equal(cert.user_id, client->account.user_id) &&
@@ -103,29 +150,37 @@ find_old_leaf(struct sotto_client *client, const struct mls_config *config,
             params->old_leaf = member.leaf;
         }
     mls_public_group_destroy(&group);
-    return true;
+    return MLS_OK;
 }
 
 /* Whether the group is the chat's, and not one from before what we know. */
 static int
-may_enter(struct sotto_client *client, struct joining *joining, bool *may_out)
+judge(struct sotto_client *client, struct joining *joining)
 {
     struct mls_group_info_view view;
     const ProtobufCBinaryData *info = &joining->shown->group_info;
     const struct mls_bytes id = mls_group_id(joining->group);
-    *may_out = id.len == ID_BYTES && id_equal(id.data, joining->row->chat_id.data) &&
-               mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) == MLS_OK &&
-               group_user_of_leaf(joining->group, view.signer, joining->inviter);
-    *may_out = *may_out && (!joining->known.exists || view.epoch >= joining->known.epoch);
-    if (*may_out && joining->known.state == CHAT_OFFERED)
-        return offer_may_enter(client, joining->known.id, joining->group, joining->inviter,
-                               may_out);
-    return *may_out
-               ? inbox_is_vouched(client, &joining->known, joining->group, view.signer, may_out)
-               : SOTTO_CLIENT_OK;
+    bool vouched = false;
+    int status = SOTTO_CLIENT_OK;
+    if (id.len != ID_BYTES || !id_equal(id.data, joining->row->chat_id.data))
+        joining->refusal = TR("the server shows the group of another chat");
+    else if (mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) ||
+             !group_user_of_leaf(joining->group, view.signer, joining->inviter))
+        joining->refusal = TR("no member signed the group that the server shows");
+    else if (joining->known.exists && view.epoch < joining->known.epoch)
+        joining->refusal = TR("the server shows the group as it was before what this device knows");
+    else if (joining->known.state == CHAT_OFFERED)
+        status =
+            offer_may_enter(client, joining->known.id, joining->group, joining->inviter, &vouched);
+    else
+        status = inbox_is_vouched(client, &joining->known, joining->group, view.signer, &vouched);
+    if (status == SOTTO_CLIENT_OK && !joining->refusal && !vouched)
+        joining->refusal =
+            TR("nobody whom this device knows there signed the group that the server shows");
+    return status;
 }
 
-/* Makes the commit; joining->group stays NULL when the group is not one to join. */
+/* Makes the commit, or says in joining->refusal why not. */
 static int
 make_commit(struct sotto_client *client, struct joining *joining)
 {
@@ -136,17 +191,15 @@ make_commit(struct sotto_client *client, struct joining *joining)
         .signature_seed = client->account.device_seed,
         .identity = {client->account.certificate, VERIFY_CERT_BYTES},
     };
-    bool may = false;
     client->mls_now = 0;
     group_config(client, &config);
-    if (!find_old_leaf(client, &config, &params) ||
-        mls_group_join_external(&config, &params, &joining->group, &joining->commit,
-                                &joining->group_info))
-        return SOTTO_CLIENT_OK;
-    int status = may_enter(client, joining, &may);
-    if (!may)
-        mls_group_destroy(&joining->group);
-    return status;
+    int problem = find_old_leaf(client, &config, &params);
+    if (!problem)
+        problem = mls_group_join_external(&config, &params, &joining->group, &joining->commit,
+                                          &joining->group_info);
+    if (problem)
+        joining->refusal = mls_error_text(problem);
+    return problem ? SOTTO_CLIENT_OK : judge(client, joining);
 }
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -224,6 +277,8 @@ enter(struct sotto_client *client, struct joining *joining,
         status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
     if (status == SOTTO_CLIENT_OK)
         status = upkeep_note_new(client, chat_id);
+    if (status == SOTTO_CLIENT_OK)
+        status = forget_reason(client, chat_id);
     const bool repairs = joining->known.exists && joining->known.state == CHAT_BROKEN;
     if (status == SOTTO_CLIENT_OK && repairs)
         status = note_repair(client, chat_id);
@@ -252,6 +307,18 @@ finish(struct sotto_client *client, struct joining *joining,
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
+/* Of a broken chat: whether it may be repaired by now. */
+static int
+is_due(struct sotto_client *client, const struct chat *chat, bool *due_out)
+{
+    int64_t next = 0;
+    if (chat->state != CHAT_BROKEN)
+        return SOTTO_CLIENT_OK;
+    int status = next_repair(client, chat->id, &next);
+    *due_out = next == 0;
+    return status;
+}
+
 /* Whether this device has to enter the chat by itself. */
 static int
 needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct chat *known_out,
@@ -264,13 +331,12 @@ needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct c
     struct chat old = {0};
     if (status == SOTTO_CLIENT_OK && !known_out->exists)
         status = offer_find_old(client, row->chat_id.data, &old);
-    if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_OFFERED)
+    if (status)
+        return status;
+    if (known_out->state == CHAT_OFFERED)
         return offer_wants(client, row->chat_id.data, needs_out);
-    *needs_out = (!known_out->exists && !old.exists) ||
-                 (known_out->state == CHAT_LEFT && known_out->left_how != LEFT_REPLACED);
-    if (status == SOTTO_CLIENT_OK && known_out->exists && known_out->state == CHAT_BROKEN)
-        status = joining_may_repair(client, row->chat_id.data, needs_out);
-    return status;
+    *needs_out = known_out->exists ? chat_is_away(known_out) : !old.exists;
+    return known_out->exists ? is_due(client, known_out, needs_out) : SOTTO_CLIENT_OK;
 }
 
 /* One try. The lock is held. */
@@ -286,9 +352,11 @@ join_once(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
     status = fetch_group(client, &joining);
     if (status == SOTTO_CLIENT_OK)
         status = make_commit(client, &joining);
-    if (status == SOTTO_CLIENT_OK && joining.group)
+    if (status == SOTTO_CLIENT_OK && joining.refusal)
+        status = note_reason(client, row->chat_id.data, joining.refusal);
+    else if (status == SOTTO_CLIENT_OK)
         status = send_commit(client, &joining, &reply);
-    if (status == SOTTO_CLIENT_OK && joining.group)
+    if (status == SOTTO_CLIENT_OK && reply)
         status = finish(client, &joining, reply);
     pb_free(reply);
     joining_fini(&joining);
@@ -313,7 +381,9 @@ join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
         if (status)
             break;
     }
-    return status == SOTTO_CLIENT_EFAILED ? SOTTO_CLIENT_OK : status;
+    if (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile"))
+        return status;
+    return note_reason(client, row->chat_id.data, client->error.message);
 }
 
 int
@@ -350,8 +420,42 @@ joining_look(struct sotto_client *client, bool *due_out)
     int status = chat_list(client, &chats, &count);
     *due_out = false;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !*due_out && i < count; i++)
-        if (chats[i].state == CHAT_BROKEN)
-            status = joining_may_repair(client, chats[i].id, due_out);
+        status = is_due(client, &chats[i], due_out);
     free(chats);
     return status;
+}
+
+/* A chat that the profile does not have, named by its whole id: why this device is not in it. */
+static int
+fail_waiting(struct sotto_client *client, const char *text)
+{
+    uint8_t id[ID_BYTES];
+    struct buf why = {0};
+    const struct sotto_client_error kept = client->error;
+    int status = id_from_hex(text, id) ? joining_reason(client, id, false, &why) : SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK && why.len) {
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                      "this device could not join the chat: %.400s", tr((const char *)why.data));
+    } else if (status == SOTTO_CLIENT_OK) {
+        client->error = kept;
+        status = kept.status;
+    }
+    buf_fini(&why);
+    return status;
+}
+
+int
+joining_resolve(struct sotto_client *client, const char *text, struct chat *chat_out)
+{
+    int status = chat_find(client, text, chat_out);
+    const bool unknown = status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found");
+    if (!unknown && (status || (chat_out->state != CHAT_BROKEN && !chat_is_away(chat_out))))
+        return status;
+    status = joining_run(client, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    if (status)
+        return status;
+    status = chat_find(client, text, chat_out);
+    return status == SOTTO_CLIENT_EFAILED && unknown ? fail_waiting(client, text) : status;
 }

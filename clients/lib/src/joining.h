@@ -9,7 +9,7 @@
 #ifndef CLIENT_JOINING_H
 #define CLIENT_JOINING_H
 
-#include "state.h"
+#include "store.h"
 
 #define JOIN_CHATS_MAX 16        /* a round; the next one goes on */
 #define JOIN_REPAIR_SECONDS 3600 /* a chat that breaks again within this time stays broken */
@@ -21,7 +21,13 @@ int joining_run(struct sotto_client *client, size_t *left_out);
 /* Whether a chat of this profile is broken and may be repaired by now. Asks nobody. */
 int joining_look(struct sotto_client *client, bool *due_out);
 
-/* Whether a broken chat may be repaired by now: its last repair is long enough ago. */
-int joining_may_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool *may_out);
+/* Finds the chat that a person named and wants to write to or read. When it is not there, or not for this device any more, a round of
+ * joining comes first, without waiting for a sibling. Attached, caught up. One that is broken still is found all the same. */
+int joining_resolve(struct sotto_client *client, const char *text, struct chat *chat_out);
+
+/* Why a chat that waits or is broken is not entered (joining_run tries it each time), for tr(), with its final zero; empty when nothing
+ * was tried yet. */
+int joining_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool broken,
+                   struct buf *text_out);
 
 #endif

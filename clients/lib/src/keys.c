@@ -424,19 +424,21 @@ keys_forget_old(struct sotto_client *client)
 }
 
 static int
-fetch_counts(struct sotto_client *client, Sotto__Keyx__V1__CountKeyPackagesReply **counted_out)
+fetch_counts(struct sotto_client *client, const uint8_t device_id[ID_BYTES],
+             Sotto__Keyx__V1__CountKeyPackagesReply **counted_out)
 {
     Sotto__Keyx__V1__CountKeyPackagesRequest request =
         SOTTO__KEYX__V1__COUNT_KEY_PACKAGES_REQUEST__INIT;
+    request.device_id = view(device_id, ID_BYTES);
     return rpc(client, KEYX_METHOD("CountKeyPackages"), &request.base,
                &sotto__keyx__v1__count_key_packages_reply__descriptor, counted_out, NULL);
 }
 
 int
-keys_stock(struct sotto_client *client, uint32_t *count_out)
+keys_stock(struct sotto_client *client, const uint8_t device_id[ID_BYTES], uint32_t *count_out)
 {
     Sotto__Keyx__V1__CountKeyPackagesReply *counted = NULL;
-    int status = fetch_counts(client, &counted);
+    int status = fetch_counts(client, device_id, &counted);
     *count_out = 0;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < counted->n_counts; i++)
         *count_out += counted->counts[i]->count;
@@ -452,7 +454,7 @@ keys_replenish(struct sotto_client *client, bool force)
     if (status || !due)
         return status;
     Sotto__Keyx__V1__CountKeyPackagesReply *counted = NULL;
-    status = fetch_counts(client, &counted);
+    status = fetch_counts(client, client->account.device_id, &counted);
     if (status)
         return status;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(stocks) / sizeof(stocks[0]); i++)

@@ -23,8 +23,8 @@ int keys_restore_identity(struct sotto_client *client, const uint8_t *export_key
 /* Deletes private halves of KeyPackages that expired, and the oldest when they are too many. */
 int keys_forget_old(struct sotto_client *client);
 
-/* How many one-time KeyPackages of this device wait at the server. Attached. */
-int keys_stock(struct sotto_client *client, uint32_t *count_out);
+/* How many one-time KeyPackages of a device of ours wait at the server. Attached. */
+int keys_stock(struct sotto_client *client, const uint8_t device_id[ID_BYTES], uint32_t *count_out);
 
 /* Fills the server's stock of our KeyPackages. force: whatever the time since the last look. */
 int keys_replenish(struct sotto_client *client, bool force);

@@ -184,9 +184,8 @@ leaving_commit(struct sotto_client *client)
     return status;
 }
 
-/* How many leaves of members who stay are lower than ours. */
-static int
-count_lower(struct sotto_client *client, const struct chat *chat, unsigned *lower)
+int
+leaving_lower(struct sotto_client *client, const struct chat *chat, unsigned *lower)
 {
     uint8_t(*ids)[ID_BYTES] = NULL;
     size_t count = 0;
@@ -215,7 +214,7 @@ leaving_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out)
     *waits_out = count > 0;
     *rank_out = 0;
     if (status == SOTTO_CLIENT_OK && count)
-        status = count_lower(client, &chats[0], rank_out);
+        status = leaving_lower(client, &chats[0], rank_out);
     free(chats);
     return status;
 }

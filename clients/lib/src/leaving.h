@@ -54,6 +54,9 @@ int leaving_unproven(struct sotto_client *client, const struct chat *chat,
 /* Commits that members left, in all chats. What the server refuses is no error. */
 int leaving_commit(struct sotto_client *client);
 
+/* Adds how many leaves of members who stay are lower than ours. */
+int leaving_lower(struct sotto_client *client, const struct chat *chat, unsigned *lower);
+
 /* Whether there is such a chat, and how many members' devices come before this one in committing
  * it: the lowest leaf does it first. */
 int leaving_rank(struct sotto_client *client, bool *waits_out, unsigned *rank_out);

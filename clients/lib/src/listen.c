@@ -17,6 +17,7 @@
 #include "outbox.h"
 #include "session.h"
 #include "sync.h"
+#include "titles.h"
 #include "trust.h"
 #include "upkeep.h"
 
@@ -32,6 +33,7 @@
 #define COMMIT_FIRST_MS 50    /* of the device with the lowest leaf when somebody leaves */
 #define COMMIT_OTHERS_MS 1500 /* the next one, and as much again for each further one */
 #define COMMIT_LAST_MS 15000
+#define TITLE_FIRST_MS 300  /* who joined by itself may be joining other chats yet */
 #define ADD_FIRST_MS 300    /* the new device uploads its KeyPackages meanwhile */
 #define GONE_LEAST_MS 1000  /* for the user who removed the device, who does it at once */
 #define GONE_JITTER_MS 4000 /* and then for the first of the members */
@@ -60,6 +62,7 @@ struct listener {
     size_t gone_count;
     uint8_t gone_users[GONE_USERS_MAX][ID_BYTES];
     int64_t commit_ms; /* when to commit what members who left proposed; 0: not */
+    int64_t title_ms;  /* when to tell a title that is owed; 0: not */
     bool refused;      /* the login was refused, and nothing went well since */
 };
 
@@ -112,7 +115,7 @@ show_new(struct sotto_client *client, struct listener *listener, bool first)
         status = message_each(
             client,
             "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1"
-            " AND (?6 OR from_device <> ?2 OR kind = 7)"
+            " AND (?6 OR from_device <> ?2 OR kind IN (7, 23))"
             " AND (?3 IS NULL OR chat_id = ?3)"
             " AND (?4 = 0 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
             " WHERE c.chat_id = m.chat_id)) OR (kind <> 1 AND local_id > ?5))"
@@ -289,6 +292,21 @@ plan_commit(struct sotto_client *client, struct listener *listener)
     return status;
 }
 
+/* Likewise for the title of a chat that a device joined by itself. */
+static int
+plan_title(struct sotto_client *client, struct listener *listener)
+{
+    bool owed = false;
+    unsigned rank = 0;
+    int status = titles_rank(client, &owed, &rank);
+    int64_t wait_ms = TITLE_FIRST_MS + (int64_t)rank * COMMIT_OTHERS_MS;
+    if (wait_ms > COMMIT_LAST_MS)
+        wait_ms = COMMIT_LAST_MS;
+    if (status == SOTTO_CLIENT_OK && owed && listener->title_ms == 0)
+        listener->title_ms = conn_now_ms() + wait_ms + randombytes_uniform(TITLE_FIRST_MS);
+    return status;
+}
+
 /* Often enough to renew a short-lived token before it ends. */
 static int64_t
 chores_interval_ms(const struct sotto_client *client)
@@ -321,6 +339,10 @@ do_chores(struct sotto_client *client, struct listener *listener)
         status = join_chats(client, listener);
     if (status == SOTTO_CLIENT_OK && listener->gone_ms && now >= listener->gone_ms)
         status = drop_gone(client, listener);
+    if (status == SOTTO_CLIENT_OK && listener->title_ms && now >= listener->title_ms) {
+        listener->title_ms = 0;
+        status = titles_tell(client);
+    }
     if (status == SOTTO_CLIENT_OK && listener->commit_ms && now >= listener->commit_ms) {
         listener->commit_ms = 0;
         status = leaving_commit(client);
@@ -345,7 +367,8 @@ static int64_t
 next_deadline(const struct listener *listener)
 {
     const int64_t times[] = {listener->ack_ms,  listener->add_ms,  listener->join_ms,
-                             listener->gone_ms, listener->send_ms, listener->commit_ms};
+                             listener->gone_ms, listener->send_ms, listener->commit_ms,
+                             listener->title_ms};
     int64_t next = listener->chores_ms;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         if (times[i] && times[i] < next)
@@ -420,9 +443,11 @@ start(struct sotto_client *client, struct listener *listener)
     listener->chores_ms = conn_now_ms();
     listener->add_ms = conn_now_ms() + ADD_FIRST_MS;
     listener->add_tries = 0;
-    listener->commit_ms = 0;
+    listener->commit_ms = listener->title_ms = 0;
     plan_join(listener);
     status = plan_commit(client, listener);
+    if (status == SOTTO_CLIENT_OK)
+        status = plan_title(client, listener);
     return status == SOTTO_CLIENT_OK ? send_waiting(client, listener) : status;
 }
 
@@ -442,6 +467,8 @@ listen_connected(struct sotto_client *client, struct listener *listener)
         }
         if (status == SOTTO_CLIENT_OK && news.somebody_left)
             status = plan_commit(client, listener);
+        if (status == SOTTO_CLIENT_OK && news.any)
+            status = plan_title(client, listener);
         if (status == SOTTO_CLIENT_OK)
             plan_gone(listener, &news);
         if (status == SOTTO_CLIENT_OK && news.devices_changed) {

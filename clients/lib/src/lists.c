@@ -42,13 +42,6 @@ state_name(const struct chat *chat)
     }
 }
 
-/* This device was in the chat and is not any more; one that was replaced is over for all. */
-static bool
-is_away(const struct chat *chat)
-{
-    return chat->state == CHAT_LEFT && chat->left_how != LEFT_REPLACED;
-}
-
 /* ---- one chat -------------------------------------------------------------------------------- */
 
 /* Keeps the text of the last message for the list. */
@@ -127,15 +120,16 @@ fill_reset(struct sotto_client *client, const struct chat *chat, struct sotto_cl
 
 /* A chat that this device lost track of: it joins anew by itself, unless it has just done so. */
 static int
-fill_broken(struct sotto_client *client, const struct chat *chat, struct sotto_client_chat *shown)
+fill_broken(struct sotto_client *client, const struct chat *chat, struct sotto_client_chat *shown,
+            struct buf *why)
 {
-    bool may = false;
     if (!chat->exists || chat->state != CHAT_BROKEN || shown->cure)
         return SOTTO_CLIENT_OK;
-    int status = joining_may_repair(client, chat->id, &may);
-    shown->cure = may ? tr("this device missed changes; run `sotto listen`, which joins it anew")
-                      : tr("it broke again within an hour of its repair; `sotto reports` says by "
-                           "whom: remove them, or `sotto reset` starts it anew without them");
+    int status = joining_reason(client, chat->id, true, why);
+    shown->cure =
+        why->len
+            ? tr((const char *)why->data)
+            : tr("this device missed changes; `sotto listen` joins it anew, as do `sotto read` and `sotto send`");
     return status;
 }
 
@@ -160,6 +154,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
 {
     struct buf title = {0};
     struct buf text = {0};
+    struct buf why = {0};
     char(*names)[SOTTO_CLIENT_NAME_BYTES] = NULL;
     const char **members = NULL;
     char by[SOTTO_CLIENT_NAME_BYTES];
@@ -169,7 +164,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
         .type = chat->type == CHAT_DIRECT ? TR("direct") : TR("group"),
         .mode = mode_name(chat->mode),
         /* The account is in it, and this device is not any more: it was removed and came back. */
-        .state = is_away(chat) && server ? TR("waiting") : state_name(chat),
+        .state = chat_is_away(chat) && server ? TR("waiting") : state_name(chat),
         .epoch = chat->epoch,
         .last_seq = server && server->last_seq > chat->cursor ? server->last_seq : chat->cursor,
         .last_ts = chat->last_ts,
@@ -187,7 +182,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     if (status == SOTTO_CLIENT_OK)
         status = fill_reset(client, chat, &shown, sentence);
     if (status == SOTTO_CLIENT_OK)
-        status = fill_broken(client, chat, &shown);
+        status = fill_broken(client, chat, &shown, &why);
     if (status == SOTTO_CLIENT_OK)
         status = count_unread(client, chat, &shown.unread);
     if (status == SOTTO_CLIENT_OK)
@@ -210,6 +205,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
     free(names);
     buf_fini(&title);
     buf_fini(&text);
+    buf_fini(&why);
     return status;
 }
 
@@ -218,11 +214,34 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
 struct listing {
     bool unread_only;
     const char *type;
+    struct sotto_client *client;
     const char *cure; /* for chats that wait */
+    int status;
     sotto_client_chat_fn each;
     void *arg;
     bool stopped;
 };
+
+/* What makes a chat that waits ready, and why it is not by now. */
+static int
+name_cure(const struct listing *listing, const struct sotto_client_chat *chat, struct buf *cure)
+{
+    struct buf why = {0};
+    uint8_t id[ID_BYTES];
+    if (strcmp(chat->state, "waiting") || !id_from_hex(chat->id, id))
+        return SOTTO_CLIENT_OK;
+    int status = joining_reason(listing->client, id, false, &why);
+    buf_append(cure, listing->cure, strlen(listing->cure));
+    if (why.len) {
+        const char *text = tr((const char *)why.data);
+        buf_append(cure, " (", 2);
+        buf_append(cure, text, strlen(text));
+        buf_append(cure, ")", 1);
+    }
+    buf_append(cure, "", 1);
+    buf_fini(&why);
+    return status;
+}
 
 static int
 pass_on(const struct sotto_client_chat *chat, void *arg)
@@ -233,15 +252,19 @@ pass_on(const struct sotto_client_chat *chat, void *arg)
     if (listing->type && strcmp(listing->type, chat->type))
         return 0;
     struct sotto_client_chat shown = *chat;
-    if (!strcmp(chat->state, "waiting"))
-        shown.cure = listing->cure;
-    listing->stopped = listing->each(&shown, listing->arg) != 0;
+    struct buf cure = {0};
+    listing->status = name_cure(listing, chat, &cure);
+    if (cure.len)
+        shown.cure = (const char *)cure.data;
+    if (listing->status == SOTTO_CLIENT_OK)
+        listing->stopped = listing->each(&shown, listing->arg) != 0;
+    buf_fini(&cure);
     return 0;
 }
 
 /* What makes a chat that waits ready, with the labels of our other devices. */
 static int
-name_cure(struct sotto_client *client, char *cure_out, size_t size)
+name_waiting(struct sotto_client *client, char *cure_out, size_t size)
 {
     struct buf others = {0};
     int status = own_devices_fetch(client, NULL);
@@ -268,7 +291,7 @@ lacks_any(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *re
         if (reply->chats[i]->chat_id.len != ID_BYTES || reply->chats[i]->replaced_by.len)
             continue;
         status = chat_load(client, reply->chats[i]->chat_id.data, &chat);
-        *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || is_away(&chat));
+        *lacks_out = status == SOTTO_CLIENT_OK && (!chat.exists || chat_is_away(&chat));
     }
     return status;
 }
@@ -280,6 +303,14 @@ find_row(const Sotto__Chat__V1__ListChatsReply *reply, const uint8_t id[ID_BYTES
         if (reply->chats[i]->chat_id.len == ID_BYTES && id_equal(reply->chats[i]->chat_id.data, id))
             return reply->chats[i];
     return NULL;
+}
+
+static int
+show_listed(struct sotto_client *client, const struct chat *chat,
+            const Sotto__Chat__V1__Chat *server, struct listing *listing)
+{
+    int status = chat_show(client, chat, server, pass_on, listing);
+    return status ? status : listing->status;
 }
 
 /* Chats that the server counts us in and this device does not have; of a closed one it gets nothing. */
@@ -301,7 +332,7 @@ show_waiting(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply 
         chat.mode = (int)row->mode;
         chat.epoch = row->epoch;
         chat.last_ts = row->last_ts_ms;
-        status = chat_show(client, &chat, row, pass_on, listing);
+        status = show_listed(client, &chat, row, listing);
     }
     return status;
 }
@@ -312,8 +343,12 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
 {
     char cure[CURE_BYTES] = "";
     bool lacks = false;
-    struct listing listing = {
-        .unread_only = unread_only, .type = type, .cure = cure, .each = each, .arg = arg};
+    struct listing listing = {.unread_only = unread_only,
+                              .type = type,
+                              .client = client,
+                              .cure = cure,
+                              .each = each,
+                              .arg = arg};
     Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
     Sotto__Chat__V1__ListChatsReply *reply = NULL;
     struct chat *chats = NULL;
@@ -332,12 +367,12 @@ sotto_client_chats(struct sotto_client *client, bool unread_only, const char *ty
     if (status == SOTTO_CLIENT_OK)
         status = lacks_any(client, reply, &lacks);
     if (status == SOTTO_CLIENT_OK && lacks)
-        status = name_cure(client, cure, sizeof(cure));
+        status = name_waiting(client, cure, sizeof(cure));
     if (status == SOTTO_CLIENT_OK)
         status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && !listing.stopped && i < count; i++)
         if (chats[i].state != CHAT_OFFERED)
-            status = chat_show(client, &chats[i], find_row(reply, chats[i].id), pass_on, &listing);
+            status = show_listed(client, &chats[i], find_row(reply, chats[i].id), &listing);
     if (status == SOTTO_CLIENT_OK)
         status = show_waiting(client, reply, &listing);
     free(chats);

@@ -119,8 +119,9 @@ kind_name(enum message_kind kind)
         [KIND_COMMIT_REPORTED] = "commit_reported",
         [KIND_RESET] = "reset",
         [KIND_ACCOUNT_DELETED] = "account_deleted",
+        [KIND_REPAIRED] = "repaired",
     };
-    return kind >= KIND_TEXT && kind <= KIND_ACCOUNT_DELETED ? names[kind] : "unknown";
+    return kind >= KIND_TEXT && kind <= KIND_REPAIRED ? names[kind] : "unknown";
 }
 
 /* Fills id and text from the content. */
@@ -167,7 +168,7 @@ row_text(struct sotto_client *client, const struct message *message, struct buf 
         tr_count("%llu message was not kept", "%llu messages were not kept", message->lost),
         (unsigned long long)message->lost);
     buf_set(text_out, line, (size_t)len);
-    const char *cure = tr("; the group changed meanwhile: `sotto listen` joins it anew");
+    const char *cure = tr("; the group changed meanwhile");
     if (message->behind)
         buf_append(text_out, cure, strlen(cure));
     buf_append(text_out, "", 1);

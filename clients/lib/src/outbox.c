@@ -8,6 +8,7 @@
 #include "backoff.h"
 #include "copies.h"
 #include "group.h"
+#include "joining.h"
 #include "leaving.h"
 #include "session.h"
 #include "sync.h"
@@ -111,6 +112,19 @@ insert_parcel(struct sotto_client *client, const struct chat *chat, struct mls_g
     return status;
 }
 
+static int
+fail_broken(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    struct buf why = {0};
+    int status = joining_reason(client, chat_id, true, &why);
+    if (status == SOTTO_CLIENT_OK)
+        status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+                      "this device missed changes of the group and has not joined it anew: %.380s",
+                      why.len ? tr((const char *)why.data) : tr("that needs the server"));
+    buf_fini(&why);
+    return status;
+}
+
 /* The chat and its group, when this device can write there. */
 static int
 open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct chat *chat_out,
@@ -127,9 +141,7 @@ open_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struct c
     if (status)
         return status;
     if (chat_out->exists && chat_out->state == CHAT_BROKEN)
-        return fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
-                    "this device missed changes of the group; run `sotto listen`, which joins it "
-                    "anew");
+        return fail_broken(client, chat_id);
     if (chat_out->exists && chat_out->state == CHAT_READY)
         status = group_load(client, chat_id, group_out);
     if (status == SOTTO_CLIENT_OK && !*group_out)
@@ -402,7 +414,7 @@ encrypt_again(struct sotto_client *client, sqlite3_stmt *row)
 }
 
 /* Encrypts all rows anew whose epoch was over. A row whose chat we are not in any more is refused
- * for good. */
+ * for good; in a broken chat it waits. */
 static int
 renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
 {
@@ -412,8 +424,9 @@ renew_stale(struct sotto_client *client, struct sotto_client_error *refusal)
         return status;
     status = query(&client->profile, &statement, &client->error,
                    "SELECT client_msg_id, chat_id, content FROM outbox WHERE" IS_DUE
-                   "AND message IS NULL ORDER BY client_msg_id",
-                   BINDS(DUE_BINDS));
+                   "AND message IS NULL AND chat_id NOT IN (SELECT chat_id FROM chats"
+                   " WHERE state = ?3) ORDER BY client_msg_id",
+                   BINDS(DUE_BINDS, bind_int(CHAT_BROKEN)));
     while (status == SOTTO_CLIENT_OK &&
            (status = query_step(&client->profile, statement, &client->error)) == 1) {
         int64_t number = sqlite3_column_int64(statement, 0);
@@ -490,11 +503,28 @@ flush_once(struct sotto_client *client, size_t window, struct rest *rest,
     return status;
 }
 
+/* Enters broken chats anew where something waits. */
+static int
+mend_broken(struct sotto_client *client)
+{
+    int64_t waiting = 0;
+    bool due = false;
+    int status = query_number(&client->profile, &waiting, &client->error,
+                              "SELECT COUNT(*) FROM outbox o JOIN chats c ON c.chat_id = o.chat_id"
+                              " WHERE c.state = ? AND o.tries < ?",
+                              BINDS(bind_int(CHAT_BROKEN), bind_int(RETRY_TRIES_MAX)));
+    if (status == SOTTO_CLIENT_OK && waiting)
+        status = joining_look(client, &due);
+    return status == SOTTO_CLIENT_OK && due ? joining_run(client, NULL) : status;
+}
+
 /* Makes the epochs such that messages may go out, and encrypts those that wait for that. */
 static int
 make_ready(struct sotto_client *client, struct sotto_client_error *refusal)
 {
     int status = leaving_commit(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = mend_broken(client);
     if (status == SOTTO_CLIENT_OK)
         status = copies_renew(client);
     return status ? status : renew_stale(client, refusal);

@@ -6,6 +6,7 @@
 #include "own_devices.h"
 
 #include "chat.h"
+#include "device_chats.h"
 #include "keys.h"
 #include "sync.h"
 #include "text.h"
@@ -16,6 +17,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -293,12 +295,14 @@ walk(const Sotto__Keyx__V1__GetIdentityReply *own, const uint8_t user_id[ID_BYTE
             return;
 }
 
-/* What only this device knows of itself. */
+/* How fresh a device's keys are, and how many wait for invitations. */
 static int
-fill_current(struct sotto_client *client, struct sotto_client_device *device)
+fill_keys(struct sotto_client *client, const uint8_t id[ID_BYTES],
+          struct sotto_client_device *device)
 {
-    int status = upkeep_oldest(client, &device->renewed);
-    return status ? status : keys_stock(client, &device->key_packages);
+    int status = device->current ? upkeep_oldest(client, &device->renewed)
+                                 : upkeep_sibling(client, id, &device->renewed);
+    return status ? status : keys_stock(client, id, &device->key_packages);
 }
 
 /* When the device's login was used last; 0 when it has none. */
@@ -318,7 +322,9 @@ show_all(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
 {
     struct verify_log log;
     int stop = 0;
-    int status = SOTTO_CLIENT_OK;
+    uint32_t total = 0;
+    uint32_t *in = mem_alloc(own->n_devices, sizeof(*in));
+    int status = device_chats_count(client, own, in, &total);
     walk(own, client->account.user_id, &log);
     for (size_t i = 0; i < own->n_devices && !stop && !status; i++) {
         const Sotto__Keyx__V1__Device *device = own->devices[i];
@@ -331,13 +337,15 @@ show_all(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
             .last_seen = last_seen(logins, id),
             .current = id_equal(id, client->account.device_id),
             .verified = verify_log_device(&log, id) != NULL,
+            .chats = in[i],
+            .waiting = total > in[i] ? total - in[i] : 0,
         };
         id_hex(id, shown.id);
-        if (shown.current)
-            status = fill_current(client, &shown);
+        status = fill_keys(client, id, &shown);
         if (status == SOTTO_CLIENT_OK)
             stop = each(&shown, arg);
     }
+    free(in);
     return status;
 }
 
@@ -353,6 +361,8 @@ sotto_client_devices(struct sotto_client *client, sotto_client_device_fn each, v
     if (status == SOTTO_CLIENT_OK)
         status = rpc(client, AUTH_METHOD("ListLogins"), &request.base,
                      &sotto__auth__v1__list_logins_reply__descriptor, &logins, NULL);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
     if (status == SOTTO_CLIENT_OK)
         status = show_all(client, own, logins, each, arg);
     pb_free(logins);

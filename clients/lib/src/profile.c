@@ -80,6 +80,12 @@ static const char *const migrations[] = {
     "CREATE TABLE offers(chat_id BLOB PRIMARY KEY, successor BLOB NOT NULL, by_user BLOB NOT NULL,"
     " ts_ms INTEGER NOT NULL, confirmed INTEGER NOT NULL, refusal INTEGER NOT NULL,"
     " about BLOB NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;",
+    /* When the chat was repaired last (joining.c). */
+    "ALTER TABLE renewals ADD COLUMN repaired INTEGER NOT NULL DEFAULT 0;",
+    /* Somebody joined who is to be told the title (titles.h). */
+    "ALTER TABLE chats ADD COLUMN title_owed INTEGER NOT NULL DEFAULT 0;",
+    /* When another device of ours was last seen to commit, in seconds by the server's clock. */
+    "CREATE TABLE sibling_commits(device_id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static int

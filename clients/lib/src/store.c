@@ -14,7 +14,7 @@
 
 #define CHAT_COLUMNS                                                                          \
     "chat_id, type, mode, state, cursor, acked, read_seq, last_ts, epoch, record, proposals," \
-    " spent_epoch"
+    " spent_epoch, title_owed"
 #define PREFIX_CHARS_MIN 4
 
 static struct vault_place
@@ -41,6 +41,7 @@ chat_read(struct sotto_client *client, sqlite3_stmt *row, struct chat *chat)
     chat->epoch = (uint64_t)sqlite3_column_int64(row, 8);
     chat->proposals = (uint64_t)sqlite3_column_int64(row, 10);
     chat->spent_epoch = (uint64_t)sqlite3_column_int64(row, 11);
+    chat->title_owed = (uint64_t)sqlite3_column_int64(row, 12);
     int status = query_unseal(&client->profile, row, 9, chat_place("chats.record", chat->id),
                               &value, &client->error);
     if (status)
@@ -123,16 +124,16 @@ chat_store(struct sotto_client *client, const struct chat *chat)
     int status = query_run(
         &client->profile, &client->error,
         "INSERT INTO chats(" CHAT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-        " ?12)"
+        " ?12, ?13)"
         " ON CONFLICT(chat_id) DO UPDATE SET type = ?2, mode = ?3, state = ?4, cursor = ?5,"
         " acked = ?6, read_seq = ?7, last_ts = ?8, epoch = ?9, record = ?10, proposals = ?11,"
-        " spent_epoch = ?12",
+        " spent_epoch = ?12, title_owed = ?13",
         BINDS(bind_blob(chat->id, ID_BYTES), bind_int(chat->type), bind_int(chat->mode),
               bind_int(chat->state), bind_int((int64_t)chat->cursor),
               bind_int((int64_t)chat->acked), bind_int((int64_t)chat->read_seq),
               bind_int(chat->last_ts), bind_int((int64_t)chat->epoch),
               bind_blob(sealed.data, sealed.len), bind_int((int64_t)chat->proposals),
-              bind_int((int64_t)chat->spent_epoch)));
+              bind_int((int64_t)chat->spent_epoch), bind_int((int64_t)chat->title_owed)));
     buf_fini(&value);
     buf_fini(&sealed);
     return status;

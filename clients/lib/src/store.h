@@ -49,12 +49,21 @@ struct chat {
     uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose title we take at first */
     uint64_t proposals;        /* kept in the group: to be committed before anything is sent */
     uint64_t
-        spent_epoch; /* its message keys were used by another copy of this profile (copies.h) */
+        spent_epoch; /* its keys were used by another copy of this profile (copies.h); 0: none */
+    uint64_t
+        title_owed; /* seq of the commit of a joiner who is to be told it (titles.h); 0: none */
     enum chat_left left_how;
     uint8_t left_by[ID_BYTES];     /* unless LEFT_UNPROVEN */
     int64_t left_ms;               /* likewise; the server's clock */
     uint8_t replaced_by[ID_BYTES]; /* of LEFT_REPLACED: that one */
 };
+
+/* This device was in the chat and is not any more; one that was replaced is over for all. */
+static inline bool
+chat_is_away(const struct chat *chat)
+{
+    return chat->state == CHAT_LEFT && chat->left_how != LEFT_REPLACED;
+}
 
 /* Sequence numbers begin at 1, and SQLite's integers end at 2^63 - 1. */
 static inline bool
@@ -158,10 +167,11 @@ enum message_kind {
     KIND_COMMIT_REPORTED, /* somebody cannot follow a commit of users[0], says the server */
     KIND_RESET,           /* the chat is closed for one that takes its place, says the server */
     KIND_ACCOUNT_DELETED, /* by its user */
+    KIND_REPAIRED,        /* this device lost track and is in it again */
 };
 /* What is read: texts, what stands where one is missing or not to be trusted, and what happened to
  * the chat, its members and their devices. For SQL. */
-#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)"
+#define KINDS_READ "(1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)"
 
 struct message {
     int64_t local_id; /* order of arrival in this profile */

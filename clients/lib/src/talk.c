@@ -5,7 +5,7 @@
 #include "talk.h"
 
 #include "chat.h"
-#include "group.h"
+#include "joining.h"
 #include "leaving.h"
 #include "outbox.h"
 #include "session.h"
@@ -92,7 +92,7 @@ choose_chat(struct sotto_client *client, const char *text, struct chat *chat_out
     if (status == SOTTO_CLIENT_OK)
         status = sync_once(client);
     if (status == SOTTO_CLIENT_OK)
-        status = chat_resolve(client, text, chat_out);
+        status = joining_resolve(client, text, chat_out);
     if (status == SOTTO_CLIENT_OK)
         status = fresh ? chat_check_readers(client, chat_out->id)
                        : trust_gate_chat(client, chat_out->id);
@@ -200,6 +200,8 @@ sotto_client_read(struct sotto_client *client, const char *chat, uint64_t since,
         online = sync_run(client, false);
     if (online == SOTTO_CLIENT_OK)
         online = leaving_commit(client);
+    if (online == SOTTO_CLIENT_OK)
+        online = joining_resolve(client, chat, &found);
     kept = client->error;
     /* The archive is ours, whatever became of the connection or the login. */
     int status = client->account.exists ? chat_find(client, chat, &found) : online;

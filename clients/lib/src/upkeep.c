@@ -117,3 +117,21 @@ upkeep_oldest(struct sotto_client *client, int64_t *renewed_out)
                         " LEFT JOIN renewals r ON r.chat_id = c.chat_id WHERE c.state = ?",
                         BINDS(bind_int(CHAT_READY)));
 }
+
+int
+upkeep_note_sibling(struct sotto_client *client, const uint8_t device_id[ID_BYTES], int64_t ts_ms)
+{
+    return query_run(&client->profile, &client->error,
+                     "INSERT INTO sibling_commits(device_id, at) VALUES(?1, ?2)"
+                     " ON CONFLICT(device_id) DO UPDATE SET at = MAX(at, ?2)",
+                     BINDS(bind_blob(device_id, ID_BYTES), bind_int(ts_ms / 1000)));
+}
+
+int
+upkeep_sibling(struct sotto_client *client, const uint8_t device_id[ID_BYTES], int64_t *at_out)
+{
+    *at_out = 0;
+    return query_number(&client->profile, at_out, &client->error,
+                        "SELECT at FROM sibling_commits WHERE device_id = ?",
+                        BINDS(bind_blob(device_id, ID_BYTES)));
+}

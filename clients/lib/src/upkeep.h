@@ -32,6 +32,12 @@ int upkeep_run(struct sotto_client *client);
 /* Renews them in one chat, due or not; otherwise the same. */
 int upkeep_renew(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
+/* A commit renews the keys of the device that makes it: when another one of ours made one last, as far as this profile
+ * saw, in seconds since 1970; 0: never. Noting, inside a transaction. */
+int upkeep_note_sibling(struct sotto_client *client, const uint8_t device_id[ID_BYTES],
+                        int64_t ts_ms);
+int upkeep_sibling(struct sotto_client *client, const uint8_t device_id[ID_BYTES], int64_t *at_out);
+
 /* The oldest renewal among the chats that this device is in, seconds since 1970; 0: in one of them
  * it is due since this device came, or there is no chat. */
 int upkeep_oldest(struct sotto_client *client, int64_t *renewed_out);

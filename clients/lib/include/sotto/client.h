@@ -115,11 +115,12 @@ struct sotto_client_device {
     int64_t last_seen; /* when its login was used or renewed last; 0: it is not logged in */
     bool current;      /* this one */
     bool verified;     /* the account's identity key certified it, and the key log says so */
-    /* Of this one only, and 0 of others: */
-    int64_t
-        renewed; /* when it renewed its keys in its chats, the oldest of them; 0: not yet in one,
-                              or there is no chat */
+    /* When it renewed its keys. Of this one: in the chat where that is longest ago; 0: not yet in one, or there is no
+     * chat. Of others: the last time that this one saw, in any chat; 0: none. */
+    int64_t renewed;
     uint32_t key_packages; /* with which it can be added to chats, waiting at the server */
+    uint32_t chats;        /* that it is in */
+    uint32_t waiting;      /* chats of the account that it is not in yet */
 };
 typedef int (*sotto_client_device_fn)(const struct sotto_client_device *device, void *arg);
 
@@ -177,7 +178,8 @@ struct sotto_client_chat {
     int64_t last_ts; /* milliseconds */
     uint64_t unread;
     const char *last_text; /* NULL: none */
-    const char *cure; /* waiting, broken, reset: what to do, or why a reset is refused; else NULL */
+    const char *
+        cure; /* waiting, broken, reset: what to do, why it failed before, or why a reset is refused; else NULL */
     const char *const *members; /* user names */
     size_t member_count;
     /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by
@@ -310,7 +312,8 @@ int sotto_client_confirm(struct sotto_client *client, const char *chat, sotto_cl
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-/* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us),
+/* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us), repaired (we lost
+ * track and are in it again),
  * member_added, member_removed, member_left, role_changed (to `users`, by `from`), renamed (text is
  * the title), title (the one we were told when we came), key_changed, undecryptable, not_kept, gap
  * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under
