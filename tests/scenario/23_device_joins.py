@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 
-from clients import acquainted, break_off, device_of, people, start, texts, wait_text
+from clients import NOWHERE, acquainted, at, break_off, device_of, people, start, texts, wait_text
 from sotto import wait_object
 from tap import main, test
 
@@ -189,10 +189,10 @@ def set_repaired(client, seconds_ago):
 def what_waits_in_the_queue_comes_once_through_a_repair(stage):
     server = start(stage)
     alice, bob, chat = broken(stage, server)
-    server.stop()
+    at(alice, NOWHERE)
     for number in range(3):
         assert alice.fails(4, 'send', chat, f'queued {number}')
-    server.start()
+    at(alice, server.tcp)
 
     shown = alice.run('read', chat)
 

@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import subprocess
 
-from clients import acquainted, at, device_of, joined, start, texts
+from clients import NOWHERE, acquainted, at, device_of, joined, start, texts
 from liar import Liar
 from tap import main, test
 
@@ -78,10 +78,10 @@ def an_old_copy_that_writes_before_it_is_online_loses_nothing(stage):
     for number in range(3):
         alice.run('send', 'bob', f'forgotten {number}')
     put_back(alice, copy)
-    server.stop()
+    at(alice, NOWHERE)
     for number in range(2):
         assert alice.fails(4, 'send', 'bob', f'offline {number}')
-    server.start()
+    at(alice, server.tcp)
 
     with watched(stage, server, alice) as (alice, liar):
         assert texts(alice.run('read', 'bob')) == ['offline 0', 'offline 1']
@@ -95,16 +95,16 @@ def an_old_copy_that_writes_before_it_is_online_loses_nothing(stage):
 def what_the_copy_still_has_in_its_queue_and_was_delivered_comes_once(stage):
     server = start(stage)
     alice, bob = acquainted(stage, server, 'alice', 'bob')
-    server.stop()
+    at(alice, NOWHERE)
     for number in range(2):
         assert alice.fails(4, 'send', 'bob', f'queued {number}')
     copy = copy_of(stage, alice)
-    server.start()
+    at(alice, server.tcp)
     assert texts(alice.run('read', 'bob')) == ['queued 0', 'queued 1']
     put_back(alice, copy)
-    server.stop()
+    at(alice, NOWHERE)
     assert alice.fails(4, 'send', 'bob', 'typed into the copy')
-    server.start()
+    at(alice, server.tcp)
 
     alice.run('send', 'bob', 'and online')
 
@@ -150,9 +150,9 @@ def the_listener_of_an_old_copy_tells_of_it_and_sends_what_waits(stage):
     copy = copy_of(stage, alice)
     alice.run('send', 'bob', 'forgotten')
     put_back(alice, copy)
-    server.stop()
+    at(alice, NOWHERE)
     assert alice.fails(4, 'send', 'bob', 'typed into the copy')
-    server.start()
+    at(alice, server.tcp)
 
     code, told, _ = alice.attempt('listen', '--timeout', '3')
 

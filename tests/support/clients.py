@@ -8,6 +8,8 @@ from relay import Relay
 from sotto import wait_object
 from tables import without_sums
 
+NOWHERE = '127.0.0.1:1'  # where no test has a server, unlike the port of one that was stopped
+
 
 def start(stage, **options):
     """A server that does not mind many logins from one address."""
