@@ -325,27 +325,46 @@ take_own(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1
                               TR("sent from this device; this profile is an older copy"));
 }
 
+/* What members send is taken for what it is, whatever kind the server says: else a name would be enough to hide it. */
+static bool
+is_servers_own(const Sotto__Chat__V1__Entry *entry)
+{
+    struct mls_message_info info;
+    return mls_message_info((struct mls_bytes){entry->message.data, entry->message.len}, &info) &&
+           (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE ||
+            entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT ||
+            entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET ||
+            entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED);
+}
+
+static int
+take_servers_own(struct sotto_client *client, struct inbox *inbox,
+                 const Sotto__Chat__V1__Entry *entry)
+{
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT)
+        return report_taken(client, inbox, entry);
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET)
+        return offer_told(client, inbox, entry);
+    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED)
+        return changes_account_deleted(client, inbox, entry);
+    return inbox->chat.state == CHAT_READY ? changes_role(client, inbox, entry) : SOTTO_CLIENT_OK;
+}
+
 static int
 process(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Entry *entry)
 {
     bool application = entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
     if (application && entry->message.len == 0 && is_from_this_device(client, entry))
         return take_own(client, inbox, entry);
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT)
-        return report_taken(client, inbox, entry);
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET)
-        return offer_told(client, inbox, entry);
+    if (is_servers_own(entry))
+        return take_servers_own(client, inbox, entry);
     if (inbox->chat.state == CHAT_RESET)
         return offer_disproved(client, inbox);
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED)
-        return changes_account_deleted(client, inbox, entry);
     if (application && inbox->chat.state == CHAT_BROKEN)
         return note_undecryptable(client, inbox, entry,
                                   TR("this device missed changes of the group"));
     if (!inbox->group || inbox->chat.state != CHAT_READY)
         return SOTTO_CLIENT_OK;
-    if (entry->kind == SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE)
-        return changes_role(client, inbox, entry);
     struct mls_bytes message = {entry->message.data, entry->message.len};
     if (!leaving_allows(inbox->group, message))
         return note_undecryptable(client, inbox, entry,

@@ -177,6 +177,25 @@ read_without(struct sotto_client *client, const struct chat *chat,
     return status;
 }
 
+/* Roles move along for who is in the first commit, so owners and admins are. */
+static int
+leaders_first(struct sotto_client *client, const struct chat *chat, struct chat_plan *plan)
+{
+    size_t leaders = 0;
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < plan->count; i++) {
+        uint8_t user[ID_BYTES];
+        int role = 0;
+        memcpy(user, plan->users[i], ID_BYTES);
+        status = chat_role(client, chat->id, user, &role);
+        if (role != ROLE_OWNER && role != ROLE_ADMIN)
+            continue;
+        memcpy(plan->users[i], plan->users[leaders], ID_BYTES);
+        memcpy(plan->users[leaders++], user, ID_BYTES);
+    }
+    return status;
+}
+
 /* Who would be in the new chat: ourselves last. */
 static int
 choose_users(struct sotto_client *client, const struct chat *chat,
@@ -196,6 +215,8 @@ choose_users(struct sotto_client *client, const struct chat *chat,
             !chat_lists_member((const uint8_t(*)[ID_BYTES])without, what->without_count,
                                members[i]))
             memcpy(plan->users[plan->count++], members[i], ID_BYTES);
+    if (status == SOTTO_CLIENT_OK)
+        status = leaders_first(client, chat, plan);
     if (status == SOTTO_CLIENT_OK && plan->count == 0)
         status = fail(&client->error, SOTTO_CLIENT_EUSAGE, "invalid_argument",
                       "a chat needs somebody else than yourself");
