@@ -449,6 +449,7 @@ a_relay_tells_of_the_reset_until_every_device_has_it(void **state)
     harness_advance_ms(rig->h, 2 * TICK_MS);
     assert_int_equal((int)harness_metric(rig->h, "purge_line", 0), 0);
     assert_ok(reset(rig, &rig->alice, &rig->bob, NULL)->status);
+    assert_int_equal((int)harness_metric(rig->h, "purge_line", 0), 2); /* both chats */
     in_chat(rig, 'X');
     rig_ack(rig, &rig->alice, 4, true);
     rig_ack(rig, &rig->bob, 4, true);
