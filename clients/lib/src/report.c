@@ -182,9 +182,9 @@ send_one(struct sotto_client *client, const struct waiting *one)
     int status = rpc(client, CHAT_METHOD("ReportCommit"), &request.base,
                      &sotto__chat__v1__report_commit_reply__descriptor, &reply, NULL);
     pb_free(reply);
-    const bool passing =
-        !strcmp(client->error.code, "resource_exhausted") || !strcmp(client->error.code, "profile");
-    if (status && (status != SOTTO_CLIENT_EFAILED || passing))
+    if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "resource_exhausted"))
+        return SOTTO_CLIENT_OK; /* the next time */
+    if (status && status != SOTTO_CLIENT_EFAILED)
         return status;
     return forget(client, one);
 }
