@@ -38,8 +38,8 @@ class Peer:
 PEERS = (
     Peer('ts-mls', SOURCE / 'tests/interop/node_modules/ts-mls', SOURCE / 'tests/interop/peers/bench_tsmls.mjs',
          ('--expose-gc', '--stack-size=3900'), 'an earlier step took too long'),
-    Peer('OpenMLS in wasm', SOURCE / 'tests/bench/node_modules/@wireapp/core-crypto', SOURCE / 'tests/bench/mls_openmls.mjs',
-         (), 'core-crypto saves in each step and tells no sizes', 'inside'),
+    Peer('OpenMLS in wasm', SOURCE / 'tests/interop/node_modules/@wireapp/core-crypto',
+         SOURCE / 'tests/interop/peers/bench_openmls.mjs', (), 'core-crypto saves in each step and tells no sizes', 'inside'),
 )
 
 
