@@ -11,7 +11,7 @@
 #include "mls/mls.h"
 #include "verify/verify.h"
 
-#define PEER_PACKAGES_MAX 64
+#define PEER_PACKAGES_MAX 256
 
 struct peer_package {
     struct mls_buf message;
