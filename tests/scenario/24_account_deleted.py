@@ -4,7 +4,7 @@
 import shutil
 import time
 
-from clients import acquainted, device_of, joined, people, start, texts
+from clients import acquainted, database, device_of, joined, people, start, texts
 from sotto import PASSWORD, program, wait_object
 from tap import main, test
 from terminal import Terminal
@@ -34,7 +34,6 @@ def a_group_hears_of_it_gets_an_owner_and_goes_on(stage):
     alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
     chat = alice.run('new', 'bob', 'carol', '--title', 'Garden')[0]['chat']
     alice.run('send', chat, 'before')
-    carol.run('read', chat)
     ear = bob.spawn('listen')
     alice_id = alice.run('whoami')[0]['user_id']
 
@@ -47,7 +46,7 @@ def a_group_hears_of_it_gets_an_owner_and_goes_on(stage):
     assert (role['from'], role['role']) == ('alice', 'owner') and role['users'][0] in ('bob', 'carol'), role
     ear.stop()
     assert roles(bob, chat) in ({'bob': 'owner', 'carol': 'member'}, {'bob': 'member', 'carol': 'owner'})
-    carol.run('send', chat, 'after')  # who was away commits or follows, then sends
+    carol.run('send', chat, 'after')  # who was away, and is invited by somebody who is no more
     assert texts(bob.run('read', chat)) == ['before', 'after']
     for told in (kinds(bob, chat), kinds(carol, chat)):
         assert told.count('account_deleted') == 1, told
@@ -169,6 +168,46 @@ def a_server_that_dies_after_the_answer_and_again_goes_on_where_it_was(stage):
         carol.run('send', chat, 'we go on')
         assert set(roles(bob, chat)) == {'bob', 'carol'}
     bob.fails(1, 'send', 'alice', 'hello?')
+
+
+def as_if_only_auth_had_committed(server, before):
+    """Puts what auth has in its tables now into the database as it was before. The server is stopped."""
+    after = server.data / 'after.db'
+    (server.data / 'sotto.db').rename(after)
+    shutil.copy(before, server.data / 'sotto.db')
+    connection = database(server)
+    connection.execute('PRAGMA foreign_keys = OFF')
+    connection.execute('ATTACH ? AS later', (str(after),))
+    tables = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name LIKE 'auth_%'")
+    for (table,) in tables.fetchall():
+        connection.execute(f'DELETE FROM main.{table}')
+        connection.execute(f'INSERT INTO main.{table} SELECT * FROM later.{table}')
+    connection.close()
+    after.unlink()
+
+
+@test
+def a_server_that_dies_before_the_other_modules_heard_tells_them_at_the_next_start(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', 'carol', '--title', 'Garden')[0]['chat']
+    bob.run('chats')
+    before = stage.folder / 'before.db'
+    assert server.stop() == 0
+    shutil.copy(server.data / 'sotto.db', before)
+    server.start()
+    alice.run('delete-account', '--yes')
+    assert server.stop() == 0
+    as_if_only_auth_had_committed(server, before)
+    server.start()
+
+    ear = bob.spawn('listen')
+    wait_kind(ear, 'account_deleted', chat)
+    ear.stop()
+    carol.run('send', chat, 'after')
+    assert set(roles(bob, chat)) == {'bob', 'carol'}
+    assert bob.run('verify', 'alice')[0]['history'][-1]['what'] == 'account deleted'
+    assert 'deleted the account' in bob.fails(1, 'new', 'alice')['message']
 
 
 @test

@@ -211,6 +211,7 @@ a_key_log_that_ends_with_the_deletion_leaves_the_last_key(void **state)
     assert_int_equal(contact.deleted_ms, 1767225600000);
     assert_true(contact.pinned && !contact.changed);
     assert_memory_equal(contact.identity_key, bob.key, KEY_BYTES);
+    assert_true(is_gone(client, &bob, 0xd1)); /* in whatever chat we meet it */
     assert_history(client, &bob, "first contact, account deleted");
     sotto_client_close(&client);
 }

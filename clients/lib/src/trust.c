@@ -142,12 +142,14 @@ note_gone(struct sotto_client *client, const struct contact *contact, const uint
 static int
 note_deleted(struct sotto_client *client, struct contact *contact, uint64_t deleted_at)
 {
-    if (contact->deleted_ms)
-        return SOTTO_CLIENT_OK;
-    contact->deleted_ms = deleted_at && deleted_at < INT64_MAX ? (int64_t)deleted_at : 1;
-    int status = trust_note(client, contact->user_id, contact->identity_key, TR("account deleted"));
-    if (status == SOTTO_CLIENT_OK)
-        status = contact_store(client, contact);
+    int status = SOTTO_CLIENT_OK;
+    if (!contact->deleted_ms) {
+        contact->deleted_ms = deleted_at && deleted_at < INT64_MAX ? (int64_t)deleted_at : 1;
+        status = trust_note(client, contact->user_id, contact->identity_key, TR("account deleted"));
+        if (status == SOTTO_CLIENT_OK)
+            status = contact_store(client, contact);
+    }
+    /* Again for each chat that tells: this device may have entered it after it knew. */
     return status ? status
                   : query_run(&client->profile, &client->error,
                               "INSERT OR IGNORE INTO removed_devices(user_id, device_id)"
@@ -197,6 +199,27 @@ proves_itself(const struct contact *contact, const Sotto__Keyx__V1__GetIdentityR
            !memcmp(log->identity_key, key, KEY_BYTES);
 }
 
+/* Every device that the account ever had, in whatever chat we meet it. */
+static int
+note_all_gone(struct sotto_client *client, const struct contact *contact,
+              const Sotto__Keyx__V1__GetIdentityReply *reply)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_key_log; i++) {
+        const Sotto__Keyx__V1__KeyLogEntry *line = reply->key_log[i];
+        struct verify_log_entry entry;
+        struct verify_cert cert;
+        if (!verify_log_decode(line->entry.data, line->entry.len, &entry) &&
+            entry.kind == VERIFY_LOG_DEVICE_ADDED &&
+            !verify_cert_parse(entry.certificate, VERIFY_CERT_BYTES, &cert))
+            status = query_run(
+                &client->profile, &client->error,
+                "INSERT OR IGNORE INTO removed_devices(user_id, device_id) VALUES(?, ?)",
+                BINDS(bind_blob(contact->user_id, ID_BYTES), bind_blob(cert.device_id, ID_BYTES)));
+    }
+    return status;
+}
+
 /* What the key log says of devices after the entry that was known: who came, who went, at last all of them. At first
  * contact those who came are no news. */
 static int
@@ -219,6 +242,8 @@ note_devices(struct sotto_client *client, struct contact *contact,
         if (entry.kind == VERIFY_LOG_ACCOUNT_DELETED)
             status = note_deleted(client, contact, entry.deletion.deleted_at);
     }
+    if (status == SOTTO_CLIENT_OK && contact->deleted_ms)
+        status = note_all_gone(client, contact, reply);
     return status;
 }
 
