@@ -173,14 +173,29 @@ peer_enqueue(struct peer *peer, struct mls_proposal proposal)
     peer_answer(0, NULL, 0);
 }
 
-/* Queued proposals keep their bytes until the program ends: a test is short. */
+struct mls_bytes
+peer_hold(struct peer *peer, struct argument *argument)
+{
+    if (peer->held_count == QUEUE_MAX)
+        peer_give_up("too many proposals queued");
+    struct argument *held = &peer->held[peer->held_count++];
+    *held = peer_keep(argument);
+    return peer_bytes(held);
+}
+
+void
+peer_dequeue(struct peer *peer)
+{
+    while (peer->held_count > 0)
+        peer_drop(&peer->held[--peer->held_count]);
+    peer->queued = 0;
+}
+
 static void
 do_add(struct peer *peer)
 {
-    struct argument package = peer_keep(&peer->args[0]);
-
-    peer_enqueue(
-        peer, (struct mls_proposal){.type = MLS_PROPOSAL_ADD, .key_package = peer_bytes(&package)});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_ADD,
+                                             .key_package = peer_hold(peer, &peer->args[0])});
 }
 
 static void
@@ -193,9 +208,8 @@ do_remove(struct peer *peer)
 static void
 do_use_psk(struct peer *peer)
 {
-    struct argument id = peer_keep(&peer->args[0]);
-
-    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK, .psk_id = peer_bytes(&id)});
+    peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_PSK,
+                                             .psk_id = peer_hold(peer, &peer->args[0])});
 }
 
 static void
@@ -209,13 +223,11 @@ do_use_epoch(struct peer *peer)
 static void
 do_extension(struct peer *peer)
 {
-    struct argument data = peer_keep(&peer->args[1]);
-
     if (peer->args[0].len != 2)
         peer_give_up("an extension type is two bytes");
     peer->extension = (struct mls_extension){
         .type = (uint16_t)(peer->args[0].data[0] << 8 | peer->args[0].data[1]),
-        .data = peer_bytes(&data),
+        .data = peer_hold(peer, &peer->args[1]),
     };
     peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                              .extensions = &peer->extension,
@@ -235,7 +247,7 @@ draft(struct peer *peer, bool enter)
 
     if (error == 0 && enter)
         error = mls_group_merge_pending(peer->group);
-    peer->queued = 0;
+    peer_dequeue(peer);
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
     peer_answer(error, values, 2);
     mls_buf_fini(&welcome);
@@ -424,6 +436,8 @@ run_line(struct peer *peer, char *line)
         for (int a = 0; a < commands[i].args; a++)
             peer_read_argument(&peer->args[a], strtok_r(NULL, " \n", &rest));
         commands[i].run(peer);
+        for (int a = 0; a < commands[i].args; a++)
+            peer_drop(&peer->args[a]);
         fflush(stdout);
         return;
     }
@@ -451,8 +465,12 @@ main(void)
     while (getline(&line, &cap, stdin) > 0)
         run_line(&peer, line);
     free(line);
+    peer_dequeue(&peer);
     mls_group_destroy(&peer.earlier);
     mls_group_destroy(&peer.group);
     mls_buf_fini(&peer.bundle);
+    peer_drop(&peer.name);
+    peer_drop(&peer.psk_id);
+    peer_drop(&peer.psk);
     return 0;
 }

@@ -35,10 +35,15 @@ peer_keep(struct argument *argument)
 /* ---- Reading ----------------------------------------------------------------------------- */
 
 void
-peer_read_argument(struct argument *argument, const char *text)
+peer_drop(struct argument *argument)
 {
     free(argument->data);
     *argument = (struct argument){0};
+}
+
+void
+peer_read_argument(struct argument *argument, const char *text)
+{
     if (text == NULL)
         peer_give_up("an argument is missing");
     if (strcmp(text, "-") == 0)

@@ -7,10 +7,8 @@
 void
 peer_reinit(struct peer *peer)
 {
-    struct argument id = peer_keep(&peer->args[0]);
-
     peer_enqueue(peer, (struct mls_proposal){.type = MLS_PROPOSAL_REINIT,
-                                             .group_id = peer_bytes(&id),
+                                             .group_id = peer_hold(peer, &peer->args[0]),
                                              .suite = (uint16_t)peer_leaf(&peer->args[1])});
 }
 
@@ -46,7 +44,7 @@ make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
         packages[i] = peer->queue[i].key_package;
     int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
                      &welcome, &peer->group);
-    peer->queued = 0;
+    peer_dequeue(peer);
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
     peer_answer(error, values, 2);
     mls_buf_fini(&welcome);

@@ -31,7 +31,7 @@ peer_join_external(struct peer *peer)
 
     mls_group_destroy(&peer->group);
     int error = mls_group_join_external(&peer->config, &params, &peer->group, &commit, NULL);
-    peer->queued = 0;
+    peer_dequeue(peer);
     peer_answer_buf(error, &commit);
 }
 

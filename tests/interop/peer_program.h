@@ -26,14 +26,19 @@ struct peer {
     struct mls_proposal queue[QUEUE_MAX];
     struct mls_extension extension; /* what a queued proposal points to */
     size_t queued;
+    struct argument held[QUEUE_MAX]; /* whose bytes the queue borrows */
+    size_t held_count;
     struct argument args[ARGS_MAX];
 };
 
 /* Ends the program with 2: a line cannot be understood. */
 void peer_give_up(const char *why);
 
-/* Takes an argument from the text of a line; NULL ends the program. */
+/* Takes an argument, empty before, from the text of a line; NULL ends the program. */
 void peer_read_argument(struct argument *argument, const char *text);
+
+/* Frees its bytes and leaves it empty. */
+void peer_drop(struct argument *argument);
 
 /* Moves an argument out of the line that is being run. */
 struct argument peer_keep(struct argument *argument);
@@ -52,6 +57,12 @@ struct mls_lifetime peer_lifetime(void);
 
 /* Puts a proposal into the next commit, and answers. */
 void peer_enqueue(struct peer *peer, struct mls_proposal proposal);
+
+/* Moves an argument out of the line that is being run, for the queue. */
+struct mls_bytes peer_hold(struct peer *peer, struct argument *argument);
+
+/* Empties the queue. */
+void peer_dequeue(struct peer *peer);
 
 /* ---- Commands: peer_linked.c ------------------------------------------------------------------ */
 
