@@ -84,6 +84,8 @@ def undefined_symbols(archive):
 def an_installed_component_is_found_by_cmake_and_pkg_config(stage):
     prefix = install_component(stage)
 
+    for header in (prefix / 'include' / 'mls').glob('*.h'):
+        assert 'extern "C" {' in header.read_text(encoding='utf-8'), f'{header.name} cannot be used from C++'
     for build in (by_cmake, by_pkg_config):
         assert run(build(stage, prefix, instrumented())).splitlines() == STORY
 

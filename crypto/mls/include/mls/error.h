@@ -52,6 +52,10 @@ enum mls_error {
 #undef MLS_ERROR_VALUE
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Describes an error in one lower-case sentence without a full stop; "ok" for 0 and "unknown error"
  * for a value that is not in the list. The string is static. Any thread. */
 const char *mls_error_text(int error);
@@ -59,4 +63,7 @@ const char *mls_error_text(int error);
 /* Names an error as in the source, for example "MLS_EAEAD". Static string. Any thread. */
 const char *mls_error_name(int error);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

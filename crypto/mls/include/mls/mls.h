@@ -399,7 +399,8 @@ int mls_group_member(const struct mls_group *group, uint32_t leaf, struct mls_me
 uint32_t mls_group_member_count(const struct mls_group *group);
 
 /* Equal at two members exactly when they agree on everything (section 8.7): to be compared by other
- * means, and no secret. All zero when the epoch's secrets are not ours (a join that is pending). */
+ * means, and no secret. All zero where the epoch's secrets are not ours: before we joined, after we were
+ * removed. */
 void mls_group_epoch_authenticator(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
 
 /* Hash of the whole ratchet tree (section 7.8). */

@@ -22,6 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Cipher suites (RFC 9420, section 17.1) that the library implements. */
 enum mls_suite_id {
     MLS_SUITE_X25519_AES128GCM_SHA256_ED25519 = 0x0001,
@@ -56,7 +60,7 @@ struct mls_provider {
     /* Handed to every function below as its first argument. */
     void *ctx;
 
-    /* Returns `len` bytes (never called with 0) or NULL. */
+    /* Returns `len` bytes (never called with 0), aligned for any type, or NULL. */
     void *(*alloc)(void *ctx, size_t len);
     /* Frees what alloc returned; accepts NULL. Wiping is done by the library before. */
     void (*release)(void *ctx, void *ptr);
@@ -121,4 +125,7 @@ int mls_ed25519_verify(const struct mls_provider *provider,
                        const uint8_t public_key[MLS_ED25519_PUBLIC_BYTES], struct mls_bytes message,
                        const uint8_t signature[MLS_ED25519_SIGNATURE_BYTES]);
 
+#ifdef __cplusplus
+}
+#endif
 #endif
