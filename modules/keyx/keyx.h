@@ -16,7 +16,8 @@
 #define KEYX_PACKAGES_MAX 200 /* one-time packages of a device in one suite */
 #define KEYX_UPLOAD_MAX 100   /* one-time packages a call */
 #define KEYX_PACKAGE_BYTES_MAX 4096
-#define KEYX_LOW 20 /* fewer left: the device is told */
+#define KEYX_LEAF_BYTES_MAX 1024 /* chats take no larger one */
+#define KEYX_LOW 20              /* fewer left: the device is told */
 #define KEYX_CLAIM_USERS_MAX 200
 #define KEYX_CLAIM_KEEP_MS (10 * 60000) /* for a repeat */
 #define KEYX_CLAIMS_KEPT 4              /* the newest of a device */

@@ -125,6 +125,8 @@ check_package(struct upload_op *op, size_t index)
         return "a KeyPackage has at most 4096 bytes";
     if (mls_key_package_info(op->mls, bytes, &info) != MLS_OK)
         return "a KeyPackage is malformed or badly signed";
+    if (info.leaf_bytes > KEYX_LEAF_BYTES_MAX)
+        return "the leaf of a KeyPackage has at most 1024 bytes";
     if (info.suite != suites[0] && info.suite != suites[1])
         return "a KeyPackage is of a suite other than 3 and 1";
     if (!is_valid_lifetime(op, &info.lifetime))

@@ -6,10 +6,9 @@
  */
 #include "sotto_test.h"
 
-#include "buf.h"
 #include "chat.h"
 #include "chat_peer.h"
-#include "framing.h"
+#include "mls_heavy.h"
 
 static const uint8_t zeros[CHAT_WELCOME_BYTES_MAX + 1];
 
@@ -39,59 +38,12 @@ prepare(struct chat_rig *rig, const struct mls_commit_options *options)
 
 /* ---- leaves -------------------------------------------------------------------------------------------------- */
 
-/* Signs the leaf and the KeyPackage around it once more. */
-static void
-write_package(const struct mls_peer *peer, const struct mls_key_package *package,
-              struct mls_writer *w)
-{
-    uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
-    struct mls_crypto c;
-    size_t start;
-
-    assert_ok(mls_crypto_init(&c, peer->config.provider, peer->suite));
-    mls_message_header_write(w, MLS_WIRE_KEY_PACKAGE);
-    start = mls_writer_bytes(w).len;
-    mls_write_u16(w, package->version);
-    mls_write_u16(w, package->suite);
-    mls_write_opaque(w, package->init_key);
-    mls_leaf_write_signed(w, &c, peer->device_seed, &package->leaf, NULL);
-    mls_write_opaque(w, package->extensions);
-    assert_ok(mls_sign_with_label(
-        &c, peer->device_seed, "KeyPackageTBS",
-        mls_bytes(mls_writer_bytes(w).data + start, mls_writer_bytes(w).len - start), signature));
-    mls_write_opaque(w, mls_bytes(signature, sizeof signature));
-    assert_ok(mls_writer_error(w));
-}
-
-/* A KeyPackage whose leaf has this many bytes: a name of the application's fills it up. */
-static void
-make_package(struct mls_peer *peer, size_t leaf_bytes, struct mls_buf *message_out)
-{
-    struct mls_key_package package;
-    struct mls_writer extensions, w;
-    size_t fill;
-
-    assert_ok(mls_key_package_message_read(mls_peer_package(peer, 86400), &package));
-    fill =
-        leaf_bytes - package.leaf.encoded.len - 2 - 2 - 1; /* type, its length, that of the list */
-    mls_writer_init(&extensions, peer->config.provider, 0);
-    mls_extension_write(&extensions, MLS_EXTENSION_APPLICATION_ID, mls_bytes(zeros, fill));
-    package.leaf.extensions = mls_writer_bytes(&extensions);
-    mls_writer_init(&w, peer->config.provider, 0);
-    write_package(peer, &package, &w);
-    assert_ok(mls_buf_take(message_out, &w));
-    assert_ok(mls_key_package_message_read(mls_buf_bytes(message_out), &package));
-    assert_int_equal(package.leaf.encoded.len, leaf_bytes);
-    mls_writer_fini(&w);
-    mls_writer_fini(&extensions);
-}
-
 static void
 add_with_leaf(struct chat_rig *rig, size_t leaf_bytes)
 {
     struct mls_buf package = {0};
 
-    make_package(&rig->dora.mls, leaf_bytes, &package);
+    mls_heavy_package(&rig->dora.mls, leaf_bytes, &package);
     const struct mls_proposal add = {.type = MLS_PROPOSAL_ADD,
                                      .key_package = mls_buf_bytes(&package)};
     prepare(rig, &(struct mls_commit_options){.proposals = &add, .proposal_count = 1});
@@ -116,7 +68,8 @@ a_leaf_has_1_kib_at_most(void **state)
 static void
 prepare_context(struct chat_rig *rig, size_t fill)
 {
-    const struct mls_extension name = {MLS_EXTENSION_APPLICATION_ID, mls_bytes(zeros, fill)};
+    const struct mls_extension name = {MLS_EXTENSION_APPLICATION_ID,
+                                       (struct mls_bytes){zeros, fill}};
     const struct mls_proposal change = {
         .type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS, .extensions = &name, .extension_count = 1};
 
@@ -143,7 +96,8 @@ a_group_info_has_16_kib_at_most(void **state)
 static void
 prepare_data(struct chat_rig *rig, size_t fill)
 {
-    prepare(rig, &(struct mls_commit_options){.authenticated_data = mls_bytes(zeros, fill)});
+    prepare(rig,
+            &(struct mls_commit_options){.authenticated_data = (struct mls_bytes){zeros, fill}});
 }
 
 static void
@@ -169,7 +123,8 @@ a_welcome_has_4_mib_at_most(void **state)
 
     rig_group(rig, 'X');
     rig_prepare(rig, &rig->alice, &rig->dora, NULL);
-    assert_ok(mls_buf_set(welcome, rig->alice.mls.config.provider, mls_bytes(zeros, sizeof zeros)));
+    assert_ok(mls_buf_set(welcome, rig->alice.mls.config.provider,
+                          (struct mls_bytes){zeros, sizeof zeros}));
     expect_refusal(rig, "a Welcome has at most 4 MiB");
 }
 
@@ -185,7 +140,7 @@ the_start_of_a_new_chat_has_32_kib_at_most(void **state)
     mls_peer_create(&rig->alice.mls, (const uint8_t *)"XXXXXXXXXXXXXXXX");
     rig_prepare(rig, &rig->alice, &rig->bob, NULL);
     assert_ok(mls_buf_set(&rig->alice.bundle.start, rig->alice.mls.config.provider,
-                          mls_bytes(zeros, 2 * CHAT_GROUP_INFO_BYTES_MAX + 1)));
+                          (struct mls_bytes){zeros, 2 * CHAT_GROUP_INFO_BYTES_MAX + 1}));
     answer = rig_create_again(rig, &rig->alice);
     assert_fails(answer->status, SOTTO_EINVALID);
     assert_non_null(strstr(answer->text, "32 KiB"));

@@ -6,7 +6,9 @@
 
 #include "backup/backup.h"
 #include "keyx.pb-c.h"
-#include "mls_peer.h"
+#include "mls_heavy.h"
+
+#define LEAF_BYTES_MAX 1024
 
 const struct sotto_module *sotto_module_entry(void);
 
@@ -582,6 +584,27 @@ a_device_that_runs_low_is_told(void **state)
     assert_int_equal(event->counts[0]->count, 0);
 }
 
+/* Chats take no larger leaf: whoever adds such a device together with others would fail for all of them. */
+static void
+a_package_that_no_chat_takes_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    const struct mls_bytes none = {0};
+    struct mls_buf package = {0};
+    struct mls_bytes made;
+
+    enrol(rig, &rig->bob, rig->bob_session);
+    mls_heavy_package(&rig->bob, LEAF_BYTES_MAX + 1, &package);
+    made = mls_buf_bytes(&package);
+    assert_fails(upload(rig, rig->bob_session, &made, 1, none)->status, SOTTO_EINVALID);
+    assert_fails(upload(rig, rig->bob_session, NULL, 0, made)->status, SOTTO_EINVALID);
+    mls_buf_fini(&package);
+    mls_heavy_package(&rig->bob, LEAF_BYTES_MAX, &package);
+    made = mls_buf_bytes(&package);
+    assert_ok(upload(rig, rig->bob_session, &made, 1, none)->status);
+    mls_buf_fini(&package);
+}
+
 static void
 packages_of_others_expired_or_damaged_are_refused(void **state)
 {
@@ -713,6 +736,7 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(a_claim_is_remembered_for_its_device_and_some_minutes),
     KEYX_TEST(a_repeated_upload_does_not_bring_back_what_was_claimed),
     KEYX_TEST(a_device_that_runs_low_is_told),
+    KEYX_TEST(a_package_that_no_chat_takes_is_refused),
     KEYX_TEST(packages_of_others_expired_or_damaged_are_refused),
     KEYX_TEST(an_expired_package_is_not_handed_out_and_goes_with_the_purge),
     KEYX_TEST(claiming_from_one_user_again_and_again_is_bounded),

@@ -44,7 +44,7 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
     if (mls_key_package_info(
             mls_provider_default(),
             (struct mls_bytes){claimed->key_package.data, claimed->key_package.len}, &info) ||
-        info.suite != suite)
+        info.suite != suite || info.leaf_bytes > GROUP_LEAF_BYTES_MAX)
         return refuse_package(client, user_id, "is not valid");
     if (now < info.lifetime.not_before || now > info.lifetime.not_after)
         return refuse_package(client, user_id, "has expired");

@@ -14,7 +14,6 @@
 
 /* A key package may live this long; a server can be set to 366 days at most. */
 #define KEY_PACKAGE_LIFETIME_SECONDS_MAX (400 * 86400)
-#define LEAF_BYTES_MAX 1024 /* servers refuse larger ones, too (docs/protocol.md) */
 
 int
 group_trouble(struct sotto_client *client, const char *what, int problem)
@@ -51,7 +50,7 @@ group_config(struct sotto_client *client, struct mls_config *config_out)
         .check_credential = on_credential,
         .now = on_now,
         .lifetime_max = KEY_PACKAGE_LIFETIME_SECONDS_MAX,
-        .leaf_bytes_max = LEAF_BYTES_MAX,
+        .leaf_bytes_max = GROUP_LEAF_BYTES_MAX,
         .arg = client,
     };
 }

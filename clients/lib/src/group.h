@@ -19,6 +19,7 @@
 #include "keyx.pb-c.h"
 
 #define ADDS_PER_COMMIT 200
+#define GROUP_LEAF_BYTES_MAX 1024 /* servers refuse larger ones, too (docs/protocol.md) */
 
 /* Loads the group of a chat; *group_out is NULL when the chat has none. */
 int group_load(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],

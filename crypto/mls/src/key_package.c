@@ -241,6 +241,7 @@ mls_key_package_info(const struct mls_provider *provider, struct mls_bytes messa
         .credential = mls_leaf_view(&package.leaf),
         .lifetime = package.leaf.lifetime,
         .init_key = package.init_key,
+        .leaf_bytes = package.leaf.encoded.len,
     };
     error = mls_key_package_ref(&c, &package, info.ref);
     if (error == 0)

@@ -243,6 +243,7 @@ struct mls_key_package_info {
     struct mls_credential_view credential; /* borrowed from the message */
     struct mls_lifetime lifetime;
     struct mls_bytes init_key; /* borrowed; must be unique per uploaded package */
+    size_t leaf_bytes;         /* of the LeafNode, for whoever has a bound (leaf_bytes_max) */
 };
 
 /*
