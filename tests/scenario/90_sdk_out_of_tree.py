@@ -5,6 +5,7 @@
 import shutil
 import subprocess
 
+from logins import Accounts
 from sotto import BUILD, SOURCE, program
 from tap import main, test
 
@@ -62,6 +63,9 @@ def the_real_server_loads_it_and_answers_its_method(stage):
 
     assert 'echo' in server.ready['modules'].split(',')
     assert status == 200 and b'sotto.echo.v1' in body
+    with Accounts(stage, server) as accounts:
+        door = accounts.register('alice').attached()
+        assert door.call('sotto.echo.v1.EchoService/Say', {'text': 'hello'}).text == 'you said: hello'
 
 
 if __name__ == '__main__':
