@@ -5,7 +5,7 @@ import time
 
 from broken import broken_group, row_of
 from clients import at, people, person, start, texts
-from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups
+from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups, seat
 from liar import Liar
 from tap import main, night, test
 
@@ -84,7 +84,7 @@ def all_repair_themselves_and_who_goes_on_breaking_is_named(stage):
 
 
 @test
-def a_report_is_made_although_its_process_was_killed(stage):
+def a_report_survives_a_kill_and_what_the_server_says_of_reports_proves_nothing(stage):
     server = start(stage)
     with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
         alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
@@ -104,6 +104,14 @@ def a_report_is_made_although_its_process_was_killed(stage):
         made = liar.calls('ChatService/ReportCommit')
         assert len(made) == 3  # the last one was answered, so not a fourth time
         assert len({(report.seq, report.epoch, report.reason) for report in made}) == 1
+
+        def about_bob(reply, _):
+            for report in reply.reports:
+                report.commit['user_id'] = seat(bob).user
+            return reply
+        assert [report['proved'] for report in alice.run('reports', chat)] == [True]
+        liar.answer('ChatService/ListReports', about_bob)
+        assert [(report['from'], report['proved']) for report in alice.run('reports', chat)] == [('bob', False)]
         assert reports_of(bob, chat)[0]['users'] == 2
 
 
