@@ -247,7 +247,9 @@ def kill_on_the_way(stage, name, lived, is_arranged, kills):
         shutil.rmtree(server.data)
         shutil.copytree(original, server.data)
     seen = set()
-    moments = chance.sample(every, min(kills, len(every)))
+    kills = min(kills, len(every))
+    # One in each part of the way, so that early and late ones are among them.
+    moments = [every[chance.randrange(len(every) * part // kills, len(every) * (part + 1) // kills)] for part in range(kills)]
     for call, number in moments:
         ended = run_until_write(stage, server, call, number)
         state = expect_whole(server.data / 'sotto.db', stage.folder / 'wanted.db')

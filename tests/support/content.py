@@ -7,6 +7,7 @@ import sqlite3
 LATE = {'chat_seats': {'read_seq'}}
 # A deleted chat goes piece by piece, and leaves its number here.
 PIECEMEAL = {'chat_tops'}
+CHAT = {'chat_log': 'id >> 32'}  # where no column of that name says it
 LIVING = 'SELECT num FROM chat_chats WHERE deleted_ms = 0'
 
 
@@ -24,7 +25,8 @@ def living(table, columns):
     """The condition that leaves out what belongs to deleted chats."""
     if table == 'chat_chats':
         return 'deleted_ms = 0'
-    return f'chat IN ({LIVING})' if 'chat' in columns else '1'
+    chat = 'chat' if 'chat' in columns else CHAT.get(table)
+    return f'{chat} IN ({LIVING})' if chat else '1'
 
 
 def content(server):
