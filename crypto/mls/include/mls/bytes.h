@@ -20,6 +20,7 @@
 extern "C" {
 #endif
 
+/* Bytes that the caller owns and ends. */
 struct mls_buf {
     uint8_t *data; /* NULL when empty */
     size_t len;

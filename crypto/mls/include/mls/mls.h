@@ -203,11 +203,13 @@ struct mls_config {
 
 struct mls_group;
 
+/* When a key package may be used (section 7.2). */
 struct mls_lifetime {
     uint64_t not_before; /* Unix seconds, inclusive */
     uint64_t not_after;  /* Unix seconds, inclusive */
 };
 
+/* One entry of an extension list (section 13); its data without a length. */
 struct mls_extension {
     uint16_t type;
     struct mls_bytes data;
@@ -215,6 +217,7 @@ struct mls_extension {
 
 /* ---- Key packages (RFC 9420 section 10) -------------------------------------------------- */
 
+/* What a client says of itself in a key package. Borrowed for the call. */
 struct mls_key_package_params {
     uint16_t suite;                /* 3 or 1 */
     const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES */
@@ -237,6 +240,7 @@ int mls_key_package_create(const struct mls_provider *provider,
                            const struct mls_key_package_params *params, struct mls_buf *message_out,
                            struct mls_buf *private_out);
 
+/* What a key package says, for whoever hands it out or adds its owner. */
 struct mls_key_package_info {
     uint8_t ref[MLS_REF_BYTES]; /* KeyPackageRef, section 5.2 */
     uint16_t suite;
@@ -258,6 +262,7 @@ int mls_key_package_info(const struct mls_provider *provider, struct mls_bytes m
 
 /* ---- Groups: life ------------------------------------------------------------------------ */
 
+/* What a creator decides. Borrowed for the call. */
 struct mls_group_params {
     uint16_t suite;                /* 3 or 1 */
     struct mls_bytes group_id;     /* 1..MLS_GROUP_ID_BYTES_MAX bytes, unique for ever */
@@ -280,6 +285,7 @@ struct mls_group_params {
 int mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
                      struct mls_group **group_out);
 
+/* How to join by a Welcome. Borrowed for the call. */
 struct mls_join_params {
     struct mls_bytes welcome;             /* MLSMessage(Welcome) */
     struct mls_bytes key_package_private; /* private_out of mls_key_package_create() */
@@ -305,6 +311,7 @@ int mls_group_join(const struct mls_config *config, const struct mls_join_params
 
 struct mls_proposal;
 
+/* How to join by a commit of our own. Borrowed for the call. */
 struct mls_external_join_params {
     struct mls_bytes group_info; /* MLSMessage(GroupInfo) of the current epoch, with external_pub */
     /* ratchet_tree<V> as encoded; len 0: it must be in the GroupInfo's extension. */
@@ -459,6 +466,7 @@ struct mls_proposal {
 int mls_group_propose(struct mls_group *group, const struct mls_proposal *proposal,
                       struct mls_bytes authenticated_data, struct mls_buf *message_out);
 
+/* What somebody proposes who is no member. Borrowed for the call. */
 struct mls_outside_params {
     uint16_t suite;                   /* of the group, as its GroupInfo says */
     struct mls_bytes group_id;        /* the same */
@@ -483,6 +491,7 @@ int mls_propose_from_outside(const struct mls_provider *provider,
  * mls_group_encrypt() gives MLS_EPROPOSALS. */
 size_t mls_group_proposal_count(const struct mls_group *group);
 
+/* What goes into a commit, and how it is made. All zero: what is kept, or nothing. Borrowed for the call. */
 struct mls_commit_options {
     const struct mls_proposal *proposals; /* by value; UPDATE is not possible here */
     size_t proposal_count;
@@ -581,6 +590,7 @@ struct mls_change {
     struct mls_reinit_view reinit; /* REINIT: merging it closes the group */
 };
 
+/* What a message brought. Its views point into storage of its own, until mls_received_fini(). */
 struct mls_received {
     enum mls_received_kind kind;
     uint64_t epoch; /* of the message; a commit leads to epoch + 1 */
@@ -679,6 +689,7 @@ int mls_group_branch(const struct mls_config *config, const struct mls_group *ol
 
 /* Any thread. The views of an output point into the message that was read. */
 
+/* What anybody can read of a message (section 6); the views point into it. */
 struct mls_message_info {
     enum mls_wire_format wire_format;
     uint16_t suite;                     /* WELCOME, GROUP_INFO, KEY_PACKAGE; else 0 */
@@ -716,6 +727,7 @@ int mls_proposal_view(const struct mls_provider *provider, struct mls_bytes mess
 int mls_proposal_ref(const struct mls_provider *provider, struct mls_bytes message,
                      uint8_t ref_out[MLS_REF_BYTES]);
 
+/* A commit as anyone may read it. */
 struct mls_commit_view {
     struct mls_message_info info;
     size_t proposal_count; /* by value and by reference together */
@@ -728,6 +740,7 @@ struct mls_commit_view {
  * do). MLS_EDECODE. */
 int mls_commit_view(struct mls_bytes message, struct mls_commit_view *view_out);
 
+/* One proposal of a commit (ProposalOrRef, section 12.4). */
 struct mls_commit_entry {
     bool by_reference;
     uint8_t ref[MLS_REF_BYTES];        /* by reference: the ProposalRef */
@@ -742,6 +755,7 @@ struct mls_commit_entry {
 int mls_commit_next(const struct mls_provider *provider, const struct mls_commit_view *view,
                     size_t *offset, struct mls_commit_entry *entry_out);
 
+/* A Welcome as anyone may read it. */
 struct mls_welcome_view {
     uint16_t suite;
     size_t secret_count;      /* how many new members it is for */
@@ -757,6 +771,7 @@ int mls_welcome_view(struct mls_bytes message, struct mls_welcome_view *view_out
 int mls_welcome_next(const struct mls_welcome_view *view, size_t *offset,
                      uint8_t ref_out[MLS_REF_BYTES]);
 
+/* A GroupInfo as anyone may read it. */
 struct mls_group_info_view {
     uint16_t suite;
     struct mls_bytes group_id;

@@ -56,6 +56,7 @@ struct mls_bytes {
     size_t len;
 };
 
+/* One function for each thing that is asked of a host. */
 struct mls_provider {
     /* Handed to every function below as its first argument. */
     void *ctx;
