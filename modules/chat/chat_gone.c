@@ -4,7 +4,8 @@
  *
  * Its leaf stays in the groups until a member commits it out, which the server cannot do. So the members who are
  * connected are told, chat by chat; the others find it in the user's key log before they write. The fact comes twice,
- * and the second time is a reminder where nobody has done it.
+ * and the second time is a reminder where nobody has done it. It is written down, so that after each start the leaves
+ * that are left wait for the grace again, however often the server stops.
  *
  * Where the leaf is still there after removal_grace, the server proposes its removal as an external sender
  * (chat_outside.h): an entry of the log that every commit of the epoch must follow, and without which no application
@@ -26,7 +27,7 @@
 #include "chat_writer.h"
 #include "keyx.pb-c.h"
 
-#define GONE_LINE_MAX 4096 /* devices that wait; who does not fit in comes with the reminder */
+#define GONE_LINE_MAX 4096 /* devices that wait; who does not fit in comes with the next start */
 #define TRIES_MAX 8        /* of one chat, when commits overtake it */
 
 struct gone_device {
@@ -55,6 +56,12 @@ struct gone_op {
     int64_t ts_ms;
 };
 
+/* A device, on its way into the table. */
+struct removed_op {
+    uint8_t user[CHAT_ID_BYTES];
+    uint8_t device[CHAT_ID_BYTES];
+};
+
 static void next(struct delivery *);
 
 struct gone_line *
@@ -72,8 +79,8 @@ drop_first(struct gone_line *line)
     memmove(&line->devices[0], &line->devices[1], line->count * sizeof(line->devices[0]));
 }
 
-static void
-enqueue(struct delivery *ds, struct chat_device *device)
+void
+gone_line_add(struct delivery *ds, struct chat_device *device)
 {
     struct gone_line *line = ds->gone;
 
@@ -308,6 +315,42 @@ tell_members(struct delivery *ds, const struct chat_seat *seat)
     free(sessions);
 }
 
+static int
+removed_tx(struct sotto_tx *tx, void *arg)
+{
+    const struct removed_op *op = arg;
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_DEVICE_SET_REMOVED);
+
+    sotto_bind_blob(stmt, 1, op->user, CHAT_ID_BYTES);
+    sotto_bind_blob(stmt, 2, op->device, CHAT_ID_BYTES);
+    return sotto_step(stmt);
+}
+
+static void
+removed_done(void *state, int status, void *arg)
+{
+    struct delivery *ds = state;
+
+    (void)arg;
+    if (status != SOTTO_OK)
+        ds->host->api->log(ds->host, SOTTO_LOG_WARN, "a removed device was not noted: %s",
+                           sotto_error_code(status));
+}
+
+static void
+note_removed(struct delivery *ds, struct chat_device *device)
+{
+    struct removed_op op;
+    int rc;
+
+    memcpy(op.user, device->user, CHAT_ID_BYTES);
+    memcpy(op.device, device->id, CHAT_ID_BYTES);
+    gone_line_add(ds, device);
+    rc = ds->host->db->write(ds->host, removed_tx, &op, sizeof(op), removed_done);
+    if (rc != SOTTO_OK)
+        removed_done(ds, rc, &op);
+}
+
 void
 chat_on_device_removed(void *state, const struct sotto_envelope *envelope)
 {
@@ -324,7 +367,7 @@ chat_on_device_removed(void *state, const struct sotto_envelope *envelope)
         tell_members(ds, device->seats[i]);
     /* The reminder at start comes before the rosters: where the device sits is seen when it is due. */
     if (device != NULL && (device->seat_count > 0 || !ds->is_ready))
-        enqueue(ds, device);
+        note_removed(ds, device);
     if (fact != NULL)
         sotto__keyx__v1__device_removed__free_unpacked(fact, NULL);
 }

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "chat_gone.h"
 #include "chat_purge.h"
 
 #define DEVICES_A_PAGE 4096
@@ -16,6 +17,7 @@ struct loaded_device {
     uint32_t num;
     uint8_t user[CHAT_ID_BYTES];
     uint8_t device[CHAT_ID_BYTES];
+    bool is_removed;
 };
 
 struct loaded_member {
@@ -86,6 +88,7 @@ read_devices(struct sotto_tx *tx, void *arg)
         struct loaded_device *device = &op->devices[op->count++];
 
         device->num = (uint32_t)sotto_col_int(stmt, 0);
+        device->is_removed = sotto_col_int(stmt, 3) != 0;
         if (!chat_copy_id(sotto_col_blob(stmt, 1), device->user) ||
             !chat_copy_id(sotto_col_blob(stmt, 2), device->device))
             return SOTTO_EDATALOSS;
@@ -314,6 +317,7 @@ devices_done(void *state, int status, void *arg)
         struct chat_device *device = roster_device_need(ds, row->user, row->device);
 
         device->num = row->num;
+        device->is_removed = row->is_removed;
         op->after = row->num;
         status = note_num(op->by_num, row->num, device);
     }
@@ -329,7 +333,8 @@ devices_done(void *state, int status, void *arg)
 
 /* Rows that contradict each other would make a wrong roster, so they stop the loading. */
 static int
-seat_chat(struct chat *chat, const struct by_num *by_num, const struct loaded_chat *row)
+seat_chat(struct delivery *ds, struct chat *chat, const struct by_num *by_num,
+          const struct loaded_chat *row)
 {
     for (const struct loaded_seat *seat = row->seats; seat != NULL; seat = seat->next) {
         struct chat_device *device =
@@ -339,6 +344,8 @@ seat_chat(struct chat *chat, const struct by_num *by_num, const struct loaded_ch
             roster_user(chat, device->user) == NULL)
             return SOTTO_EDATALOSS;
         roster_seat_take(chat, seat->leaf, device, seat->since_seq)->read_seq = seat->read_seq;
+        if (device->is_removed)
+            gone_line_add(ds, device);
     }
     return SOTTO_OK;
 }
@@ -385,7 +392,7 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
         return SOTTO_OK;
     }
     ds->host->metric->add(ds->host, CHAT_METRIC_CHATS, 0, 1);
-    rc = seat_chat(chat, by_num, row);
+    rc = seat_chat(ds, chat, by_num, row);
     return rc == SOTTO_OK ? retire_seats(chat, row) : rc;
 }
 

@@ -31,8 +31,9 @@ struct chat_person {
 struct chat_device {
     uint8_t user[CHAT_ID_BYTES]; /* first: the key is user and device id */
     uint8_t id[CHAT_ID_BYTES];
-    uint32_t num; /* in the tables; 0: not there yet */
-    bool is_gone; /* its user deleted the account */
+    uint32_t num;    /* in the tables; 0: not there yet */
+    bool is_gone;    /* its user deleted the account */
+    bool is_removed; /* its user had removed it when the rosters were loaded */
     uint8_t session_count;
     uint64_t sessions[CHAT_SESSIONS_MAX]; /* subscribed by Sync */
     uint64_t events;                      /* entries and Welcomes for this device so far */

@@ -8,8 +8,10 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
     [CHAT_DEVICE_FIND] = {"SELECT num FROM chat_devices WHERE user_id = ? AND device_id = ?"},
     [CHAT_DEVICE_ADD] = {"INSERT INTO chat_devices (num, user_id, device_id) VALUES (?, ?, ?)"},
     [CHAT_DEVICE_TOP] = {"SELECT COALESCE(MAX(num), 0) FROM chat_devices"},
-    [CHAT_DEVICE_PAGE] = {"SELECT num, user_id, device_id FROM chat_devices WHERE num > ?"
-                          " ORDER BY num LIMIT ?"},
+    [CHAT_DEVICE_PAGE] = {"SELECT num, user_id, device_id, removed FROM chat_devices"
+                          " WHERE num > ? ORDER BY num LIMIT ?"},
+    [CHAT_DEVICE_SET_REMOVED] = {"UPDATE chat_devices SET removed = 1"
+                                 " WHERE user_id = ? AND device_id = ?"},
 
     [CHAT_CHAT_FIND] = {"SELECT num, creator, deleted_ms, resets FROM chat_chats"
                         " WHERE chat_id = ?"},

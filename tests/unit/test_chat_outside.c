@@ -203,6 +203,23 @@ a_group_without_external_sender_is_left_to_members(void **state)
     assert_ok(rig_send(rig, &rig->alice, 1, "as before")->status);
 }
 
+static void
+a_removal_is_proposed_however_often_the_server_stops_before(void **state)
+{
+    struct chat_rig *rig = *state;
+    uint8_t senders[OUTSIDE_SENDERS_BYTES];
+
+    list_the_server(rig, senders);
+    rig_group_with_phone(rig);
+    remove_device(rig, &rig->dora);
+    for (int i = 0; i < 3; i++) {
+        rig_restart(rig); /* keyx says it no more */
+        assert_int_equal(proposals(rig), 0);
+    }
+    wait_grace(rig);
+    assert_int_equal(proposals(rig), 1);
+}
+
 /* A closed chat gets no entry, so its removed devices stay where they are, whether they were in the line or come later. */
 static void
 nothing_is_proposed_in_a_chat_that_was_started_anew(void **state)
@@ -237,6 +254,7 @@ static const struct CMUnitTest tests[] = {
     OUTSIDE_TEST(the_key_survives_a_restart),
     OUTSIDE_TEST(what_members_leave_undone_is_proposed_after_the_grace),
     OUTSIDE_TEST(a_member_commits_it_by_its_reference_after_a_restart),
+    OUTSIDE_TEST(a_removal_is_proposed_however_often_the_server_stops_before),
     OUTSIDE_TEST(what_members_did_themselves_is_not_proposed),
     OUTSIDE_TEST(a_last_device_is_left_to_members),
     OUTSIDE_TEST(a_group_without_external_sender_is_left_to_members),
