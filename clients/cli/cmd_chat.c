@@ -75,7 +75,7 @@ show_state(const struct sotto_client_chat *chat)
         char cure[CURE_COLUMNS];
         clean_line(chat->cure, cure, sizeof(cure)); /* labels of devices, as the server says them */
         if (!strcmp(chat->state, "waiting"))
-            printf(tr("  (waits for another device of yours to add this one: %s)"), cure);
+            printf(tr("  (this device is not in it yet: %s)"), cure);
         else
             printf("  (%s)", cure);
     } else if (chat->left_how)

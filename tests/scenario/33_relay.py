@@ -127,6 +127,8 @@ def who_missed_commits_that_were_not_kept_joins_anew(stage):
     wait_for(lambda: [row['state'] for row in other.run('chats')], ['ready'])
     ear.stop()
     wait_rows(server, 'chat_log', 0)
+    restart_with(server, '30d')
+    chat = alice.run('chats')[0]['chat']
 
     behind = bob.run('chats')[0]
     assert behind['state'] == 'broken' and '`sotto read`' in behind['cure'], behind
@@ -136,7 +138,7 @@ def who_missed_commits_that_were_not_kept_joins_anew(stage):
     bob.run('send', 'Relay', 'back again')
     assert texts(alice.run('read', 'Relay'))[-1] == 'back again'
     wait_for(lambda: other.run('chats')[0]['state'], 'ready')
-    assert texts(other.run('read', 'Relay'))[-1] == 'back again'
+    assert texts(other.run('read', chat))[-1] == 'back again'
     alice.run('read', 'Relay')
     wait_rows(server, 'chat_log', 0)
 

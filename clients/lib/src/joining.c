@@ -386,28 +386,54 @@ join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
     return note_reason(client, row->chat_id.data, client->error.message);
 }
 
+/* Chats that this device needs to enter: those that were not tried yet, then those where the last try failed, which
+ * must not stand in the way of the others. */
+struct round {
+    const Sotto__Chat__V1__Chat **rows;
+    size_t fresh_count, count;
+};
+
+static int
+add_rows(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *reply, bool failed,
+         struct round *round)
+{
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_chats; i++) {
+        const Sotto__Chat__V1__Chat *row = reply->chats[i];
+        struct chat known;
+        struct buf why = {0};
+        bool needs = false;
+        status = needs_us(client, row, &known, &needs);
+        if (status || !needs)
+            continue;
+        status = joining_reason(client, row->chat_id.data, false, &why);
+        if (status == SOTTO_CLIENT_OK && (why.len > 0) == failed)
+            round->rows[round->count++] = row;
+        buf_fini(&why);
+    }
+    return status;
+}
+
 int
 joining_run(struct sotto_client *client, size_t *left_out)
 {
     Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
     Sotto__Chat__V1__ListChatsReply *reply = NULL;
-    size_t done = 0, left = 0;
+    struct round round = {0};
     int status = rpc(client, CHAT_METHOD("ListChats"), &request.base,
                      &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_chats; i++) {
-        struct chat known;
-        bool needs = false;
-        status = needs_us(client, reply->chats[i], &known, &needs);
-        if (status || !needs)
-            continue;
-        if (done == JOIN_CHATS_MAX)
-            left++;
-        else
-            status = join(client, reply->chats[i]);
-        done += done < JOIN_CHATS_MAX;
-    }
+    if (status)
+        return status;
+    round.rows = mem_alloc(reply->n_chats, sizeof(*round.rows));
+    status = add_rows(client, reply, false, &round);
+    round.fresh_count = round.count;
+    if (status == SOTTO_CLIENT_OK)
+        status = add_rows(client, reply, true, &round);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < round.count && i < JOIN_CHATS_MAX; i++)
+        status = join(client, round.rows[i]);
     if (left_out)
-        *left_out = left;
+        *left_out = round.fresh_count > JOIN_CHATS_MAX ? round.fresh_count - JOIN_CHATS_MAX : 0;
+    free(round.rows);
     pb_free(reply);
     return status;
 }

@@ -15,7 +15,7 @@
 #define JOIN_REPAIR_SECONDS 3600 /* a chat that breaks again within this time stays broken */
 
 /* Joins chats that wait and repairs broken ones, at most JOIN_CHATS_MAX. Attached, caught up. left_out (may be NULL):
- * how many still wait for another round. A chat that cannot be entered now is left as it is: no error. */
+ * how many still wait for another round, without those that failed before. A chat that cannot be entered now is left as it is: no error. */
 int joining_run(struct sotto_client *client, size_t *left_out);
 
 /* Whether a chat of this profile is broken and may be repaired by now. Asks nobody. */

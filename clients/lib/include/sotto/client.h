@@ -169,7 +169,7 @@ struct sotto_client_chat {
     const char *title; /* "" when it has none; the other's name in a chat of two */
     const char *type;  /* direct, group */
     const char *mode;  /* archive, relay */
-    /* ready; waiting: another device of ours must add this one; broken; reset: a member started it anew, which waits to
+    /* ready; waiting: this device is not in it yet; broken; reset: a member started it anew, which waits to
      * be confirmed; left; gone: the other one of a chat of two deleted the account */
     const char *state;
     const char *role; /* owner, admin, member; "" when not known */
