@@ -76,11 +76,21 @@ def a_new_chat_by_a_stranger(stage):
 
 
 @test
-def a_new_chat_with_another_identity_of_a_member(stage):
-    def make(forger):
+def a_new_chat_with_another_identity_of_a_member_until_a_person_accepts_it(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        forger = Forger(stage, groups, liar, server)
         with FalseUser(seat(forger.bob).user) as false_bob:
-            forger.offer(forger.mallory, [false_bob.claimed()['key_package']])
-    forged(make, 5, 'bob would be in it under another identity key')(stage)
+            new = forger.offer(forger.mallory, [false_bob.claimed()['key_package']])
+            forger.refused(5, 'bob would be in it under another identity key')
+
+            liar.answer('KeyService/GetIdentity', lambda reply, request: {**reply, **false_bob.identity()}
+                        if request.user_id == false_bob.user else reply)
+            forger.alice.run('verify', 'bob', '--accept')
+
+            shown = forger.alice.attempt('confirm', forger.chat.hex())[1][0]
+            assert shown['refused'] is None and row_of(forger.alice, forger.chat.hex())['state'] == 'reset'
+            assert forger.alice.run('confirm', forger.chat.hex(), '--yes')[0]['chat'] == new.hex()
 
 
 @test

@@ -90,6 +90,9 @@ int offer_judge_group(struct sotto_client *client, struct offer *offer,
 int offer_invited(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__Welcome *welcome, const struct chat *old);
 
+/* Judges the Welcome of an offer by what is believed by now, if there is one that opens. */
+int offer_judge_again(struct sotto_client *client, struct offer *offer);
+
 /* An entry of the kind RESET in the chat at hand. */
 int offer_told(struct sotto_client *client, struct inbox *inbox,
                const Sotto__Chat__V1__Entry *entry);

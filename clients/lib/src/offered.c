@@ -54,6 +54,18 @@ judge_welcome(struct sotto_client *client, struct offer *offer,
 }
 
 int
+offer_judge_again(struct sotto_client *client, struct offer *offer)
+{
+    Sotto__Chat__V1__Welcome *welcome =
+        pb_unpack(&sotto__chat__v1__welcome__descriptor, offer->welcome.data, offer->welcome.len);
+    int status = SOTTO_CLIENT_OK;
+    if (welcome && offer->welcome.len)
+        status = judge_welcome(client, offer, welcome);
+    pb_free(welcome);
+    return status;
+}
+
+int
 offer_invited(struct sotto_client *client, struct inbox *inbox,
               const Sotto__Chat__V1__Welcome *welcome, const struct chat *old)
 {

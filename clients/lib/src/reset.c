@@ -332,7 +332,7 @@ look(struct sotto_client *client, struct offer *offer)
     return status;
 }
 
-/* Finds the reset that waits for a chat, and judges it as far as there is nothing but the server's word. */
+/* Finds the reset that waits for a chat, and judges it anew: a person may have accepted a key meanwhile. */
 static int
 open_offer(struct sotto_client *client, const char *name, struct chat *old_out,
            struct offer *offer_out)
@@ -343,6 +343,8 @@ open_offer(struct sotto_client *client, const char *name, struct chat *old_out,
     if (status == SOTTO_CLIENT_OK && !offer_out->exists)
         status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                       "nobody starts this chat anew; there is nothing to confirm");
+    if (status == SOTTO_CLIENT_OK && offer_out->welcome.len && offer_out->refusal != OFFER_GONE)
+        status = offer_judge_again(client, offer_out);
     if (status == SOTTO_CLIENT_OK &&
         (offer_out->refusal == OFFER_UNSEEN || offer_out->refusal == OFFER_WITHOUT_US))
         status = look(client, offer_out);
