@@ -5,7 +5,7 @@
 
 #include "rig_conn.h"
 
-#define LOAD_READERS_MAX 50 /* of one chat in the jobs pairs and ledger */
+#define LOAD_READERS_MAX 100 /* of one chat in pairs and ledger; who stop reading in stall */
 
 struct load_options {
     struct rig_address address;
