@@ -30,7 +30,7 @@ const struct command commands[] = {
         .help = TR(
             "A profile that has the account keeps device, chats and history. An empty profile becomes\n"
             "a new device: leave `sotto listen` running on it, or on another device of yours, and\n"
-            "it gets into your chats.\n"),
+            "it gets into your chats. Reading a chat or writing to it brings it in as well.\n"),
         .examples = "sotto login ann\n",
         .options = "device",
         .words_min = 1,

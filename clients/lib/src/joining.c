@@ -94,8 +94,8 @@ note_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const 
     return meta_set(&client->profile, name, why, strlen(why) + 1, &client->error);
 }
 
-static int
-forget_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+int
+joining_forget_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     char name[NAME_BYTES];
     name_reason(chat_id, name);
@@ -277,8 +277,6 @@ enter(struct sotto_client *client, struct joining *joining,
         status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
     if (status == SOTTO_CLIENT_OK)
         status = upkeep_note_new(client, chat_id);
-    if (status == SOTTO_CLIENT_OK)
-        status = forget_reason(client, chat_id);
     const bool repairs = joining->known.exists && joining->known.state == CHAT_BROKEN;
     if (status == SOTTO_CLIENT_OK && repairs)
         status = note_repair(client, chat_id);

@@ -25,6 +25,9 @@ int joining_look(struct sotto_client *client, bool *due_out);
  * joining comes first, without waiting for a sibling. Attached, caught up. One that is broken still is found all the same. */
 int joining_resolve(struct sotto_client *client, const char *text, struct chat *chat_out);
 
+/* This device is in the chat, so nothing is to be said any more of why not. Inside a transaction. */
+int joining_forget_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
 /* Why a chat that waits or is broken is not entered (joining_run tries it each time), for tr(), with its final zero; empty when nothing
  * was tried yet. */
 int joining_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], bool broken,
