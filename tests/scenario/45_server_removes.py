@@ -83,5 +83,29 @@ def without_a_signed_removal_in_the_key_log_nobody_does_it(stage):
     assert texts(alice.run('read', chat)) == ['for both', 'into the void', 'at last']
 
 
+@test
+def nothing_is_sent_while_the_server_keeps_a_removed_device_in_the_chat(stage):
+    """A stolen phone and the server together: the removal is known from the key log, and is not taken."""
+    server = start(stage)
+    alice, phone, bob, chat = laptop_and_phone(stage, server)
+    phone_id = phone.run('whoami')[0]['device_id']
+    bob.run('send', 'alice', 'for both')
+    phone.run('device-remove', phone_id)
+    with Liar(stage.schema, server.tcp) as liar:
+        at(bob, liar.address)
+        for code in ('aborted', 'permission_denied'):
+            liar.withhold('ChatService/Commit', code, 'not now')
+            assert 'a device that alice removed' in bob.fails(5, 'send', 'alice', 'secret')['message'], code
+        liar.withhold('ChatService/Commit', 'unavailable', 'not now')
+        bob.fails(1, 'send', 'alice', 'which waits')
+        assert liar.calls('ChatService/Send') == []
+        liar.honest()
+
+        bob.run('send', 'alice', 'for the laptop alone')
+
+        assert devices_in(bob, chat) == {'alice': 1, 'bob': 1}
+        assert texts(alice.run('read', chat)) == ['for both', 'which waits', 'for the laptop alone']
+
+
 if __name__ == '__main__':
     main()

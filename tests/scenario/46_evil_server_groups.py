@@ -59,6 +59,8 @@ class Setting:
         self.liar.answer('ChatService/Sync', lambda reply, _: {**reply, 'entries': [], 'welcomes': [said]})
 
     def writes_nothing(self):
+        """With the true group out of reach, into which a message would be no harm."""
+        self.liar.withhold('ChatService/GetGroup', 'unavailable', 'later')
         self.alice.attempt('send', self.chat.hex(), 'for bob')
         assert self.liar.calls('ChatService/Send') == []
 

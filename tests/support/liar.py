@@ -7,6 +7,7 @@
     liar.event('sotto.chat.v1.EntryEvent', change)           change(event) -> event, or None for silence
     liar.frames('ChatService/Send', change)                  change(frame) -> the frames that go in place of the answer's
     liar.refuse('ChatService/Send', code, message)           an error instead
+    liar.withhold('ChatService/Commit', code, message)       the same, and the real server gets an empty request
     liar.calls('ChatService/Send')                           what clients asked since the start, in order
 
 Bodies are decoded messages (protobuf.py). Everything that nobody lies about passes as it came. `FalseUser` makes another
@@ -45,6 +46,7 @@ class Liar:
         self.answers = {}
         self.events = {}
         self.instead = {}
+        self.withheld = set()
         self.asked = []
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
@@ -70,12 +72,17 @@ class Liar:
     def refuse(self, method, code, message):
         self.frames(method, lambda frame: [{'id': frame.id, 'reply': {'error': {'code': code, 'message': message}}}])
 
+    def withhold(self, method, code, message):
+        self.withheld.add(method)
+        self.refuse(method, code, message)
+
     def event(self, type_name, change):
         self.events[type_name] = change
 
     def honest(self):
         self.answers.clear()
         self.instead.clear()
+        self.withheld.clear()
         self.events.clear()
 
     def calls(self, method):
@@ -107,6 +114,8 @@ class Liar:
             request = self.schema.decode(self.schema.methods[frame.call.method][0], frame.call.body)
             open_calls[frame.id] = (frame.call.method, request)
             self.asked.append((frame.call.method, request))
+            if frame.call.method.split('.')[-1] in self.withheld:
+                return [self.schema.encode(FRAME, {'id': frame.id, 'call': {'method': frame.call.method}})]
         return [data]
 
     def downstream(self, data, open_calls):

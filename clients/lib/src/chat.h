@@ -47,8 +47,15 @@ int chat_show(struct sotto_client *client, const struct chat *chat,
               const Sotto__Chat__V1__Chat *server, sotto_client_chat_fn each, void *arg);
 
 /* Before sending on a new connection: looks at the keys of members (trust_check_chat), and takes
- * out devices that they removed. */
+ * out devices that they removed. EBLOCKED: see chat_gate_readers. */
 int chat_check_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
+/* The same without asking for the keys. */
+int chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
+/* Whether messages may go out, as far as the profile knows, without a connection. EBLOCKED: the key of a member changed,
+ * or a device reads along that is known to be removed. */
+int chat_gate_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
 /* Takes devices out of a chat that their users removed from their accounts, ours and others'. */
 int chat_drop_gone_devices(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);

@@ -203,15 +203,43 @@ chat_drop_gone_everywhere(struct sotto_client *client)
     return status;
 }
 
+/* A user's last leaf is no reason: nobody but that user would be kept waiting for ever. */
+int
+chat_gate_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    struct gone list[GONE_MAX];
+    char name[SOTTO_CLIENT_NAME_BYTES];
+    size_t count = 0;
+    int status = trust_gate_chat(client, chat_id);
+    if (status == SOTTO_CLIENT_OK)
+        status = list_gone(client, chat_id, list, &count);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        if (!list[i].lonely) {
+            status = contact_show_name(client, list[i].user, name);
+            if (status == SOTTO_CLIENT_OK)
+                status = fail(
+                    &client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
+                    "a device that %s removed could still read this chat, since the server took "
+                    "no commit without it; nothing is sent before it does, so try again later",
+                    name);
+        }
+    return status;
+}
+
+int
+chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+{
+    const int status = chat_drop_gone_devices(client, chat_id);
+    if (status && (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile")))
+        return status;
+    return chat_gate_readers(client, chat_id);
+}
+
 int
 chat_check_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
-    int status = trust_check_chat(client, chat_id);
-    if (status)
-        return status;
-    status = chat_drop_gone_devices(client, chat_id);
-    /* When the server does not let us, somebody else does it; the device cannot fetch anything. */
-    return status == SOTTO_CLIENT_EFAILED ? SOTTO_CLIENT_OK : status;
+    const int status = trust_check_chat(client, chat_id);
+    return status ? status : chat_drop_and_gate(client, chat_id);
 }
 
 /* ---- new ones -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "outbox.h"
 
 #include "backoff.h"
+#include "chat.h"
 #include "copies.h"
 #include "group.h"
 #include "joining.h"
@@ -250,7 +251,7 @@ leave_blocked(struct sotto_client *client, struct parcel *parcels, size_t *count
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; i < *count; i++) {
         if (status == SOTTO_CLIENT_OK)
-            status = trust_gate_chat(client, parcels[i].chat_id);
+            status = chat_gate_readers(client, parcels[i].chat_id);
         if (status == SOTTO_CLIENT_EBLOCKED) {
             status = SOTTO_CLIENT_OK;
             buf_fini(&parcels[i].message);

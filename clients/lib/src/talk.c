@@ -95,7 +95,7 @@ choose_chat(struct sotto_client *client, const char *text, struct chat *chat_out
         status = joining_resolve(client, text, chat_out);
     if (status == SOTTO_CLIENT_OK)
         status = fresh ? chat_check_readers(client, chat_out->id)
-                       : trust_gate_chat(client, chat_out->id);
+                       : chat_drop_and_gate(client, chat_out->id);
     if (status != SOTTO_CLIENT_ENETWORK)
         return status;
     struct sotto_client_error kept = client->error;

@@ -41,7 +41,8 @@ enum sotto_client_status {
     SOTTO_CLIENT_EUSAGE = -2,   /* an argument cannot be right */
     SOTTO_CLIENT_EAUTH = -3,    /* not logged in, or the password is wrong */
     SOTTO_CLIENT_ENETWORK = -4, /* no connection, or no answer in time */
-    SOTTO_CLIENT_EBLOCKED = -5, /* an identity key changed and was not accepted */
+    SOTTO_CLIENT_EBLOCKED =
+        -5, /* an identity key changed and was not accepted, or a removed device still reads along */
 };
 
 struct sotto_client_error {
