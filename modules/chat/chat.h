@@ -285,6 +285,8 @@ struct chat_others {
 };
 int chat_count_others(struct sotto_tx *, uint32_t chat, const uint8_t *user,
                       struct chat_others *others_out);
+/* The one number that a statement with one argument, the chat, answers; SOTTO_EIO when it answers nothing. Writer thread. */
+int chat_read_number(struct sotto_tx *, uint32_t statement, uint32_t chat, int64_t *number_out);
 /* The role of a member; ROLE_UNSPECIFIED: the user is none. */
 int chat_find_role(struct sotto_tx *, uint32_t chat, const uint8_t *user,
                    Sotto__Chat__V1__Role *role_out);

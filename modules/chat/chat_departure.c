@@ -426,16 +426,7 @@ departure_start(struct delivery *ds, uint32_t num, const uint8_t *chat_id,
     pack_proof(op);
     list_leaves(op, chat);
     op->proposes = op->is_group && op->count > 0 && !chat->replaced_by.is_set;
-    op->check = (struct tree_check){
-        .ds = ds,
-        .owner = op,
-        .chat = chat,
-        .epoch = chat->epoch,
-        .keeps = true,
-        .work = make_proposals,
-        .done = on_made,
-    };
-    memcpy(op->check.chat_id, chat_id, CHAT_ID_BYTES);
+    tree_check_proposals(&op->check, ds, chat, op, make_proposals, on_made);
     if (op->proposes && chat->proposal_count + op->count > CHAT_REMOVES_MAX)
         end(op, SOTTO_EAGAIN); /* after the next commit */
     else if (op->proposes)

@@ -243,16 +243,7 @@ propose(struct delivery *ds, const struct chat_seat *seat)
     op->chat = seat->chat->num;
     op->device = seat->device->num;
     op->leaf = seat->leaf;
-    op->check = (struct tree_check){
-        .ds = ds,
-        .owner = op,
-        .chat = seat->chat,
-        .epoch = seat->chat->epoch,
-        .keeps = true,
-        .work = make_proposal,
-        .done = on_made,
-    };
-    memcpy(op->check.chat_id, seat->chat->id, CHAT_ID_BYTES);
+    tree_check_proposals(&op->check, ds, seat->chat, op, make_proposal, on_made);
     ds->gone->is_at_work = true;
     chat_work_begin(ds);
     tree_check_start(&op->check);

@@ -329,16 +329,7 @@ chat_on_leave(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     *op = (struct leave_op){
         .req = req, .in = request, .chat = seat->chat->num, .device = seat->device->num};
-    op->check = (struct tree_check){
-        .ds = ds,
-        .owner = op,
-        .chat = seat->chat,
-        .epoch = seat->chat->epoch,
-        .keeps = true,
-        .work = verify_proposals,
-        .done = on_verified,
-    };
-    memcpy(op->check.chat_id, seat->chat->id, CHAT_ID_BYTES);
+    tree_check_proposals(&op->check, ds, seat->chat, op, verify_proposals, on_verified);
     rc = read_request(ds, op, seat);
     if (rc == SOTTO_OK)
         rc = turn_begin(ds, &op->turn, req->caller->user, on_turn, op);

@@ -47,21 +47,6 @@ purge_read(struct sotto_tx *tx, uint32_t chat, struct chat_purged *purged_out)
     return SOTTO_OK;
 }
 
-/* Up to where every device has read. */
-static int
-find_floor(struct sotto_tx *tx, uint32_t chat, int64_t *floor_out)
-{
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_SEAT_FLOOR);
-    int rc;
-
-    sotto_bind_int(stmt, 1, chat);
-    rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EIO;
-    *floor_out = sotto_col_int(stmt, 0);
-    return SOTTO_OK;
-}
-
 /* Goes through the entries in order and stops at the first that stays. */
 static int
 choose(struct sotto_tx *tx, struct purge_op *op, int64_t floor)
@@ -149,7 +134,8 @@ purge_tx(struct sotto_tx *tx, void *arg)
     op->more = op->is_over = false;
     rc = purge_read(tx, op->chat, &op->purged);
     if (rc == SOTTO_OK)
-        rc = find_floor(tx, op->chat, &floor); /* nobody sits in a deleted chat: all of it */
+        rc = chat_read_number(tx, CHAT_SEAT_FLOOR, op->chat,
+                              &floor); /* nobody sits in a deleted chat: all of it */
     after = op->purged.seq;
     if (rc == SOTTO_OK)
         rc = choose(tx, op, floor);

@@ -59,20 +59,6 @@ refuse(struct chat_step *step, int error, const char *text)
     return error;
 }
 
-static int
-count_reports(struct sotto_tx *tx, uint32_t chat, int64_t *count_out)
-{
-    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_REPORT_EXTENT);
-    int rc;
-
-    sotto_bind_int(stmt, 1, chat);
-    rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EIO;
-    *count_out = sotto_col_int(stmt, 0);
-    return SOTTO_OK;
-}
-
 /* Whether the creator may. */
 static int
 judge_creator(struct sotto_tx *tx, struct chat_step *step, const struct chat_head *old,
@@ -82,7 +68,7 @@ judge_creator(struct sotto_tx *tx, struct chat_step *step, const struct chat_hea
     int rc = chat_find_role(tx, old->chat, step->plan.user, own_out);
 
     if (rc == SOTTO_OK)
-        rc = count_reports(tx, old->chat, &reports);
+        rc = chat_read_number(tx, CHAT_REPORT_EXTENT, old->chat, &reports);
     if (rc != SOTTO_OK)
         return rc;
     if (*own_out == SOTTO__CHAT__V1__ROLE__ROLE_UNSPECIFIED)

@@ -273,6 +273,20 @@ chat_write_proposal(struct sotto_tx *tx, const struct chat_row *row,
 }
 
 int
+chat_read_number(struct sotto_tx *tx, uint32_t statement, uint32_t chat, int64_t *number_out)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, statement);
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc < 0 ? rc : SOTTO_EIO;
+    *number_out = sotto_col_int(stmt, 0);
+    return SOTTO_OK;
+}
+
+int
 chat_count_others(struct sotto_tx *tx, uint32_t chat, const uint8_t *user,
                   struct chat_others *others_out)
 {

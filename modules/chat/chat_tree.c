@@ -396,6 +396,22 @@ on_read(void *state, int status, void *arg)
 }
 
 void
+tree_check_proposals(struct tree_check *check, struct delivery *ds, struct chat *chat, void *owner,
+                     tree_work_fn *work, tree_done_fn *done)
+{
+    *check = (struct tree_check){
+        .ds = ds,
+        .owner = owner,
+        .chat = chat,
+        .epoch = chat->epoch,
+        .keeps = true,
+        .work = work,
+        .done = done,
+    };
+    memcpy(check->chat_id, chat->id, CHAT_ID_BYTES);
+}
+
+void
 tree_check_start(struct tree_check *check)
 {
     struct sotto_host *host = check->ds->host;

@@ -86,6 +86,10 @@ struct tree_check {
     char why[200];                 /* where text is made up */
 };
 
+/* Fills in a check of proposals of the chat's epoch, which work keeps in the group. */
+void tree_check_proposals(struct tree_check *, struct delivery *, struct chat *, void *owner,
+                          tree_work_fn *work, tree_done_fn *done);
+
 /* Starts a check; done is called once, perhaps before this returns. */
 void tree_check_start(struct tree_check *);
 

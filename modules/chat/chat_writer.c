@@ -158,6 +158,7 @@ static int
 read_head(struct sotto_tx *tx, struct chat_head *head)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_CHAT_EPOCH);
+    int64_t proposals = 0;
     int rc;
 
     sotto_bind_int(stmt, 1, head->chat);
@@ -172,13 +173,9 @@ read_head(struct sotto_tx *tx, struct chat_head *head)
         rc = read_last(tx, head);
     if (rc != SOTTO_OK)
         return rc;
-    stmt = sotto_stmt(tx, CHAT_PROPOSAL_COUNT);
-    sotto_bind_int(stmt, 1, head->chat);
-    rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EIO;
-    head->proposals = (uint32_t)sotto_col_int(stmt, 0);
-    return SOTTO_OK;
+    rc = chat_read_number(tx, CHAT_PROPOSAL_COUNT, head->chat, &proposals);
+    head->proposals = (uint32_t)proposals;
+    return rc;
 }
 
 int

@@ -78,6 +78,20 @@ rig_start(void **state)
 }
 
 int
+rig_start_relay(void **state)
+{
+    struct chat_rig *rig;
+
+    rig_start(state);
+    rig = *state;
+    harness_stop(rig->h);
+    harness_set(rig->h, "relay_keep", "10s");
+    rig_resume(rig);
+    rig->mode = SOTTO__CHAT__V1__MODE__MODE_RELAY;
+    return 0;
+}
+
+int
 rig_stop(void **state)
 {
     struct chat_rig *rig = *state;

@@ -39,6 +39,8 @@ struct chat_rig {
 };
 
 int rig_start(void **state);
+/* The same for relay chats, whose entries wait ten seconds. */
+int rig_start_relay(void **state);
 int rig_stop(void **state);
 /* Stops the module and starts it on the same database; everybody connects again. */
 void rig_restart(struct chat_rig *);

@@ -17,15 +17,8 @@ rows(const struct chat_rig *rig)
 static int
 start_relay(void **state)
 {
-    struct chat_rig *rig;
-
-    rig_start(state);
-    rig = *state;
-    harness_stop(rig->h);
-    harness_set(rig->h, "relay_keep", "10s");
-    rig_resume(rig);
-    rig->mode = RELAY;
-    rig_group(rig, 'X');
+    rig_start_relay(state);
+    rig_group(*state, 'X');
     return 0;
 }
 

@@ -14,32 +14,26 @@
 
 /* alice, bob and carol; carol's commit is seq 2, of epoch 1. */
 static int
-start_bad(void **state)
+make_bad(struct chat_rig *rig)
 {
-    struct chat_rig *rig;
-
-    rig_start(state);
-    rig = *state;
     rig_group(rig, 'X');
     assert_ok(rig_commit(rig, &rig->carol, NULL, NULL)->status);
     return 0;
+}
+
+static int
+start_bad(void **state)
+{
+    rig_start(state);
+    return make_bad(*state);
 }
 
 /* The same in a relay chat that waits ten seconds. */
 static int
 start_relay(void **state)
 {
-    struct chat_rig *rig;
-
-    rig_start(state);
-    rig = *state;
-    harness_stop(rig->h);
-    harness_set(rig->h, "relay_keep", "10s");
-    rig_resume(rig);
-    rig->mode = SOTTO__CHAT__V1__MODE__MODE_RELAY;
-    rig_group(rig, 'X');
-    assert_ok(rig_commit(rig, &rig->carol, NULL, NULL)->status);
-    return 0;
+    rig_start_relay(state);
+    return make_bad(*state);
 }
 
 static Sotto__Chat__V1__ReportCommitReply

@@ -2,62 +2,14 @@
 /* modules/keyx on the test host: what is published, what is claimed once, what is refused. */
 #include "sotto_test.h"
 
-#include "sotto/harness.h"
-
 #include "backup/backup.h"
 #include "keyx.pb-c.h"
+#include "keyx_peer.h"
 #include "mls_heavy.h"
 
 #define LEAF_BYTES_MAX 1024
 
-const struct sotto_module *sotto_module_entry(void);
-
 #define DAY 86400ull
-
-struct rig {
-    struct harness *h;
-    struct mls_peer alice, bob;
-    uint64_t alice_session, bob_session;
-};
-
-static uint64_t
-connect_as(struct harness *h, const struct mls_peer *peer)
-{
-    const uint64_t session = harness_connect(h);
-
-    harness_attach(h, session, peer->user, peer->device, NULL);
-    return session;
-}
-
-static int
-start(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    uint64_t now;
-
-    rig->h = harness_create(sotto_module_entry());
-    harness_run_writes_twice(rig->h, true);
-    assert_ok(harness_start(rig->h));
-    now = (uint64_t)harness_now_ms(rig->h) / 1000;
-    mls_peer_init(&rig->alice, 'a', '1', 3, now);
-    mls_peer_init(&rig->bob, 'b', '1', 3, now);
-    rig->alice_session = connect_as(rig->h, &rig->alice);
-    rig->bob_session = connect_as(rig->h, &rig->bob);
-    *state = rig;
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    struct rig *rig = *state;
-
-    mls_peer_fini(&rig->alice);
-    mls_peer_fini(&rig->bob);
-    harness_destroy(&rig->h);
-    free(rig);
-    return 0;
-}
 
 static ProtobufCBinaryData
 bytes(const void *data, size_t size)
@@ -65,34 +17,10 @@ bytes(const void *data, size_t size)
     return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
 }
 
-static const struct harness_answer *
-publish(struct rig *rig, const struct mls_peer *peer, uint64_t session)
-{
-    Sotto__Keyx__V1__PublishIdentityRequest request =
-        SOTTO__KEYX__V1__PUBLISH_IDENTITY_REQUEST__INIT;
-    uint8_t signature[64];
-
-    verify_identity_sign(peer->identity_seed, peer->user, signature);
-    request.identity_key = bytes(peer->identity_key, 32);
-    request.signature = bytes(signature, 64);
-    return harness_rpc(rig->h, session, "PublishIdentity", &request.base);
-}
-
-static const struct harness_answer *
-add_device(struct rig *rig, const struct mls_peer *peer, uint64_t session)
-{
-    Sotto__Keyx__V1__AddDeviceRequest request = SOTTO__KEYX__V1__ADD_DEVICE_REQUEST__INIT;
-
-    request.certificate = bytes(peer->cert, sizeof(peer->cert));
-    request.signature_key = bytes(peer->device_key, 32);
-    request.label = (char *)"kitchen";
-    return harness_rpc(rig->h, session, "AddDevice", &request.base);
-}
-
 static void
 enrol(struct rig *rig, const struct mls_peer *peer, uint64_t session)
 {
-    assert_ok(publish(rig, peer, session)->status);
+    assert_ok(publish_identity(rig, peer, session)->status);
     assert_ok(add_device(rig, peer, session)->status);
 }
 
@@ -200,7 +128,7 @@ publishing_again_is_answered_alike_and_another_key_is_refused(void **state)
 
     memcpy(other.identity_seed, rig->bob.identity_seed, 32);
     verify_public_key(other.identity_seed, other.identity_key);
-    assert_fails(publish(rig, &other, rig->alice_session)->status, SOTTO_EPRECONDITION);
+    assert_fails(publish_identity(rig, &other, rig->alice_session)->status, SOTTO_EPRECONDITION);
 }
 
 static void
@@ -208,7 +136,7 @@ a_signature_for_another_account_is_refused(void **state)
 {
     struct rig *rig = *state;
 
-    assert_fails(publish(rig, &rig->alice, rig->bob_session)->status, SOTTO_EINVALID);
+    assert_fails(publish_identity(rig, &rig->alice, rig->bob_session)->status, SOTTO_EINVALID);
 }
 
 static void
@@ -218,7 +146,7 @@ a_device_needs_an_identity_and_its_own_certificate(void **state)
 
     assert_fails(add_device(rig, &rig->alice, rig->alice_session)->status, SOTTO_EPRECONDITION);
     assert_fails(add_device(rig, &rig->alice, rig->bob_session)->status, SOTTO_EINVALID);
-    assert_ok(publish(rig, &rig->alice, rig->alice_session)->status);
+    assert_ok(publish_identity(rig, &rig->alice, rig->alice_session)->status);
     rig->alice.cert[100] ^= 1;
     assert_fails(add_device(rig, &rig->alice, rig->alice_session)->status, SOTTO_EINVALID);
 }
@@ -708,15 +636,16 @@ a_store_that_fails_is_reported_and_nothing_is_kept(void **state)
     struct rig *rig = *state;
 
     harness_fail_commits(rig->h, 1);
-    assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EIO);
+    assert_fails(publish_identity(rig, &rig->alice, rig->alice_session)->status, SOTTO_EIO);
     assert_fails(ask_identity(rig, rig->alice_session, &rig->alice)->status, SOTTO_ENOTFOUND);
     harness_refuse_store(rig->h, true);
-    assert_fails(publish(rig, &rig->alice, rig->alice_session)->status, SOTTO_EUNAVAILABLE);
+    assert_fails(publish_identity(rig, &rig->alice, rig->alice_session)->status,
+                 SOTTO_EUNAVAILABLE);
     harness_refuse_store(rig->h, false);
     enrol(rig, &rig->alice, rig->alice_session);
 }
 
-#define KEYX_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define KEYX_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     KEYX_TEST(a_user_without_keys_is_not_found_like_one_who_is_not_there),
     KEYX_TEST(a_published_identity_comes_with_a_log_that_verifies),

@@ -2,56 +2,14 @@
 /* Deleted accounts in modules/keyx, on the test host: which deletion is good, what goes and what others still see. */
 #include "sotto_test.h"
 
-#include "sotto/harness.h"
-
 #include "auth.pb-c.h"
 #include "keyx.pb-c.h"
-#include "mls_peer.h"
-
-const struct sotto_module *sotto_module_entry(void);
-
-struct rig {
-    struct harness *h;
-    struct mls_peer alice, bob;
-    uint64_t alice_session, bob_session;
-};
+#include "keyx_peer.h"
 
 static ProtobufCBinaryData
 bytes(const void *data, size_t size)
 {
     return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
-}
-
-static uint64_t
-connect_as(struct harness *h, const struct mls_peer *peer)
-{
-    const uint64_t session = harness_connect(h);
-
-    harness_attach(h, session, peer->user, peer->device, NULL);
-    return session;
-}
-
-static const struct harness_answer *
-publish_identity(struct rig *rig, const struct mls_peer *peer, uint64_t session)
-{
-    Sotto__Keyx__V1__PublishIdentityRequest request =
-        SOTTO__KEYX__V1__PUBLISH_IDENTITY_REQUEST__INIT;
-    uint8_t signature[64];
-
-    verify_identity_sign(peer->identity_seed, peer->user, signature);
-    request.identity_key = bytes(peer->identity_key, 32);
-    request.signature = bytes(signature, 64);
-    return harness_rpc(rig->h, session, "PublishIdentity", &request.base);
-}
-
-static const struct harness_answer *
-add_device(struct rig *rig, const struct mls_peer *peer, uint64_t session)
-{
-    Sotto__Keyx__V1__AddDeviceRequest request = SOTTO__KEYX__V1__ADD_DEVICE_REQUEST__INIT;
-
-    request.certificate = bytes(peer->cert, sizeof(peer->cert));
-    request.signature_key = bytes(peer->device_key, 32);
-    return harness_rpc(rig->h, session, "AddDevice", &request.base);
 }
 
 static const struct harness_answer *
@@ -65,36 +23,6 @@ upload(struct rig *rig, struct mls_peer *peer, uint64_t session)
     request.n_key_packages = 1;
     request.key_packages = &package;
     return harness_rpc(rig->h, session, "UploadKeyPackages", &request.base);
-}
-
-static int
-start(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    uint64_t now;
-
-    rig->h = harness_create(sotto_module_entry());
-    harness_run_writes_twice(rig->h, true);
-    assert_ok(harness_start(rig->h));
-    now = (uint64_t)harness_now_ms(rig->h) / 1000;
-    mls_peer_init(&rig->alice, 'a', '1', 3, now);
-    mls_peer_init(&rig->bob, 'b', '1', 3, now);
-    rig->alice_session = connect_as(rig->h, &rig->alice);
-    rig->bob_session = connect_as(rig->h, &rig->bob);
-    *state = rig;
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    struct rig *rig = *state;
-
-    mls_peer_fini(&rig->alice);
-    mls_peer_fini(&rig->bob);
-    harness_destroy(&rig->h);
-    free(rig);
-    return 0;
 }
 
 /* The fact as auth tells it; seed NULL: unsigned. */
@@ -266,7 +194,7 @@ a_fact_that_the_store_refused_is_carried_out_when_it_is_told_again(void **state)
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM keyx_devices"), 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     CASE(a_deletion_is_good_when_the_identity_key_signed_it),
     CASE(devices_packages_and_backups_go_and_the_key_log_says_so),

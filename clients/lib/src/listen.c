@@ -276,6 +276,17 @@ drop_gone(struct sotto_client *client, struct listener *listener)
                                                                              : status;
 }
 
+/* Sets when to do what may be due, unless that is set: each rank later than the one before, up to COMMIT_LAST_MS. */
+static void
+plan(int64_t *at_ms, bool is_due, int64_t first_ms, unsigned rank)
+{
+    int64_t wait_ms = first_ms + (int64_t)rank * COMMIT_OTHERS_MS;
+    if (wait_ms > COMMIT_LAST_MS)
+        wait_ms = COMMIT_LAST_MS;
+    if (is_due && *at_ms == 0)
+        *at_ms = conn_now_ms() + wait_ms + randombytes_uniform((uint32_t)first_ms);
+}
+
 /* Somebody may have left. Of all who listen the lowest leaf commits it first, so that the others
  * find it done. */
 static int
@@ -284,11 +295,7 @@ plan_commit(struct sotto_client *client, struct listener *listener)
     bool waits = false;
     unsigned rank = 0;
     int status = leaving_rank(client, &waits, &rank);
-    int64_t wait_ms = COMMIT_FIRST_MS + (int64_t)rank * COMMIT_OTHERS_MS;
-    if (wait_ms > COMMIT_LAST_MS)
-        wait_ms = COMMIT_LAST_MS;
-    if (status == SOTTO_CLIENT_OK && waits && listener->commit_ms == 0)
-        listener->commit_ms = conn_now_ms() + wait_ms + randombytes_uniform(COMMIT_FIRST_MS);
+    plan(&listener->commit_ms, status == SOTTO_CLIENT_OK && waits, COMMIT_FIRST_MS, rank);
     return status;
 }
 
@@ -299,11 +306,7 @@ plan_title(struct sotto_client *client, struct listener *listener)
     bool owed = false;
     unsigned rank = 0;
     int status = titles_rank(client, &owed, &rank);
-    int64_t wait_ms = TITLE_FIRST_MS + (int64_t)rank * COMMIT_OTHERS_MS;
-    if (wait_ms > COMMIT_LAST_MS)
-        wait_ms = COMMIT_LAST_MS;
-    if (status == SOTTO_CLIENT_OK && owed && listener->title_ms == 0)
-        listener->title_ms = conn_now_ms() + wait_ms + randombytes_uniform(TITLE_FIRST_MS);
+    plan(&listener->title_ms, status == SOTTO_CLIENT_OK && owed, TITLE_FIRST_MS, rank);
     return status;
 }
 
