@@ -273,7 +273,7 @@ admin_create(struct core *core, uv_loop_t *loop, const char *address, struct adm
     struct sockaddr_storage bound;
     int size = sizeof(bound);
     struct admin *admin;
-    const int fd = net_listen("admin", address, false, err);
+    const int fd = net_listen("admin", address, err);
 
     if (fd < 0)
         return fd;

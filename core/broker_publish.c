@@ -197,7 +197,6 @@ publish(struct broker *broker, struct topic *topic, struct sotto_view key,
         if (sub->row->overflow != SOTTO_OVERFLOW_REFUSE || sub->dropped ||
             has_room(sub, key.size + payload.size))
             continue;
-        topic->refused++;
         return SOTTO_EAGAIN;
     }
     topic->published++;

@@ -45,7 +45,7 @@ struct topic {
     struct host_module *owner; /* NULL: the core */
     struct subscription **subs;
     size_t sub_count;
-    uint64_t published, refused;
+    uint64_t published;
 };
 
 struct provider {

@@ -173,8 +173,9 @@ call_make(struct conn *conn, const struct frame_in *frame)
     return call;
 }
 
-void
-call_release(struct call *call)
+/* Back into the pool. */
+static void
+release(struct call *call)
 {
     struct io_loop *loop = call->home;
 
@@ -197,7 +198,7 @@ call_on_home(struct queue_item *item)
 
     if (call->reply || !call->answered) /* no memory for the answer: the connection ends */
         conn_send(conn, call->reply);
-    call_release(call);
+    release(call);
     conn_call_done(conn);
 }
 

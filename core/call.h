@@ -45,8 +45,6 @@ struct call {
 
 /* I/O loop: a call for a frame of this connection: decoded, or with a refusal. NULL: out of memory. */
 struct call *call_make(struct conn *, const struct frame_in *);
-/* I/O loop: back into the pool. */
-void call_release(struct call *);
 /* I/O loop: the logic loop is done with it; sends call->reply if there is one. */
 queue_fn call_on_home;
 /* Frees the pool of a loop that ends. */

@@ -5,10 +5,6 @@
 
 #include "core/conf_parse.h"
 
-/* text in quotes, escaped. */
-void conf_text_quote(struct buf *out, const char *text);
-/* Lines "# …" of at most 98 columns. */
-void conf_text_comment(struct buf *out, int indent, const char *text);
 /* What the key is for, its range, and its preset as a commented line. */
 void conf_text_row(struct buf *out, int indent, const struct sotto_conf_row *row);
 /* key = value. A text of NULL prints nothing. */

@@ -103,8 +103,9 @@ feed(struct conn *conn, uint8_t *data, size_t size)
     return (size_t)used;
 }
 
-void
-conn_feed_rest(struct conn *conn)
+/* What was left over when the connection was paused, or has grown since. */
+static void
+feed_rest(struct conn *conn)
 {
     size_t size = conn->rest_size;
     size_t used;
@@ -175,7 +176,7 @@ read_large(struct conn *conn)
         return;
     conn->rest_size += (size_t)n;
     if (conn->rest_size >= conn->rest_need)
-        conn_feed_rest(conn);
+        feed_rest(conn);
 }
 
 /* After the Goodbye: what still comes is thrown away until the peer closes. */
@@ -272,7 +273,7 @@ conn_resume_starved(struct io_loop *loop)
         struct conn *conn = loop->starved.first;
 
         conn_starved_remove(conn);
-        conn_feed_rest(conn);
+        feed_rest(conn);
         conn_poll(conn);
     }
 }
@@ -283,7 +284,7 @@ conn_call_done(struct conn *conn)
     conn->calls--;
     if ((conn->pause & PAUSE_CALLS) && conn->calls < (uint32_t)conn_limits(conn)->calls_in_flight) {
         conn->pause &= (uint8_t)~PAUSE_CALLS;
-        conn_feed_rest(conn);
+        feed_rest(conn);
         conn_poll(conn);
     }
     conn_unref(conn);

@@ -267,7 +267,6 @@ static struct frame_buf *
 finish(struct frame_buf *buf, const uint8_t *at)
 {
     assert(at == buf->data + buf->size);
-    (void)at;
     return buf;
 }
 

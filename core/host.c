@@ -41,15 +41,6 @@ host_at(const struct host *host, size_t index)
     return host->modules[index];
 }
 
-struct host_module *
-host_find(const struct host *host, const char *name)
-{
-    for (size_t i = 0; i < host->count; i++)
-        if (strcmp(host->modules[i]->name, name) == 0)
-            return host->modules[i];
-    return NULL;
-}
-
 /* ---- Failing --------------------------------------------------------------------------------------- */
 
 /* One line for the operator, from a part of the server that knows no file of the conf. */

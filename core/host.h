@@ -44,8 +44,6 @@ struct host_module {
     struct metric *callback_seconds;    /* histogram of all callbacks */
     bool registered, inited, stop_done; /* belong to host.c */
     bool overdue;                       /* has not stopped in time */
-    void *rpc;                          /* belongs to rpc.c */
-    void *broker;                       /* belongs to broker.c */
     void *loaded;                       /* belongs to loader.c */
 };
 
@@ -73,7 +71,6 @@ void host_assert_logic(const struct host_module *);
 /* Modules in start order. */
 size_t host_count(const struct host *);
 struct host_module *host_at(const struct host *, size_t index);
-struct host_module *host_find(const struct host *, const char *name); /* NULL: none */
 
 /*
  * The life of all modules. Each step goes through the modules in start order and collects all errors;

@@ -26,8 +26,8 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-const char *
-http_reason(int status)
+static const char *
+reason_of(int status)
 {
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (reasons[i].status == status)
@@ -44,7 +44,7 @@ http_answer_head(struct buf *out, int status, const char *fields, const char *ty
                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s"
                "Connection: close\r\n\r\n",
-               status, http_reason(status), type, body_size, fields);
+               status, reason_of(status), type, body_size, fields);
 }
 
 struct frame_buf *

@@ -9,8 +9,6 @@
 #include "core/buf.h"
 #include "core/frame.h"
 
-/* "Not Found"; asserts that the status is one of ours. */
-const char *http_reason(int status);
 /* The head of an answer with this type and length of body; fields: further lines, each with its CRLF, or "". */
 void http_answer_head(struct buf *out, int status, const char *fields, const char *type,
                       size_t body_size);

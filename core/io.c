@@ -263,7 +263,7 @@ io_listen(struct io *io, const struct door *door, const char *address, char *bou
     struct sockaddr_storage bound;
     socklen_t size = sizeof(bound);
     struct listener *listener;
-    int fd = net_listen(door->name, address, false, err);
+    int fd = net_listen(door->name, address, err);
 
     if (fd < 0)
         return fd;

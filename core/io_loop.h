@@ -101,7 +101,6 @@ struct io {
     const struct settings_http *http;
     struct io_loop *loops;
     uint32_t loop_count;
-    uint32_t started;
     struct address_table addresses;
     struct listener *listeners; /* loop 0 */
     int reserve_fd;             /* loop 0: given up to say no when descriptors run out */
@@ -201,7 +200,6 @@ void conn_tick(struct io_loop *);              /* time limits of all connections
 
 /* conn_in.c */
 void conn_readable(struct conn *);
-void conn_feed_rest(struct conn *); /* what was left over when it was paused */
 void conn_drop_rest(struct conn *);
 void conn_resume_starved(struct io_loop *);
 void conn_starved_remove(struct conn *);

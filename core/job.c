@@ -215,21 +215,6 @@ unlink_quota(struct job_pool *pool, struct job_quota *quota)
         pool->turn = before == quota ? NULL : before;
 }
 
-void
-job_quota_destroy(struct job_quota **take_quota)
-{
-    struct job_quota *quota = *take_quota;
-
-    *take_quota = NULL;
-    if (!quota)
-        return;
-    assert(quota->open == 0);
-    uv_mutex_lock(&quota->pool->lock);
-    unlink_quota(quota->pool, quota);
-    uv_mutex_unlock(&quota->pool->lock);
-    free(quota);
-}
-
 uint32_t
 job_quota_open(const struct job_quota *quota)
 {

@@ -29,9 +29,8 @@ int job_pool_create(uv_loop_t *loop, const struct job_options *, struct metrics 
 void job_pool_destroy(struct job_pool **);
 int job_run(struct job_pool *, struct host_module *owner, struct job_quota *, sotto_work_fn *work,
             const void *arg, size_t arg_size, sotto_work_done_fn *done);
+/* NULL: out of memory. job_pool_destroy frees it. */
 struct job_quota *job_quota_create(struct job_pool *);
-/* Only when job_quota_open is 0; job_pool_destroy frees those that are left. NULL-safe. */
-void job_quota_destroy(struct job_quota **);
 uint32_t job_quota_open(const struct job_quota *);
 
 extern const struct sotto_job_api job_api;

@@ -24,7 +24,7 @@ typedef const struct sotto_module *entry_fn(void);
 
 /* ---- Paths ----------------------------------------------------------------------------------------- */
 
-/* Whether only root and the server's own user may change what stands behind path. */
+/* Whether what stands behind path is root's or the server's own, and not everybody may change it. */
 static int
 check_owner(const char *path, const struct stat *stat, struct sotto_err *err)
 {
@@ -40,8 +40,9 @@ check_owner(const char *path, const struct stat *stat, struct sotto_err *err)
     return 0;
 }
 
-int
-loader_check_dir(const char *dir, struct sotto_err *err)
+/* Whether modules may be loaded from here. */
+static int
+check_dir(const char *dir, struct sotto_err *err)
 {
     char real[PATH_MAX];
     struct stat stat;
@@ -211,7 +212,7 @@ loader_open(const char *dir, const char *name, struct loaded **loaded_out, struc
         return sotto_err_set(err, SOTTO_EINVALID,
                              "\"%.40s\" is no module name: a-z and 0-9, at most %d", name,
                              LOADER_NAME_MAX);
-    error = loader_check_dir(dir, err);
+    error = check_dir(dir, err);
     if (error)
         return error;
     if (snprintf(path, sizeof(path), "%s/%s.so", realpath(dir, real), name) >= (int)sizeof(path))

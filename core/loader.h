@@ -14,8 +14,6 @@
 
 struct loaded; /* the normalised copy of one descriptor, and the handle */
 
-/* Whether modules may be loaded from here: absolute, a folder, and writable by its owner alone. */
-int loader_check_dir(const char *dir, struct sotto_err *);
 /* Loads <dir>/<name>.so. The sentence in err names both sides of a mismatch and the cure. */
 int loader_open(const char *dir, const char *name, struct loaded **loaded_out, struct sotto_err *);
 /* Frees the copy; the object stays mapped. NULL-safe. */

@@ -304,12 +304,3 @@ log_enabled(const struct log *log, int level)
     return level <=
            (log ? atomic_load_explicit(&log->level, memory_order_relaxed) : SOTTO_LOG_INFO);
 }
-
-int
-log_level_parse(const char *word)
-{
-    for (int i = 0; i <= SOTTO_LOG_DEBUG; i++)
-        if (strcmp(word, level_names[i]) == 0)
-            return i;
-    return -1;
-}

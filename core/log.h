@@ -18,7 +18,7 @@ struct log;
 struct log_options {
     int level;            /* enum sotto_log_level: the least important level that is written */
     bool json;            /* one JSON object a line instead of text */
-    bool to_stderr;       /* */
+    bool to_stderr;       /* as well as to the file */
     const char *file;     /* NULL: none */
     int64_t rotate_bytes; /* 0: never */
     uint32_t rotate_keep; /* rotated files kept */
@@ -35,13 +35,10 @@ void log_write(struct log *, int level, const char *module, const char *trace_id
                const char *format, ...) SOTTO_PRINTF(5, 6);
 void log_vwrite(struct log *, int level, const char *module, const char *trace_id,
                 const char *format, va_list args);
-/* "error", "warn", "info", "debug"; -1 for another word. */
-int log_level_parse(const char *word);
 
 /* The core's own lines. */
 #define log_error(log, ...) log_write(log, SOTTO_LOG_ERROR, "core", NULL, __VA_ARGS__)
 #define log_warn(log, ...) log_write(log, SOTTO_LOG_WARN, "core", NULL, __VA_ARGS__)
 #define log_info(log, ...) log_write(log, SOTTO_LOG_INFO, "core", NULL, __VA_ARGS__)
-#define log_debug(log, ...) log_write(log, SOTTO_LOG_DEBUG, "core", NULL, __VA_ARGS__)
 
 #endif

@@ -248,8 +248,6 @@ loop_assert(const struct loop *loop)
     uv_thread_t self = uv_thread_self();
 
     assert(uv_thread_equal(&self, &loop->thread));
-    (void)self;
-    (void)loop;
 }
 
 /* ---- handing over ---- */
@@ -289,12 +287,6 @@ void
 loop_post_item(struct loop *loop, struct queue_item *item, queue_fn *run)
 {
     queue_push_one(&loop->queue, item, run);
-}
-
-void
-loop_post_batch(struct loop *loop, struct queue_batch *take_batch)
-{
-    queue_push(&loop->queue, take_batch);
 }
 
 struct queue *

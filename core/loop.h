@@ -45,9 +45,8 @@ void loop_assert(const struct loop *);
 
 /* Runs fn(arg) on the logic thread. SOTTO_EAGAIN: the queue is full; SOTTO_ENOMEM. */
 int loop_post(struct loop *, void (*fn)(void *arg), void *arg);
-/* Hands over items that the caller owns and bounds; never refused, no allocation. */
+/* Hands over an item that the caller owns and bounds; never refused, no allocation. */
 void loop_post_item(struct loop *, struct queue_item *, queue_fn *run);
-void loop_post_batch(struct loop *, struct queue_batch *take_batch);
 struct queue *loop_queue(struct loop *);
 
 /* ---- logic thread only ---- */

@@ -129,7 +129,7 @@ refuse(const char *door, const char *address, struct sotto_err *err)
 }
 
 int
-net_listen(const char *door, const char *address, bool reuse_port, struct sotto_err *err)
+net_listen(const char *door, const char *address, struct sotto_err *err)
 {
     struct sockaddr_storage socket_address;
     const int yes = 1;
@@ -144,7 +144,6 @@ net_listen(const char *door, const char *address, bool reuse_port, struct sotto_
     size = socket_address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                 : sizeof(struct sockaddr_in);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-        (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) != 0) ||
         bind(fd, (struct sockaddr *)&socket_address, size) != 0 ||
         listen(fd, LISTEN_BACKLOG) != 0) {
         const int error = refuse(door, address, err);

@@ -18,7 +18,7 @@ void net_addr_print(const struct sockaddr *, char *text, size_t size);
 /* Without port and brackets. */
 void net_addr_print_host(const struct sockaddr *, char *text, size_t size);
 /* Opens a listening TCP socket (SO_REUSEADDR, non-blocking, close-on-exec); the descriptor, or SOTTO_EIO
- * with a sentence that names the cure (busy port, no such address). reuse_port: SO_REUSEPORT as well. */
-int net_listen(const char *door, const char *address, bool reuse_port, struct sotto_err *);
+ * with a sentence that names the cure (busy port, no such address). */
+int net_listen(const char *door, const char *address, struct sotto_err *);
 
 #endif

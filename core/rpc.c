@@ -186,18 +186,6 @@ rpc_method_row(const struct rpc_method *method)
     return method->row;
 }
 
-size_t
-rpc_count(const struct rpc *rpc)
-{
-    return rpc->count;
-}
-
-const struct rpc_method *
-rpc_at(const struct rpc *rpc, size_t index)
-{
-    return rpc->methods[index];
-}
-
 uint32_t
 rpc_max_frame(const struct rpc *rpc)
 {
@@ -229,17 +217,6 @@ size_t
 rpc_open(const struct rpc *rpc)
 {
     return rpc->open;
-}
-
-size_t
-rpc_open_module(const struct rpc *rpc, const struct host_module *owner)
-{
-    size_t open = 0;
-
-    for (size_t i = 0; i < rpc->count; i++)
-        if (rpc->methods[i]->owner == owner)
-            open += rpc->methods[i]->open;
-    return open;
 }
 
 /* ---- counting ---- */

@@ -46,8 +46,6 @@ const struct rpc_method *rpc_find(const struct rpc *, struct sotto_view name);
 /* "sotto.chat.v1.ChatService/Send". Borrowed. */
 const char *rpc_method_name(const struct rpc_method *);
 const struct sotto_rpc_row *rpc_method_row(const struct rpc_method *);
-size_t rpc_count(const struct rpc *);
-const struct rpc_method *rpc_at(const struct rpc *, size_t index);
 /* Largest frame of an attached connection: the largest method's max_bytes and what the envelope adds. */
 uint32_t rpc_max_frame(const struct rpc *);
 
@@ -55,9 +53,8 @@ uint32_t rpc_max_frame(const struct rpc *);
 void rpc_drain(struct rpc *);
 /* The same for the methods of one module that stops. */
 void rpc_drain_module(struct rpc *, struct host_module *);
-/* Requests that their handlers have not ended: of all modules, of one. */
+/* Requests that their handlers have not ended. */
 size_t rpc_open(const struct rpc *);
-size_t rpc_open_module(const struct rpc *, const struct host_module *);
 /* At the very end: takes open requests from handlers that will never end them. */
 void rpc_abandon(struct rpc *);
 /* Trace id of the request whose handler runs, "" when none does. Borrowed for the callback. */

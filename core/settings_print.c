@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-void
-conf_text_quote(struct buf *out, const char *text)
+static void
+put_quoted(struct buf *out, const char *text)
 {
     buf_puts(out, "\"");
     for (; *text; text++) {
@@ -20,8 +20,9 @@ conf_text_quote(struct buf *out, const char *text)
     buf_puts(out, "\"");
 }
 
-void
-conf_text_comment(struct buf *out, int indent, const char *text)
+/* Lines "# …" of at most 98 columns. */
+static void
+put_comment(struct buf *out, int indent, const char *text)
 {
     const int width = 96 - indent;
 
@@ -59,7 +60,7 @@ conf_text_row(struct buf *out, int indent, const struct sotto_conf_row *row)
     } else if (row->type == SOTTO_CONF_SECRET) {
         buf_puts(&note, " A secret: file:PATH (mode 0600) or env:NAME.");
     }
-    conf_text_comment(out, indent, buf_text(&note));
+    put_comment(out, indent, buf_text(&note));
     buf_fini(&note);
     if (!row->preset && (row->flags & SOTTO_CONF_REQUIRED)) {
         buf_printf(out, "%*s# %s =     (has to be set)\n", indent, "", row->name);
@@ -70,7 +71,7 @@ conf_text_row(struct buf *out, int indent, const struct sotto_conf_row *row)
         buf_puts(out, "\"\"");
     else if (row->type == SOTTO_CONF_STRING || row->type == SOTTO_CONF_PATH ||
              row->type == SOTTO_CONF_SECRET)
-        conf_text_quote(out, row->preset);
+        put_quoted(out, row->preset);
     else
         buf_puts(out, row->preset);
     buf_puts(out, "\n");
@@ -87,7 +88,7 @@ conf_text_value(struct buf *out, int indent, const struct sotto_conf_row *row, i
         return;
     buf_printf(out, "%*s%s = ", indent, "", row->name);
     if (textual)
-        conf_text_quote(out, text);
+        put_quoted(out, text);
     else
         conf_print_value(row, number, out);
     buf_puts(out, "\n");
@@ -117,7 +118,7 @@ print_block(struct buf *out, int indent, const void *base, const struct settings
     const int inner = root ? indent : indent + 4;
 
     if (!base)
-        conf_text_comment(out, indent, block->doc);
+        put_comment(out, indent, block->doc);
     if (!root && block->title)
         buf_printf(out, "%*s%s \"%s\" {\n", indent, "", block->key, block->title);
     else if (!root)

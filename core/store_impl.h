@@ -26,7 +26,6 @@
 
 #define STORE_MODULES_MAX (SETTINGS_MODULES_MAX + 1)
 #define STORE_NAME_MAX 32
-#define STORE_WAL_PAGES 4000   /* of the log file before it is copied back: 16 MiB */
 #define STORE_READ_BATCH 32    /* reads that share one snapshot */
 #define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
 /* What the refusals of a damaged database tell to run. */

@@ -29,8 +29,8 @@ same(char a, char b)
 }
 
 /* Optimal string alignment: three rows of the table are enough. */
-size_t
-hint_distance(const char *a, const char *b)
+static size_t
+distance_of(const char *a, const char *b)
 {
     size_t a_len = least(strlen(a), HINT_LETTERS_MAX);
     size_t b_len = least(strlen(b), HINT_LETTERS_MAX);
@@ -61,7 +61,7 @@ struct nearest {
 static void
 offer(struct nearest *nearest, const char *candidate)
 {
-    size_t distance = hint_distance(nearest->word, candidate);
+    size_t distance = distance_of(nearest->word, candidate);
     /* A third of the letters may be wrong, one in any case. */
     size_t allowed = strlen(nearest->word) / 3 ? strlen(nearest->word) / 3 : 1;
     bool begins =

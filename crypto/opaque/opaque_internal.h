@@ -47,11 +47,6 @@ void opaque_extract(const struct opaque_view *parts, size_t count, uint8_t prk[H
 void opaque_expand(const uint8_t prk[HASH_BYTES], const struct opaque_view *parts, size_t count,
                    uint8_t *out, size_t len);
 
-/* DeriveKeyPair of RFC 9497, section 3.2.1, for ristretto255-SHA512 in mode OPRF. public_out may be
- * NULL. */
-void opaque_derive_key_pair(const uint8_t seed[SEED_BYTES], struct opaque_view info,
-                            uint8_t secret_out[SCALAR_BYTES], uint8_t public_out[ELEMENT_BYTES]);
-
 /* DeriveDiffieHellmanKeyPair, section 6.4.1.1. */
 void opaque_derive_dh_pair(const uint8_t seed[SEED_BYTES], uint8_t secret_out[SCALAR_BYTES],
                            uint8_t public_out[ELEMENT_BYTES]);

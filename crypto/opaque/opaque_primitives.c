@@ -109,8 +109,10 @@ expand_message(const struct opaque_view *parts, size_t count, struct opaque_view
     sodium_memzero(&state, sizeof state);
 }
 
-void
-opaque_derive_key_pair(const uint8_t seed[SEED_BYTES], struct opaque_view info,
+/* DeriveKeyPair of RFC 9497, section 3.2.1, for ristretto255-SHA512 in mode OPRF. public_out may be
+ * NULL. */
+static void
+derive_key_pair(const uint8_t seed[SEED_BYTES], struct opaque_view info,
                        uint8_t secret_out[SCALAR_BYTES], uint8_t public_out[ELEMENT_BYTES])
 {
     const uint8_t info_length[2] = {(uint8_t)(info.len >> 8), (uint8_t)info.len};
@@ -139,7 +141,7 @@ void
 opaque_derive_dh_pair(const uint8_t seed[SEED_BYTES], uint8_t secret_out[SCALAR_BYTES],
                       uint8_t public_out[ELEMENT_BYTES])
 {
-    opaque_derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveDiffieHellmanKeyPair"), secret_out,
+    derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveDiffieHellmanKeyPair"), secret_out,
                            public_out);
 }
 
@@ -178,7 +180,7 @@ opaque_oprf_evaluate(const uint8_t oprf_seed[OPAQUE_OPRF_SEED_BYTES], struct opa
 
     opaque_expand(oprf_seed, (const struct opaque_view[]){credential, OPAQUE_LITERAL("OprfKey")}, 2,
                   seed, sizeof seed);
-    opaque_derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveKeyPair"), key, NULL);
+    derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveKeyPair"), key, NULL);
     failed = crypto_scalarmult_ristretto255(out, key, blinded);
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(key, sizeof key);

@@ -55,7 +55,7 @@ enum auth_outcome { AUTH_ACCEPTED = 0, AUTH_REFUSED };
 enum auth_token_kind { AUTH_KIND_ACCESS = 0, AUTH_KIND_REFRESH };
 enum auth_cleaned { AUTH_CLEANED_LOGINS = 0, AUTH_CLEANED_REFRESH, AUTH_CLEANED_ENDED };
 
-/* Why a login ended; index of the label of AUTH_M_LOGINS_ENDED and of auth_why_names. */
+/* Why a login ended; index of the label of AUTH_M_LOGINS_ENDED and of why_names in auth_ended.c. */
 enum auth_why {
     AUTH_WHY_LOGOUT = 0,
     AUTH_WHY_REVOKED,
@@ -65,7 +65,6 @@ enum auth_why {
     AUTH_WHY_DEVICE_REMOVED,
     AUTH_WHY_ACCOUNT_DELETED,
 };
-const char *auth_why_name(enum auth_why);
 
 struct auth_conf {
     int64_t access_s;

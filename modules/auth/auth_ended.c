@@ -147,12 +147,6 @@ static const char *const why_names[] = {
     [AUTH_WHY_ACCOUNT_DELETED] = "account_deleted",
 };
 
-const char *
-auth_why_name(enum auth_why why)
-{
-    return why_names[why];
-}
-
 static void
 publish_ended(struct auth *auth, const Sotto__Auth__V1__LoginEnded *event)
 {
@@ -180,7 +174,7 @@ announce(struct auth *auth, const struct auth_ended_list *list,
     memcpy(ids[0], list->user, SOTTO_ID_BYTES);
     memcpy(ids[1], ended->device, SOTTO_ID_BYTES);
     memcpy(ids[2], ended->login, SOTTO_ID_BYTES);
-    snprintf(why, sizeof(why), "%s", auth_why_name(ended->why));
+    snprintf(why, sizeof(why), "%s", why_names[ended->why]);
     event.user_id = (ProtobufCBinaryData){SOTTO_ID_BYTES, ids[0]};
     event.device_id = (ProtobufCBinaryData){SOTTO_ID_BYTES, ids[1]};
     event.login_id = (ProtobufCBinaryData){SOTTO_ID_BYTES, ids[2]};

@@ -37,6 +37,19 @@ roster_init(struct delivery *ds)
     chat_map_init(&ds->persons, CHAT_ID_BYTES);
 }
 
+static void
+free_chat(struct chat *chat)
+{
+    for (uint32_t i = 0; i < chat->leaf_capacity; i++)
+        free(chat->leaves[i]);
+    for (size_t i = 0; i < chat->user_count; i++)
+        free(chat->users[i]);
+    free(chat->leaves);
+    free(chat->users);
+    free(chat->proposals);
+    free(chat);
+}
+
 void
 roster_fini(struct delivery *ds)
 {
@@ -45,7 +58,7 @@ roster_fini(struct delivery *ds)
     struct chat_person *person;
 
     for (size_t i = 0; (chat = chat_map_next(&ds->chats, &i)) != NULL;)
-        roster_chat_destroy(&chat);
+        free_chat(chat);
     for (size_t i = 0; (device = chat_map_next(&ds->devices, &i)) != NULL;) {
         free(device->seats);
         free(device);
@@ -196,22 +209,6 @@ roster_chat_empty(struct chat *chat)
         if (chat->leaves[leaf] != NULL)
             roster_seat_leave(chat, leaf);
     roster_proposals_clear(chat);
-}
-
-void
-roster_chat_destroy(struct chat **chat)
-{
-    if (*chat == NULL)
-        return;
-    for (uint32_t i = 0; i < (*chat)->leaf_capacity; i++)
-        free((*chat)->leaves[i]);
-    for (size_t i = 0; i < (*chat)->user_count; i++)
-        free((*chat)->users[i]);
-    free((*chat)->leaves);
-    free((*chat)->users);
-    free((*chat)->proposals);
-    free(*chat);
-    *chat = NULL;
 }
 
 void

@@ -128,7 +128,6 @@ struct chat *roster_caller_chat(const struct delivery *, const struct sotto_call
 struct chat *roster_chat_need(struct delivery *, const uint8_t *chat_id);
 /* Nobody is in it any more. */
 void roster_chat_empty(struct chat *);
-void roster_chat_destroy(struct chat **);
 /* The member deleted the account. */
 void roster_user_gone(struct chat *, struct chat_user *);
 /* So did whoever has these devices: nothing is pushed to them, and their calls find no chat. */

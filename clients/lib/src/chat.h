@@ -57,8 +57,7 @@ int chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYT
  * or a device reads along that is known to be removed. */
 int chat_gate_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
-/* Takes devices out of a chat that their users removed from their accounts, ours and others'. */
-int chat_drop_gone_devices(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+/* Takes devices out of all chats that their users removed from their accounts, ours and others'. */
 int chat_drop_gone_everywhere(struct sotto_client *client);
 
 /* Adds our own other devices to chats they are not in. first_only: only where this device has

@@ -232,8 +232,8 @@ wants_group(const struct sotto_client_error *error, const Sotto__Chat__V1__Commi
     return does;
 }
 
-int
-group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+static int
+finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     struct buf call = {0};
     struct buf details = {0};
@@ -253,7 +253,7 @@ group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES
         status = show_group(client, chat_id, request);
         pb_free(request);
         buf_fini(&details);
-        return status ? status : group_finish_pending(client, chat_id);
+        return status ? status : finish_pending(client, chat_id);
     }
     bool useless =
         status && (!is_passing(&client->error) || (!strcmp(client->error.code, "aborted") &&
@@ -364,7 +364,7 @@ change_once(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
 {
     struct chat chat;
     struct mls_group *group = NULL;
-    int status = group_finish_pending(client, chat_id);
+    int status = finish_pending(client, chat_id);
     if (status == SOTTO_CLIENT_OK)
         status = chat_load(client, chat_id, &chat);
     if (status == SOTTO_CLIENT_OK)
@@ -378,7 +378,7 @@ change_once(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     if (status == SOTTO_CLIENT_OK)
         status = prepare(client, &chat, group, change);
     mls_group_destroy(&group);
-    return status ? status : group_finish_pending(client, chat_id);
+    return status ? status : finish_pending(client, chat_id);
 }
 
 int

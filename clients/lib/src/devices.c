@@ -179,8 +179,8 @@ drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct 
     return status;
 }
 
-int
-chat_drop_gone_devices(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
+static int
+drop_gone(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     struct gone list[GONE_MAX];
     size_t count = 0;
@@ -198,7 +198,7 @@ chat_drop_gone_everywhere(struct sotto_client *client)
     int status = chat_list(client, &chats, &count);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
         if (chats[i].state == CHAT_READY)
-            status = chat_drop_gone_devices(client, chats[i].id);
+            status = drop_gone(client, chats[i].id);
     free(chats);
     return status;
 }
@@ -229,7 +229,7 @@ chat_gate_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 int
 chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
-    const int status = chat_drop_gone_devices(client, chat_id);
+    const int status = drop_gone(client, chat_id);
     if (status && (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile")))
         return status;
     return chat_gate_readers(client, chat_id);

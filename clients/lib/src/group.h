@@ -108,8 +108,4 @@ typedef int group_entered_fn(struct sotto_client *client, struct chat *chat,
 int group_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                    const Sotto__Chat__V1__CommitReply *reply, group_entered_fn *entered);
 
-/* Sends a pending commit again whose answer was lost, and merges it if the server says yes. The
- * lock is held. */
-int group_finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
-
 #endif

@@ -24,15 +24,6 @@ mem_alloc(size_t count, size_t size)
     return memory;
 }
 
-char *
-mem_strdup(const char *text)
-{
-    size_t len = strlen(text);
-    char *copy = mem_alloc(1, len + 1);
-    memcpy(copy, text, len);
-    return copy;
-}
-
 void
 buf_fini(struct buf *buf)
 {

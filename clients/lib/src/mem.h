@@ -15,9 +15,6 @@
 /* calloc that ends the program when memory runs out; count * size is checked for overflow. */
 void *mem_alloc(size_t count, size_t size);
 
-/* A copy of a string, as mem_alloc. */
-char *mem_strdup(const char *text);
-
 struct buf {
     uint8_t *data; /* NULL when empty */
     size_t len;

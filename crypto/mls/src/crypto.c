@@ -28,8 +28,8 @@ static const struct mls_suite suites[] = {
     },
 };
 
-const struct mls_suite *
-mls_suite_find(uint16_t id)
+static const struct mls_suite *
+find_suite(uint16_t id)
 {
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         if (suites[i].id == id)
@@ -40,7 +40,7 @@ mls_suite_find(uint16_t id)
 int
 mls_crypto_init(struct mls_crypto *c, const struct mls_provider *p, uint16_t suite_id)
 {
-    const struct mls_suite *suite = mls_suite_find(suite_id);
+    const struct mls_suite *suite = find_suite(suite_id);
 
     if (!p)
         return MLS_EARG;

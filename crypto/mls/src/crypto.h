@@ -33,9 +33,6 @@ struct mls_crypto {
     const struct mls_suite *suite;
 };
 
-/* Finds a suite by its number on the wire; NULL when the library does not implement it. */
-const struct mls_suite *mls_suite_find(uint16_t id);
-
 /* Binds a provider to a suite. MLS_ESUITE when the suite is unknown. */
 int mls_crypto_init(struct mls_crypto *c, const struct mls_provider *p, uint16_t suite_id);
 

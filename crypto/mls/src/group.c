@@ -203,8 +203,9 @@ mls_group_remember_resumption(struct mls_group *group)
     memcpy(entry->psk, group->epoch->secrets.resumption_psk, sizeof(entry->psk));
 }
 
-void
-mls_group_enter(struct mls_group *group, struct mls_epoch *take_epoch)
+/* Enters an epoch: the old one, kept proposals and everything that waited are wiped. */
+static void
+enter(struct mls_group *group, struct mls_epoch *take_epoch)
 {
     const struct mls_provider *p = group->c.p;
 
@@ -251,7 +252,7 @@ mls_group_merge_pending(struct mls_group *group)
     group->pending = NULL;
     group->joining = false;
     group->active = true;
-    mls_group_enter(group, next);
+    enter(group, next);
     return 0;
 }
 
@@ -294,7 +295,7 @@ mls_group_merge_staged(struct mls_group *group)
         return 0;
     }
     group->staged = NULL;
-    mls_group_enter(group, next);
+    enter(group, next);
     return 0;
 }
 

@@ -69,9 +69,6 @@ mls_group_has_staged(const struct mls_group *group)
     return group->staged != NULL || group->staged_removal;
 }
 
-/* Enters an epoch: the old one, kept proposals and everything that waited are wiped. */
-void mls_group_enter(struct mls_group *group, struct mls_epoch *take_epoch);
-
 /* Remembers the resumption secret of the current epoch. */
 void mls_group_remember_resumption(struct mls_group *group);
 

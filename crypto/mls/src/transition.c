@@ -102,8 +102,9 @@ mls_transition_add_kept(struct mls_transition *t, const struct mls_kept_proposal
     return error != 0 ? error : append(t, &item);
 }
 
-int
-mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body *commit)
+/* Appends what the body of a received commit names. MLS_EPROPOSAL for an unknown reference. */
+static int
+add_commit(struct mls_transition *t, const struct mls_commit_body *commit)
 {
     struct mls_reader r;
     struct mls_proposal_or_ref entry;
@@ -285,7 +286,7 @@ mls_transition_receive(struct mls_transition *t, const struct mls_authenticated 
     mls_commit_body_read(&r, commit_out);
     int error = mls_reader_finish(&r);
     if (error == 0)
-        error = mls_transition_add_commit(t, commit_out);
+        error = add_commit(t, commit_out);
     if (error == 0)
         error = mls_transition_apply(t);
     if (error == 0 && t->path_required && !commit_out->has_path)

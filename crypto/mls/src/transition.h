@@ -50,9 +50,6 @@ int mls_transition_add_value(struct mls_transition *t, struct mls_bytes encoded)
 /* Appends a kept proposal, which must outlive the transition. */
 int mls_transition_add_kept(struct mls_transition *t, const struct mls_kept_proposal *kept);
 
-/* Appends what the body of a received commit names. MLS_EPROPOSAL for an unknown reference. */
-int mls_transition_add_commit(struct mls_transition *t, const struct mls_commit_body *commit);
-
 /* The GroupContext extensions of the next epoch, by the proposals collected so far. */
 struct mls_bytes mls_transition_extensions(const struct mls_transition *t);
 

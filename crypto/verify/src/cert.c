@@ -23,19 +23,6 @@ static const char deletion_label[] = "acct-del v1";
 #define REMOVAL_TEXT_BYTES (sizeof(removal_label) - 1 + 3 * VERIFY_ID_BYTES + 8)
 #define DELETION_TEXT_BYTES (sizeof(deletion_label) - 1 + 2 * VERIFY_ID_BYTES + 8)
 
-const char *
-verify_error_text(int error)
-{
-    switch (error) {
-    case VERIFY_OK: return "ok";
-    case VERIFY_EDECODE: return "malformed certificate or key log entry";
-    case VERIFY_ESIGNATURE: return "signature does not verify";
-    case VERIFY_EMISMATCH: return "belongs to another user, device or key";
-    case VERIFY_ECHAIN: return "key log entry does not continue the chain";
-    default: return "unknown error";
-    }
-}
-
 void
 verify_public_key(const uint8_t seed[VERIFY_SEED_BYTES], uint8_t key_out[VERIFY_KEY_BYTES])
 {

@@ -32,9 +32,6 @@ enum verify_error {
     VERIFY_ECHAIN = -4,     /* a key log entry does not continue the chain */
 };
 
-/* Describes an error in one lower-case sentence; "unknown error" for other values. Static string. */
-const char *verify_error_text(int error);
-
 /* ---- identity -------------------------------------------------------------------------------- */
 
 /* Derives the public key of an identity (or device) from its 32-byte seed. */
