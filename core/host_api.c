@@ -2,6 +2,7 @@
 /* struct sotto_api and sotto.metric/1: what every module gets, whatever it asked for. */
 #include "core/host_impl.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/metric.h"
@@ -10,7 +11,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void SOTTO_PRINTF(3, 4) api_log(struct sotto_host *base, int level, const char *format, ...)
 {
@@ -86,26 +86,17 @@ api_get_iface(struct sotto_host *base, const char *name, uint16_t major, uint16_
 }
 
 static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t
 api_now_ms(struct sotto_host *base)
 {
     (void)base;
-    return clock_ms(CLOCK_REALTIME);
+    return clock_wall_ms();
 }
 
 static int64_t
 api_mono_ms(struct sotto_host *base)
 {
     (void)base;
-    return clock_ms(CLOCK_MONOTONIC);
+    return clock_mono_ms();
 }
 
 static const char *

@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/call.h"
+#include "core/clock.h"
 #include "core/conn.h"
 #include "core/loop.h"
 #include "core/net_addr.h"
@@ -234,15 +234,6 @@ session_settle(struct session *session)
 
 /* ---- binding ---- */
 
-static int64_t
-wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
 on_expired(struct wheel_entry *entry)
 {
@@ -285,7 +276,7 @@ session_attach(struct sessions *all, uint64_t id, const struct sotto_identity *i
     session->identity = *identity;
     enter_indexes(session);
     ratelimit_key_user(identity->user, &session->payer);
-    left = identity->expires_ms - wall_ms();
+    left = identity->expires_ms - clock_wall_ms();
     wheel_set(loop_wheel(all->core->logic), &session->expiry, left > 0 ? (uint64_t)left : 0,
               on_expired);
     if (first) {

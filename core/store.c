@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's life, its queues and the way back to the loop thread. See store.h for the promises, store_impl.h for
- * the other files.
+ * The store's life, and the way of a job from the loop thread and back. See store.h for the promises, store_impl.h
+ * for the other files.
  *
  * A job is one allocation, made by the loop thread and freed there after its done function, so no memory
- * changes hands between allocators on the hot path. The threads are woken only when they sleep.
+ * changes hands between allocators on the hot path.
  */
 #include "core/store_impl.h"
 
@@ -12,185 +12,8 @@
 #include "core/store_vfs.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static const double batch_bounds[] = {1,   2,   5,   10,  20,  35,   50,   75,   100,
-                                      150, 200, 350, 500, 750, 1000, 1500, 2000, 5000};
-
-/* ---- Small things ---------------------------------------------------------------------------------- */
-
-int64_t
-store_mono_ms(void)
-{
-    return (int64_t)(uv_hrtime() / 1000000);
-}
-
-int64_t
-store_wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static size_t
-job_bytes(const struct store_job *job)
-{
-    return sizeof(*job) + job->arg_size;
-}
-
-void
-store_list_add(struct store_list *list, struct store_job *job)
-{
-    job->next = NULL;
-    if (list->last)
-        list->last->next = job;
-    else
-        list->first = job;
-    list->last = job;
-    list->count++;
-    list->bytes += job_bytes(job);
-}
-
-void
-store_list_join(struct store_list *list, struct store_list *take_more)
-{
-    if (!take_more->first)
-        return;
-    if (list->last)
-        list->last->next = take_more->first;
-    else
-        list->first = take_more->first;
-    list->last = take_more->last;
-    list->count += take_more->count;
-    list->bytes += take_more->bytes;
-    *take_more = (struct store_list){0};
-}
-
-static struct store_job *
-list_shift(struct store_list *list)
-{
-    struct store_job *job = list->first;
-
-    if (!job)
-        return NULL;
-    list->first = job->next;
-    if (!list->first)
-        list->last = NULL;
-    list->count--;
-    list->bytes -= job_bytes(job);
-    return job;
-}
-
-static void
-job_free(struct store_job *job)
-{
-    store_blocks_free(job->blocks);
-    sodium_memzero(job->arg, job->arg_size);
-    if (job->original)
-        sodium_memzero(job->original, job->arg_size);
-    free(job);
-}
-
-/* ---- Queues ---------------------------------------------------------------------------------------- */
-
-static int
-queue_init(struct store_queue *queue, unsigned consumers)
-{
-    queue->consumers = consumers;
-    if (uv_mutex_init(&queue->lock) != 0)
-        return SOTTO_ENOMEM;
-    if (uv_cond_init(&queue->wake) != 0) {
-        uv_mutex_destroy(&queue->lock);
-        return SOTTO_ENOMEM;
-    }
-    return 0;
-}
-
-static void
-queue_fini(struct store_queue *queue)
-{
-    struct store_job *job;
-
-    while ((job = list_shift(&queue->list)))
-        job_free(job);
-    uv_cond_destroy(&queue->wake);
-    uv_mutex_destroy(&queue->lock);
-}
-
-bool
-store_queue_take(struct store_queue *queue, size_t max, uint64_t wait_ns,
-                 struct store_list *list_out)
-{
-    bool is_over = false, is_open;
-    size_t share;
-
-    *list_out = (struct store_list){0};
-    uv_mutex_lock(&queue->lock);
-    while (!queue->list.first && !queue->stopping && !is_over) {
-        queue->waiting++;
-        if (wait_ns)
-            is_over = uv_cond_timedwait(&queue->wake, &queue->lock, wait_ns) != 0;
-        else
-            uv_cond_wait(&queue->wake, &queue->lock);
-        queue->waiting--;
-    }
-    is_open = queue->list.first || !queue->stopping;
-    share = (queue->list.count + queue->consumers - 1) / queue->consumers;
-    if (share > max)
-        share = max;
-    if (share == queue->list.count)
-        store_list_join(list_out, &queue->list);
-    else
-        while (share--)
-            store_list_add(list_out, list_shift(&queue->list));
-    uv_mutex_unlock(&queue->lock);
-    return is_open;
-}
-
-/* Takes the job unless the queue is full. */
-static int
-queue_put(const struct store *store, struct store_queue *queue, struct store_job *take_job)
-{
-    const struct settings_store *bounds = &store->settings;
-    bool full, wake = false;
-
-    uv_mutex_lock(&queue->lock);
-    full = queue->list.count >= (size_t)bounds->queue_jobs ||
-           queue->list.bytes + job_bytes(take_job) > (size_t)bounds->queue_bytes;
-    if (!full) {
-        store_list_add(&queue->list, take_job);
-        wake = queue->waiting > 0;
-    }
-    uv_mutex_unlock(&queue->lock);
-    if (wake)
-        uv_cond_signal(&queue->wake);
-    return full ? SOTTO_EUNAVAILABLE : 0;
-}
-
-static void
-queue_stop(struct store_queue *queue)
-{
-    uv_mutex_lock(&queue->lock);
-    queue->stopping = true;
-    uv_cond_broadcast(&queue->wake);
-    uv_mutex_unlock(&queue->lock);
-}
-
-static size_t
-queue_depth(struct store_queue *queue)
-{
-    size_t depth;
-
-    uv_mutex_lock(&queue->lock);
-    depth = queue->list.count;
-    uv_mutex_unlock(&queue->lock);
-    return depth;
-}
 
 /* ---- Done functions -------------------------------------------------------------------------------- */
 
@@ -220,7 +43,7 @@ finish_job(struct store_job *job)
         job->done(owner->state, job->status, job->arg);
         host_leave(&call);
     }
-    job_free(job);
+    store_job_free(job);
 }
 
 /* Runs at most max done functions; returns whether there are more. */
@@ -236,10 +59,10 @@ run_dones(struct store *store, size_t max)
         store_list_join(&now, &store->ready);
     else
         while (max--)
-            store_list_add(&now, list_shift(&store->ready));
+            store_list_add(&now, store_list_shift(&store->ready));
     more = store->ready.first != NULL;
     uv_mutex_unlock(&store->ready_lock);
-    while ((job = list_shift(&now)))
+    while ((job = store_list_shift(&now)))
         finish_job(job);
     return more;
 }
@@ -289,9 +112,9 @@ submit(struct store *store, struct store_queue *queue, struct store_module *modu
     job->module = module;
     job->fn = fn;
     job->done = done;
-    error = queue_put(store, queue, job);
+    error = store_queue_put(queue, &store->settings, job);
     if (error)
-        job_free(job);
+        store_job_free(job);
     else
         module->open_jobs++;
     return error;
@@ -332,88 +155,6 @@ store_open_jobs(const struct store *store, const struct store_module *module)
     return open;
 }
 
-/* ---- Metrics --------------------------------------------------------------------------------------- */
-
-static void
-render(void *arg, struct buf *out)
-{
-    struct store *store = arg;
-    const double median = metric_quantile(store->metrics.batch, 0, 0.5);
-
-    buf_printf(
-        out,
-        "# HELP sotto_store_batch_size_median Median of the jobs in one transaction.\n"
-        "# TYPE sotto_store_batch_size_median gauge\n"
-        "sotto_store_batch_size_median %.0f\n"
-        "# HELP sotto_store_queue_jobs Jobs that wait.\n"
-        "# TYPE sotto_store_queue_jobs gauge\n"
-        "sotto_store_queue_jobs{kind=\"write\"} %zu\n"
-        "sotto_store_queue_jobs{kind=\"read\"} %zu\n"
-        "# HELP sotto_circuit_breaker_state Whether calls are refused after failures: 0 or 1.\n"
-        "# TYPE sotto_circuit_breaker_state gauge\n"
-        "sotto_circuit_breaker_state{name=\"store\"} %d\n",
-        median > 0 && median < 1 ? 1 : median, queue_depth(&store->writes),
-        queue_depth(&store->reads), atomic_load(&store->open_until) != 0);
-}
-
-static void
-add_metrics(struct store *store, struct metrics *metrics)
-{
-    static const struct sotto_metric_row batch = {.name = "store_batch_size",
-                                                  .type = SOTTO_METRIC_HISTOGRAM,
-                                                  .help = "Jobs in one transaction of the writer."};
-    static const struct sotto_metric_row commits = {.name = "store_commits_total",
-                                                    .type = SOTTO_METRIC_COUNTER,
-                                                    .help = "Transactions that reached the disk."};
-    static const struct sotto_metric_row sync = {.name = "store_commit_seconds",
-                                                 .type = SOTTO_METRIC_HISTOGRAM,
-                                                 .help =
-                                                     "Time of COMMIT, sync of the disk included."};
-    static const struct sotto_metric_row failures = {.name = "circuit_breaker_failures_total",
-                                                     .type = SOTTO_METRIC_COUNTER,
-                                                     .help = "Transactions that were lost whole.",
-                                                     .label = "name",
-                                                     .values = "store"};
-    static const struct sotto_metric_row refused = {
-        .name = "circuit_breaker_refused_total",
-        .type = SOTTO_METRIC_COUNTER,
-        .help = "Writes that were refused while the breaker was open.",
-        .label = "name",
-        .values = "store"};
-    static const struct sotto_metric_row read_failures = {.name = "store_read_failures_total",
-                                                          .type = SOTTO_METRIC_COUNTER,
-                                                          .help = "Queries that the disk failed."};
-    static const struct sotto_metric_row jobs = {.name = "store_jobs_total",
-                                                 .type = SOTTO_METRIC_COUNTER,
-                                                 .help = "Jobs that ran.",
-                                                 .label = "kind",
-                                                 .values = "write|read"};
-    static const struct sotto_metric_row released = {.name = "store_pages_released_total",
-                                                     .type = SOTTO_METRIC_COUNTER,
-                                                     .help =
-                                                         "Free pages cut off the database's file."};
-    static const struct sotto_metric_row repeated = {
-        .name = "store_batches_repeated_total",
-        .type = SOTTO_METRIC_COUNTER,
-        .help = "Transactions that ran again, since a job was refused after it had written."};
-
-    if (!metrics)
-        return;
-    store->metrics = (struct store_metrics){
-        .batch = metrics_add_histogram(metrics, NULL, &batch, batch_bounds,
-                                       sizeof(batch_bounds) / sizeof(batch_bounds[0])),
-        .commits = metrics_add(metrics, NULL, &commits),
-        .sync_seconds = metrics_add(metrics, NULL, &sync),
-        .failures = metrics_add(metrics, NULL, &failures),
-        .refused = metrics_add(metrics, NULL, &refused),
-        .read_failures = metrics_add(metrics, NULL, &read_failures),
-        .jobs = metrics_add(metrics, NULL, &jobs),
-        .released = metrics_add(metrics, NULL, &released),
-        .repeated = metrics_add(metrics, NULL, &repeated),
-    };
-    metrics_add_source(metrics, render, store);
-}
-
 /* ---- Life ------------------------------------------------------------------------------------------ */
 
 static void
@@ -445,8 +186,8 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
     store->reader_count = (size_t)settings->readers;
     store->path = strdup(path);
     store->readers = calloc(store->reader_count, sizeof(*store->readers));
-    if (uv_mutex_init(&store->ready_lock) != 0 || queue_init(&store->writes, 1) != 0 ||
-        queue_init(&store->reads, (unsigned)store->reader_count) != 0)
+    if (uv_mutex_init(&store->ready_lock) != 0 || store_queue_init(&store->writes, 1) != 0 ||
+        store_queue_init(&store->reads, (unsigned)store->reader_count) != 0)
         abort(); /* nothing but memory can be missing, this early */
 #ifdef SOTTO_FAULTS
     store->ack_early = getenv("SOTTO_FAULT") && strcmp(getenv("SOTTO_FAULT"), "ack_early") == 0;
@@ -464,7 +205,7 @@ store_create(uv_loop_t *loop, const char *path, const struct settings_store *set
     if (error)
         goto fail;
     tell_arrangement(store);
-    add_metrics(store, metrics);
+    store_metrics_add(store, metrics);
     *store_out = store;
     return 0;
 
@@ -549,8 +290,8 @@ store_stop(struct store *store)
     if (store->stopped)
         return;
     store->stopped = true;
-    queue_stop(&store->writes);
-    queue_stop(&store->reads);
+    store_queue_stop(&store->writes);
+    store_queue_stop(&store->reads);
     if (store->writer_started)
         uv_thread_join(&store->writer_thread);
     for (size_t i = 0; i < store->reader_count; i++)
@@ -566,8 +307,8 @@ store_free(struct store *store)
 {
     for (uint32_t i = 0; i < store->module_count; i++)
         free(store->modules[i]);
-    queue_fini(&store->writes);
-    queue_fini(&store->reads);
+    store_queue_fini(&store->writes);
+    store_queue_fini(&store->reads);
     uv_mutex_destroy(&store->ready_lock);
     free(store->readers);
     free(store->path);

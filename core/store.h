@@ -3,7 +3,7 @@
  * The store: sotto.db/1 on SQLite 3.40 (WAL, synchronous=FULL).
  *
  * One writer thread with group commit: everything that was queued while the last commit ran goes into the
- * next transaction, each job in a savepoint of its own. Reader threads serve reads on snapshots that are at
+ * next transaction, and a job that is refused leaves nothing in it (store_writer.c says how). Reader threads serve reads on snapshots that are at
  * least as new as the last write whose done function ran. done functions run on the loop's thread, in commit
  * order, one wake-up a transaction.
  *
@@ -54,8 +54,8 @@ int store_check_migrations(const char *path, const char *module,
                            const struct sotto_table *migrations, struct sotto_err *);
 /* Prepares every statement on every connection and starts the threads. */
 int store_start(struct store *, struct sotto_err *);
-/* As in sotto/db.h. done runs through host_call_done with the owner (see host.h); a store
- * in a unit test has owner NULL and done gets NULL as state. */
+/* As in sotto/db.h. done runs between host_enter and host_leave of the owner, with the owner's state; without an
+ * owner the state is NULL. */
 int store_write(struct store *, struct store_module *, sotto_tx_fn *, const void *arg,
                 size_t arg_size, sotto_db_done_fn *done);
 int store_read(struct store *, struct store_module *, sotto_tx_fn *, const void *arg,

@@ -15,11 +15,11 @@
  */
 #include "core/store_impl.h"
 
+#include "core/clock.h"
 #include "core/store_vfs.h"
 
-#define COMPLAINT_MS \
-    1000 /* between two lines of the log: a full disk fails a thousand times a second */
-
+/* Between two lines of the log: a full disk fails a thousand times a second. */
+#define COMPLAINT_MS 1000
 #define ADVICE_BYTES 192
 
 bool
@@ -27,7 +27,7 @@ store_breaker_admits(struct store *store)
 {
     const int64_t open_until = atomic_load(&store->open_until);
 
-    if (open_until != 0 && store_mono_ms() < open_until)
+    if (open_until != 0 && clock_mono_ms() < open_until)
         return false;
     return open_until == 0 || !atomic_exchange(&store->probing, true);
 }
@@ -41,7 +41,7 @@ store_breaker_unprobed(struct store *store)
 bool
 store_breaker_is_open(const struct store *store)
 {
-    return store_mono_ms() < atomic_load(&store->open_until);
+    return clock_mono_ms() < atomic_load(&store->open_until);
 }
 
 void
@@ -60,7 +60,7 @@ store_succeeded(struct store *store)
 static bool
 may_complain(atomic_int_fast64_t *complained_ms)
 {
-    const int64_t now = store_mono_ms(), last = atomic_load(complained_ms);
+    const int64_t now = clock_mono_ms(), last = atomic_load(complained_ms);
 
     if (last != 0 && now - last < COMPLAINT_MS)
         return false;
@@ -98,7 +98,7 @@ store_failed(struct store *store, int code, const char *what)
     if (failures >= (unsigned)store->settings.breaker_failures && (code & 0xff) != SQLITE_FULL) {
         log_error(store->log, "store: %u failures in a row, writes are refused for %lld ms",
                   failures, (long long)store->settings.breaker_reset_ms);
-        atomic_store(&store->open_until, store_mono_ms() + store->settings.breaker_reset_ms);
+        atomic_store(&store->open_until, clock_mono_ms() + store->settings.breaker_reset_ms);
     }
     atomic_store(&store->probing, false);
 }

@@ -2,7 +2,9 @@
 /*
  * What the files of the store share:
  *
- *   store.c          life, queues, done functions, metrics
+ *   store.c          life, jobs, done functions
+ *   store_queue.c    lists of jobs, and the queues to the threads
+ *   store_metrics.c  what /metrics tells
  *   store_breaker.c  what is refused after failures, and what the log hears of them
  *   store_conn.c     one connection: open, pragmas, limits, authorizer
  *   store_files.c    a look at the files before SQLite opens them
@@ -25,7 +27,7 @@
 #include "core/wake.h"
 
 #define STORE_MODULES_MAX (SETTINGS_MODULES_MAX + 1)
-#define STORE_NAME_MAX 32
+#define STORE_NAME_MAX SETTINGS_MODULE_NAME_MAX
 #define STORE_READ_BATCH 32    /* reads that share one snapshot */
 #define STORE_DONES_A_TURN 256 /* done functions between two looks at other work of the loop */
 /* What the refusals of a damaged database tell to run. */
@@ -179,17 +181,36 @@ struct store {
 
 /* ---- store.c ---- */
 
-int64_t store_mono_ms(void);
-int64_t store_wall_ms(void);
+/* Hands finished jobs to the loop thread. Any thread. */
+void store_deliver(struct store *, struct store_list *take_finished);
+
+/* ---- store_queue.c ---- */
+
+/* Wipes and frees a job and all its memory. */
+void store_job_free(struct store_job *);
 void store_list_add(struct store_list *, struct store_job *);
 /* Appends all of take_more, which is empty afterwards. */
 void store_list_join(struct store_list *, struct store_list *take_more);
+/* The first, taken off the list; NULL: the list is empty. */
+struct store_job *store_list_shift(struct store_list *);
+/* consumers: threads that will take. SOTTO_ENOMEM. */
+int store_queue_init(struct store_queue *, unsigned consumers);
+/* Frees what is still queued. No thread uses it any more. */
+void store_queue_fini(struct store_queue *);
+/* Queues the job; SOTTO_EUNAVAILABLE: the queue is full, and the job is still the caller's. Loop thread. */
+int store_queue_put(struct store_queue *, const struct settings_store *bounds, struct store_job *);
 /* Waits for jobs and takes its share of them, at most max; false: stopping and nothing left. With wait_ns it
  * waits no longer than that, and the list may be empty; 0: as long as it takes. */
 bool store_queue_take(struct store_queue *, size_t max, uint64_t wait_ns,
                       struct store_list *list_out);
-/* Hands finished jobs to the loop thread. Any thread. */
-void store_deliver(struct store *, struct store_list *take_finished);
+/* Lets the threads come to an end when nothing is left. */
+void store_queue_stop(struct store_queue *);
+size_t store_queue_depth(struct store_queue *);
+
+/* ---- store_metrics.c ---- */
+
+/* metrics may be NULL. */
+void store_metrics_add(struct store *, struct metrics *);
 
 /* ---- store_breaker.c ---- */
 

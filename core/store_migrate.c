@@ -8,6 +8,8 @@
  */
 #include "core/store_impl.h"
 
+#include "core/clock.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -90,7 +92,7 @@ record(struct store_conn *conn, const struct store_module *module,
         sqlite3_bind_int64(stmt, 2, row->number);
         sqlite3_bind_text(stmt, 3, row->name, -1, SQLITE_STATIC);
         sqlite3_bind_blob(stmt, 4, sum, sizeof(sum), SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 5, store_wall_ms());
+        sqlite3_bind_int64(stmt, 5, clock_wall_ms());
         code = sqlite3_step(stmt);
     }
     sqlite3_finalize(stmt);

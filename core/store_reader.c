@@ -5,6 +5,8 @@
  */
 #include "core/store_impl.h"
 
+#include "core/clock.h"
+
 /* SQLite's code when the disk failed the job, else 0. */
 static int
 run_job(struct store_conn *conn, struct store_job *job, int64_t now_ms)
@@ -26,7 +28,7 @@ store_reader_main(void *arg)
     struct store_list batch;
 
     while (store_queue_take(&store->reads, STORE_READ_BATCH, 0, &batch)) {
-        const int64_t now_ms = store_wall_ms();
+        const int64_t now_ms = clock_wall_ms();
         const int begun = store_conn_run(&reader->conn, STORE_BEGIN);
 
         for (struct store_job *job = batch.first; job; job = job->next) {

@@ -15,8 +15,7 @@
 #define TIDY_SLICE_MS 20     /* between two slices, for the jobs that wait */
 #define TIDY_RETRY_MS 60000  /* after an error */
 #define FREE_PAGES_LEAST 256 /* 1 MiB that the next rows take again */
-#define FREE_PAGES_PART \
-    16 /* and this part of the file: moving pages costs as much as writing them */
+#define FREE_PAGES_PART 16   /* and a sixteenth of the file, since moving a page is writing it */
 #define TIDY_SQL "PRAGMA incremental_vacuum(256)" /* pages a slice */
 
 static void

@@ -33,8 +33,7 @@ struct file {
     struct file *partner; /* the log of a database, the database of a log; NULL: not open */
     struct store_log log; /* of a log; the rest is a database's */
     bool has_sums;        /* in its pages */
-    bool
-        is_new; /* made by this connection: without a log SQLite reads pages that it left out so far */
+    bool is_new; /* made by this connection: without a log SQLite reads pages it has left out */
     uint32_t damaged_page; /* the last that was met; 0: none was */
     uint8_t *copy;         /* of a page on its way to the disk; made at the first */
     size_t copy_bytes;

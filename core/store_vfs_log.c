@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_BYTES_MAX \
-    131071 /* of one read or write; SQLite's unix VFS cuts more than that short */
+#define CALL_BYTES_MAX 131071 /* of one call: SQLite's unix VFS cuts what is longer short */
 #define SURE INT64_MAX
 
 void

@@ -15,6 +15,8 @@
  */
 #include "core/store_impl.h"
 
+#include "core/clock.h"
+
 #include <string.h>
 
 #ifdef SOTTO_FAULTS
@@ -157,7 +159,7 @@ rewind_batch(struct store *store, struct store_list *batch)
 static int
 run_all(struct store *store, struct store_list *batch)
 {
-    const int64_t now_ms = store_wall_ms();
+    const int64_t now_ms = clock_wall_ms();
     const bool careful = store->careful > 0;
     int code = run_jobs(store, batch, now_ms, careful);
 
@@ -188,7 +190,7 @@ run_batch(struct store *store, struct store_list *batch)
 
     if (code == SQLITE_OK) {
         what = "the heads of a module";
-        code = flush_caches(store, store_wall_ms());
+        code = flush_caches(store, clock_wall_ms());
     }
 #ifdef SOTTO_FAULTS
     if (store->ack_early && code == SQLITE_OK) {
@@ -250,7 +252,7 @@ store_writer_open_caches(struct store *store, struct sotto_err *err)
 
         if (!module->writer || !module->writer->open)
             continue;
-        tx = store_tx_begin(&store->writer, module, NULL, store_wall_ms());
+        tx = store_tx_begin(&store->writer, module, NULL, clock_wall_ms());
         status = module->writer->open(&tx->base, &module->cache);
         store_tx_end(tx);
         if (status < 0) {

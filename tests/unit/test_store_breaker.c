@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store's breaker, with a database that another connection holds locked. */
+#include "core/clock.h"
 #include "store_kit.h"
 
 #include <sqlite3.h>
@@ -133,7 +134,7 @@ the_breaker_stays_open_for_its_time(void **state)
 
     /* The database is free again and nobody tries yet. */
     assert_fails(store_kit_write(f, seen, 10, 0), SOTTO_EUNAVAILABLE);
-    left_ms = atomic_load(&f->store->open_until) - store_mono_ms();
+    left_ms = atomic_load(&f->store->open_until) - clock_mono_ms();
     assert_in_range(left_ms, 1, 30000);
     /* Thirty seconds later, as far as the breaker can tell. */
     atomic_fetch_sub(&f->store->open_until, 30000);

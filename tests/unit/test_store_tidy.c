@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store gives space back: deleted bytes leave the disk, the file shrinks, also one from before that was built. */
+#include "core/clock.h"
 #include "store_kit.h"
 
 #include <sqlite3.h>
@@ -84,9 +85,9 @@ holds_marker(const struct store_kit *f, const char *tail)
 static void
 wait_until_small(const struct store_kit *f)
 {
-    const int64_t end = store_mono_ms() + DEADLINE_MS;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
 
-    while ((size_of(f, "") > SMALL_BYTES || size_of(f, "-wal") > 0) && store_mono_ms() < end)
+    while ((size_of(f, "") > SMALL_BYTES || size_of(f, "-wal") > 0) && clock_mono_ms() < end)
         uv_sleep(10);
     assert_true(size_of(f, "") <= SMALL_BYTES);
     assert_int_equal(size_of(f, "-wal"), 0);
