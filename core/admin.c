@@ -152,8 +152,11 @@ answer_health(struct connection *connection)
     if (core->host && admin->state != ADMIN_STARTING && !host_health(core->host, &body))
         fit = false;
     buf_printf(&body, "{\"server\":\"%s\",\"ok\":%s", states[admin->state], fit ? "true" : "false");
-    if (err.text[0])
-        buf_printf(&body, ",\"reason\":\"%s\"", err.text);
+    if (err.text[0]) {
+        buf_puts(&body, ",\"reason\":\"");
+        buf_json(&body, err.text);
+        buf_puts(&body, "\"");
+    }
     buf_puts(&body, "}\n");
     answer(connection, fit ? 200 : 503, "application/json", &body);
 }
@@ -179,13 +182,13 @@ answer_schema(struct connection *connection)
 static void
 answer_request(struct connection *connection, const struct http_head *head)
 {
-    if (!http_view_is(head->method, "GET"))
+    if (!http_view_equals(head->method, "GET"))
         answer_text(connection, 405, "only GET is answered here\n");
-    else if (http_view_is(head->path, "/healthz"))
+    else if (http_view_equals(head->path, "/healthz"))
         answer_health(connection);
-    else if (http_view_is(head->path, "/metrics"))
+    else if (http_view_equals(head->path, "/metrics"))
         answer_metrics(connection);
-    else if (http_view_is(head->path, "/api/schema"))
+    else if (http_view_equals(head->path, "/api/schema"))
         answer_schema(connection);
     else
         answer_text(connection, 404, "there are /healthz, /metrics and /api/schema\n");

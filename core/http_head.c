@@ -45,6 +45,12 @@ http_view_is(struct sotto_view view, const char *text)
     return true;
 }
 
+bool
+http_view_equals(struct sotto_view view, const char *text)
+{
+    return strlen(text) == view.size && memcmp(view.data, text, view.size) == 0;
+}
+
 static struct sotto_view
 trim(struct sotto_view view)
 {

@@ -19,10 +19,9 @@ struct http_field {
 
 struct http_head {
     struct sotto_view method; /* a token, case kept */
-    struct sotto_view
-        target; /* begins with '/' (or is '*' for OPTIONS): what stands in the request line */
-    struct sotto_view path;  /* target up to '?' */
-    struct sotto_view query; /* after '?', may be empty */
+    struct sotto_view target; /* of the request line: begins with '/', or is '*' for OPTIONS */
+    struct sotto_view path;   /* target up to '?' */
+    struct sotto_view query;  /* after '?', may be empty */
     struct sotto_view host;
     int minor;       /* HTTP/1.minor: 0 or 1 */
     bool keep_alive; /* after version and Connection */
@@ -55,7 +54,9 @@ size_t http_head_count(const struct http_head *, const char *name);
 bool http_list_next(struct sotto_view *list, char separator, struct sotto_view *element_out);
 /* Whether a comma-separated list has this token, ASCII case ignored. */
 bool http_list_has(struct sotto_view list, const char *token);
-/* Equal, ASCII case ignored. */
+/* Equal, ASCII case ignored: names of fields, hosts, tokens. */
 bool http_view_is(struct sotto_view view, const char *text);
+/* Equal byte for byte: methods, paths, origins. */
+bool http_view_equals(struct sotto_view view, const char *text);
 
 #endif

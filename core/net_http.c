@@ -61,31 +61,19 @@ http_find_client(struct conn *conn, const struct http_head *head,
     return false;
 }
 
-static bool
-same_ignoring_case(const char *name, const uint8_t *data, size_t size)
-{
-    return http_view_is((struct sotto_view){.data = data, .size = size}, name);
-}
-
 /* A name without a port stands for any port. */
 static bool
 is_our_host(const struct settings_names *hosts, struct sotto_view host)
 {
     const uint8_t *colon = host.size ? memrchr(host.data, ':', host.size) : NULL;
-    const bool has_port = colon && host.data[host.size - 1] != ']';
-    const size_t bare = has_port ? (size_t)(colon - host.data) : host.size;
+    struct sotto_view bare = host;
 
+    if (colon && host.data[host.size - 1] != ']')
+        bare.size = (size_t)(colon - host.data);
     for (size_t i = 0; i < hosts->count; i++)
-        if (same_ignoring_case(hosts->at[i], host.data, host.size) ||
-            same_ignoring_case(hosts->at[i], host.data, bare))
+        if (http_view_is(host, hosts->at[i]) || http_view_is(bare, hosts->at[i]))
             return true;
     return hosts->count == 0;
-}
-
-static bool
-is_same(struct sotto_view view, const char *text)
-{
-    return view.size == strlen(text) && memcmp(view.data, text, view.size) == 0;
 }
 
 static void
@@ -94,13 +82,13 @@ answer(struct conn *conn, const struct http_head *head)
     const struct http_route *route = NULL;
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && !route; i++)
-        if (is_same(head->path, routes[i].path))
+        if (http_view_equals(head->path, routes[i].path))
             route = &routes[i];
     if (!is_our_host(&conn->loop->io->http->hosts, head->host))
         http_refuse(conn, 400, "", "no server of that name is here");
     else if (!route)
         http_refuse(conn, 404, "", "nothing is here; clients find their WebSocket at /ws");
-    else if (!is_same(head->method, route->method))
+    else if (!http_view_equals(head->method, route->method))
         http_refuse(conn, 405, route->allow, "this method is not answered here");
     else
         route->answer(conn, head);

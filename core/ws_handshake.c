@@ -34,8 +34,7 @@ check_origin(struct ws_handshake *handshake, const struct http_head *head,
     if (!http_head_count(head, "origin"))
         return true;
     for (size_t i = 0; origin && i < origins->count; i++)
-        if (origin->value.size == strlen(origins->at[i]) &&
-            memcmp(origin->value.data, origins->at[i], origin->value.size) == 0)
+        if (http_view_equals(origin->value, origins->at[i]))
             return true;
     return refuse(handshake, 403, "", "pages of this origin may not open a WebSocket here");
 }
@@ -93,8 +92,7 @@ static const struct ws_protocol *
 find_protocol(const struct ws_rules *rules, struct sotto_view name)
 {
     for (size_t i = 0; i < rules->protocol_count; i++)
-        if (name.size == strlen(rules->protocols[i].name) &&
-            memcmp(name.data, rules->protocols[i].name, name.size) == 0)
+        if (http_view_equals(name, rules->protocols[i].name))
             return &rules->protocols[i];
     return NULL;
 }
