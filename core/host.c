@@ -57,23 +57,15 @@ complain(struct host_module *module, struct conf_errors *errors, const char *tex
                   settings->file, settings->line, module->name, text);
 }
 
-/* Whether the module requires something that only other provides. */
+/* Whether the module requires something that other provides. */
 static bool
 leans_on(const struct host_module *module, const struct host_module *other)
 {
     const struct sotto_dep_row *rows = module->descriptor->deps.items;
-    const struct sotto_dep_row *offers = other->descriptor->deps.items;
-    const size_t size = strlen(other->name);
 
-    for (uint32_t i = 0; i < module->descriptor->deps.count; i++) {
-        if (rows[i].kind != SOTTO_DEP_REQUIRES)
-            continue;
-        if (strncmp(rows[i].what, other->name, size) == 0 && rows[i].what[size] == '/')
+    for (uint32_t i = 0; i < module->descriptor->deps.count; i++)
+        if (rows[i].kind == SOTTO_DEP_REQUIRES && loader_provides(other->descriptor, rows[i].what))
             return true;
-        for (uint32_t j = 0; j < other->descriptor->deps.count; j++)
-            if (offers[j].kind == SOTTO_DEP_PROVIDES && strcmp(offers[j].what, rows[i].what) == 0)
-                return true;
-    }
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include "core/loader.h"
 
 #include "core/loader_impl.h"
+#include "core/settings.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -54,15 +55,6 @@ check_dir(const char *dir, struct sotto_err *err)
     if (lstat(real, &stat) != 0 || !S_ISDIR(stat.st_mode))
         return sotto_err_set(err, SOTTO_ENOTFOUND, "the module folder %s is not a folder", real);
     return check_owner(real, &stat, err);
-}
-
-static bool
-is_module_name(const char *name)
-{
-    const size_t size = strlen(name);
-
-    return size >= 1 && size <= LOADER_NAME_MAX && name[0] >= 'a' && name[0] <= 'z' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == size;
 }
 
 static int
@@ -208,10 +200,10 @@ loader_open(const char *dir, const char *name, struct loaded **loaded_out, struc
     char path[PATH_MAX], real[PATH_MAX];
     int error;
 
-    if (!is_module_name(name))
+    if (!settings_is_module_name(name))
         return sotto_err_set(err, SOTTO_EINVALID,
                              "\"%.40s\" is no module name: a-z and 0-9, at most %d", name,
-                             LOADER_NAME_MAX);
+                             SETTINGS_MODULE_NAME_MAX);
     error = check_dir(dir, err);
     if (error)
         return error;

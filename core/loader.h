@@ -25,6 +25,9 @@ const struct sotto_module *loaded_descriptor(const struct loaded *);
 int loader_normalise(const struct sotto_module *, const char *file, const char *name,
                      struct loaded **loaded_out, struct sotto_err *);
 
+/* Whether the module provides the capability: one of its rows says so, or it is "<name>/1". */
+bool loader_provides(const struct sotto_module *, const char *what);
+
 /* What the order is made from; where names the module's block for errors. */
 struct loader_node {
     const struct sotto_module *descriptor;

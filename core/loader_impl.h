@@ -5,8 +5,6 @@
 
 #include "core/loader.h"
 
-#define LOADER_NAME_MAX 32
 #define LOADER_ROWS_MAX 4096 /* of one table */
-#define LOADER_NODES_MAX 64  /* modules */
 
 #endif

@@ -4,7 +4,9 @@
  * All complaints come at once, so that an operator mends a conf file in one go.
  */
 #include "core/loader_impl.h"
+#include "core/settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +16,8 @@ struct order {
     struct conf_errors *errors, *warnings;
 };
 
-/* Whether the module provides the capability; "<name>/1" is always provided. */
-static bool
-provides(const struct sotto_module *module, const char *what)
+bool
+loader_provides(const struct sotto_module *module, const char *what)
 {
     const struct sotto_dep_row *rows = module->deps.items;
     const size_t size = strlen(module->name);
@@ -36,7 +37,7 @@ find_provider(const struct order *order, const char *what)
     size_t i = 0;
 
     while (i < order->count &&
-           (order->nodes[i].dropped || !provides(order->nodes[i].descriptor, what)))
+           (order->nodes[i].dropped || !loader_provides(order->nodes[i].descriptor, what)))
         i++;
     return i;
 }
@@ -105,7 +106,7 @@ needs(const struct loader_node *a, const struct loader_node *b)
 
     for (uint32_t i = 0; i < a->descriptor->deps.count && a != b; i++)
         if ((rows[i].kind == SOTTO_DEP_REQUIRES || rows[i].kind == SOTTO_DEP_OPTIONAL) &&
-            provides(b->descriptor, rows[i].what))
+            loader_provides(b->descriptor, rows[i].what))
             return true;
     return false;
 }
@@ -123,7 +124,7 @@ is_ready(const struct order *order, size_t i, const bool *placed)
 static void
 report_circle(struct order *order, const bool *placed)
 {
-    size_t at = 0, path[LOADER_NODES_MAX], length = 0, start;
+    size_t at = 0, path[SETTINGS_MODULES_MAX], length = 0, start;
     struct buf text = {0};
     struct loader_node *node;
 
@@ -158,12 +159,11 @@ loader_order(struct loader_node *nodes, size_t count, size_t *order_out, struct 
              struct conf_errors *warnings)
 {
     struct order order = {.nodes = nodes, .count = count, .errors = errors, .warnings = warnings};
-    bool placed[LOADER_NODES_MAX] = {false};
+    bool placed[SETTINGS_MODULES_MAX] = {false};
     const size_t errors_before = errors->count;
     size_t done = 0, left = 0;
 
-    if (count > LOADER_NODES_MAX)
-        return SOTTO_EPRECONDITION;
+    assert(count <= SETTINGS_MODULES_MAX);
     check_deps(&order);
     for (size_t i = 0; i < count; i++)
         left += !nodes[i].dropped;

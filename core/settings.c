@@ -133,12 +133,12 @@ report_unused(struct load *load, const struct settings_block *block, const struc
 
 /* ---- Blocks ---------------------------------------------------------------------------------------- */
 
-static bool
-is_module_name(const char *name)
+bool
+settings_is_module_name(const char *name)
 {
     const size_t size = strlen(name);
 
-    return size >= 1 && size <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
+    return size >= 1 && size <= SETTINGS_MODULE_NAME_MAX && name[0] >= 'a' && name[0] <= 'z' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") == size;
 }
 
@@ -163,7 +163,7 @@ read_module(struct load *load, struct conf_node *node)
     struct settings_module *module = &settings->modules[settings->module_count];
 
     node->used = true;
-    if (!node->title || !is_module_name(node->title)) {
+    if (!node->title || !settings_is_module_name(node->title)) {
         conf_error(load->errors, node->file, node->line, "module",
                    "needs a name in quotes, made of a-z and 0-9");
         return;
@@ -183,22 +183,29 @@ read_module(struct load *load, struct conf_node *node)
     settings->module_count++;
 }
 
+/* Where the block stands in the file; NULL: it does not. */
+static struct conf_node *
+find_block(struct conf_node *root, const struct settings_block *block)
+{
+    struct conf_node *node = block->parent ? conf_find(root, block->parent, NULL) : root;
+
+    if (node && *block->key)
+        node = conf_find(node, block->key, block->title);
+    return node && node->kind == CONF_BLOCK ? node : NULL;
+}
+
 static void
 read_tree(struct load *load)
 {
     struct conf_node *root = load->settings->tree.root;
 
     for (size_t i = 0; i < settings_block_count; i++) {
-        const struct settings_block *block = &settings_blocks[i];
-        struct conf_node *parent = block->parent ? conf_find(root, block->parent, NULL) : root;
-        struct conf_node *node = parent;
+        struct conf_node *node = find_block(root, &settings_blocks[i]);
 
-        if (parent && *block->key)
-            node = conf_find(parent, block->key, block->title);
-        if (!node || node->kind != CONF_BLOCK)
+        if (!node)
             continue;
         node->used = true;
-        read_block(load, load->settings, block, node);
+        read_block(load, load->settings, &settings_blocks[i], node);
     }
     for (struct conf_node *node = root->children; node; node = node->next) {
         if (node->kind == CONF_BLOCK && strcmp(node->key, "module") == 0)
@@ -208,14 +215,10 @@ read_tree(struct load *load)
     }
     /* Only now is every block marked that some row knows. */
     for (size_t i = 0; i < settings_block_count; i++) {
-        const struct settings_block *block = &settings_blocks[i];
-        struct conf_node *parent = block->parent ? conf_find(root, block->parent, NULL) : root;
-        struct conf_node *node = parent;
+        const struct conf_node *node = find_block(root, &settings_blocks[i]);
 
-        if (parent && *block->key)
-            node = conf_find(parent, block->key, block->title);
-        if (node && node->kind == CONF_BLOCK)
-            report_unused(load, block, node);
+        if (node)
+            report_unused(load, &settings_blocks[i], node);
     }
 }
 
@@ -382,22 +385,17 @@ static void
 finish(struct load *load)
 {
     struct settings *settings = load->settings;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct sockaddr_storage address;
 
     make_absolute(load, &settings->data, NULL);
     make_absolute(load, &settings->log.file, settings->data);
     make_absolute(load, &settings->store.file, settings->data);
     find_module_dir(load);
-    if (settings->io_threads == 0) {
-        const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
+    if (settings->io_threads == 0)
         settings->io_threads = cores > 2 ? cores - 1 : 1;
-    }
-    if (settings->jobs.threads == 0) {
-        const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
+    if (settings->jobs.threads == 0)
         settings->jobs.threads = cores > 1 ? cores : 1;
-    }
     for (int door = 0; door < LISTEN_DOORS; door++)
         if (settings->listen[door].enabled &&
             net_addr_parse(settings->listen[door].address, &address) != 0)

@@ -11,6 +11,7 @@
 #include "sotto/rpc.h"
 
 #define SETTINGS_MODULES_MAX 64
+#define SETTINGS_MODULE_NAME_MAX 32
 #define SETTINGS_RATES 4 /* as many as enum sotto_rate has */
 
 enum settings_listen_door {
@@ -35,8 +36,8 @@ struct settings_names {
 
 struct settings_http {
     bool deflate; /* permessage-deflate for who asks */
-    const char *origins_text, *hosts_text,
-        *proxies_text;             /* as written, words with blanks between */
+    /* As written, words with blanks between. */
+    const char *origins_text, *hosts_text, *proxies_text;
     struct settings_names origins; /* of web pages that may open a WebSocket */
     struct settings_names proxies; /* addresses whose X-Forwarded-For is believed */
     struct settings_names hosts;   /* names of this server in requests; none: any */
@@ -165,6 +166,8 @@ extern const struct settings_block settings_module_block;
  * SOTTO_ENOMEM. Settings are to be finished in every case. */
 int settings_load(struct settings *, int argc, char **argv, struct conf_errors *);
 void settings_fini(struct settings *);
+/* a-z, then a-z and 0-9: what may become a file name and a prefix of tables. */
+bool settings_is_module_name(const char *name);
 /* Takes the words of listen "http" apart and checks them. For settings.c. */
 void settings_http_read(struct settings *, struct conf_errors *, bool *out_of_memory);
 /* What is in force, as a conf file; secrets show as their reference. */

@@ -5,6 +5,13 @@
 
 #include <string.h>
 
+/* Whether values of the type stand in quotes. */
+static bool
+is_text(enum sotto_conf_type type)
+{
+    return type == SOTTO_CONF_STRING || type == SOTTO_CONF_PATH || type == SOTTO_CONF_SECRET;
+}
+
 static void
 put_quoted(struct buf *out, const char *text)
 {
@@ -50,8 +57,7 @@ conf_text_row(struct buf *out, int indent, const struct sotto_conf_row *row)
     buf_puts(&note, row->doc ? row->doc : "");
     if (row->type == SOTTO_CONF_ENUM)
         buf_printf(&note, " One of %s.", row->choices);
-    else if ((row->min || row->max) && row->type != SOTTO_CONF_STRING &&
-             row->type != SOTTO_CONF_PATH && row->type != SOTTO_CONF_SECRET) {
+    else if ((row->min || row->max) && !is_text(row->type)) {
         buf_puts(&note, " From ");
         conf_print_value(row, row->min, &note);
         buf_puts(&note, " to ");
@@ -69,8 +75,7 @@ conf_text_row(struct buf *out, int indent, const struct sotto_conf_row *row)
     buf_printf(out, "%*s# %s = ", indent, "", row->name);
     if (!row->preset)
         buf_puts(out, "\"\"");
-    else if (row->type == SOTTO_CONF_STRING || row->type == SOTTO_CONF_PATH ||
-             row->type == SOTTO_CONF_SECRET)
+    else if (is_text(row->type))
         put_quoted(out, row->preset);
     else
         buf_puts(out, row->preset);
@@ -81,13 +86,10 @@ void
 conf_text_value(struct buf *out, int indent, const struct sotto_conf_row *row, int64_t number,
                 const char *text)
 {
-    const bool textual = row->type == SOTTO_CONF_STRING || row->type == SOTTO_CONF_PATH ||
-                         row->type == SOTTO_CONF_SECRET;
-
-    if (textual && !text)
+    if (is_text(row->type) && !text)
         return;
     buf_printf(out, "%*s%s = ", indent, "", row->name);
-    if (textual)
+    if (is_text(row->type))
         put_quoted(out, text);
     else
         conf_print_value(row, number, out);
@@ -103,8 +105,7 @@ print_value(struct buf *out, int indent, const void *base, const struct settings
 
     if (row->row.type == SOTTO_CONF_BOOL)
         conf_text_value(out, indent, &row->row, *(const bool *)place, NULL);
-    else if (row->row.type == SOTTO_CONF_STRING || row->row.type == SOTTO_CONF_PATH ||
-             row->row.type == SOTTO_CONF_SECRET)
+    else if (is_text(row->row.type))
         conf_text_value(out, indent, &row->row, 0, *(const char *const *)place);
     else
         conf_text_value(out, indent, &row->row, *(const int64_t *)place, NULL);
