@@ -7,12 +7,6 @@
 #include <string.h>
 
 void
-buf_init(struct buf *buf)
-{
-    *buf = (struct buf){0};
-}
-
-void
 buf_fini(struct buf *buf)
 {
     free(buf->data);

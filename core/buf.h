@@ -8,6 +8,7 @@
 
 #include "sotto/types.h"
 
+/* All zero: empty. */
 struct buf {
     char *data; /* always NUL-terminated once something was written */
     size_t size, capacity;
@@ -15,7 +16,6 @@ struct buf {
     bool failed;
 };
 
-void buf_init(struct buf *);
 void buf_fini(struct buf *); /* frees; leaves an empty buffer */
 void buf_add(struct buf *, const void *data, size_t size);
 void buf_puts(struct buf *, const char *text);

@@ -21,12 +21,6 @@ static int read_file_into(struct conf_tree *tree, struct conf_node *block, const
 /* ---- Errors ---------------------------------------------------------------------------------------- */
 
 void
-conf_errors_init(struct conf_errors *errors)
-{
-    *errors = (struct conf_errors){0};
-}
-
-void
 conf_errors_fini(struct conf_errors *errors)
 {
     buf_fini(&errors->text);

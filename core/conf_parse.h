@@ -40,7 +40,7 @@ struct conf_node {
     struct conf_node *children, *next;
 };
 
-/* Errors as lines `file:line: key: message`, in the order they were found. */
+/* Errors as lines `file:line: key: message`, in the order they were found. All zero: none. */
 struct conf_errors {
     struct buf text;
     size_t count;
@@ -67,7 +67,6 @@ void conf_tree_fini(struct conf_tree *);
 /* The child with this key (and title; NULL: without title), or NULL. */
 struct conf_node *conf_find(const struct conf_node *block, const char *key, const char *title);
 
-void conf_errors_init(struct conf_errors *);
 void conf_errors_fini(struct conf_errors *);
 /* key may be NULL, line 0. */
 void conf_error(struct conf_errors *, const char *file, unsigned line, const char *key,

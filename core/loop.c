@@ -101,6 +101,36 @@ watch(void *arg)
     uv_mutex_unlock(&loop->watch_lock);
 }
 
+/* ---- deferred work ---- */
+
+static struct queue_item *
+next_deferred(struct loop *loop)
+{
+    struct queue_item *item = loop->deferred.first;
+
+    if (!item)
+        return NULL;
+    loop->deferred.first = item->next;
+    loop->deferred.count--;
+    if (!item->next)
+        loop->deferred.last = NULL;
+    return item;
+}
+
+/* For the outermost caller only: nested calls do nothing. */
+static void
+run_deferred(struct loop *loop)
+{
+    struct queue_item *item;
+
+    if (loop->depth || loop->running_deferred)
+        return;
+    loop->running_deferred = true;
+    for (int ran = 0; ran < DEFERRED_MAX && (item = next_deferred(loop)); ran++)
+        item->run(item);
+    loop->running_deferred = false;
+}
+
 /* ---- life ---- */
 
 static void
@@ -108,7 +138,7 @@ run_turn(void *arg)
 {
     struct loop *loop = arg;
 
-    loop_run_deferred(loop);
+    run_deferred(loop);
     for (struct loop_hook *hook = loop->hooks; hook; hook = hook->next)
         hook->fn(hook->arg);
     metric_set(loop->depth_metric, 0, (double)queue_depth(&loop->queue));
@@ -225,7 +255,7 @@ loop_destroy(struct loop **loop_ptr)
         return;
     stop_watchdog(loop);
     queue_close(&loop->queue);
-    loop_run_deferred(loop);
+    run_deferred(loop);
     wheel_close(&loop->wheel);
     /* All close callbacks run in one pass, so one of them tells for all. */
     loop->prepare.data = &closed;
@@ -301,33 +331,6 @@ void
 loop_defer(struct loop *loop, struct queue_item *item, queue_fn *run)
 {
     queue_batch_add(&loop->deferred, item, run);
-}
-
-static struct queue_item *
-next_deferred(struct loop *loop)
-{
-    struct queue_item *item = loop->deferred.first;
-
-    if (!item)
-        return NULL;
-    loop->deferred.first = item->next;
-    loop->deferred.count--;
-    if (!item->next)
-        loop->deferred.last = NULL;
-    return item;
-}
-
-void
-loop_run_deferred(struct loop *loop)
-{
-    struct queue_item *item;
-
-    if (loop->depth || loop->running_deferred)
-        return;
-    loop->running_deferred = true;
-    for (int ran = 0; ran < DEFERRED_MAX && (item = next_deferred(loop)); ran++)
-        item->run(item);
-    loop->running_deferred = false;
 }
 
 void
@@ -417,7 +420,7 @@ loop_leave(struct loop *loop)
         return took;
     }
     atomic_store_explicit(&loop->since_ns, 0, memory_order_release);
-    loop_run_deferred(loop);
+    run_deferred(loop);
     return took;
 }
 

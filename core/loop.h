@@ -53,8 +53,6 @@ struct queue *loop_queue(struct loop *);
 
 /* Runs the item after the running callback has returned, in order. */
 void loop_defer(struct loop *, struct queue_item *, queue_fn *run);
-/* Runs deferred work now; for the outermost caller only: nested calls do nothing. */
-void loop_run_deferred(struct loop *);
 
 /* Calls fn(arg) at the end of every turn, before the loop waits. */
 struct loop_hook {

@@ -153,7 +153,7 @@ queue_push_one(struct queue *queue, struct queue_item *item, queue_fn *run)
 int
 queue_try(struct queue *queue, struct queue_item *item, queue_fn *run)
 {
-    if (queue_is_full(queue))
+    if (queue_depth(queue) >= queue->capacity)
         return SOTTO_EAGAIN;
     queue_push_one(queue, item, run);
     return 0;
@@ -163,10 +163,4 @@ size_t
 queue_depth(const struct queue *queue)
 {
     return atomic_load_explicit(&queue->depth, memory_order_relaxed);
-}
-
-bool
-queue_is_full(const struct queue *queue)
-{
-    return queue_depth(queue) >= queue->capacity;
 }

@@ -7,9 +7,9 @@
  * makes in a struct queue_batch and pushes it at once: one lock and at most one wake-up for the batch, however
  * long it is. The consumer takes everything that is there under one lock and runs it in order.
  *
- * The bound counts items that are pushed and not yet run. A producer that can wait asks queue_is_full or
- * pushes with queue_try; what must not be lost (a reply, the end of a connection) is pushed with
- * queue_push, whose number is bounded by what the other side let in before.
+ * The bound counts items that are pushed and not yet run. A producer that can wait looks at queue_depth or pushes
+ * with queue_try; what must not be lost (a reply, the end of a connection) is pushed with queue_push, whose number
+ * is bounded by what the other side let in before.
  */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
@@ -68,6 +68,5 @@ void queue_push_one(struct queue *, struct queue_item *, queue_fn *run);
 int queue_try(struct queue *, struct queue_item *, queue_fn *run);
 /* Any thread; a moment's truth. */
 size_t queue_depth(const struct queue *);
-bool queue_is_full(const struct queue *);
 
 #endif

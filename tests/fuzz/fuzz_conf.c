@@ -45,13 +45,12 @@ static bool
 one(void *state, const uint8_t *data, size_t size)
 {
     struct conf_tree tree = {0};
-    struct conf_errors errors;
+    struct conf_errors errors = {0};
     bool accepted;
 
     (void)state;
     if (size > TEXT_BYTES_MAX || memmem(data, size, "include", 7) != NULL)
         return false;
-    conf_errors_init(&errors);
     assert(conf_parse_text(&tree, "fuzz.conf", (const char *)data, size, &errors) == 0);
     walk(tree.root->children, 0);
     accepted = errors.count == 0;

@@ -171,7 +171,7 @@ a_full_subscription_does_what_it_declared(void **state)
                                                    .capacity = 2,
                                                    .overflow = SOTTO_OVERFLOW_DROP_OLDEST,
                                                    .fn = on_fact}};
-    struct buf out;
+    struct buf out = {0};
 
     f->modules[0].descriptor.topics = (struct sotto_table)SOTTO_TABLE(ant_topics);
     f->modules[1].descriptor.subs = (struct sotto_table)SOTTO_TABLE(coalesce);
@@ -183,7 +183,6 @@ a_full_subscription_does_what_it_declared(void **state)
     uv_run(&f->uv, UV_RUN_NOWAIT);
 
     assert_string_equal(f->trail, "bee:3 cat:2 bee:2 cat:3 ");
-    buf_init(&out);
     broker_render_metrics(f->core.broker, &out);
     assert_non_null(strstr(buf_text(&out), "{module=\"cat\",pattern=\"ant.egg.laid.v1\"} 1\n"));
     buf_fini(&out);
@@ -384,7 +383,7 @@ static void
 a_chain_is_asked_in_its_order_and_one_denial_wins(void **state)
 {
     struct fixture *f = *state;
-    struct buf out;
+    struct buf out = {0};
 
     hooks_on_ant(f);
     ask(f, "ant.egg.lay.v1");
@@ -395,7 +394,6 @@ a_chain_is_asked_in_its_order_and_one_denial_wins(void **state)
     assert_string_equal(f->trail, "dog cat not today ");
     assert_int_equal(f->status, SOTTO_ERANGE);
 
-    buf_init(&out);
     broker_render_hooks(f->core.broker, &out);
     assert_string_equal(buf_text(&out), "ant.egg.lay.v1 early dog\nant.egg.lay.v1 normal cat\n"
                                         "ant.egg.lay.v1 normal bee\nant.egg.look.v1 normal bee\n");

@@ -213,9 +213,8 @@ repeat(struct buf *text, const char *piece, size_t count)
 static int
 read_nested(struct context *context, size_t count, const char *open, const char *close)
 {
-    struct buf text;
+    struct buf text = {0};
 
-    buf_init(&text);
     buf_puts(&text, "{\"later\":");
     repeat(&text, open, count);
     buf_puts(&text, "1");
@@ -239,9 +238,8 @@ depth_is_bounded_in_what_is_ignored_too(void **state)
 static void
 brackets_in_texts_do_not_count(void **state)
 {
-    struct buf text;
+    struct buf text = {0};
 
-    buf_init(&text);
     buf_puts(&text, "{\"aText\":\"\\\"");
     repeat(&text, "[", 200);
     buf_puts(&text, "\"}");
@@ -253,9 +251,8 @@ brackets_in_texts_do_not_count(void **state)
 static int
 read_numbers(struct context *context, size_t count)
 {
-    struct buf text;
+    struct buf text = {0};
 
-    buf_init(&text);
     buf_puts(&text, "{\"int32s\":[1");
     repeat(&text, ",1", count - 1);
     buf_puts(&text, "]}");

@@ -358,7 +358,7 @@ static void
 calls_are_counted_by_method_and_code(void **state)
 {
     struct fixture *f = *state;
-    struct buf out;
+    struct buf out = {0};
 
     start(f);
     peer_call(&f->alice, 1, "Echo", "x");
@@ -366,7 +366,6 @@ calls_are_counted_by_method_and_code(void **state)
     peer_call(&f->alice, 2, "Member", "x");
     expect_error(peer_read(&f->alice), 2, "unauthenticated");
 
-    buf_init(&out);
     rpc_render_metrics(f->rig.core.rpc, &out);
     assert_non_null(strstr(buf_text(&out), "sotto_rpc_requests_total{method=\"sotto.rig.v1."
                                            "RigService/Echo\",code=\"ok\"} 1\n"));
