@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of the broker, shared by broker.c, broker_call.c and broker_hook.c and nobody else. */
+/* The inside of the broker, shared by the files broker*.c and nobody else. */
 #ifndef CORE_BROKER_TABLE_H
 #define CORE_BROKER_TABLE_H
 

@@ -6,8 +6,9 @@
  *
  * Life: open (Hello sent, the logic loop told) -> closing (Goodbye queued, the logic loop told, nothing read any
  * more; when all is written, and on a WebSocket the peer's close frame has come, the sending side is shut down and
- * the peer has CONN_LINGER_MS in all to close, so that the Goodbye is not lost to a reset) -> closed -> freed when the logic loop has answered and all calls have come home,
- * so that nothing which was sent to it before can find it gone.
+ * the peer has CONN_LINGER_MS in all to close, so that the Goodbye is not lost to a reset) -> closed -> freed when
+ * the logic loop has answered and all calls have come home, so that nothing which was sent to it before can find it
+ * gone.
  */
 #ifndef CORE_CONN_H
 #define CORE_CONN_H

@@ -25,9 +25,10 @@ struct door {
     size_t state_bytes;
     /*
      * Takes as many whole frames from data as there are and hands each to conn_on_frame, which may say stop.
-     * It may change the bytes in place (unmask them). Returns how many bytes it has used; the rest is fed again with more behind it. *need_out: how many
-     * bytes from the start of the rest would make progress (0: unknown). A negative result is an enum
-     * sotto_goodbye with its sign turned: the stream is broken and the connection ends with that code.
+     * It may change the bytes in place (unmask them). Returns how many bytes it has used; the rest is fed again with
+     * more behind it. *need_out: how many bytes from the start of the rest would make progress (0: unknown). A
+     * negative result is an enum sotto_goodbye with its sign turned: the stream is broken and the connection ends
+     * with that code.
      * max_frame: the largest frame the connection may send at present; a longer one is refused as soon as
      * its length is known, whatever it claims.
      */

@@ -63,7 +63,6 @@ read_call(json_t *call, struct frame_in *frame, struct pbjson_fault *fault)
         return refuse(fault, "call.deadlineMs: the field stands there under both of its names.");
     rc = read_text(member(call, "method", "method"), &frame->method,
                    "call.method: expected a text.", fault);
-
     if (!rc)
         rc = read_text(member(call, "traceId", "trace_id"), &frame->trace,
                        "call.traceId: expected a text.", fault);

@@ -80,8 +80,8 @@ struct io_loop {
     uint64_t trace_next;
     const struct rpc_method *last_method; /* that was called; NULL: none yet */
     struct ws_deflate *deflate;           /* NULL: switched off */
-    struct frame_buf *packed_from,
-        *packed; /* the last that was compressed, and what it became; of this turn */
+    /* The last that was compressed in this turn, and what it became. */
+    struct frame_buf *packed_from, *packed;
 
     atomic_size_t connections; /* any thread reads */
     atomic_bool is_starved;    /* the logic loop wakes us when its queue has room again */
@@ -191,12 +191,12 @@ void conn_list_add(struct conn_list *, struct conn *);
 void conn_list_remove(struct conn_list *, struct conn *);
 void conn_ref(struct conn *);
 void conn_unref(struct conn *);
-void conn_end(struct conn *,
-              struct frame_buf *take_goodbye); /* Goodbye as a buffer, NULL: none fits */
-void conn_drop(struct conn *);                 /* closes the socket at once */
-void conn_poll(struct conn *);                 /* makes poll wait for what the state asks for */
-void conn_check_stopped(struct io_loop *);     /* a loop that stops tells when it is empty */
-void conn_tick(struct io_loop *);              /* time limits of all connections of the loop */
+/* NULL: there is no Goodbye to send. */
+void conn_end(struct conn *, struct frame_buf *take_goodbye);
+void conn_drop(struct conn *);             /* closes the socket at once */
+void conn_poll(struct conn *);             /* makes poll wait for what the state asks for */
+void conn_check_stopped(struct io_loop *); /* a loop that stops tells when it is empty */
+void conn_tick(struct io_loop *);          /* time limits of all connections of the loop */
 
 /* conn_in.c */
 void conn_readable(struct conn *);
@@ -205,8 +205,8 @@ void conn_resume_starved(struct io_loop *);
 void conn_starved_remove(struct conn *);
 
 /* conn_out.c */
-void conn_append(struct conn *,
-                 struct frame_buf *take_buf); /* whatever the state; NULL: only marks it dirty */
+/* Whatever the state; NULL: only marks it dirty. */
+void conn_append(struct conn *, struct frame_buf *take_buf);
 void conn_flush(struct conn *);
 /* All is written: the Goodbye was the last word, and the peer shall have the time to read it. */
 void conn_shut(struct conn *);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* See page_sum.h. Four sums that do not wait for one another cost a tenth of SipHash, which would be a twentieth of what
- * the server does for a message. */
+/*
+ * See page_sum.h. Four sums that do not wait for one another cost a tenth of SipHash, which would be a twentieth of
+ * what the server does for a message.
+ */
 #include "core/page_sum.h"
 
 #include <endian.h>
 #include <sodium.h>
 #include <string.h>
 
-#define RESERVED_AT \
-    20 /* in the file's header: bytes that SQLite leaves free at the end of each page */
+/* Where the file's header says how many bytes SQLite leaves free at the end of each page. */
+#define RESERVED_AT 20
 #define LANES 4
 #define FACTOR UINT64_C(0x9e3779b97f4a7c15) /* odd; its bits follow no pattern */
 

@@ -22,8 +22,8 @@ process_setup(void)
     struct rlimit files;
 
     umask(077);
-    signal(SIGPIPE,
-           SIG_IGN); /* libuv leaves it on, and a peer that went away must not end the server */
+    /* libuv leaves it on, and a peer that went away must not end the server. */
+    signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);

@@ -247,7 +247,7 @@ count_of_code(const struct rpc_method *method, int error)
 {
     uint64_t count = method->codes[-error];
 
-    for (int other = error - 1; - other < RPC_CODES; other--)
+    for (int other = error - 1; other > -RPC_CODES; other--)
         if (strcmp(sotto_error_code(other), sotto_error_code(error)) == 0)
             count += method->codes[-other];
     return count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests on the logic thread. In order: rate, what the I/O loop found, drain, level, room on the disk, then the handler. Each ends
- * in end_call, which every path reaches exactly once; an answer that had to be given before (deadline, Cancel)
- * travels on its own, and the handler's later one is dropped.
+ * Requests on the logic thread. In order: rate, what the I/O loop found, drain, level, room on the disk, then the
+ * handler. Each ends in end_call, which every path reaches exactly once; an answer that had to be given before
+ * (deadline, Cancel) travels on its own, and the handler's later one is dropped.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -307,12 +307,10 @@ static void
 api_reply(struct sotto_req *req, const ProtobufCMessage *out)
 {
     struct call *call = call_of(req);
-    const ProtobufCMethodDescriptor *method =
-        &call->method->row->service->methods[call->method->row->index];
+    const struct sotto_rpc_row *row = call->method->row;
     struct frame_buf *reply = NULL;
 
-    assert(out->descriptor == method->output);
-    (void)method;
+    assert(out->descriptor == row->service->methods[row->index].output);
     if (!call->answered && !call->gone)
         reply = frame_reply(wire_of(call), call->id, out);
     end_call(call, reply, SOTTO_OK);

@@ -5,7 +5,9 @@
 
 #include "core/rpc.h"
 
-#define RPC_CODES 23   /* 0 and every SOTTO_E… with its sign turned */
+/* 0 and every SOTTO_E… with its sign turned. */
+#define RPC_ONE_MORE(name, value, code) +1
+#define RPC_CODES (1 SOTTO_ERRORS(RPC_ONE_MORE))
 #define RPC_BUCKETS 14 /* of the histogram of seconds */
 
 struct rpc_method {

@@ -6,47 +6,26 @@
 #include "core/schema.h"
 
 #include "core/host.h"
+#include "core/wire.h"
 
 #include <string.h>
 
 #define TAG_FILE 0x0a /* FileDescriptorSet.file, length-delimited */
 #define TAG_NAME 0x0a /* FileDescriptorProto.name */
 
-/* A varint of at most five bytes; false at the end of the bytes. */
-static bool
-read_varint(struct sotto_view *from, size_t *value_out)
-{
-    size_t value = 0;
-
-    for (unsigned shift = 0; shift < 35 && from->size; shift += 7) {
-        const uint8_t byte = *from->data;
-
-        from->data++;
-        from->size--;
-        value |= (size_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *value_out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Takes a field with this tag from the front. */
 static bool
 read_field(struct sotto_view *from, uint8_t tag, struct sotto_view *field_out)
 {
-    size_t size;
+    const uint8_t *at = from->data;
+    const uint8_t *end = from->size ? at + from->size : at;
+    uint64_t size;
 
-    if (!from->size || *from->data != tag)
+    if (at == end || *at++ != tag || !wire_varint(&at, end, &size) || size > (size_t)(end - at))
         return false;
-    from->data++;
-    from->size--;
-    if (!read_varint(from, &size) || size > from->size)
-        return false;
-    *field_out = (struct sotto_view){.data = from->data, .size = size};
-    from->data += size;
-    from->size -= size;
+    *field_out = (struct sotto_view){.data = at, .size = (size_t)size};
+    at += size;
+    *from = (struct sotto_view){.data = at, .size = (size_t)(end - at)};
     return true;
 }
 

@@ -242,7 +242,6 @@ assert_declared(struct sotto_host *host, const ProtobufCMessage *event)
     for (uint32_t i = 0; i < events->count; i++)
         declared = declared || rows[i] == event->descriptor;
     assert(declared);
-    (void)declared;
 }
 
 static int

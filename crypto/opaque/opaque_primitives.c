@@ -113,7 +113,7 @@ expand_message(const struct opaque_view *parts, size_t count, struct opaque_view
  * NULL. */
 static void
 derive_key_pair(const uint8_t seed[SEED_BYTES], struct opaque_view info,
-                       uint8_t secret_out[SCALAR_BYTES], uint8_t public_out[ELEMENT_BYTES])
+                uint8_t secret_out[SCALAR_BYTES], uint8_t public_out[ELEMENT_BYTES])
 {
     const uint8_t info_length[2] = {(uint8_t)(info.len >> 8), (uint8_t)info.len};
     uint8_t wide[HASH_BYTES];
@@ -142,7 +142,7 @@ opaque_derive_dh_pair(const uint8_t seed[SEED_BYTES], uint8_t secret_out[SCALAR_
                       uint8_t public_out[ELEMENT_BYTES])
 {
     derive_key_pair(seed, OPAQUE_LITERAL("OPAQUE-DeriveDiffieHellmanKeyPair"), secret_out,
-                           public_out);
+                    public_out);
 }
 
 void
