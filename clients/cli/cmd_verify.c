@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify: the views of a user's identity key that two people compare.
+ * verify: the views of a user's identity key that two people compare. verified-only: whether others may read along.
  */
 #include "cli.h"
 #include "json.h"
@@ -90,4 +90,35 @@ cmd_verify(struct cli *cli)
                      (cli->accept ? SOTTO_CLIENT_VERIFY_ACCEPT : 0u);
     return print_status(cli,
                         sotto_client_verify(cli->client, cli_word(cli, 1), flags, show_trust, cli));
+}
+
+static int
+show_verified_only(const struct cli *cli, bool only)
+{
+    struct json json = {.out = stdout};
+    if (cli->json) {
+        json_begin(&json, NULL, '{');
+        json_bool(&json, "verified_only", only);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        fputs(only
+                  ? tr("on: nothing is sent to a chat with somebody whom you have not verified\n")
+                  : tr("off: an identity key is trusted from its first use on, until it changes\n"),
+              stdout);
+    }
+    return SOTTO_CLIENT_OK;
+}
+
+int
+cmd_verified_only(struct cli *cli)
+{
+    const char *word = cli_word(cli, 1);
+    bool only = word && !strcmp(word, "on");
+    if (word && !only && strcmp(word, "off") != 0)
+        return print_usage_error(cli,
+                                 "verified-only takes on or off; see `sotto verified-only --help`");
+    const int status = word ? sotto_client_set_verified_only(cli->client, only)
+                            : sotto_client_verified_only(cli->client, &only);
+    return status ? print_status(cli, status) : show_verified_only(cli, only);
 }

@@ -328,6 +328,19 @@ const struct command commands[] = {
         .run = cmd_verify,
     },
     {
+        .name = "verified-only",
+        .usage = TR("[on|off]"),
+        .summary = TR("Send only to people whom you have verified"),
+        .help = TR(
+            "On: nothing is sent to a chat with somebody whom you have not marked with `sotto verify NAME\n"
+            "--mark`, and nobody else is added or written to (exit code 5); what waits goes out when\n"
+            "everybody is verified. For this profile alone; your other devices have marks of their own.\n"),
+        .examples = "sotto verified-only on\n"
+                    "sotto --json verified-only\n",
+        .words_max = 1,
+        .run = cmd_verified_only,
+    },
+    {
         .name = "queue",
         .summary = TR("Show what waits to be sent"),
         .help =

@@ -22,7 +22,7 @@ static const char global_options[] = TR(
 
 static const char exit_codes[] =
     TR("Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 not logged in, 4 network,\n"
-       "5 blocked: an identity key changed (see `sotto verify --help`).\n");
+       "5 blocked: an identity key changed, or is not verified (see `sotto verify --help`).\n");
 
 void
 help_all(FILE *out)

@@ -179,7 +179,7 @@ group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
             uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesReply *all = NULL;
-    int status = SOTTO_CLIENT_OK;
+    int status = trust_gate_verified(client, user_ids, count); /* before packages are used up */
     for (size_t done = 0; status == SOTTO_CLIENT_OK && done < count; done += USERS_PER_CLAIM) {
         Sotto__Keyx__V1__ClaimKeyPackagesReply *page = NULL;
         size_t left = count - done;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trust on first use, the comparison with what the server says, and the gate before sending.
+ * Trust on first use, and the comparison with what the server says.
  *
  * A contradiction never stops us from following a group: a client that refuses a commit falls out
- * of it. It stops us from sending, which is what the other side could profit from.
+ * of it. It stops us from sending (trust_gate.c), which is what the other side could profit from.
  */
 #include "trust.h"
 
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FETCH_BEFORE_SEND_MAX 16
 #define FETCH_WINDOW 32
 
 /* ---- comparing ------------------------------------------------------------------------------- */
@@ -392,76 +391,6 @@ trust_fetch(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
         count -= sent;
     }
     return status;
-}
-
-/* ---- the gate -------------------------------------------------------------------------------- */
-
-int
-trust_gate_user(struct sotto_client *client, const uint8_t user_id[ID_BYTES])
-{
-    struct contact contact;
-    char name[SOTTO_CLIENT_NAME_BYTES];
-    int status = contact_load(client, user_id, &contact);
-    if (status == SOTTO_CLIENT_OK && contact.changed) {
-        status = contact_show_name(client, user_id, name);
-        if (status == SOTTO_CLIENT_OK)
-            status = fail(&client->error, SOTTO_CLIENT_EBLOCKED, "blocked",
-                          "the identity key of %s changed; compare it with `sotto verify %s`, then "
-                          "accept it with `sotto verify %s --accept`",
-                          name, name, name);
-    }
-    return status;
-}
-
-/* Reads up to `max` members of a chat other than ourselves, the least recently checked first. */
-static int
-read_members(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], size_t max,
-             uint8_t (*ids)[ID_BYTES], size_t *count_out)
-{
-    sqlite3_stmt *statement;
-    int status = query(&client->profile, &statement, &client->error,
-                       "SELECT m.user_id FROM chat_members m LEFT JOIN contacts c"
-                       " ON c.user_id = m.user_id WHERE m.chat_id = ? AND m.user_id <> ?"
-                       " ORDER BY COALESCE(c.checked_ms, 0) LIMIT ?",
-                       BINDS(bind_blob(chat_id, ID_BYTES),
-                             bind_blob(client->account.user_id, ID_BYTES), bind_int((int64_t)max)));
-    if (status)
-        return status;
-    size_t count = 0;
-    while (count < max && (status = query_step(&client->profile, statement, &client->error)) == 1)
-        query_id(statement, 0, ids[count++]);
-    sqlite3_finalize(statement);
-    *count_out = count;
-    return status < 0 ? status : SOTTO_CLIENT_OK;
-}
-
-int
-trust_gate_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
-{
-    int64_t count = 0;
-    int status = query_number(&client->profile, &count, &client->error,
-                              "SELECT COUNT(*) FROM chat_members WHERE chat_id = ?",
-                              BINDS(bind_blob(chat_id, ID_BYTES)));
-    if (status || count == 0)
-        return status;
-    uint8_t(*ids)[ID_BYTES] = mem_alloc((size_t)count, ID_BYTES);
-    size_t found = 0;
-    status = read_members(client, chat_id, (size_t)count, ids, &found);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < found; i++)
-        status = trust_gate_user(client, ids[i]);
-    free(ids);
-    return status;
-}
-
-int
-trust_check_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
-{
-    uint8_t ids[FETCH_BEFORE_SEND_MAX][ID_BYTES];
-    size_t count = 0;
-    int status = read_members(client, chat_id, FETCH_BEFORE_SEND_MAX, ids, &count);
-    if (status == SOTTO_CLIENT_OK)
-        status = trust_fetch(client, (const uint8_t(*)[ID_BYTES])ids, count);
-    return status ? status : trust_gate_chat(client, chat_id);
 }
 
 /* ---- certificates in MLS --------------------------------------------------------------------- */

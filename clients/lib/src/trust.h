@@ -86,13 +86,24 @@ int trust_take_deletion(struct sotto_client *client, const struct verify_deletio
 /* Fetches identities from the server and compares them. */
 int trust_fetch(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count);
 
-/* SOTTO_CLIENT_EBLOCKED when a member of the chat has a changed key. */
-int trust_gate_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+/* ---- the gate before sending (trust_gate.c) -------------------------------------------------- */
+
+/* SOTTO_CLIENT_EBLOCKED when the user's key changed. */
 int trust_gate_user(struct sotto_client *client, const uint8_t user_id[ID_BYTES]);
+
+/* SOTTO_CLIENT_EBLOCKED when one of these users is not verified and this profile sends to verified people only
+ * (sotto_client_verified_only). Ourselves are. */
+int trust_gate_verified(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES],
+                        size_t count);
+
+/* Both, of the members of a chat. */
+int trust_gate_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
 /* Before sending: fetches the members that were not looked at for the longest time (at most 16),
  * then gates. */
 int trust_check_chat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
+
+/* ---- certificates in MLS --------------------------------------------------------------------- */
 
 /* Checks a member's credential for MLS: the certificate's chain, then trust_observe. 0 or
  * MLS_ECREDENTIAL. */

@@ -42,7 +42,8 @@ enum sotto_client_status {
     SOTTO_CLIENT_EAUTH = -3,    /* not logged in, or the password is wrong */
     SOTTO_CLIENT_ENETWORK = -4, /* no connection, or no answer in time */
     SOTTO_CLIENT_EBLOCKED =
-        -5, /* an identity key changed and was not accepted, or a removed device still reads along */
+        -5, /* an identity key changed and was not accepted, or is not verified where that is asked for
+               (sotto_client_verified_only), or a removed device still reads along */
 };
 
 struct sotto_client_error {
@@ -462,5 +463,11 @@ enum sotto_client_verify {
  * was called. */
 int sotto_client_verify(struct sotto_client *client, const char *name, unsigned flags,
                         sotto_client_trust_fn each, void *arg);
+
+/* Verified only: nothing is sent to a chat in which a user is who is not verified, and nobody is added or written to who
+ * is not (SOTTO_CLIENT_EBLOCKED); what waits to be sent waits. A setting of this profile, off at first, in force for
+ * other processes at once. Needs no connection. */
+int sotto_client_verified_only(struct sotto_client *client, bool *only_out);
+int sotto_client_set_verified_only(struct sotto_client *client, bool only);
 
 #endif
