@@ -10,32 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOC_BYTES_MAX (32u * 1024 * 1024)
-
-struct harness_stmt {
-    struct sotto_stmt stmt; /* first: the module's pointer is ours */
-    struct harness *harness;
-    sqlite3_stmt *sqlite;
-};
-
-struct db_job {
-    struct harness_task task;
-    struct db_job *next;
-    sotto_tx_fn *fn;
-    sotto_db_done_fn *done;
-    int status;
-    struct harness_arena arena;
-    size_t size;
-    max_align_t arg[];
-};
-
-struct tx {
-    struct sotto_tx tx; /* first: the module's pointer is ours */
-    struct harness *harness;
-    struct db_job *job; /* NULL inside writer functions */
-    bool reader;
-};
-
 /*---- The connection ----*/
 
 static void
@@ -203,7 +177,7 @@ reset_statements(struct harness *h)
 static int
 call_writer(struct harness *h, bool open)
 {
-    struct tx tx = {.tx = {.api = &harness_db_api}, .harness = h};
+    struct harness_tx tx = {.tx = {.api = &harness_db_api}, .harness = h};
     int rc;
 
     h->db.in_tx = true;
@@ -251,10 +225,10 @@ harness_db_stop(struct harness *h)
 
 /*---- Jobs ----*/
 
-static struct db_job *
+static struct harness_job *
 job_new(struct harness *h, sotto_tx_fn *fn, const void *arg, size_t size, sotto_db_done_fn *done)
 {
-    struct db_job *job = harness_alloc(sizeof(*job) + size);
+    struct harness_job *job = harness_alloc(sizeof(*job) + size);
 
     harness_check_logic(h);
     job->fn = fn;
@@ -266,9 +240,10 @@ job_new(struct harness *h, sotto_tx_fn *fn, const void *arg, size_t size, sotto_
 }
 
 static int
-call_job(struct harness *h, struct db_job *job, bool reader)
+call_job(struct harness *h, struct harness_job *job, bool reader)
 {
-    struct tx tx = {.tx = {.api = &harness_db_api}, .harness = h, .job = job, .reader = reader};
+    struct harness_tx tx = {
+        .tx = {.api = &harness_db_api}, .harness = h, .job = job, .reader = reader};
     int status;
 
     h->db.in_tx = true;
@@ -279,7 +254,7 @@ call_job(struct harness *h, struct db_job *job, bool reader)
 }
 
 static void
-finish_job(struct harness *h, struct db_job *job)
+finish_job(struct harness *h, struct harness_job *job)
 {
     if (job->done)
         job->done(h->state, job->status, job->arg);
@@ -290,7 +265,7 @@ finish_job(struct harness *h, struct db_job *job)
 static void
 run_read(struct harness *h, struct harness_task *task)
 {
-    struct db_job *job = (struct db_job *)task;
+    struct harness_job *job = (struct harness_job *)task;
 
     run_sql(h, "BEGIN");
     job->status = call_job(h, job, true);
@@ -298,12 +273,12 @@ run_read(struct harness *h, struct harness_task *task)
     finish_job(h, job);
 }
 
-static int
-db_read(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
-        sotto_db_done_fn *done)
+int
+harness_db_read(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
+                sotto_db_done_fn *done)
 {
     struct harness *h = harness_of(host);
-    struct db_job *job;
+    struct harness_job *job;
 
     if (h->db.refuse)
         return SOTTO_EUNAVAILABLE;
@@ -313,9 +288,9 @@ db_read(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
     return 0;
 }
 
-static int
-db_write(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
-         sotto_db_done_fn *done)
+int
+harness_db_write(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
+                 sotto_db_done_fn *done)
 {
     struct harness *h = harness_of(host);
 
@@ -326,9 +301,9 @@ db_write(struct sotto_host *host, sotto_tx_fn *fn, const void *arg, size_t size,
 }
 
 static void
-run_group(struct harness *h, struct db_job *jobs)
+run_group(struct harness *h, struct harness_job *jobs)
 {
-    for (struct db_job *job = jobs; job; job = job->next) {
+    for (struct harness_job *job = jobs; job; job = job->next) {
         run_sql(h, "SAVEPOINT job");
         job->status = call_job(h, job, false);
         run_sql(h, job->status < 0 ? "ROLLBACK TO job; RELEASE job" : "RELEASE job");
@@ -351,7 +326,7 @@ roll_back(struct harness *h)
 
 /* One transaction for all jobs; returns 0 or what keeps it from being durable. */
 static int
-commit_group(struct harness *h, struct db_job *jobs)
+commit_group(struct harness *h, struct harness_job *jobs)
 {
     int rc;
 
@@ -379,19 +354,19 @@ commit_group(struct harness *h, struct db_job *jobs)
 bool
 harness_db_step(struct harness *h)
 {
-    struct db_job *jobs = NULL, **last = &jobs;
+    struct harness_job *jobs = NULL, **last = &jobs;
     struct harness_task *task;
     int rc;
 
     while ((task = harness_queue_pop(&h->db.writes)) != NULL) {
-        *last = (struct db_job *)task;
+        *last = (struct harness_job *)task;
         last = &(*last)->next;
     }
     if (!jobs)
         return false;
     rc = commit_group(h, jobs);
     while (jobs) {
-        struct db_job *job = jobs;
+        struct harness_job *job = jobs;
 
         jobs = job->next;
         if (rc != 0)
@@ -400,134 +375,3 @@ harness_db_step(struct harness *h)
     }
     return true;
 }
-
-/*---- Inside a transaction ----*/
-
-static struct sotto_stmt *
-tx_stmt(struct sotto_tx *tx, uint32_t index)
-{
-    struct harness *h = ((struct tx *)tx)->harness;
-    struct harness_stmt *stmt;
-
-    assert(index < h->module->statements.count);
-    stmt = &h->db.statements[index];
-    assert((!((struct tx *)tx)->reader || sqlite3_stmt_readonly(stmt->sqlite)) &&
-           "a read uses a statement that writes");
-    sqlite3_reset(stmt->sqlite);
-    sqlite3_clear_bindings(stmt->sqlite);
-    return &stmt->stmt;
-}
-
-static sqlite3_stmt *
-sqlite_of(struct sotto_stmt *stmt)
-{
-    return ((struct harness_stmt *)stmt)->sqlite;
-}
-
-static void
-stmt_bind_int(struct sotto_stmt *stmt, int position, int64_t value)
-{
-    assert(sqlite3_bind_int64(sqlite_of(stmt), position, value) == SQLITE_OK);
-}
-
-static void
-stmt_bind_blob(struct sotto_stmt *stmt, int position, const void *data, size_t size)
-{
-    /* Without a pointer SQLite would bind NULL; an empty blob is not NULL. */
-    assert(sqlite3_bind_blob64(sqlite_of(stmt), position, data ? data : "", size, SQLITE_STATIC) ==
-           SQLITE_OK);
-}
-
-static void
-stmt_bind_text(struct sotto_stmt *stmt, int position, const char *text)
-{
-    assert(sqlite3_bind_text(sqlite_of(stmt), position, text, -1, SQLITE_STATIC) == SQLITE_OK);
-}
-
-static void
-stmt_bind_null(struct sotto_stmt *stmt, int position)
-{
-    assert(sqlite3_bind_null(sqlite_of(stmt), position) == SQLITE_OK);
-}
-
-static int
-stmt_step(struct sotto_stmt *stmt)
-{
-    switch (sqlite3_step(sqlite_of(stmt))) {
-    case SQLITE_ROW: return SOTTO_ROW;
-    case SQLITE_DONE: return SOTTO_DONE;
-    case SQLITE_CONSTRAINT: return SOTTO_ECONSTRAINT;
-    default:
-        fprintf(stderr, "# %s\n",
-                sqlite3_errmsg(((struct harness_stmt *)stmt)->harness->db.sqlite));
-        return SOTTO_EIO;
-    }
-}
-
-static int64_t
-stmt_col_int(struct sotto_stmt *stmt, int column)
-{
-    return sqlite3_column_int64(sqlite_of(stmt), column);
-}
-
-static struct sotto_view
-stmt_col_blob(struct sotto_stmt *stmt, int column)
-{
-    const uint8_t *data = sqlite3_column_blob(sqlite_of(stmt), column);
-
-    return (struct sotto_view){data, (size_t)sqlite3_column_bytes(sqlite_of(stmt), column)};
-}
-
-static const char *
-stmt_col_text(struct sotto_stmt *stmt, int column)
-{
-    return (const char *)sqlite3_column_text(sqlite_of(stmt), column);
-}
-
-static int64_t
-tx_changes(struct sotto_tx *tx)
-{
-    return sqlite3_changes64(((struct tx *)tx)->harness->db.sqlite);
-}
-
-static void *
-tx_alloc(struct sotto_tx *tx, size_t size)
-{
-    struct db_job *job = ((struct tx *)tx)->job;
-
-    assert(job && "writer functions keep their memory in the cache");
-    if (size > ALLOC_BYTES_MAX || job->arena.used > ALLOC_BYTES_MAX - size)
-        return NULL;
-    return harness_arena_alloc(&job->arena, size);
-}
-
-static void *
-tx_cache(struct sotto_tx *tx)
-{
-    return ((struct tx *)tx)->reader ? NULL : ((struct tx *)tx)->harness->db.cache;
-}
-
-static int64_t
-tx_now_ms(struct sotto_tx *tx)
-{
-    return ((struct tx *)tx)->harness->now_ms;
-}
-
-const struct sotto_db_api harness_db_api = {
-    .struct_size = sizeof(harness_db_api),
-    .write = db_write,
-    .read = db_read,
-    .stmt = tx_stmt,
-    .bind_int = stmt_bind_int,
-    .bind_blob = stmt_bind_blob,
-    .bind_text = stmt_bind_text,
-    .bind_null = stmt_bind_null,
-    .step = stmt_step,
-    .col_int = stmt_col_int,
-    .col_blob = stmt_col_blob,
-    .col_text = stmt_col_text,
-    .changes = tx_changes,
-    .alloc = tx_alloc,
-    .cache = tx_cache,
-    .now_ms = tx_now_ms,
-};

@@ -2,7 +2,7 @@
 /*
  * The inside of the test host: one struct, and the functions by which its files know one another. The
  * files follow the interfaces: harness.c (life, queue), harness_clock.c (timers), harness_conf.c, harness_rpc.c
- * (sessions, requests), harness_db.c, harness_broker.c.
+ * (sessions, requests), harness_db.c and harness_tx.c (the store), harness_broker.c.
  */
 #ifndef HARNESS_INTERNAL_H
 #define HARNESS_INTERNAL_H
@@ -78,14 +78,38 @@ struct harness_verdict {
     char *text;
 };
 
+struct harness_stmt {
+    struct sotto_stmt stmt; /* first: the module's pointer is ours */
+    struct harness *harness;
+    sqlite3_stmt *sqlite;
+};
+
+struct harness_job {
+    struct harness_task task;
+    struct harness_job *next;
+    sotto_tx_fn *fn;
+    sotto_db_done_fn *done;
+    int status;
+    struct harness_arena arena;
+    size_t size;
+    max_align_t arg[];
+};
+
+struct harness_tx {
+    struct sotto_tx tx; /* first: the module's pointer is ours */
+    struct harness *harness;
+    struct harness_job *job; /* NULL inside writer functions */
+    bool reader;
+};
+
 struct harness_db {
     sqlite3 *sqlite;
     struct harness_stmt *statements; /* one for each row of the module's table */
     struct harness_queue writes;
     void *cache;
-    bool
-        in_migration; /* tables of any name may be made by the harness, of the module's by migrations */
-    bool in_tx;       /* a function off the logic thread runs */
+    /* The module may make and change tables. */
+    bool in_migration;
+    bool in_tx; /* a function off the logic thread runs */
     bool refuse, twice;
     unsigned fail_commits;
 };
@@ -169,8 +193,14 @@ extern const struct sotto_rpc_api harness_rpc_api;
 extern const struct sotto_session_api harness_session_api;
 void harness_sessions_fini(struct harness *);
 
-/* harness_db.c */
+/* harness_tx.c */
 extern const struct sotto_db_api harness_db_api;
+
+/* harness_db.c */
+int harness_db_write(struct sotto_host *, sotto_tx_fn *, const void *arg, size_t size,
+                     sotto_db_done_fn *);
+int harness_db_read(struct sotto_host *, sotto_tx_fn *, const void *arg, size_t size,
+                    sotto_db_done_fn *);
 void harness_db_init(struct harness *);
 int harness_db_start(struct harness *); /* migrations, statements, the writer's cache */
 void harness_db_stop(struct harness *);
