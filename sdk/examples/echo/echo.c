@@ -15,7 +15,6 @@
 #define TEXT_BYTES_MAX 1024
 
 struct echo {
-    struct sotto_host *host;
     const char *prefix; /* borrowed from the conf */
 };
 
@@ -48,7 +47,6 @@ init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out,
 
     if (!echo)
         return sotto_err_set(err, SOTTO_ENOMEM, "out of memory");
-    echo->host = host;
     echo->prefix = host->conf->get_string(conf, "prefix");
     *state_out = echo;
     return 0;

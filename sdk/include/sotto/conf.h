@@ -29,7 +29,7 @@ enum sotto_conf_flags {
 
 struct sotto_conf_row {
     const char *name;          /* [a-z0-9_]+ */
-    enum sotto_conf_type type; /* */
+    enum sotto_conf_type type; /* of the value */
     uint32_t flags;            /* enum sotto_conf_flags */
     const char *preset;        /* the default as it would be written in the file; NULL: none */
     int64_t min, max; /* inclusive, in the base unit; both 0: unbounded. Strings: length in bytes */
@@ -37,15 +37,15 @@ struct sotto_conf_row {
     const char *doc;     /* one or two sentences, printed into the generated conf file */
 };
 
-struct
-    sotto_conf; /* checked values of one module; borrowed, valid until the module's fini returns */
+/* Checked values of one module; borrowed, valid until the module's fini returns. */
+struct sotto_conf;
 
 /* sotto.conf/1. Every getter asserts that the key is a row of the calling module. Logic thread. */
 struct sotto_conf_api {
     uint32_t struct_size;
     bool (*get_bool)(const struct sotto_conf *, const char *key);
-    int64_t (*get_int)(const struct sotto_conf *,
-                       const char *key); /* INT, SIZE, DURATION, ENUM (index) */
+    /* INT, SIZE, DURATION; ENUM: the index of the choice. */
+    int64_t (*get_int)(const struct sotto_conf *, const char *key);
     /* STRING, ENUM, PATH (made absolute); SECRET: its content, NUL-terminated. Borrowed like the conf.
      * NULL when the key has neither value nor default. */
     const char *(*get_string)(const struct sotto_conf *, const char *key);

@@ -73,17 +73,17 @@ struct sotto_db_api {
 
     /* Returns statement number index of the module's table, reset, without bindings. */
     struct sotto_stmt *(*stmt)(struct sotto_tx *, uint32_t index);
-    void (*bind_int)(struct sotto_stmt *, int position, int64_t value); /* positions start at 1 */
-    void (*bind_blob)(struct sotto_stmt *, int position, const void *data,
-                      size_t size); /* borrowed until step */
+    /* Positions start at 1. Bytes and text are borrowed until step. */
+    void (*bind_int)(struct sotto_stmt *, int position, int64_t value);
+    void (*bind_blob)(struct sotto_stmt *, int position, const void *data, size_t size);
     void (*bind_text)(struct sotto_stmt *, int position, const char *text);
     void (*bind_null)(struct sotto_stmt *, int position);
     /* SOTTO_ROW, SOTTO_DONE, SOTTO_ECONSTRAINT (unique, foreign key, check) or SOTTO_EIO. */
     int (*step)(struct sotto_stmt *);
-    int64_t (*col_int)(struct sotto_stmt *, int column); /* columns start at 0 */
-    struct sotto_view (*col_blob)(struct sotto_stmt *,
-                                  int column);                /* until the next step or reset */
-    const char *(*col_text)(struct sotto_stmt *, int column); /* likewise; NULL for NULL */
+    /* Columns start at 0. Bytes and text are borrowed until the next step or reset; text is NULL for NULL. */
+    int64_t (*col_int)(struct sotto_stmt *, int column);
+    struct sotto_view (*col_blob)(struct sotto_stmt *, int column);
+    const char *(*col_text)(struct sotto_stmt *, int column);
     /* Rows changed by the last statement. */
     int64_t (*changes)(struct sotto_tx *);
     /* Zeroed memory that lives until done returns; NULL over 32 MiB a job. */

@@ -60,9 +60,9 @@ struct sotto_api {
                              uint16_t min_minor);
     int64_t (*now_ms)(struct sotto_host *);  /* wall clock, since 1970. Any thread. */
     int64_t (*mono_ms)(struct sotto_host *); /* monotonic. Any thread. */
-    const char *(*data_dir)(
-        struct sotto_host *); /* absolute path of the data folder. Any thread. */
-    const char *(*server_name)(struct sotto_host *); /* `name` of the conf. Any thread. */
+    /* The absolute path of the data folder, and `name` of the conf. Any thread. */
+    const char *(*data_dir)(struct sotto_host *);
+    const char *(*server_name)(struct sotto_host *);
 };
 
 /* The server as one module sees it. The host's part follows; the first major version of each interface

@@ -29,8 +29,8 @@ struct sotto_identity {
     uint8_t user[SOTTO_ID_BYTES];
     uint8_t device[SOTTO_ID_BYTES];
     uint8_t login[SOTTO_ID_BYTES];
-    int64_t
-        expires_ms; /* wall clock; the session is closed (4401) when it passes without a new attach */
+    /* Wall clock; the session is closed (4401) when it passes without a new attach. */
+    int64_t expires_ms;
 };
 
 /* NULL members match everything; at least one must be set. */
@@ -51,8 +51,8 @@ struct sotto_session_api {
     /* The same for every attached session that matches; returns how many. */
     size_t (*close_matching)(struct sotto_host *, const struct sotto_session_match *, int code,
                              const char *reason);
-    /* Pushes an event to the listed sessions; those that are gone are skipped. type is the full name of
-     * the event's message. event is encoded before the call returns. Returns how many were reached. */
+    /* Pushes an event, whose type is a row of the module's events, to the listed sessions; those that are gone are
+     * skipped. event is encoded before the call returns. Returns how many were reached. */
     size_t (*push)(struct sotto_host *, const uint64_t *sessions, size_t count,
                    const ProtobufCMessage *event);
     /* The same to every attached session that matches. */
