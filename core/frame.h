@@ -97,8 +97,8 @@ struct frame_buf *frame_ping(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_pong(enum frame_wire, struct sotto_view data);
 struct frame_buf *frame_hello(enum frame_wire, const char *name, uint32_t max_frame,
                               const char *const *features, size_t count);
-/* The last words of a connection: on a WebSocket with its close frame behind them, unless closes_in_ms says that the end
- * is still to come. */
+/* The last words of a connection: on a WebSocket with its close frame behind them, unless closes_in_ms says that
+ * the end is still to come. */
 struct frame_farewell {
     uint32_t code; /* enum sotto_goodbye */
     const char *reason;

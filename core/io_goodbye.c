@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last words of a server that stops, at every connection of every loop: no more accepting, then the notice that says
- * how long answers still come, then Goodbye and the close. drain.c says when. The notice and the Goodbye are encoded once.
+ * The last words of a server that stops, at every connection of every loop: no more accepting, then the notice that
+ * says how long answers still come, then Goodbye and the close. drain.c says when. The notice and the Goodbye are
+ * encoded once.
  */
 #include "core/io.h"
 

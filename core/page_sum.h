@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checksum of a database page: 64 bits over the page and its number, in the eight bytes at the page's end that SQLite
- * leaves alone when the file's header reserves them. It finds a page that stands in another's place and changed bits:
- * those within one aligned word of 64 bits always, others but for a chance of 2^-64. It is no protection against
- * whoever can write the file.
+ * The checksum of a database page: 64 bits over the page and its number, in the eight bytes at the page's end that
+ * SQLite leaves alone when the file's header reserves them. It finds a page that stands in another's place and
+ * changed bits: those within one aligned word of 64 bits always, others but for a chance of 2^-64. It is no
+ * protection against whoever can write the file.
  *
  * A sum of zero stands for none. SQLite's own copy of a page always has none (store_vfs.c takes it off), and so has a
  * page that another program copied out of the log, as a shell does that is opened after a crash.

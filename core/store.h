@@ -2,10 +2,10 @@
 /*
  * The store: sotto.db/1 on SQLite 3.40 (WAL, synchronous=FULL).
  *
- * One writer thread with group commit: everything that was queued while the last commit ran goes into the
- * next transaction, and a job that is refused leaves nothing in it (store_writer.c says how). Reader threads serve reads on snapshots that are at
- * least as new as the last write whose done function ran. done functions run on the loop's thread, in commit
- * order, one wake-up a transaction.
+ * One writer thread with group commit: everything that was queued while the last commit ran goes into the next
+ * transaction, and a job that is refused leaves nothing in it (store_writer.c says how). Reader threads serve reads
+ * on snapshots that are at least as new as the last write whose done function ran. done functions run on the loop's
+ * thread, in commit order, one wake-up a transaction.
  *
  * What can go wrong, and then: an SQL error or a negative result of a job rolls back that job alone; an I/O
  * error or a full disk rolls back the transaction, every job of it ends with SOTTO_EIO or SOTTO_EUNAVAILABLE and

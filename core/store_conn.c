@@ -224,8 +224,8 @@ is_as_new(struct store_conn *conn)
     return store_conn_int(conn, "PRAGMA auto_vacuum", 2) == 2 && store_vfs_has_sums(conn->db);
 }
 
-/* A file made before there was auto_vacuum, or before pages had checksums, is rearranged once, in one transaction, which
- * takes as much room again. Without the room it stays as it is: it works. */
+/* A file made before there was auto_vacuum, or before pages had checksums, is rearranged once, in one transaction,
+ * which takes as much room again. Without the room it stays as it is: it works. */
 static void
 rearrange(struct store_conn *conn)
 {

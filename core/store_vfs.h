@@ -6,9 +6,9 @@
  *     the log    a frame's checksum, which SQLite looks at only when it recovers, is checked at each read of a page; and
  *                what a transaction appends is collected and handed to the kernel in one write (store_vfs_log.c)
  *
- * Damage is answered with SQLITE_IOERR_DATA, and store_vfs_damage says where. Journals and temporary files go to the VFS
- * below untouched. The file stays one that every SQLite reads; one that writes leaves pages behind whose sums are
- * wrong. There is no mapping of the file into memory, since pages would come past the check.
+ * Damage is answered with SQLITE_IOERR_DATA, and store_vfs_damage says where. Journals and temporary files go to
+ * the VFS below untouched. The file stays one that every SQLite reads; one that writes leaves pages behind whose
+ * sums are wrong. There is no mapping of the file into memory, since pages would come past the check.
  *
  * A connection is used by one thread at a time.
  */

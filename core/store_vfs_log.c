@@ -44,8 +44,9 @@ flush(struct store_log *log)
     return put(log, log->buffer, count, log->at);
 }
 
-/* A page of a frame is written right behind the frame's header. Alone it takes the place of one that the same transaction
- * wrote before, and the checksums from there on are wrong until SQLite has gone over them, before its sync. */
+/* A page of a frame is written right behind the frame's header. Alone it takes the place of one that the same
+ * transaction wrote before, and the checksums from there on are wrong until SQLite has gone over them, before its
+ * sync. */
 static void
 note_write(struct store_log *log, int size, int64_t offset)
 {

@@ -6,11 +6,11 @@
  * syncs the log, reads it, cuts it or asks for its size, when the next write does not continue it, and when it is full.
  *
  * Why that is sound: with synchronous = FULL a commit syncs the log before it tells other connections of the new
- * frames, so the writes that it made have happened, in their order, or the sync has failed and the transaction is rolled
- * back. What others may read of the log never lies in the buffer. With less than FULL the barrier before the telling
- * writes the buffer out, too. A write that fails later than SQLite made it fails everything that follows in the same
- * transaction, so that no commit passes over it; both the failure and what is left in the buffer end with the lock
- * of writers, since from then on the same place in the log is another's.
+ * frames, so the writes that it made have happened, in their order, or the sync has failed and the transaction is
+ * rolled back. What others may read of the log never lies in the buffer. With less than FULL the barrier before the
+ * telling writes the buffer out, too. A write that fails later than SQLite made it fails everything that follows in
+ * the same transaction, so that no commit passes over it; both the failure and what is left in the buffer end with
+ * the lock of writers, since from then on the same place in the log is another's.
  */
 #ifndef CORE_STORE_VFS_LOG_H
 #define CORE_STORE_VFS_LOG_H

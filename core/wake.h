@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waking a loop from another thread: what uv_async_t does, without its wait. libuv 1.44 lets the woken loop spin until the
- * waking thread has come back from the write that woke it; where both share a CPU the kernel has just taken that thread
- * off, and the spin cost a twentieth of what the server does for a message.
+ * Waking a loop from another thread: what uv_async_t does, without its wait. libuv 1.44 lets the woken loop spin
+ * until the waking thread has come back from the write that woke it; where both share a CPU the kernel has just
+ * taken that thread off, and the spin cost a twentieth of what the server does for a message.
  *
  * Wakes that come before the loop has looked are one. What was written before wake_raise is seen by the function.
  */

@@ -34,8 +34,8 @@ bool wal_read(const uint8_t *data, size_t size, wal_page_fn *on_page, void *arg,
 
 /* ---- One frame, as SQLite reads it while it works ---- */
 
-/* The part of the log that tells whether the page of a frame is as it was written: the checksum before it (with the whole
- * frame that it stands in), the frame's header, the page. */
+/* The part of the log that tells whether the page of a frame is as it was written: the checksum before it (with the
+ * whole frame that it stands in), the frame's header, the page. */
 struct wal_frame_place {
     int64_t offset;
     size_t bytes, before; /* before: up to the frame's header */

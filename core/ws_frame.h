@@ -105,7 +105,8 @@ bool ws_skim(struct ws_skim *, const uint8_t *data, size_t size);
 
 /* first: WS_FIN, an opcode and perhaps WS_RSV1. Returns the size of the head. */
 size_t ws_put_head(uint8_t head[WS_SERVER_HEAD_MAX], unsigned first, size_t size);
-/* A whole close frame; WS_CODE_NONE: without code and reason. A long reason is cut between characters. Returns its size. */
+/* A whole close frame; WS_CODE_NONE: without code and reason. A long reason is cut between characters. Returns its
+ * size. */
 size_t ws_put_close(uint8_t out[WS_CLOSE_BYTES_MAX], unsigned code, const char *reason);
 
 /* data XOR mask, where data begins offset bytes into the payload. */

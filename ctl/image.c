@@ -17,8 +17,8 @@
 #define PAGE_BYTES_PRESET 4096u
 #define PAGE_BYTES_MAX 65536u
 #define RESERVED_BYTES_MAX 32u
-#define KNOWN_MAX \
-    (1u << 26) /* pages that a damaged header may claim: 256 MiB of ours, mostly untouched */
+/* Pages that a damaged header may claim: 256 MiB of ours, mostly untouched. */
+#define KNOWN_MAX (1u << 26)
 #define MAP_ENTRY_BYTES 5
 #define MAP_KIND_FREE 2
 

@@ -3,9 +3,9 @@
  * db recover: a new database with every row that stands on an undamaged page.
  *
  * The tables are made from the damaged file's own schema, as far as its pages can be read, and from an intact
- * database (--like) where not. Then each page that looks like a piece of a table is read, whether or not the pages above
- * it are whole: image_root tells to which table it belongs. The rows go through SQLite into the new file, whose
- * rules (NOT NULL, CHECK, unique keys) turn away what damage made of some; indexes are made anew at the end.
+ * database (--like) where not. Then each page that looks like a piece of a table is read, whether or not the pages
+ * above it are whole: image_root tells to which table it belongs. The rows go through SQLite into the new file,
+ * whose rules (NOT NULL, CHECK, unique keys) turn away what damage made of some; indexes are made anew at the end.
  */
 #include "ctl/ctl.h"
 

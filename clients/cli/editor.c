@@ -27,8 +27,8 @@
 #define KEY_COMPLETE L'\t'
 #define OFFERS_MAX 200 /* candidates of one completion that are kept */
 #define OFFER_BYTES_MAX 300
-#define LINE_BYTES_MAX \
-    16384 /* 4000 characters of four bytes, and room to see that it is too long */
+/* 4000 characters of four bytes, and room to see that it is too long. */
+#define LINE_BYTES_MAX 16384
 
 struct editor {
     struct editor_callbacks callbacks;

@@ -154,8 +154,8 @@ struct auth_grant {
 /* Arguments of opening a login inside a transaction. */
 struct auth_opening {
     struct auth_device device;
-    struct auth_grant
-        grant; /* user given; the rest filled by auth_opening_init, name by the caller */
+    /* The caller gives user and name, auth_opening_init the rest. */
+    struct auth_grant grant;
     struct auth_ended_list ended;
     int64_t logins_per_user;
     int64_t now_ms; /* finer than the times in grant: it decides which login is the oldest */

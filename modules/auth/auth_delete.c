@@ -2,13 +2,15 @@
 /*
  * DeleteAccount: the end of an account, at its owner's word and with the password.
  *
- * A token is not enough, it can be stolen: the caller proves the password by LoginStart and KE3, the way of every login.
- * keyx is asked whether the identity key signed the deletion, since the others believe that signature and not us.
+ * A token is not enough, it can be stolen: the caller proves the password by LoginStart and KE3, the way of every
+ * login. keyx is asked whether the identity key signed the deletion, since the others believe that signature and
+ * not us.
  *
- * One transaction ends all logins, remembers for their devices why, and empties the row of the account. What is left of
- * it keeps the login name taken for ever, so that nobody poses as who had it. Then the other modules are told. The broker
- * delivers at most once and a subscriber's write may fail, so each deletion is told again, by the housekeeping and after
- * a restart, until a round of the same process comes after one that told it. Whoever listens hears it more than once.
+ * One transaction ends all logins, remembers for their devices why, and empties the row of the account. What is
+ * left of it keeps the login name taken for ever, so that nobody poses as who had it. Then the other modules are
+ * told. The broker delivers at most once and a subscriber's write may fail, so each deletion is told again, by the
+ * housekeeping and after a restart, until a round of the same process comes after one that told it. Whoever listens
+ * hears it more than once.
  */
 #include "auth.h"
 
@@ -221,8 +223,8 @@ announce(struct auth *auth, struct delete_op *op)
     publish(auth, &op->deletion);
 }
 
-/* The answer goes first: the caller's own connection ends with the announcement. The operation is in the request's memory,
- * which the answer frees. */
+/* The answer goes first: the caller's own connection ends with the announcement. The operation is in the request's
+ * memory, which the answer frees. */
 static void
 delete_done(void *state, int status, void *arg)
 {

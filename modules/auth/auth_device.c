@@ -5,8 +5,8 @@
  * keyx owns devices and publishes the fact after its own commit; here the login of the device ends in one
  * transaction that also remembers the fact. From then on LoginFinish and Refresh answer the device with the fact
  * itself, which carries the signature of the user's identity key: the device need not believe the server that it
- * was thrown out. The fact may come twice; the second time changes nothing. With its account a device is removed likewise
- * (auth_delete.c).
+ * was thrown out. The fact may come twice; the second time changes nothing. With its account a device is removed
+ * likewise (auth_delete.c).
  */
 #include "auth.h"
 

@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-#define REPEAT_MS \
-    (10 * 60 * 1000) /* for so long a repeated RegisterFinish is answered like the first */
+/* For so long a repeated RegisterFinish is answered like the first. */
+#define REPEAT_MS (10 * 60 * 1000)
 #define TEXT_TAKEN "this name is taken"
 
 /* ---- RegisterStart --------------------------------------------------------------------------- */

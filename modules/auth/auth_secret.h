@@ -16,8 +16,8 @@
 /* Lives in memory of its own that is locked and wiped (sodium_malloc). Constant after loading. */
 struct auth_secrets {
     struct opaque_setup opaque;
-    uint8_t
-        refresh_key[AUTH_REFRESH_KEY_BYTES]; /* successors of refresh tokens are derived with it */
+    /* Successors of refresh tokens are derived with it. */
+    uint8_t refresh_key[AUTH_REFRESH_KEY_BYTES];
     struct auth_token_keys token;
 };
 

@@ -44,8 +44,8 @@ struct auth_token_secret {
 /* What tokens are made and checked with. */
 struct auth_token_keys {
     struct auth_token_secret current; /* makes and checks */
-    struct auth_token_secret
-        previous;                  /* only checks: the secret before, while it is being replaced */
+    /* Only checks: the secret before, while it is being replaced. */
+    struct auth_token_secret previous;
     int64_t lifetime_s[AUTH_USES]; /* longest exp - iat of each use; 0: none is accepted */
 };
 

@@ -3,9 +3,9 @@
  * The module chat: the MLS delivery service (RFC 9750). Groups, their logs, who is in them, who gets what.
  *
  * Answers the methods of sotto.chat.v1.ChatService; publishes chat.message.accepted.v1 and chat.commit.accepted.v1;
- * asks keyx.device.check.v1, hears keyx.device.removed.v1 and auth.account.deleted.v1; offers the hook point chat.message.send.v1. Owns the tables chat_*. It reads the public
- * part of what it stores (group, epoch, sender, adds and removes) and cannot read the rest. Keys belong to keyx,
- * accounts and logins to auth.
+ * asks keyx.device.check.v1, hears keyx.device.removed.v1 and auth.account.deleted.v1; offers the hook point
+ * chat.message.send.v1. Owns the tables chat_*. It reads the public part of what it stores (group, epoch, sender,
+ * adds and removes) and cannot read the rest. Keys belong to keyx, accounts and logins to auth.
  *
  * The roster is what the accepted commits say: no request names a member. See chat_roster.h for what is in memory
  * and chat_writer.h for what the writer thread remembers.
@@ -181,7 +181,8 @@ on_session_closed(void *state, const struct sotto_envelope *envelope)
     sotto__core__v1__session__free_unpacked(session, NULL);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const struct sotto_conf_row config[] = {
     {.name = "message_size_max",

@@ -23,8 +23,8 @@
  * 5,000 leaves of this size a tree has 6 MiB, and a page of Sync holds a Welcome, its tree and a commit in one frame.
  */
 #define CHAT_BUNDLE_BYTES_MAX (16u * 1024 * 1024)
-#define CHAT_COMMIT_BYTES_MAX \
-    (2u * 1024 * 1024) /* 200 adds and a path for 5,000 devices: 0.7 MiB */
+/* 200 adds and a path for 5,000 devices: 0.7 MiB. */
+#define CHAT_COMMIT_BYTES_MAX (2u * 1024 * 1024)
 #define CHAT_WELCOME_BYTES_MAX (4u * 1024 * 1024) /* with the tree inside, which it need not have */
 #define CHAT_GROUP_INFO_BYTES_MAX 16384           /* the extensions of the context are in it */
 #define CHAT_LEAF_BYTES_MAX 1024                  /* one of ours has about 400 */
@@ -285,7 +285,8 @@ struct chat_others {
 };
 int chat_count_others(struct sotto_tx *, uint32_t chat, const uint8_t *user,
                       struct chat_others *others_out);
-/* The one number that a statement with one argument, the chat, answers; SOTTO_EIO when it answers nothing. Writer thread. */
+/* The one number that a statement with one argument, the chat, answers; SOTTO_EIO when it answers nothing. Writer
+ * thread. */
 int chat_read_number(struct sotto_tx *, uint32_t statement, uint32_t chat, int64_t *number_out);
 /* The role of a member; ROLE_UNSPECIFIED: the user is none. */
 int chat_find_role(struct sotto_tx *, uint32_t chat, const uint8_t *user,
@@ -301,8 +302,9 @@ int chat_take_rows(struct sotto_tx *, uint32_t chat, int64_t ts_ms);
 
 /* The one answer for chats that are absent and those that are not the caller's. */
 void chat_fail_absent(struct sotto_req *);
-/* failed_precondition, with the chat that took this one's place; false, and no answer, if none did or chat is NULL. Where a
- * transaction found the chat closed, its done function sees it here: closings are applied in the order of the store. */
+/* failed_precondition, with the chat that took this one's place; false, and no answer, if none did or chat is NULL.
+ * Where a transaction found the chat closed, its done function sees it here: closings are applied in the order of
+ * the store. */
 struct chat;
 bool chat_fail_replaced(struct sotto_req *, const struct chat *);
 /* aborted, with the chat's epoch. */

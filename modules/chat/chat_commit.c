@@ -2,9 +2,9 @@
 /*
  * Commit, and the rows that a commit writes (Create writes them too).
  *
- * One transaction: epoch and tree hash are compared and set, the commit becomes the next entry of the log, the GroupInfo is
- * replaced with the tree, seats are left and taken, and the Welcome waits for those who were added. Either all of it is there or
- * nothing is; RFC 9750 asks for that coupling of Commit and Welcome.
+ * One transaction: epoch and tree hash are compared and set, the commit becomes the next entry of the log, the
+ * GroupInfo is replaced with the tree, seats are left and taken, and the Welcome waits for those who were added.
+ * Either all of it is there or nothing is; RFC 9750 asks for that coupling of Commit and Welcome.
  */
 #include "chat_step.h"
 #include "chat_writer.h"

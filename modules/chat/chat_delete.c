@@ -2,10 +2,10 @@
 /*
  * DeleteChat: the chat is gone for everybody, in one step; its log goes after it, piece by piece.
  *
- * The transaction takes away what makes the chat one (members, seats, invitations, the pair of a direct chat) and leaves
- * a notice for each device that was in it. The log, which may be long, is the purge's (chat_purge.c), which also
- * deletes the chat's row at the end. Until then the row keeps the id taken, and a restart knows what to go on with.
- * In memory an empty chat stays behind, since work in flight may point at it.
+ * The transaction takes away what makes the chat one (members, seats, invitations, the pair of a direct chat) and
+ * leaves a notice for each device that was in it. The log, which may be long, is the purge's (chat_purge.c), which
+ * also deletes the chat's row at the end. Until then the row keeps the id taken, and a restart knows what to go on
+ * with. In memory an empty chat stays behind, since work in flight may point at it.
  *
  * A group is deleted by an owner, a direct chat by either of its two: there is nobody else to ask.
  */
@@ -14,8 +14,8 @@
 
 #include <stdlib.h>
 
-#define NOTICE_KEEP_MS \
-    (90 * 86400000LL) /* for devices that do not come; later they hear it by `left` */
+/* For devices that do not come; later they hear it by `left`. */
+#define NOTICE_KEEP_MS (90 * 86400000LL)
 
 struct delete_op {
     struct sotto_req *req;

@@ -2,9 +2,9 @@
 /*
  * auth.account.deleted.v1: a user deleted the account and leaves every chat.
  *
- * At once, before anything is written, nothing is pushed to the user's devices any more and their calls find no chat. One
- * transaction then remembers the user and every chat that must be told (chat_departures). The chats follow one after the
- * other, each in a transaction of its own, which a restart continues:
+ * At once, before anything is written, nothing is pushed to the user's devices any more and their calls find no
+ * chat. One transaction then remembers the user and every chat that must be told (chat_departures). The chats
+ * follow one after the other, each in a transaction of its own, which a restart continues:
  *
  *   group    an entry says so, with what proves it; when no owner is left, the longest-standing admin, else the
  *            longest-standing member becomes one; the server proposes to remove the user's leaves as an external
@@ -13,9 +13,9 @@
  *   nobody   is left who has an account: the chat is deleted
  *   reset    a chat that was: nothing, its log is closed
  *
- * A group that does not list the server, or is not followed, keeps the leaves until a member takes them out, which any
- * may. Only rows say what is left to do, so there is no line in memory: a walk asks the store for the next one, leaves what
- * is overtaken too often or fails, and comes back to it a second later.
+ * A group that does not list the server, or is not followed, keeps the leaves until a member takes them out, which
+ * any may. Only rows say what is left to do, so there is no line in memory: a walk asks the store for the next one,
+ * leaves what is overtaken too often or fails, and comes back to it a second later.
  */
 #include "chat_depart.h"
 

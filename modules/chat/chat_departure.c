@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One user on the way out of one chat, after the account was deleted: from the roster to the proposals, the transaction and
- * back. What is written is in chat_depart.h; nothing of it is if a commit came between, and the walk tries again.
+ * One user on the way out of one chat, after the account was deleted: from the roster to the proposals, the
+ * transaction and back. What is written is in chat_depart.h; nothing of it is if a commit came between, and the
+ * walk tries again.
  */
 #include "chat_depart.h"
 

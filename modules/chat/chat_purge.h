@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking entries away: those of relay chats when every device has acknowledged them, or when they are too old, and all of
- * a chat that was deleted.
+ * Taking entries away: those of relay chats when every device has acknowledged them, or when they are too old, and
+ * all of a chat that was deleted.
  *
- * Logic thread. A relay chat with entries, or a deleted chat, stands in a line; every second some of the line are looked at, and those
- * with something to take get a write job, a bounded number at a time. What may go is decided in the job, from cursors
- * that are on the disk, never from those in memory. chat_purges has a row for each chat that was purged: where its
- * log begins, and its head when nothing is left.
+ * Logic thread. A relay chat with entries, or a deleted chat, stands in a line; every second some of the line are
+ * looked at, and those with something to take get a write job, a bounded number at a time. What may go is decided
+ * in the job, from cursors that are on the disk, never from those in memory. chat_purges has a row for each chat
+ * that was purged: where its log begins, and its head when nothing is left.
  */
 #ifndef CHAT_PURGE_H
 #define CHAT_PURGE_H

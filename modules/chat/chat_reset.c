@@ -2,10 +2,11 @@
 /*
  * Group reset: a new chat in the place of one that its members cannot follow any more.
  *
- * MLS has the ReInit proposal for it, which needs a commit in the old group, and that is just what does not work here. So
- * the new group owes the old one nothing: it is a Create like any other, with fresh KeyPackages, plus `resets`. What
- * the server adds is order: in one transaction the new chat begins, with the roles of the old one, and the old one
- * is closed for good, so that of two resets one wins and nobody goes on in a chat that others have left behind.
+ * MLS has the ReInit proposal for it, which needs a commit in the old group, and that is just what does not work
+ * here. So the new group owes the old one nothing: it is a Create like any other, with fresh KeyPackages, plus
+ * `resets`. What the server adds is order: in one transaction the new chat begins, with the roles of the old one,
+ * and the old one is closed for good, so that of two resets one wins and nobody goes on in a chat that others have
+ * left behind.
  *
  *     who     an owner or an admin of a group, either one of a direct chat
  *     when    a commit of the chat is reported (chat_report.c); else there is nothing that a commit could not do

@@ -26,8 +26,8 @@ struct chat_reset {
 const char *reset_read(const struct delivery *, const struct sotto_caller *,
                        const Sotto__Chat__V1__CreateRequest *, struct chat_reset *reset_out);
 
-/* Whether the creator may replace the old chat by this one, and which roles carry over into the step. *old_out is the old
- * chat's head. Writer thread. SOTTO_EPRECONDITION without a text: it is closed. */
+/* Whether the creator may replace the old chat by this one, and which roles carry over into the step. *old_out is
+ * the old chat's head. Writer thread. SOTTO_EPRECONDITION without a text: it is closed. */
 int reset_judge(struct sotto_tx *, struct chat_step *, struct chat_head **old_out);
 
 /* The rows that close the old chat; its head is the caller's to move, by reset_close_head. Writer thread. */

@@ -73,7 +73,8 @@ end(struct chat_step *step, int status)
 
 /* ---- after the commit: roster, events, answer --------------------------------------------------------------- */
 
-/* Whoever loses the last device and gets another one in the same commit is a member all the time, with the same role. */
+/* Whoever loses the last device and gets another one in the same commit is a member all the time, with the same
+ * role. */
 static void
 hold_users(struct chat *chat, struct chat_plan *plan)
 {

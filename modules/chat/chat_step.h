@@ -34,8 +34,8 @@ struct chat_step {
     Sotto__Chat__V1__ChatType type;
     Sotto__Chat__V1__Mode mode;
     const uint8_t *other; /* of a direct chat, in the plan */
-    Sotto__Chat__V1__Role
-        role; /* of the creator; from the transaction when the chat replaces another */
+    /* Of the creator; from the transaction when the chat replaces another. */
+    Sotto__Chat__V1__Role role;
     struct chat_reset reset;
 
     /* from the transaction */

@@ -14,8 +14,8 @@
 
 #include "chat_purge.h"
 
-#define ENTRIES_MAX \
-    1024 /* a page; own messages come without bytes, so the page's size alone is no bound */
+/* A page; own messages come without bytes, so the page's size alone is no bound. */
+#define ENTRIES_MAX 1024
 #define WELCOMES_MAX 64 /* a page */
 #define NOTICES_MAX 64  /* deleted chats a page; the rest comes when these are acknowledged */
 #define LEFT_MAX 64 /* chats a page that the device was removed from and has not read to the end */

@@ -22,8 +22,8 @@
 #include "mls/public_group.h"
 
 #define CHAT_TREES_MAX 64 /* groups in the cache */
-#define CHAT_TREES_BYTES_MAX \
-    (64u * 1024 * 1024) /* and their memory: one of 1,000 devices takes 0.7 MB */
+/* And their memory: one of 1,000 devices takes 0.7 MB. */
+#define CHAT_TREES_BYTES_MAX (64u * 1024 * 1024)
 
 struct chat_tree {
     uint32_t chat; /* number */
@@ -50,8 +50,8 @@ typedef void tree_done_fn(struct tree_check *, int status);
 /* What came from the store; all on the heap. */
 struct tree_stored {
     ProtobufCBinaryData state; /* NULL: the chat is not followed */
-    ProtobufCBinaryData
-        group_info; /* of the same epoch; read when there is no state, and for wants_stored */
+    /* Of the same epoch; read when there is no state, and for wants_stored. */
+    ProtobufCBinaryData group_info;
     ProtobufCBinaryData *proposals; /* that wait in this epoch */
     size_t proposal_count;
 };
@@ -63,11 +63,11 @@ struct tree_check {
     struct chat *chat; /* NULL: a new one, which `start` begins */
     uint8_t chat_id[CHAT_ID_BYTES];
     uint64_t epoch; /* in which the group must be, else SOTTO_EABORTED */
-    ProtobufCBinaryData
-        start; /* MLSMessage(GroupInfo) with the tree; for a chat that is not followed yet */
+    /* MLSMessage(GroupInfo) with the tree; for a chat that is not followed yet. */
+    ProtobufCBinaryData start;
     bool wants_stored; /* the store's group in whatever epoch, with its GroupInfo */
-    const uint8_t
-        *reader; /* a user who must be a member when that is read, else SOTTO_ENOTFOUND; or NULL */
+    /* A user who must be a member when that is read, else SOTTO_ENOTFOUND; or NULL. */
+    const uint8_t *reader;
     tree_work_fn *work; /* pool thread, with `group` set */
     tree_done_fn *done; /* logic thread */
 
@@ -76,8 +76,8 @@ struct tree_check {
     struct tree_stored stored;
     bool keeps;  /* work keeps proposals in the group */
     bool is_new; /* the group came from start: no row of the store has it */
-    uint8_t
-        base_hash[MLS_HASH_BYTES]; /* of the group's tree as the store has it; zero: it has none */
+    /* Of the group's tree as the store has it; zero: it has none. */
+    uint8_t base_hash[MLS_HASH_BYTES];
 
     /* made by work */
     bool is_wanted;                /* the chat is not followed, and start is empty */

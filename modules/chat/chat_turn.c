@@ -40,8 +40,8 @@ turn_end(struct chat_turn turn)
     next->fn(next->owner);
 }
 
-/* How far the commits so far reach into the future, when each takes its time; a clock that was set back makes that more than
- * they can. */
+/* How far the commits so far reach into the future, when each takes its time; a clock that was set back makes that
+ * more than they can. */
 static int64_t
 pace_ahead(const struct chat_user *user, int64_t now_ms)
 {

@@ -4,9 +4,9 @@
  * it once and sends it again and again. So a user has few requests at work, and the next ones wait for the own earlier
  * ones, whichever of the user's devices they came from: who floods the job pool holds up nobody else.
  *
- * And how often: each commit makes those of the others stale that are on their way, and their messages. A user who commits
- * without a pause would have a chat alone, so in each there is a pace: many at once, as when a large group is made, and
- * then few. Logic thread.
+ * And how often: each commit makes those of the others stale that are on their way, and their messages. A user who
+ * commits without a pause would have a chat alone, so in each there is a pace: many at once, as when a large group
+ * is made, and then few. Logic thread.
  */
 #ifndef CHAT_TURN_H
 #define CHAT_TURN_H
@@ -29,13 +29,14 @@ struct chat_turn {
     struct chat_turn *next;
 };
 
-/* Calls fn when it is the request's turn, perhaps before this returns. SOTTO_EEXHAUSTED: too many of the user's wait; fn
- * is not called then. */
+/* Calls fn when it is the request's turn, perhaps before this returns. SOTTO_EEXHAUSTED: too many of the user's
+ * wait; fn is not called then. */
 int turn_begin(struct delivery *, struct chat_turn *, const uint8_t *user, chat_turn_fn *fn,
                void *owner);
 
-/* Ends a turn that was begun, after which the user's next one is called, and so on; or does nothing for one that was not
- * let in. The turn's memory may be gone when this returns, so it is the last thing that an owner does, with a copy. */
+/* Ends a turn that was begun, after which the user's next one is called, and so on; or does nothing for one that
+ * was not let in. The turn's memory may be gone when this returns, so it is the last thing that an owner does, with
+ * a copy. */
 void turn_end(struct chat_turn);
 
 /* Whether the user may commit again. */

@@ -2,8 +2,9 @@
 /*
  * What the writer thread keeps in memory: the head of each chat and the window of each sending device.
  *
- * A head (epoch, tree hash, last seq, waiting proposals) is never written by itself: the epoch stands in the chat's row
- * and the hash beside its tree, which only commits change, the seq is that of the last row of the log (or in chat_purges when none is left), and the proposals have rows. A window is written once a transaction, however many
+ * A head (epoch, tree hash, last seq, waiting proposals) is never written by itself: the epoch stands in the chat's
+ * row and the hash beside its tree, which only commits change, the seq is that of the last row of the log (or in
+ * chat_purges when none is left), and the proposals have rows. A window is written once a transaction, however many
  * messages of the device it holds. Both are read from the tables when they are first needed.
  *
  * Rule for transactions: change these only after the last statement that can fail, since a rolled-back job leaves

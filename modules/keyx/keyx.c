@@ -3,9 +3,10 @@
  * The module keyx: the public keys of users and devices, one-time KeyPackages, the log of key changes and the sealed
  * key backup.
  *
- * Answers methods of sotto.keyx.v1.KeyService and the calls keyx.device.check.v1 and keyx.deletion.check.v1; publishes
- * keyx.device.added.v1 and keyx.device.removed.v1; hears auth.account.deleted.v1. Owns the tables keyx_*. It knows users only as ids of attached sessions: accounts and logins belong to auth, and
- * who is in which chat to chat.
+ * Answers methods of sotto.keyx.v1.KeyService and the calls keyx.device.check.v1 and keyx.deletion.check.v1;
+ * publishes keyx.device.added.v1 and keyx.device.removed.v1; hears auth.account.deleted.v1. Owns the tables keyx_*.
+ * It knows users only as ids of attached sessions: accounts and logins belong to auth, and who is in which chat to
+ * chat.
  *
  * All that it stores is public, or sealed by the client. It can withhold keys, but a forged one has no
  * certificate of the user's identity key, and a changed identity key is one that clients notice.

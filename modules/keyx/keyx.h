@@ -129,8 +129,8 @@ keyx_bytes(const void *data, size_t size)
 
 /* A device that is its user's no longer. */
 struct keyx_removal {
-    struct verify_removal
-        removal; /* the signature is the deletion's when it went with its account */
+    /* The signature is the deletion's when it went with its account. */
+    struct verify_removal removal;
     bool is_account;
 };
 

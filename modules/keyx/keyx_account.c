@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accounts that are deleted. auth decides that (auth.account.deleted.v1); here go all keys but the ones that others need
- * to see that it was the user who said so: the identity key and the key log, which ends with the signed deletion.
+ * Accounts that are deleted. auth decides that (auth.account.deleted.v1); here go all keys but the ones that others
+ * need to see that it was the user who said so: the identity key and the key log, which ends with the signed
+ * deletion.
  *
- * auth asks first whether the identity key signed it (keyx.deletion.check.v1), so a deletion that does not verify when the
- * fact comes is one that an identity was published under in between. It is carried out all the same, without the entry
- * in the log that nobody would believe.
+ * auth asks first whether the identity key signed it (keyx.deletion.check.v1), so a deletion that does not verify
+ * when the fact comes is one that an identity was published under in between. It is carried out all the same,
+ * without the entry in the log that nobody would believe.
  *
  * The fact comes more than once; the second time changes nothing. What it says of each device is told on like any
  * removal (keyx_remove.c).

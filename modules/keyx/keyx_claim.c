@@ -24,8 +24,8 @@ struct low {
 struct claim_op {
     struct sotto_req *req;
     const Sotto__Keyx__V1__ClaimKeyPackagesRequest *in;
-    Sotto__Keyx__V1__ClaimKeyPackagesReply
-        reply; /* in the transaction's memory, like what follows */
+    /* In the transaction's memory, like what follows. */
+    Sotto__Keyx__V1__ClaimKeyPackagesReply reply;
     struct low *lows;
     size_t low_count;
     size_t taken, last_resorts; /* not counting what was remembered */

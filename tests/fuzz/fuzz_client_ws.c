@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server sends over a WebSocket, as a client takes it: after a handshake that is in order, or, with H in front, from
- * the handshake on. Accepted is an input from which a whole frame came.
+ * What a server sends over a WebSocket, as a client takes it: after a handshake that is in order, or, with H in
+ * front, from the handshake on. Accepted is an input from which a whole frame came.
  */
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A member of a group receives a message that passes every signature and tag (fuzz_mls.h): what a malicious member could
- * send. Whatever is refused leaves the group as it was, byte for byte.
+ * A member of a group receives a message that passes every signature and tag (fuzz_mls.h): what a malicious member
+ * could send. Whatever is refused leaves the group as it was, byte for byte.
  */
 #include "sotto_test.h"
 

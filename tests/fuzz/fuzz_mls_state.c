@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stored group of a member, damaged under a hash that fits: an input is a state without the hash at its end. What loads
- * is stored and loaded again as the same, and can be used. What a server stores is in fuzz_mls_public.c.
+ * The stored group of a member, damaged under a hash that fits: an input is a state without the hash at its end.
+ * What loads is stored and loaded again as the same, and can be used. What a server stores is in fuzz_mls_public.c.
  */
 #include "sotto_test.h"
 

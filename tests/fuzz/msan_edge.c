@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the readers of the preset `msan` meet libraries that MemorySanitizer did not build: what those write is told to
- * it here, by wrapping them at the link (tests/fuzz/CMakeLists.txt has the list). Only libraries that are pure functions
- * of their arguments can be fenced in this way; targets of the others have no MSAN in that list.
+ * Where the readers of the preset `msan` meet libraries that MemorySanitizer did not build: what those write is
+ * told to it here, by wrapping them at the link (tests/fuzz/CMakeLists.txt has the list). Only libraries that are
+ * pure functions of their arguments can be fenced in this way; targets of the others have no MSAN in that list.
  *
- * FUZZ_MSAN_HEAP: the target reads what jansson, libjwt or protobuf-c stored on the heap, so only variables are watched.
+ * FUZZ_MSAN_HEAP: the target reads what jansson, libjwt or protobuf-c stored on the heap, so only variables are
+ * watched.
  */
 #include <jansson.h>
 #include <sanitizer/msan_interface.h>
@@ -152,7 +153,8 @@ WRAP(void, randombytes_buf, (void *out, size_t size))
     __real_randombytes_buf(out, size);
 }
 
-/* Such a library calls memcpy and its kin, which are watched, on variables of its own, which lie where ours lay before. */
+/* Such a library calls memcpy and its kin, which are watched, on variables of its own, which lie where ours lay
+ * before. */
 static __attribute__((noinline)) void
 clean_stack(void)
 {

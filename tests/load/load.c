@@ -28,10 +28,10 @@
  *   sotto-load secrets --server URL
  *       registers a user, prints its keys and tokens in hex and holds the connection until stdin ends
  *
- * URL is tcp://HOST:PORT or ws://HOST:PORT; bare HOST:PORT is TCP. Results are JSON, a line each, on stdout; while pairs or
- * ledger run, a line {"connected":…} appears ten times a second: open connections, what is unanswered on them, and how
- * many sends were acknowledged or refused, how many clients were told that the server stops, how many connections
- * were made again.
+ * URL is tcp://HOST:PORT or ws://HOST:PORT; bare HOST:PORT is TCP. Results are JSON, a line each, on stdout; while
+ * pairs or ledger run, a line {"connected":…} appears ten times a second: open connections, what is unanswered on
+ * them, and how many sends were acknowledged or refused, how many clients were told that the server stops, how many
+ * connections were made again.
  */
 #include "load.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The job `catchup`: N senders each leave M messages in their chat with one user, who is away. Measured is the time from
- * that user's connect to the last missed message, read page by page as clients do.
+ * The job `catchup`: N senders each leave M messages in their chat with one user, who is away. Measured is the time
+ * from that user's connect to the last missed message, read page by page as clients do.
  */
 #include "load.h"
 #include "peer.h"

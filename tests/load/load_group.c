@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The job `group`: one sender, N members that are all subscribed; deliveries are counted at the members. The job `stall`:
- * the same, but some members stop reading and have to catch up later.
+ * The job `group`: one sender, N members that are all subscribed; deliveries are counted at the members. The job
+ * `stall`: the same, but some members stop reading and have to catch up later.
  */
 #include "load.h"
 #include "peer.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The job `readers`: N users with real KeyPackages who join whatever they are invited to and read what is sent there, so
- * that a real client can make a group of hundreds and each of them is seen to be in it.
+ * The job `readers`: N users with real KeyPackages who join whatever they are invited to and read what is sent
+ * there, so that a real client can make a group of hundreds and each of them is seen to be in it.
  *
- * A line on stdin lets all of them connect and sync; the answer is a line that says how many are in a group, how many of
- * them in the epoch of the first (the epoch authenticator tells), and how many read the same text last as the first.
+ * A line on stdin lets all of them connect and sync; the answer is a line that says how many are in a group, how
+ * many of them in the epoch of the first (the epoch authenticator tells), and how many read the same text last as
+ * the first.
  */
 #include "load.h"
 #include "rig_user.h"
@@ -27,8 +28,8 @@ struct reader {
     struct mls_group *group;
     uint8_t chat_id[16];
     uint64_t cursor;
-    char text
-        [TEXT_BYTES]; /* the last one, as far as a content's text can be told without its schema */
+    /* The last one, as far as a content's text can be told without its schema. */
+    char text[TEXT_BYTES];
 };
 
 /* ---- Becoming somebody who can be invited ---- */

@@ -42,7 +42,8 @@ struct rig_login {
 };
 /* Queues LoginStart. */
 void rig_login_start(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn);
-/* Takes the body of the reply to LoginStart and queues LoginFinish; 0, or -1 when the server does not know the record. */
+/* Takes the body of the reply to LoginStart and queues LoginFinish; 0, or -1 when the server does not know the
+ * record. */
 int rig_login_finish(struct rig_login *login, const struct rig_user *user, struct rig_conn *conn,
                      const ProtobufCBinaryData *body);
 

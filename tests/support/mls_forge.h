@@ -2,7 +2,8 @@
 /*
  * What a member who breaks the rules could send: any content, signed with her real key and tagged with the group's
  * real membership key. A commit has a confirmation tag of zeros, which a receiver looks at last: a list that breaks
- * no rule gets as far as MLS_ECONFIRMATION. Functions fail the running cmocka test when the forging itself does not work.
+ * no rule gets as far as MLS_ECONFIRMATION. Functions fail the running cmocka test when the forging itself does not
+ * work.
  *
  *     forge_begin(&forgery, &ada, MLS_CONTENT_COMMIT, body);
  *     forgery.content.sender.index = BEN;                      what is to be wrong

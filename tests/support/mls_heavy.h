@@ -5,7 +5,8 @@
 
 #include "mls_peer.h"
 
-/* One whose leaf has this many bytes, 600 to 4000: a name of the application's fills it up. Right in everything else. */
+/* One whose leaf has this many bytes, 600 to 4000: a name of the application's fills it up. Right in everything
+ * else. */
 void mls_heavy_package(struct mls_peer *, size_t leaf_bytes, struct mls_buf *message_out);
 
 #endif

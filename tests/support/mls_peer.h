@@ -30,8 +30,8 @@ struct mls_peer {
     uint64_t now; /* seconds; against which lifetimes are judged */
     struct peer_package packages[PEER_PACKAGES_MAX];
     size_t package_count;
-    struct mls_bytes
-        senders; /* the external_senders of groups to be made; borrowed; none when empty */
+    /* The external_senders of groups to be made; borrowed; none when empty. */
+    struct mls_bytes senders;
     struct mls_config config;
     struct mls_group *group;
 };

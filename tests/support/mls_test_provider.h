@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A provider for MLS tests over the default one: it fails the n-th allocation or the n-th call of
- * a primitive, counts blocks that are still alive, and notices a block that comes back with anything but zeros in it, because the
- * library wipes whatever it frees. Its random bytes can be made to repeat.
+ * A provider for MLS tests over the default one: it fails the n-th allocation or the n-th call of a primitive,
+ * counts blocks that are still alive, and notices a block that comes back with anything but zeros in it, because
+ * the library wipes whatever it frees. Its random bytes can be made to repeat.
  *
  *     struct mls_test_provider tp;
  *     mls_test_provider_init(&tp);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Users who deleted their accounts, in the chats that they were in: out at once, told to the others, never to come back. */
+/* Users who deleted their accounts, in the chats that they were in: out at once, told to the others, never to come
+ * back. */
 #include "sotto_test.h"
 
 #include "auth.pb-c.h"

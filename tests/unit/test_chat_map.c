@@ -13,7 +13,8 @@ struct row {
     uint32_t number;
 };
 
-/* The longest way from where a search begins to where it ends, as linear probing goes: the longest run of full slots. */
+/* The longest way from where a search begins to where it ends, as linear probing goes: the longest run of full
+ * slots. */
 static size_t
 longest_run(const struct chat_map *map)
 {

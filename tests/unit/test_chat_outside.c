@@ -220,7 +220,8 @@ a_removal_is_proposed_however_often_the_server_stops_before(void **state)
     assert_int_equal(proposals(rig), 1);
 }
 
-/* A closed chat gets no entry, so its removed devices stay where they are, whether they were in the line or come later. */
+/* A closed chat gets no entry, so its removed devices stay where they are, whether they were in the line or come
+ * later. */
 static void
 nothing_is_proposed_in_a_chat_that_was_started_anew(void **state)
 {

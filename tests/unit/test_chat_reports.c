@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules/chat on the test host: reports of bad commits. What a member says of a commit is on record once for each user, and
- * all members read it; who could not have looked at the commit says nothing about it.
+ * modules/chat on the test host: reports of bad commits. What a member says of a commit is on record once for each
+ * user, and all members read it; who could not have looked at the commit says nothing about it.
  */
 #include "sotto_test.h"
 

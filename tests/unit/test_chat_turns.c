@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who asks much of the job pool waits for himself: a user has two requests at work, thirty more wait for them, and nobody
- * else stands in that line. Who commits without a pause must make one.
+ * Who asks much of the job pool waits for himself: a user has two requests at work, thirty more wait for them, and
+ * nobody else stands in that line. Who commits without a pause must make one.
  */
 #include "sotto_test.h"
 

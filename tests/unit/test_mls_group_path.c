@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Update paths a malicious member could send (RFC 9420 sections 7.5, 7.9, 12.4.2). Ada builds each
- * by hand: leaf signed by her, parent hashes that fit, keys of her choice. A receiver must refuse
- * each for its own reason and stay as he was, and so must whoever follows from outside. The sound one gets as far as its ciphertexts, which
+ * Update paths a malicious member could send (RFC 9420 sections 7.5, 7.9, 12.4.2). Ada builds each by hand: leaf
+ * signed by her, parent hashes that fit, keys of her choice. A receiver must refuse each for its own reason and
+ * stay as he was, and so must whoever follows from outside. The sound one gets as far as its ciphertexts, which
  * hold nothing.
  */
 #include "sotto_test.h"

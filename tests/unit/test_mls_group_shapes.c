@@ -26,8 +26,8 @@ static const struct mls_commit_options RENEW = {.force_path = true};
 struct world {
     uint16_t suite;
     size_t leaves;
-    struct kit_person
-        people[LEAVES_MAX + 1];      /* each at the leaf of its number; the last one joins */
+    /* Each at the leaf of its number; the last one joins. */
+    struct kit_person people[LEAVES_MAX + 1];
     struct mls_buf full[LEAVES_MAX]; /* states of the full tree */
     enum fate fates[LEAVES_MAX];
     uint64_t shapes[SHAPES_MAX]; /* that were seen, as hashes */

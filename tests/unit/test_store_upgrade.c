@@ -20,8 +20,8 @@
 
 struct fixture {
     struct store_kit *kit;
-    char cuts
-        [80]; /* folder: what the disk holds if the power goes before operation n, as cuts/n/sotto.db */
+    /* Folder: what the disk holds if the power goes before operation n, as cuts/n/sotto.db. */
+    char cuts[80];
     int operations;    /* so far */
     int cut_every;     /* 0: no cuts are taken */
     int fail_at, code; /* the operation that fails, and how; -1: none does */

@@ -434,8 +434,8 @@ pages_that_are_written_before_the_commit_are_read_and_replaced(void **state)
     assert_int_equal(number(f->db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
-/* Whether the fault was met. After it the transaction is there whole or not at all, as its commit said, and what the disk
- * holds if the power goes is one of the two. */
+/* Whether the fault was met. After it the transaction is there whole or not at all, as its commit said, and what
+ * the disk holds if the power goes is one of the two. */
 static bool
 one_fault(struct fixture *f, enum crash_vfs_operation operation, int pass, int code, int generation)
 {

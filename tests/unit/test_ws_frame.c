@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The WebSocket framer on bytes: what comes of them, in one piece and in any two. RFC 6455's own examples are among them. */
+/* The WebSocket framer on bytes: what comes of them, in one piece and in any two. RFC 6455's own examples are among
+ * them. */
 #include "sotto_test.h"
 
 #include "core/ws_frame.h"

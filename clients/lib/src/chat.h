@@ -53,8 +53,8 @@ int chat_check_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYT
 /* The same without asking for the keys. */
 int chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
-/* Whether messages may go out, as far as the profile knows, without a connection. EBLOCKED: the key of a member changed,
- * or a device reads along that is known to be removed. */
+/* Whether messages may go out, as far as the profile knows, without a connection. EBLOCKED: the key of a member
+ * changed, or a device reads along that is known to be removed. */
 int chat_gate_readers(struct sotto_client *client, const uint8_t chat_id[ID_BYTES]);
 
 /* Takes devices out of all chats that their users removed from their accounts, ours and others'. */

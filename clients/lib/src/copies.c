@@ -15,8 +15,8 @@
 
 #define SENT_TOP "sent_top"
 #define MARK_BYTES 16
-#define TOP_MAX \
-    (UINT64_C(1) << 53) /* milliseconds since 1970 end there, too; what is left suffices for ever */
+/* Milliseconds since 1970 end there, too; what is left suffices for ever. */
+#define TOP_MAX (UINT64_C(1) << 53)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end of the account. The password proves it to the server, the identity key's signature to everybody else. The
- * profile is wiped when the server has it on its disk and not before: when the answer is lost, the next look at the server
- * finds out, by the very deletion that we signed, and the same call wipes then.
+ * profile is wiped when the server has it on its disk and not before: when the answer is lost, the next look at the
+ * server finds out, by the very deletion that we signed, and the same call wipes then.
  */
 #include "account.h"
 

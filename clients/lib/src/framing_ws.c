@@ -5,8 +5,8 @@
  * would allocate what a header only claims; and messages go out through its lower interface, because the
  * upper one keeps a copy that it does not wipe.
  *
- * A known compromise: the last 4 KiB that wslay read stay in its memory unwiped until they are overwritten; an answer with a
- * token may be among them.
+ * A known compromise: the last 4 KiB that wslay read stay in its memory unwiped until they are overwritten; an
+ * answer with a token may be among them.
  */
 #include "framing.h"
 #include "text.h"

@@ -55,8 +55,8 @@ int group_trouble(struct sotto_client *client, const char *what, int problem);
 
 /* ---- KeyPackages of others ------------------------------------------------------------------- */
 
-/* Claims one KeyPackage of every device of the users, in as many requests as it takes, and checks all of it: identities against
- * what is pinned (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with
+/* Claims one KeyPackage of every device of the users, in as many requests as it takes, and checks all of it:
+ * identities against what is pinned (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with
  * pb_free. */
 int group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
                 uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out);

@@ -99,9 +99,8 @@ note_undecryptable(struct sotto_client *client, struct inbox *inbox,
     return message_store(client, &message, NULL, why);
 }
 
-/* A title counts from who is owner or admin at this place of the log. The first one is told by
- * whoever made the chat or added us, who need not be either, or by another device of ours. A chat of two goes by the other's
- * name. */
+/* A title counts from who is owner or admin at this place of the log. The first one is told by whoever made the
+ * chat or added us, who need not be either, or by another device of ours. A chat of two goes by the other's name. */
 static int
 may_set_title(struct sotto_client *client, const struct chat *chat, const uint8_t user[ID_BYTES],
               bool told, bool *may_out)

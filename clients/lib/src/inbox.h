@@ -41,8 +41,8 @@ int inbox_end(struct sotto_client *client, struct inbox *inbox, int status);
 int inbox_entry(struct sotto_client *client, struct inbox *inbox,
                 const Sotto__Chat__V1__Entry *entry, bool live);
 
-/* told.c: steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the chat up when
- * commits were among it. */
+/* told.c: steps over what a relay chat did not keep for us; leaves a line about it in the archive, and gives the
+ * chat up when commits were among it. */
 int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap);
 
 /* The server says that somebody deleted the chat. What we have of it stays. */
@@ -68,10 +68,10 @@ int inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
                        const uint8_t inviter[ID_BYTES], const struct chat *known);
 
 /*
- * invited.c: whether the leaf that signed vouches for a group under the id of a chat that the profile knows. When nobody
- * but the server says that we are out, or that we missed something, it must be a device of somebody whom we know there,
- * so that nobody puts a group of strangers into the place of a chat. Other leaves prove nothing: anybody can build a
- * tree of the KeyPackages of others.
+ * invited.c: whether the leaf that signed vouches for a group under the id of a chat that the profile knows. When
+ * nobody but the server says that we are out, or that we missed something, it must be a device of somebody whom we
+ * know there, so that nobody puts a group of strangers into the place of a chat. Other leaves prove nothing:
+ * anybody can build a tree of the KeyPackages of others.
  */
 int inbox_is_vouched(struct sotto_client *client, const struct chat *known,
                      const struct mls_group *group, uint32_t leaf, bool *is_out);

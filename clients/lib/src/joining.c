@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See joining.h. The server gives GroupInfo and tree, and is not believed in either: the GroupInfo must be signed by
- * a member, the leaves by devices with certificates of the users' identities, by the rules of an invitation. Who
- * signed it counts as who invites. A chat that this device knew is entered only at a later epoch, and on the signature of
- * somebody whom it knew there. An old GroupInfo leads to an epoch in which nobody else is, and to no message.
+ * See joining.h. The server gives GroupInfo and tree, and is not believed in either: the GroupInfo must be signed
+ * by a member, the leaves by devices with certificates of the users' identities, by the rules of an invitation. Who
+ * signed it counts as who invites. A chat that this device knew is entered only at a later epoch, and on the
+ * signature of somebody whom it knew there. An old GroupInfo leads to an epoch in which nobody else is, and to no
+ * message.
  */
 #include "joining.h"
 

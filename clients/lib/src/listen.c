@@ -4,9 +4,9 @@
  * archive, never from the wire, so whatever another process of this profile fetched is shown here
  * as well, once.
  *
- * While it listens this client also does the chores of a device that is online: it acknowledges,
- * keeps the login fresh, refills KeyPackages, renews its keys in chats, enters chats that nobody adds it to, sends what waits in the outbox, adds new
- * devices of its user to their chats, and commits the going of members who leave.
+ * While it listens this client also does the chores of a device that is online: it acknowledges, keeps the login
+ * fresh, refills KeyPackages, renews its keys in chats, enters chats that nobody adds it to, sends what waits in
+ * the outbox, adds new devices of its user to their chats, and commits the going of members who leave.
  */
 #include "backoff.h"
 #include "chat.h"

@@ -3,12 +3,12 @@
  * A reset that waits for this user: a member made a new group in the place of a chat, and nothing of it is entered,
  * shown or sent before the user confirms.
  *
- * The server says that a chat is replaced (an entry of its log, the last one) and delivers a Welcome; neither is believed
- * further than that. What a new chat replaces stands in its id, which is its MLS group id and so in all that members
- * sign: eight random bytes, and eight of SHA-256("sotto reset v1" || id of the old chat || those random bytes). So
- * a server cannot call another chat a successor, nor hide that one is. The group must be signed by a member of the
- * old chat, and everybody in it must have been one when this device followed it last, under the identity key that is
- * known (trust.h); else it is refused, with the reason.
+ * The server says that a chat is replaced (an entry of its log, the last one) and delivers a Welcome; neither is
+ * believed further than that. What a new chat replaces stands in its id, which is its MLS group id and so in all
+ * that members sign: eight random bytes, and eight of SHA-256("sotto reset v1" || id of the old chat || those
+ * random bytes). So a server cannot call another chat a successor, nor hide that one is. The group must be signed
+ * by a member of the old chat, and everybody in it must have been one when this device followed it last, under the
+ * identity key that is known (trust.h); else it is refused, with the reason.
  *
  * The table `offers` has one row for each such chat. The new one has a row of its own as CHAT_OFFERED, of which only
  * the cursor moves. The old one is CHAT_RESET from the entry in its log on, which comes after all others, and

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Our own devices: what the profile remembers of them, the list, removing one, and being removed. A removed device believes only the identity key: the server hands it the removal
- * that the other device signed, so nobody else can make it give up its keys.
+ * Our own devices: what the profile remembers of them, the list, removing one, and being removed. A removed device
+ * believes only the identity key: the server hands it the removal that the other device signed, so nobody else can
+ * make it give up its keys.
  */
 #include "own_devices.h"
 

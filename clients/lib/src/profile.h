@@ -31,8 +31,8 @@ int profile_init(struct profile *profile, const char *folder, const char *passph
                  struct sotto_client_error *error);
 void profile_fini(struct profile *profile);
 
-/* Takes everything that the profile holds away: its database, then its key, without which a copy of the database is worth
- * nothing. Folder and lock stay. Only profile_fini may follow. */
+/* Takes everything that the profile holds away: its database, then its key, without which a copy of the database is
+ * worth nothing. Folder and lock stay. Only profile_fini may follow. */
 int profile_wipe(struct profile *profile, struct sotto_client_error *error);
 
 /* Takes the lock of the profile, waiting up to 30 s for another process; may be nested. */

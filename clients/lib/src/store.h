@@ -48,10 +48,10 @@ struct chat {
     bool has_inviter;
     uint8_t inviter[ID_BYTES]; /* who made the chat or added us: whose title we take at first */
     uint64_t proposals;        /* kept in the group: to be committed before anything is sent */
-    uint64_t
-        spent_epoch; /* its keys were used by another copy of this profile (copies.h); 0: none */
-    uint64_t
-        title_owed; /* seq of the commit of a joiner who is to be told it (titles.h); 0: none */
+    /* Its keys were used by another copy of this profile (copies.h); 0: none. */
+    uint64_t spent_epoch;
+    /* Seq of the commit of a joiner who is to be told it (titles.h); 0: none. */
+    uint64_t title_owed;
     enum chat_left left_how;
     uint8_t left_by[ID_BYTES];     /* unless LEFT_UNPROVEN */
     int64_t left_ms;               /* likewise; the server's clock */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server tells of a chat besides its entries: that it kept some no longer, that this device is not in the chat, that
- * somebody deleted it. None of it can be proven, so it is shown as the server's word, and a chat
- * that keeps an archive has no excuse for a gap.
+ * What a server tells of a chat besides its entries: that it kept some no longer, that this device is not in the
+ * chat, that somebody deleted it. None of it can be proven, so it is shown as the server's word, and a chat that
+ * keeps an archive has no excuse for a gap.
  */
 #include "inbox.h"
 

@@ -144,10 +144,10 @@ int sotto_client_whoami(struct sotto_client *client, struct sotto_client_account
 
 int sotto_client_logins(struct sotto_client *client, sotto_client_login_fn each, void *arg);
 
-/* Deletes the account for good, with the password: all its devices and logins end, it leaves every chat, its name is never
- * given out again. Messages stay with those who have them. When the server has it on its disk, this profile is wiped, and
- * the client can only be closed. Called again after an answer that was lost it finds out and wipes. Our other devices
- * keep what they have read, and lose their keys. */
+/* Deletes the account for good, with the password: all its devices and logins end, it leaves every chat, its name
+ * is never given out again. Messages stay with those who have them. When the server has it on its disk, this
+ * profile is wiped, and the client can only be closed. Called again after an answer that was lost it finds out and
+ * wipes. Our other devices keep what they have read, and lose their keys. */
 int sotto_client_delete_account(struct sotto_client *client, const char *password);
 
 /* Ends one login by its id in hex. */
@@ -180,13 +180,13 @@ struct sotto_client_chat {
     int64_t last_ts; /* milliseconds */
     uint64_t unread;
     const char *last_text; /* NULL: none */
-    const char *
-        cure; /* waiting, broken, reset: what to do, why it failed before, or why a reset is refused; else NULL */
+    /* Waiting, broken, reset: what to do, why it failed before, or why a reset is refused; else NULL. */
+    const char *cure;
     const char *const *members; /* user names */
     size_t member_count;
-    /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by
-     * `left_by`, says the server), replaced (`left_by` started it anew, and we are in the new one), or unproven (the server says so and showed no such commit); else
-     * NULL. */
+    /* state left: left (we went), removed (a commit signed by `left_by`), deleted (for everybody by `left_by`, says
+     * the server), replaced (`left_by` started it anew, and we are in the new one), or unproven (the server says so
+     * and showed no such commit); else NULL. */
     const char *left_how;
     const char *left_by;                      /* NULL when unproven */
     int64_t left_ts;                          /* milliseconds; the server's clock */
@@ -297,9 +297,9 @@ struct sotto_client_resetting {
 int sotto_client_reset_plan(struct sotto_client *client, const struct sotto_client_resetting *what,
                             sotto_client_reset_fn each, void *arg);
 
-/* Starts a chat anew and hands the new one out. An owner or admin of a group may, either of a chat of two, when a member
- * reported a change that could not be followed. Title, name and roles move along; the old chat takes nothing more and
- * stays readable. Every other member has to confirm. */
+/* Starts a chat anew and hands the new one out. An owner or admin of a group may, either of a chat of two, when a
+ * member reported a change that could not be followed. Title, name and roles move along; the old chat takes nothing
+ * more and stays readable. Every other member has to confirm. */
 int sotto_client_reset(struct sotto_client *client, const struct sotto_client_resetting *what,
                        sotto_client_chat_fn each, void *arg);
 
@@ -307,24 +307,23 @@ int sotto_client_reset(struct sotto_client *client, const struct sotto_client_re
 int sotto_client_offer(struct sotto_client *client, const char *chat, sotto_client_reset_fn each,
                        void *arg);
 
-/* Enters the chat that takes this one's place, and hands it out. Refused, with the reason, when somebody is in it who was not
- * in the old one, or under another identity key (SOTTO_CLIENT_EBLOCKED). */
+/* Enters the chat that takes this one's place, and hands it out. Refused, with the reason, when somebody is in it
+ * who was not in the old one, or under another identity key (SOTTO_CLIENT_EBLOCKED). */
 int sotto_client_confirm(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
                          void *arg);
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A message, or an event in a chat. Kinds: text (a message); events: joined (`from` added us), repaired (we lost
- * track and are in it again),
- * member_added, member_removed, member_left, role_changed (to `users`, by `from`), renamed (text is
- * the title), title (the one we were told when we came), key_changed, undecryptable, not_kept, gap
- * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under
- * another identity key than the one that is known), device_added and device_removed (a device of
- * `from` came or went while the user stays; from_device is the device), device_gone and
- * device_disputed (the server asks to take out a device that `from` has removed, or has not),
- * bad_commit (`from` signed a change of the group that this device cannot follow; text is why) and
- * commit_reported (`from` cannot follow a change by the user in `users`, says the server), reset (`from` started the
- * chat anew, says the server), account_deleted (by `from`; text is NULL when the identity key that we know signed it). */
+ * track and are in it again), member_added, member_removed, member_left, role_changed (to `users`, by `from`),
+ * renamed (text is the title), title (the one we were told when we came), key_changed, undecryptable, not_kept, gap
+ * (text says what happened or is NULL; of a gap, which sequence numbers), untrusted (a text under another identity
+ * key than the one that is known), device_added and device_removed (a device of `from` came or went while the user
+ * stays; from_device is the device), device_gone and device_disputed (the server asks to take out a device that
+ * `from` has removed, or has not), bad_commit (`from` signed a change of the group that this device cannot follow;
+ * text is why) and commit_reported (`from` cannot follow a change by the user in `users`, says the server), reset
+ * (`from` started the chat anew, says the server), account_deleted (by `from`; text is NULL when the identity key
+ * that we know signed it). */
 struct sotto_client_message {
     char chat[SOTTO_CLIENT_HEX_BYTES];
     char id[SOTTO_CLIENT_HEX_BYTES]; /* "" for events */

@@ -179,8 +179,8 @@ void verify_log_init(struct verify_log *log, const uint8_t user_id[VERIFY_ID_BYT
 
 /* Checks that an entry continues the chain and applies it: number and user fit, hash is what the chain gives, the
  * first entry publishes the identity with a good signature and no later one does, an added device is certified by
- * it and is not there yet, a removed device is there and the removal is signed by it, a deletion is signed by it and the
- * last entry. The log is unchanged when this fails. entry_out may be NULL. */
+ * it and is not there yet, a removed device is there and the removal is signed by it, a deletion is signed by it
+ * and the last entry. The log is unchanged when this fails. entry_out may be NULL. */
 int verify_log_apply(struct verify_log *log, const uint8_t *entry, size_t size,
                      const uint8_t hash[VERIFY_HASH_BYTES], struct verify_log_entry *entry_out);
 
