@@ -11,8 +11,9 @@
  * files in DATA/secrets. Hears keyx.device.removed.v1, asks keyx.deletion.check.v1. Identity keys and
  * devices are keyx's; auth knows a device only as the id that a client chose.
  *
- * The surprising thing: what must hold after a revocation is kept in memory and on disk, but the
- * truth is the disk; memory is only ever ahead of an empty answer, never behind a commit.
+ * The surprising thing: whether a login has ended is looked up in memory (auth_ended.c), although the truth is on
+ * the disk. Memory hears of each end after its commit and before anybody else does, and as long as it may lack one
+ * the store is asked.
  */
 #include "auth.h"
 
@@ -70,6 +71,18 @@ auth_count(struct auth *auth, enum auth_metric metric, uint32_t value, double am
     auth->host->metric->add(auth->host, metric, value, amount);
 }
 
+int64_t
+auth_now_s(const struct auth *auth)
+{
+    return auth->host->api->now_ms(auth->host) / 1000;
+}
+
+int64_t
+auth_ended_until_s(const struct auth *auth)
+{
+    return auth_now_s(auth) + auth->conf.access_s + AUTH_CLOCK_SKEW_S;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void
@@ -106,7 +119,7 @@ static void fini(void *state);
 static int
 try_tokens(const struct auth *auth, struct sotto_err *err)
 {
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
+    const int64_t now = auth_now_s(auth);
     struct auth_claims claims = {
         .use = AUTH_USE_ACCESS, .issued = now, .expires = now + auth->conf.access_s};
     char token[AUTH_TOKEN_BYTES_MAX + 1];
@@ -129,7 +142,6 @@ init(struct sotto_host *host, const struct sotto_conf *conf, void **state_out,
 
     if (auth == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "no memory for auth");
-    auth->magic = AUTH_MAGIC;
     auth->host = host;
     read_conf(host->conf, conf, &auth->conf);
     rc = auth_secrets_create(

@@ -2,10 +2,10 @@
 /*
  * Inside of modules/auth: its state, and what its files give one another.
  *
- * The files, in the order in which a client meets them: auth_register.c, auth_login.c (with
- * auth_pending.c), auth_refresh.c, auth_attach.c, auth_logins.c, auth_delete.c. Below them auth_issue.c (what a
- * login gives), auth_ended.c (logins that were ended), auth_check.c (names and devices),
- * auth_store.c (statements), auth_token.c and auth_secret.c.
+ * The files, in the order in which a client meets them: auth_register.c, auth_login.c (with auth_pending.c),
+ * auth_refresh.c, auth_attach.c, auth_logins.c, auth_lookup.c, auth_delete.c. Below them auth_issue.c (what a login
+ * gives), auth_ended.c (logins that were ended), auth_device.c (devices that were removed), auth_check.c (names and
+ * devices), auth_cleanup.c (start and housekeeping), auth_store.c (statements), auth_token.c and auth_secret.c.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -31,8 +31,6 @@
 #define AUTH_REASON_BYTES_MAX 96
 #define AUTH_SIGNATURE_BYTES 64
 #define AUTH_TELL_MAX 64 /* deleted accounts told of in a round */
-
-#define AUTH_MAGIC 0x61757468u /* "auth" */
 
 /* The one text for every refused login: it must not tell an unknown user from a wrong password. */
 #define AUTH_TEXT_LOGIN_REFUSED "the name or the password is wrong"
@@ -82,7 +80,6 @@ struct auth_told {
 };
 
 struct auth {
-    uint32_t magic;
     struct sotto_host *host;
     struct auth_conf conf;
     struct auth_secrets *secrets;
@@ -106,6 +103,10 @@ int auth_read(struct auth *, sotto_tx_fn *, const void *arg, size_t size, sotto_
 int auth_run(struct auth *, sotto_work_fn *, const void *arg, size_t size, sotto_work_done_fn *);
 void auth_end_job(struct auth *);
 void auth_count(struct auth *, enum auth_metric, uint32_t value, double amount);
+/* Wall clock in seconds. */
+int64_t auth_now_s(const struct auth *);
+/* When the last access token of a login that ends now has expired, seconds. */
+int64_t auth_ended_until_s(const struct auth *);
 
 /* ---- auth_check.c: what a client may send ---------------------------------------------------- */
 
@@ -255,7 +256,7 @@ enum auth_stmt {
     AUTH_Q_USER_ADD,        /* user_id, name, name_key, record, idempotency, created_ms */
     AUTH_Q_USER_ANY,        /* -> 1 */
     AUTH_Q_USER_EMPTY,      /* record, idempotency, deleted_ms, user_id */
-    AUTH_Q_LOGIN_OF_DEVICE, /* user_id, device_id -> login_id */
+    AUTH_Q_LOGIN_OF_DEVICE, /* user_id, device_id -> login_id, counter, refresh_until, access_until */
     AUTH_Q_LOGIN_COUNT,     /* user_id -> count */
     AUTH_Q_LOGIN_OLDEST,    /* user_id -> login_id, device_id */
     /* login_id, user_id, device_id, label, user_agent, address, created_ms, used_ms, rotated_ms,

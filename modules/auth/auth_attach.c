@@ -102,7 +102,7 @@ auth_on_attach(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     struct auth *auth = state;
     const Sotto__Auth__V1__AttachRequest *request = (const void *)in;
     struct attach_op op = {.req = req};
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
+    const int64_t now = auth_now_s(auth);
 
     if (auth_token_check(&auth->secrets->token, request->access_token,
                          strlen(request->access_token), AUTH_USE_ACCESS, now, &op.claims) != 0)

@@ -128,7 +128,7 @@ load_done(void *state, int status, void *arg)
 int
 auth_load(struct auth *auth)
 {
-    struct load_op op = {.now = auth->host->api->now_ms(auth->host) / 1000};
+    struct load_op op = {.now = auth_now_s(auth)};
 
     memcpy(op.public_key, auth->secrets->opaque.public_key, sizeof(op.public_key));
     return auth_write(auth, load_write, &op, sizeof(op), load_done);
@@ -182,7 +182,7 @@ void
 auth_clean(void *state, void *arg)
 {
     struct auth *auth = state;
-    struct clean_op op = {.now = auth->host->api->now_ms(auth->host) / 1000};
+    struct clean_op op = {.now = auth_now_s(auth)};
 
     (void)arg;
     auth_ended_set_expire(auth->ended, op.now);

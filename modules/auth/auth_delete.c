@@ -276,7 +276,6 @@ static void
 fill(struct delete_op *op, const Sotto__Auth__V1__DeleteAccountRequest *request)
 {
     struct deletion *deletion = &op->deletion;
-    const int64_t now = op->auth->host->api->now_ms(op->auth->host) / 1000;
 
     memcpy(deletion->user, op->req->caller->user, SOTTO_ID_BYTES);
     memcpy(deletion->by_device, op->req->caller->device, SOTTO_ID_BYTES);
@@ -285,7 +284,7 @@ fill(struct delete_op *op, const Sotto__Auth__V1__DeleteAccountRequest *request)
     if (request->signature.len > 0)
         memcpy(deletion->signature, request->signature.data, request->signature.len);
     memcpy(op->ended.user, deletion->user, SOTTO_ID_BYTES);
-    op->ended.until = now + op->auth->conf.access_s + AUTH_CLOCK_SKEW_S;
+    op->ended.until = auth_ended_until_s(op->auth);
     auth_write_reason(true, deletion->deleted_ms, deletion->by_device, op->reason);
 }
 

@@ -93,7 +93,6 @@ auth_write_reason(bool is_account, int64_t time_ms, const uint8_t *by,
 static void
 take_fact(struct auth *auth, const Sotto__Keyx__V1__DeviceRemoved *fact, struct sotto_view payload)
 {
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
     struct removed_op op = {.fact_size = payload.size};
     const struct sotto_session_match match = {.user = op.ended.user, .device = op.device};
 
@@ -101,7 +100,7 @@ take_fact(struct auth *auth, const Sotto__Keyx__V1__DeviceRemoved *fact, struct 
     memcpy(op.device, fact->device_id.data, SOTTO_ID_BYTES);
     memcpy(op.fact, payload.data, payload.size);
     auth_write_reason(fact->account, fact->removed_ms, fact->by_device.data, op.reason);
-    op.ended.until = now + auth->conf.access_s + AUTH_CLOCK_SKEW_S;
+    op.ended.until = auth_ended_until_s(auth);
     /* The connections end now, whether or not the store takes the rest. */
     auth->host->session->close_matching(auth->host, &match, SOTTO_GOODBYE_UNAUTHENTICATED,
                                         op.reason);

@@ -237,10 +237,8 @@ end_done(void *state, int status, void *arg)
 static void
 end_begin(struct auth *auth, struct end_op *op)
 {
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
-
     memcpy(op->ended.user, op->req->caller->user, SOTTO_ID_BYTES);
-    op->ended.until = now + auth->conf.access_s + AUTH_CLOCK_SKEW_S;
+    op->ended.until = auth_ended_until_s(auth);
     if (auth_write(auth, end_write, op, sizeof(*op), end_done) != 0)
         sotto_fail(op->req, SOTTO_EUNAVAILABLE, AUTH_TEXT_BUSY);
 }
@@ -251,7 +249,7 @@ static bool
 login_of_token(struct auth *auth, const char *token, const struct sotto_caller *caller,
                uint8_t login_out[SOTTO_ID_BYTES])
 {
-    const int64_t now = auth->host->api->now_ms(auth->host) / 1000;
+    const int64_t now = auth_now_s(auth);
     struct auth_claims claims;
 
     if (auth_token_check(&auth->secrets->token, token, strlen(token), AUTH_USE_ACCESS, now,

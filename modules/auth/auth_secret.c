@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Secret files.
+ * The secret files in DATA/secrets:
  *
- *   DATA/secrets/opaque 96 bytes: OPRF seed and private key of OPAQUE. Lost: no password works
- *   again. DATA/secrets/refresh 32 bytes: derives refresh tokens. Lost: a race of two refreshes
- *   ends a login. DATA/secrets/token 64 hex digits and a newline: signs access tokens. Lost: tokens
- *   are renewed.
+ *     opaque    96 bytes, OPRF seed and private key of OPAQUE. Lost: no password works again
+ *     refresh   32 bytes, derives refresh tokens. Lost: a race of two refreshes ends a login
+ *     token     64 hex digits and a newline, signs access tokens. Lost: tokens are renewed
  */
 #include "auth_secret.h"
 
