@@ -111,8 +111,8 @@ write_seat(struct sotto_tx *tx, const struct chat_step *step, struct chat_add *a
     sotto_bind_int(stmt, 1, add->num);
     sotto_bind_int(stmt, 2, step->num);
     sotto_bind_int(stmt, 3, add->leaf);
-    sotto_bind_int(stmt, 4, step->seq);
-    sotto_bind_int(stmt, 5, step->seq);
+    sotto_bind_int(stmt, 4, step_since(step));
+    sotto_bind_int(stmt, 5, step_since(step));
     rc = sotto_step(stmt);
     return rc < 0 ? rc : write_invitation(tx, step, add);
 }

@@ -114,7 +114,7 @@ apply_adds(struct delivery *ds, struct chat *chat, const struct chat_step *step,
 
         device->num = add->num;
         device->events++;
-        roster_seat_take(chat, add->leaf, device, step->seq);
+        roster_seat_take(chat, add->leaf, device, step_since(step));
         if (sessions != NULL)
             memcpy(sessions + count, device->sessions, device->session_count * sizeof(*sessions));
         count += device->session_count;

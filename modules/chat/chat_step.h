@@ -57,6 +57,14 @@ void step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bu
 /* chat_commit.c and chat_create.c: the transactions. arg is a struct chat_step **. */
 sotto_tx_fn chat_commit_tx, chat_create_tx;
 
+/* Where the log of a device that the commit adds begins: behind the commit, which its Welcome leads to. Who joined by itself
+ * gets the commit, too: it may have been stopped before the answer came. */
+static inline uint32_t
+step_since(const struct chat_step *step)
+{
+    return step->plan.is_external ? step->seq - 1 : step->seq;
+}
+
 /* Rows of a commit, in a chat whose row exists: log, GroupInfo, tree, seats, members, Welcome. step->seq is set. */
 int step_write(struct sotto_tx *, struct chat_step *);
 

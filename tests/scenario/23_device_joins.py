@@ -121,14 +121,17 @@ def a_new_device_enters_a_dozen_chats_and_is_told_their_titles_once(stage):
 def a_device_that_is_killed_while_it_joins_is_in_the_chat_once(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
-    for number, method in enumerate(('ChatService/GetGroup', 'ChatService/Commit', 'ChatService/ListMembers')):
+    # Until the server has its commit a device is not in the chat; from then on it misses nothing.
+    for number, (method, seen) in enumerate((('ChatService/GetGroup', []),
+                                             ('ChatService/Commit', ['while it was dead']),
+                                             ('ChatService/ListMembers', ['while it was dead']))):
         chat = alice.run('new', 'bob', '--title', f'Room {number}')[0]['chat']
         alice.run('chats')
         phone = device_of(stage, server, 'alice', f'phone-{number}')
         break_off(stage, phone, server, method, 'read', chat)
         alice.run('send', chat, 'while it was dead')
 
-        phone.run('read', chat)
+        assert texts(phone.run('read', chat)) == seen, method
 
         alice.run('send', chat, 'for all')
         assert texts(phone.run('read', chat))[-1] == texts(bob.run('read', chat))[-1] == 'for all'
@@ -136,8 +139,9 @@ def a_device_that_is_killed_while_it_joins_is_in_the_chat_once(stage):
         assert texts(alice.run('read', chat)) == texts(bob.run('read', chat)) == [
             'while it was dead', 'for all', 'from the phone'], method
         assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 2, 'bob': 1}, method
-        assert len({row['from_device'] for row in bob.run('read', chat) if row['kind'] == 'device_added'}) == 1
+        assert [row['kind'] for row in bob.run('read', chat)].count('device_added') == 1
         alice.run('device-remove', phone.run('whoami')[0]['device_id'])
+        alice.run('delete-chat', chat)
 
 
 @test
@@ -221,6 +225,41 @@ def a_chat_that_breaks_again_within_the_hour_says_when_it_is_tried_again(stage):
     alice.run('send', chat, 'an hour later')
     assert texts(bob.run('read', chat)) == ['before', 'an hour later']
     assert 'now?' not in texts(alice.run('read', chat))
+
+
+@test
+def a_repair_that_is_killed_before_its_answer_misses_nothing(stage):
+    server = start(stage)
+    alice, bob, chat = broken(stage, server)
+    break_off(stage, alice, server, 'ChatService/Commit', 'read', chat)
+    bob.run('send', chat, 'while it was dead')
+
+    kept = alice.run('read', chat)
+
+    assert texts(kept) == ['before', 'while it was dead'], kept
+    assert [row['kind'] for row in kept].count('repaired') == 1
+    alice.run('send', chat, 'here again')
+    assert texts(bob.run('read', chat)) == ['before', 'while it was dead', 'here again']
+    with sqlite3.connect(alice.profile / 'profile.db', timeout=30) as profile:
+        assert profile.execute('SELECT COUNT(*) FROM arrivals').fetchone() == (0,)
+
+
+@test
+def a_device_that_is_removed_before_it_knows_that_it_is_in_reads_until_then(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', 'carol', '--title', 'Garden')[0]['chat']
+    carol.run('chats')
+    cellar = device_of(stage, server, 'carol', 'cellar')
+    break_off(stage, cellar, server, 'ChatService/Commit', 'read', chat)
+    bob.run('send', chat, 'while it was dead')
+    alice.run('remove', chat, 'carol')
+    bob.run('send', chat, 'without carol')
+
+    cellar.run('chats')
+
+    assert texts(cellar.run('read', chat)) == ['while it was dead']
+    assert [row['left_how'] for row in cellar.run('chats')] == ['removed']
 
 
 @test

@@ -2,19 +2,22 @@
 # io_threads: default
 """Ctrl-C at 200 points: the profile opens afterwards, nothing that was acknowledged is missing, nothing is there twice.
 
-strace counts the calls of one run that change the disk or talk to the server, and then delivers SIGINT at the n-th.
+strace counts the calls of one run that change the disk or talk to the server, and then delivers SIGINT at the n-th. A device that
+enters a chat alone is killed instead, between any two of its calls: what others say once it is in, it reads.
 """
 import collections
 import re
+import shutil
 import signal
 
-from clients import people, start, texts, wait_text
+from clients import device_of, people, start, texts, wait_text
 from process import under_strace
 from tap import main, night, test
 
 # What a run does to the disk and to the server; every point lies before or behind one of these.
 CALLS = ('openat', 'pwrite64', 'fdatasync', 'ftruncate', 'unlink', 'connect', 'sendto', 'recvfrom')
-POINTS = {'send': night(80, 400), 'read': night(60, 300), 'new': night(60, 300)}
+POINTS = {'send': night(80, 400), 'read': night(60, 300), 'new': night(60, 300),
+          'enter': night(8, 100), 'change': night(6, 20)}
 
 
 def traced(stage, client, words, *options):
@@ -24,22 +27,36 @@ def traced(stage, client, words, *options):
     return process.wait()
 
 
+def calls_of(stage, client, words):
+    """The lines of one run's trace, each with its (call, n)."""
+    log = stage.folder / 'calls'
+    counts, lines = collections.Counter(), []
+    assert traced(stage, client, words, '-s', '300', '-o', log, '-e', f'trace={",".join(CALLS)}') == 0
+    for line in log.read_text(errors='replace').splitlines():
+        found = re.match(r'(?:\d+ +)?(\w+)\(', line)
+        if found:
+            counts[found[1]] += 1
+            lines.append((line, (found[1], counts[found[1]])))
+    return lines
+
+
+def spread(points, wanted):
+    assert len(points) >= 30, points
+    return [points[at * len(points) // wanted] for at in range(wanted)]
+
+
 def points_of(stage, client, words, wanted):
     """(call, n) spread over all such calls of one run."""
-    log = stage.folder / 'calls'
-    assert traced(stage, client, words, '-o', log, '-e', f'trace={",".join(CALLS)}') == 0
-    counts = collections.Counter(re.findall(r'^(?:\d+ +)?(\w+)\(', log.read_text(errors='replace'), re.M))
-    every = [(call, n) for call in CALLS for n in range(1, counts[call] + 1)]
-    assert len(every) >= 30, counts
-    return [every[at * len(every) // wanted] for at in range(wanted)]
+    points = [point for _, point in calls_of(stage, client, words)]
+    return spread(sorted(points, key=lambda point: CALLS.index(point[0])), wanted)
 
 
-def interrupt(stage, client, words, point):
-    """Runs a command that gets SIGINT at the point; true when that was the end of it."""
+def interrupt(stage, client, words, point, by=signal.SIGINT):
+    """Runs a command that gets a signal at the point; true when that was the end of it."""
     call, n = point
     code = traced(stage, client, words, '-o', '/dev/null', '-e', f'trace={call}',
-                  '-e', f'inject={call}:signal=INT:when={n}')
-    assert code in (0, -signal.SIGINT, 128 + signal.SIGINT), (
+                  '-e', f'inject={call}:signal={by.name[3:]}:when={n}')
+    assert code in (0, -by, 128 + by), (
         words, point, code, (stage.folder / 'strace.stderr').read_text()[-300:])
     return code != 0
 
@@ -109,6 +126,67 @@ def making_a_chat_may_be_interrupted_anywhere(stage):
     for title in titles[:5]:
         alice.run('send', title, 'still readable')
     assert len(agree(alice, bob)) >= POINTS['new']
+
+
+def put_back(client, folder):
+    shutil.rmtree(client.profile)
+    shutil.copytree(folder, client.profile)
+
+
+@test
+def a_device_that_is_killed_anywhere_while_it_enters_a_chat_misses_nothing_once_it_is_in(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    chat = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
+    phone, waiting = device_of(stage, server, 'alice', 'phone'), stage.folder / 'waiting'
+    shutil.copytree(phone.profile, waiting)
+    calls = calls_of(stage, phone, ['read', chat])
+    asked = next(at for at, (line, _) in enumerate(calls) if 'ChatService/GetGroup' in line)
+
+    fates = collections.Counter()
+    for number, point in enumerate(spread([point for _, point in calls[asked:]], POINTS['enter'])):
+        put_back(phone, waiting)  # each time it takes the place of what the last one left in the group
+        epoch = bob.run('chats')[0]['epoch']
+        killed = interrupt(stage, phone, ['read', chat], point, by=signal.SIGKILL)
+        was_in = bob.run('chats')[0]['epoch'] == epoch + 1
+        bob.run('send', chat, f'text {number}')
+
+        assert texts(phone.run('read', chat)) == ([f'text {number}'] if was_in else []), (point, was_in)
+
+        phone.run('send', chat, f'answer {number}')
+        assert texts(bob.run('read', chat))[-2:] == [f'text {number}', f'answer {number}'], point
+        assert bob.run('chats')[0]['epoch'] == epoch + 1, 'it joined twice'
+        fates[killed, was_in] += 1
+
+    assert fates[True, True] >= POINTS['enter'] // 4 and fates[True, False] > 0, fates
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 2, 'bob': 1}
+
+
+@test
+def a_device_that_is_killed_anywhere_while_it_commits_is_in_the_chat_with_the_others(stage):
+    server = start(stage)
+    alice, bob, _ = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
+    add = ['add', chat, 'carol']
+    calls = calls_of(stage, alice, add)
+    asked = next(at for at, (line, _) in enumerate(calls) if 'ChatService/Sync' in line)
+
+    fates = collections.Counter()
+    for number, point in enumerate(spread([point for _, point in calls[asked:]], POINTS['change'])):
+        alice.run('remove', chat, 'carol')
+        killed = interrupt(stage, alice, add, point, by=signal.SIGKILL)
+        was_in = 'carol' in [row['user'] for row in bob.run('members', chat)]
+        bob.run('send', chat, f'text {number}')
+
+        assert texts(alice.run('read', chat, '--limit', '1')) == [f'text {number}'], point
+        if not was_in:
+            alice.run(*add)
+        alice.run('send', chat, f'answer {number}')
+        assert texts(bob.run('read', chat, '--limit', '2')) == [f'text {number}', f'answer {number}'], point
+        fates[killed, was_in] += 1
+
+    assert fates[True, True] and fates[True, False], fates
+    assert 'repaired' not in [row['kind'] for row in alice.run('read', chat, '--limit', '1000')]
 
 
 if __name__ == '__main__':

@@ -165,9 +165,8 @@ drop_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* A refusal that another try or the log may turn into a yes. */
-static bool
-is_passing(const struct sotto_client_error *error)
+bool
+group_may_pass(const struct sotto_client_error *error)
 {
     return error->status != SOTTO_CLIENT_EFAILED || !strcmp(error->code, "aborted") ||
            !strcmp(error->code, "resource_exhausted") || !strcmp(error->code, "profile");
@@ -256,8 +255,8 @@ finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
         return status ? status : finish_pending(client, chat_id);
     }
     bool useless =
-        status && (!is_passing(&client->error) || (!strcmp(client->error.code, "aborted") &&
-                                                   is_of_current_epoch(request, &details)));
+        status && (!group_may_pass(&client->error) || (!strcmp(client->error.code, "aborted") &&
+                                                       is_of_current_epoch(request, &details)));
     pb_free(request);
     buf_fini(&details);
     if (status == SOTTO_CLIENT_OK)

@@ -58,19 +58,24 @@ group_config(struct sotto_client *client, struct mls_config *config_out)
 /* ---- profile --------------------------------------------------------------------------------- */
 
 int
+group_read(struct sotto_client *client, const struct buf *state, struct mls_group **group_out)
+{
+    struct mls_config config;
+    group_config(client, &config);
+    int problem = mls_group_load(&config, (struct mls_bytes){state->data, state->len}, group_out);
+    return problem ? group_trouble(client, "read the chat's keys in the profile", problem)
+                   : SOTTO_CLIENT_OK;
+}
+
+int
 group_load(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
            struct mls_group **group_out)
 {
     struct buf state = {0};
-    struct mls_config config;
     *group_out = NULL;
     int status = chat_get_blob(client, chat_id, CHAT_BLOB_MLS, &state);
-    if (status == SOTTO_CLIENT_OK && state.len) {
-        group_config(client, &config);
-        int problem = mls_group_load(&config, (struct mls_bytes){state.data, state.len}, group_out);
-        if (problem)
-            status = group_trouble(client, "read the chat's keys in the profile", problem);
-    }
+    if (status == SOTTO_CLIENT_OK && state.len)
+        status = group_read(client, &state, group_out);
     buf_fini(&state);
     return status;
 }

@@ -25,6 +25,9 @@
 int group_load(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                struct mls_group **group_out);
 
+/* The same from the bytes of a saved group. */
+int group_read(struct sotto_client *client, const struct buf *state, struct mls_group **group_out);
+
 /* Writes the MLS state, the epoch and the roster. Inside a transaction. */
 int group_save(struct sotto_client *client, struct chat *chat, const struct mls_group *group);
 
@@ -107,5 +110,8 @@ typedef int group_entered_fn(struct sotto_client *client, struct chat *chat,
                              const Sotto__Chat__V1__CommitReply *reply);
 int group_accepted(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
                    const Sotto__Chat__V1__CommitReply *reply, group_entered_fn *entered);
+
+/* Whether a refused commit may be taken at another try, or be in the log already. */
+bool group_may_pass(const struct sotto_client_error *error);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "inbox.h"
 
+#include "arrival.h"
 #include "joining.h"
 #include "notice.h"
 #include "offer.h"
@@ -108,6 +109,8 @@ inbox_store_joined(struct sotto_client *client, struct inbox *inbox,
         status = message_store(client, &message, NULL, NULL);
     if (status == SOTTO_CLIENT_OK)
         status = joining_forget_reason(client, chat.id);
+    if (status == SOTTO_CLIENT_OK)
+        status = arrival_forget(client, chat.id);
     if (status == SOTTO_CLIENT_OK && replaces)
         status = offer_entered(client, chat.id);
     inbox->joined = inbox->moved = true;

@@ -8,11 +8,10 @@
  */
 #include "joining.h"
 
+#include "arrival.h"
 #include "chat.h"
-#include "group.h"
 #include "inbox.h"
 #include "offer.h"
-#include "outbox.h"
 #include "session.h"
 #include "sync.h"
 #include "text.h"
@@ -37,8 +36,7 @@ struct joining {
     const Sotto__Chat__V1__Chat *row;
     struct chat known;
     Sotto__Chat__V1__GetGroupReply *shown;
-    struct mls_group *group;
-    uint8_t inviter[ID_BYTES]; /* who signed the GroupInfo */
+    struct arrival arrival;
     struct mls_buf commit, group_info;
     const char *refusal; /* why the group is not one to join; NULL: it is */
 };
@@ -47,7 +45,7 @@ static void
 joining_fini(struct joining *joining)
 {
     pb_free(joining->shown);
-    mls_group_destroy(&joining->group);
+    arrival_fini(&joining->arrival);
     mls_buf_fini(&joining->commit);
     mls_buf_fini(&joining->group_info);
 }
@@ -66,14 +64,6 @@ next_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], int64_
     const bool recent = last != 0 && last <= now && now - last < JOIN_REPAIR_SECONDS;
     *next_out = recent ? last + JOIN_REPAIR_SECONDS : 0;
     return status;
-}
-
-static int
-note_repair(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
-{
-    return query_run(&client->profile, &client->error,
-                     "UPDATE renewals SET repaired = ? WHERE chat_id = ?",
-                     BINDS(bind_int(wall_seconds()), bind_blob(chat_id, ID_BYTES)));
 }
 
 /* ---- reasons --------------------------------------------------------------------------------- */
@@ -160,21 +150,22 @@ judge(struct sotto_client *client, struct joining *joining)
 {
     struct mls_group_info_view view;
     const ProtobufCBinaryData *info = &joining->shown->group_info;
-    const struct mls_bytes id = mls_group_id(joining->group);
+    const struct mls_bytes id = mls_group_id(joining->arrival.group);
     bool vouched = false;
     int status = SOTTO_CLIENT_OK;
     if (id.len != ID_BYTES || !id_equal(id.data, joining->row->chat_id.data))
         joining->refusal = TR("the server shows the group of another chat");
     else if (mls_group_info_view((struct mls_bytes){info->data, info->len}, &view) ||
-             !group_user_of_leaf(joining->group, view.signer, joining->inviter))
+             !group_user_of_leaf(joining->arrival.group, view.signer, joining->arrival.inviter))
         joining->refusal = TR("no member signed the group that the server shows");
     else if (joining->known.exists && view.epoch < joining->known.epoch)
         joining->refusal = TR("the server shows the group as it was before what this device knows");
     else if (joining->known.state == CHAT_OFFERED)
-        status =
-            offer_may_enter(client, joining->known.id, joining->group, joining->inviter, &vouched);
+        status = offer_may_enter(client, joining->known.id, joining->arrival.group,
+                                 joining->arrival.inviter, &vouched);
     else
-        status = inbox_is_vouched(client, &joining->known, joining->group, view.signer, &vouched);
+        status = inbox_is_vouched(client, &joining->known, joining->arrival.group, view.signer,
+                                  &vouched);
     if (status == SOTTO_CLIENT_OK && !joining->refusal && !vouched)
         joining->refusal =
             TR("nobody whom this device knows there signed the group that the server shows");
@@ -196,8 +187,8 @@ make_commit(struct sotto_client *client, struct joining *joining)
     group_config(client, &config);
     int problem = find_old_leaf(client, &config, &params);
     if (!problem)
-        problem = mls_group_join_external(&config, &params, &joining->group, &joining->commit,
-                                          &joining->group_info);
+        problem = mls_group_join_external(&config, &params, &joining->arrival.group,
+                                          &joining->commit, &joining->group_info);
     if (problem)
         joining->refusal = mls_error_text(problem);
     return problem ? SOTTO_CLIENT_OK : judge(client, joining);
@@ -214,94 +205,23 @@ fetch_group(struct sotto_client *client, struct joining *joining)
                &sotto__chat__v1__get_group_reply__descriptor, &joining->shown, NULL);
 }
 
+/* Writes the commit down, and only then sends it. */
 static int
-send_commit(struct sotto_client *client, const struct joining *joining,
-            Sotto__Chat__V1__CommitReply **reply_out)
+send_commit(struct sotto_client *client, struct joining *joining)
 {
     Sotto__Chat__V1__CommitRequest request = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
     Sotto__Chat__V1__Bundle bundle = SOTTO__CHAT__V1__BUNDLE__INIT;
+    struct arrival *arrival = &joining->arrival;
     bundle.commit = view(joining->commit.data, joining->commit.len);
     bundle.group_info = view(joining->group_info.data, joining->group_info.len);
     request.chat_id = joining->row->chat_id;
     request.bundle = &bundle;
-    return rpc(client, CHAT_METHOD("Commit"), &request.base,
-               &sotto__chat__v1__commit_reply__descriptor, reply_out, NULL);
-}
-
-/* ---- the profile ----------------------------------------------------------------------------- */
-
-/* What the server says of the chat, as it would come with an invitation. */
-static int
-store_chat(struct sotto_client *client, const struct joining *joining,
-           const Sotto__Chat__V1__CommitReply *reply,
-           const Sotto__Chat__V1__ListMembersReply *members)
-{
-    Sotto__Chat__V1__UserRole *roles = mem_alloc(members->n_members, sizeof(*roles));
-    Sotto__Chat__V1__UserRole **list =
-        mem_alloc(members->n_members, sizeof(Sotto__Chat__V1__UserRole *));
-    Sotto__Chat__V1__Welcome said = SOTTO__CHAT__V1__WELCOME__INIT;
-    struct inbox inbox = {0};
-    for (size_t i = 0; i < members->n_members; i++) {
-        list[i] = &roles[i];
-        sotto__chat__v1__user_role__init(list[i]);
-        roles[i].user_id = members->members[i]->user_id;
-        roles[i].role = members->members[i]->role;
-    }
-    said.chat_id = joining->row->chat_id;
-    said.type = joining->row->type;
-    said.mode = joining->row->mode;
-    said.seq = reply->seq;
-    said.ts_ms = reply->ts_ms;
-    said.n_roles = members->n_members;
-    said.roles = list;
-    int status = inbox_store_joined(client, &inbox, &said, joining->group, joining->inviter,
-                                    &joining->known);
-    free(list);
-    free(roles);
-    return status;
-}
-
-/* One transaction: the group in its new epoch, the chat with its cursor at the commit, no call left to repeat. */
-static int
-enter(struct sotto_client *client, struct joining *joining,
-      const Sotto__Chat__V1__CommitReply *reply, const Sotto__Chat__V1__ListMembersReply *members)
-{
-    const uint8_t *chat_id = joining->row->chat_id.data;
-    int problem = mls_group_merge_pending(joining->group);
-    if (problem)
-        return group_trouble(client, TR("enter the new epoch"), problem);
-    int status = profile_begin(&client->profile, &client->error);
-    if (status)
-        return status;
-    status = store_chat(client, joining, reply, members);
-    if (status == SOTTO_CLIENT_OK)
-        status = chat_set_blob(client, chat_id, CHAT_BLOB_PENDING_CALL, NULL, 0);
-    if (status == SOTTO_CLIENT_OK)
-        status = upkeep_note_new(client, chat_id);
-    const bool repairs = joining->known.exists && joining->known.state == CHAT_BROKEN;
-    if (status == SOTTO_CLIENT_OK && repairs)
-        status = note_repair(client, chat_id);
-    if (status == SOTTO_CLIENT_OK && repairs)
-        status = outbox_skip_numbers(client, 0);
-    return profile_end(&client->profile, status, &client->error);
-}
-
-static int
-finish(struct sotto_client *client, struct joining *joining,
-       const Sotto__Chat__V1__CommitReply *reply)
-{
-    Sotto__Chat__V1__ListMembersRequest request = SOTTO__CHAT__V1__LIST_MEMBERS_REQUEST__INIT;
-    Sotto__Chat__V1__ListMembersReply *members = NULL;
-    request.chat_id = joining->row->chat_id;
-    if (!seq_is_possible(reply->seq))
-        return fail(&client->error, SOTTO_CLIENT_EFAILED, "internal",
-                    "the server's answer makes no sense");
-    int status = rpc(client, CHAT_METHOD("ListMembers"), &request.base,
-                     &sotto__chat__v1__list_members_reply__descriptor, &members, NULL);
-    if (status == SOTTO_CLIENT_OK)
-        status = enter(client, joining, reply, members);
-    pb_free(members);
-    return status;
+    buf_pack(&arrival->call, &request.base);
+    memcpy(arrival->chat_id, joining->row->chat_id.data, ID_BYTES);
+    arrival->type = joining->row->type;
+    arrival->mode = joining->row->mode;
+    int status = arrival_store(client, arrival);
+    return status ? status : arrival_send(client, arrival);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -338,31 +258,37 @@ needs_us(struct sotto_client *client, const Sotto__Chat__V1__Chat *row, struct c
     return known_out->exists ? is_due(client, known_out, needs_out) : SOTTO_CLIENT_OK;
 }
 
-/* One try. The lock is held. */
+/* A commit of our own for the group as the server shows it. */
+static int
+join_anew(struct sotto_client *client, struct joining *joining)
+{
+    int status = fetch_group(client, joining);
+    if (status == SOTTO_CLIENT_OK)
+        status = make_commit(client, joining);
+    if (status == SOTTO_CLIENT_OK && joining->refusal)
+        return note_reason(client, joining->row->chat_id.data, joining->refusal);
+    return status ? status : send_commit(client, joining);
+}
+
+/* One try. The lock is held. An earlier commit may have been accepted: no other one before that is known. */
 static int
 join_once(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
 {
     struct joining joining = {.row = row};
-    Sotto__Chat__V1__CommitReply *reply = NULL;
     bool needs = false;
     int status = needs_us(client, row, &joining.known, &needs);
     if (status || !needs)
         return status;
-    status = fetch_group(client, &joining);
+    status = arrival_load(client, row->chat_id.data, &joining.arrival);
     if (status == SOTTO_CLIENT_OK)
-        status = make_commit(client, &joining);
-    if (status == SOTTO_CLIENT_OK && joining.refusal)
-        status = note_reason(client, row->chat_id.data, joining.refusal);
-    else if (status == SOTTO_CLIENT_OK)
-        status = send_commit(client, &joining, &reply);
-    if (status == SOTTO_CLIENT_OK && reply)
-        status = finish(client, &joining, reply);
-    pb_free(reply);
+        status = joining.arrival.group ? arrival_send(client, &joining.arrival)
+                                       : join_anew(client, &joining);
     joining_fini(&joining);
     return status;
 }
 
-/* Retries lost races; whoever won may have added this device, which a Sync tells. */
+/* Retries lost races; whoever won may have added this device, which a Sync tells. It brings our own commit, too, if that
+ * won: what is still here after it has lost. */
 static int
 join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
 {
@@ -376,9 +302,13 @@ join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
         if (!status || strcmp(client->error.code, "aborted"))
             break;
         pause_jitter(JITTER_LEAST_MS, JITTER_MOST_MS);
-        status = sync_run(client, false);
-        if (status)
-            break;
+        const struct sotto_client_error lost = client->error;
+        int settled = sync_run(client, false);
+        if (settled == SOTTO_CLIENT_OK)
+            settled = arrival_forget(client, row->chat_id.data);
+        if (settled)
+            return settled;
+        client->error = lost;
     }
     if (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile"))
         return status;
@@ -424,7 +354,9 @@ joining_run(struct sotto_client *client, size_t *left_out)
     if (status)
         return status;
     round.rows = mem_alloc(reply->n_chats, sizeof(*round.rows));
-    status = add_rows(client, reply, false, &round);
+    status = arrivals_keep(client, reply->chats, reply->n_chats);
+    if (status == SOTTO_CLIENT_OK)
+        status = add_rows(client, reply, false, &round);
     round.fresh_count = round.count;
     if (status == SOTTO_CLIENT_OK)
         status = add_rows(client, reply, true, &round);

@@ -3,8 +3,8 @@
  * Entering chats of our user by ourselves, by an external commit (RFC 9420 section 12.4.3.2): those that this device
  * is not in, and those that it lost track of, where the same commit takes out its old leaf.
  *
- * Nothing of such a commit is kept before the server has accepted it. When this process ends or the answer is lost in
- * between, the next round finds a leaf of this device in the tree and joins once more in its place.
+ * Such a commit is written down before it is sent (arrival.h), so that whatever ends in between, the device learns whether
+ * it is in.
  */
 #ifndef CLIENT_JOINING_H
 #define CLIENT_JOINING_H

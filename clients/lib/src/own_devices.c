@@ -230,6 +230,8 @@ give_up_keys(struct sotto_client *client, const struct verify_removal *removal, 
     if (status == SOTTO_CLIENT_OK)
         status = query_run(&client->profile, &client->error, "DELETE FROM key_packages", NULL, 0);
     if (status == SOTTO_CLIENT_OK)
+        status = query_run(&client->profile, &client->error, "DELETE FROM arrivals", NULL, 0);
+    if (status == SOTTO_CLIENT_OK)
         status = session_forget_tokens(client);
     account->has_identity = false;
     account->steps_done = 0;

@@ -86,6 +86,9 @@ static const char *const migrations[] = {
     "ALTER TABLE chats ADD COLUMN title_owed INTEGER NOT NULL DEFAULT 0;",
     /* When another device of ours was last seen to commit, in seconds by the server's clock. */
     "CREATE TABLE sibling_commits(device_id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;",
+    /* Chats that this device is about to enter by a commit of its own (arrival.h). */
+    "CREATE TABLE arrivals(chat_id BLOB PRIMARY KEY, mls BLOB NOT NULL, record BLOB NOT NULL)"
+    " WITHOUT ROWID;",
 };
 
 static int

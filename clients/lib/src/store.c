@@ -146,7 +146,7 @@ chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES])
         "DELETE FROM chat_members WHERE chat_id = ?", "DELETE FROM chat_devices WHERE chat_id = ?",
         "DELETE FROM leavers WHERE chat_id = ?",      "DELETE FROM reports WHERE chat_id = ?",
         "DELETE FROM renewals WHERE chat_id = ?",     "DELETE FROM offers WHERE chat_id = ?",
-        "DELETE FROM chats WHERE chat_id = ?",
+        "DELETE FROM arrivals WHERE chat_id = ?",     "DELETE FROM chats WHERE chat_id = ?",
     };
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < sizeof(deletions) / sizeof(*deletions); i++)

@@ -4,6 +4,7 @@
  */
 #include "sync.h"
 
+#include "arrival.h"
 #include "copies.h"
 #include "inbox.h"
 #include "keys.h"
@@ -221,6 +222,8 @@ sync_run(struct sotto_client *client, bool live)
             break;
         inbox.moved = false;
         status = fetch_logs(client, page);
+        if (status == SOTTO_CLIENT_OK)
+            status = arrivals_take(client, page);
         if (status == SOTTO_CLIENT_OK)
             status = take_page(client, &inbox, page);
         more = page->more && inbox.moved; /* one that brings nothing would promise more for ever */
