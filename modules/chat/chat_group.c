@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * GetGroup: the GroupInfo and the tree of a chat. Who has both may join by a commit of its own, so they are given to
- * devices of members only; such a device need not sit in the chat itself.
+ * devices of members only; such a device need not sit in the chat itself. A closed chat takes nobody in, and gives neither.
  */
 #include <stdlib.h>
 
@@ -35,7 +35,8 @@ on_written(struct tree_check *check, int status)
         chat_fail_absent(op->req);
     } else if (status != SOTTO_OK) {
         sotto_fail_status(op->req, status, check->text);
-    } else {
+    } else if (!chat_fail_replaced(
+                   op->req, roster_chat(check->ds, chat_bytes(check->chat_id, CHAT_ID_BYTES)))) {
         reply.epoch = mls_public_group_epoch(check->group);
         reply.group_info = check->stored.group_info;
         reply.ratchet_tree = chat_bytes(op->tree.data, op->tree.len);
@@ -71,6 +72,8 @@ chat_on_get_group(void *state, struct sotto_req *req, const ProtobufCMessage *in
         chat_fail_absent(req);
         return;
     }
+    if (chat_fail_replaced(req, chat))
+        return;
     op = calloc(1, sizeof(*op));
     if (op == NULL) {
         sotto_fail_status(req, SOTTO_ENOMEM, NULL);

@@ -181,9 +181,9 @@ answer(struct delivery *ds, struct leave_op *op, int status)
     const struct chat *chat = roster_chat(ds, op->in->chat_id);
 
     tree_check_end(&op->check, status == SOTTO_OK);
-    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, chat))
-        return;
-    if (status == SOTTO_EABORTED) {
+    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, chat)) {
+        /* answered */
+    } else if (status == SOTTO_EABORTED) {
         chat_fail_stale(ds, op->req, op->epoch);
     } else if (status == SOTTO_ENOTFOUND) {
         chat_fail_absent(op->req);

@@ -14,7 +14,8 @@
  *             commit is reported
  *
  * A closed chat keeps its members and its log, which they may read and an owner may delete; Send, Commit, Leave,
- * SetRole, reports and another reset are refused, each in its own transaction, and the server proposes no Removes.
+ * SetRole, reports and another reset are refused, each in its own transaction, and the server proposes no Removes. Nobody
+ * can come into it any more, so GetGroup does not show it either.
  * Nothing moves anybody into the new chat: it is an invitation, and members confirm it on their own devices.
  */
 #include "chat_reset.h"

@@ -324,6 +324,7 @@ pool_work(void *arg)
 
     if (rc != SOTTO_OK)
         return rc;
+    check->kept_before = mls_public_group_proposal_count(check->group);
     if (!check->is_new)
         mls_public_group_tree_hash(check->group, check->base_hash);
     if (!check->wants_stored && mls_public_group_epoch(check->group) != check->epoch)
@@ -435,9 +436,10 @@ tree_check_end(struct tree_check *check, bool is_written)
     struct mls_public_group **ours =
         is_written && check->next != NULL ? &check->next : &check->group;
 
-    /* The chat may be gone by now. Without the writing, a group that the store does not have is nobody's, and so is one
-     * with other proposals. */
-    if (*ours != NULL && is_there(check) && (is_written || (!check->is_new && !check->keeps)))
+    if (!is_written && check->keeps && check->group != NULL)
+        mls_public_group_forget_proposals(check->group, check->kept_before);
+    /* The chat may be gone by now. Without the writing, a group that the store does not have is nobody's. */
+    if (*ours != NULL && is_there(check) && (is_written || !check->is_new))
         put(trees, check->chat, ours);
     mls_public_group_destroy(&check->next);
     mls_public_group_destroy(&check->group);

@@ -74,8 +74,9 @@ struct tree_check {
     /* for work and done */
     struct mls_public_group *group;
     struct tree_stored stored;
-    bool keeps;  /* work keeps proposals in the group */
-    bool is_new; /* the group came from start: no row of the store has it */
+    bool keeps;         /* work keeps proposals in the group */
+    bool is_new;        /* the group came from start: no row of the store has it */
+    size_t kept_before; /* proposals in the group that are the store's */
     /* Of the group's tree as the store has it; zero: it has none. */
     uint8_t base_hash[MLS_HASH_BYTES];
 

@@ -639,6 +639,29 @@ rig_reports(struct chat_rig *rig, struct chat_peer *peer)
     return (const void *)answer->message;
 }
 
+static const struct harness_answer *
+get_group(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
+{
+    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
+    uint8_t id[16];
+
+    request.chat_id = chat_id(rig, id);
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "GetGroup",
+                                                        &request.base);
+}
+
+const struct harness_answer *
+rig_get_group(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return get_group(rig, peer, false);
+}
+
+const struct harness_answer *
+rig_get_group_begin(struct chat_rig *rig, struct chat_peer *peer)
+{
+    return get_group(rig, peer, true);
+}
+
 const struct harness_answer *
 rig_any(struct chat_rig *rig, struct chat_peer *peer, int method)
 {

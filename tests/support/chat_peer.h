@@ -131,6 +131,10 @@ const struct harness_answer *rig_report(struct chat_rig *, struct chat_peer *, u
                                         uint64_t epoch);
 const Sotto__Chat__V1__ListReportsReply *rig_reports(struct chat_rig *, struct chat_peer *);
 
+/* The public half of the group. */
+const struct harness_answer *rig_get_group(struct chat_rig *, struct chat_peer *);
+const struct harness_answer *rig_get_group_begin(struct chat_rig *, struct chat_peer *);
+
 /* One of the methods that take a chat, with a request that is well made but for the chat. */
 #define RIG_METHODS 5
 const struct harness_answer *rig_any(struct chat_rig *, struct chat_peer *, int method);

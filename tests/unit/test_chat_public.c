@@ -234,17 +234,6 @@ two_who_leave_at_once_are_both_committed(void **state)
 
 /* ---- serving and keeping the tree --------------------------------------------------------------------------- */
 
-static const struct harness_answer *
-get_group(struct chat_rig *rig, struct chat_peer *peer)
-{
-    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
-    uint8_t id[16];
-
-    memset(id, rig->chat, 16);
-    request.chat_id = (ProtobufCBinaryData){.data = id, .len = 16};
-    return harness_rpc(rig->h, peer->session, "GetGroup", &request.base);
-}
-
 static void
 members_and_nobody_else_get_the_tree(void **state)
 {
@@ -256,7 +245,7 @@ members_and_nobody_else_get_the_tree(void **state)
 
     rig_group(rig, 'X');
     assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status);
-    answer = get_group(rig, &rig->bob);
+    answer = rig_get_group(rig, &rig->bob);
     assert_ok(answer->status);
     reply = (const void *)answer->message;
     assert_int_equal(reply->epoch, 2);
@@ -267,9 +256,9 @@ members_and_nobody_else_get_the_tree(void **state)
     assert_memory_equal(got, want, sizeof want);
     mls_public_group_destroy(&opened);
 
-    assert_fails(get_group(rig, &rig->dora)->status, SOTTO_ENOTFOUND);
+    assert_fails(rig_get_group(rig, &rig->dora)->status, SOTTO_ENOTFOUND);
     assert_ok(rig_commit(rig, &rig->alice, NULL, &rig->bob)->status);
-    assert_fails(get_group(rig, &rig->bob)->status, SOTTO_ENOTFOUND);
+    assert_fails(rig_get_group(rig, &rig->bob)->status, SOTTO_ENOTFOUND);
 }
 
 static int
@@ -496,6 +485,27 @@ groups_are_followed_through_a_restart_and_a_full_cache(void **state)
     assert_int_equal(ds->trees->count, CHAT_TREES_MAX);
 }
 
+/* Proposals that were verified and not written are taken out again: the next request finds the group where it was. */
+static void
+a_leave_that_is_not_written_leaves_the_group_in_the_cache(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct delivery *ds;
+
+    rig_group(rig, 'X');
+    ds = harness_state(rig->h);
+    assert_int_equal(ds->trees->count, 1);
+    assert_ok(rig_leave(rig, &rig->carol)->status);
+    harness_fail_commits(rig->h, 1);
+    assert_fails(rig_leave(rig, &rig->bob)->status, SOTTO_EIO);
+    assert_int_equal(ds->trees->count, 1);
+    assert_int_equal(mls_public_group_proposal_count(ds->trees->trees[0].group), 1);
+    assert_ok(rig_leave_again(rig, &rig->bob)->status);
+    rig_catch_up(rig, &rig->alice, 1);
+    assert_ok(rig_commit(rig, &rig->alice, NULL, NULL)->status);
+    assert_int_equal(rig_members(rig, &rig->alice)->n_members, 1);
+}
+
 static void
 a_damaged_tree_is_no_tree(void **state)
 {
@@ -543,7 +553,7 @@ a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit(void **state)
     assert_non_null(wanted);
     assert_int_equal(wanted->epoch, 1);
     sotto__chat__v1__group_wanted__free_unpacked(wanted, NULL);
-    assert_fails(get_group(rig, &rig->bob)->status, SOTTO_EPRECONDITION);
+    assert_fails(rig_get_group(rig, &rig->bob)->status, SOTTO_EPRECONDITION);
 
     show_the_group(&rig->alice, &rig->alice);
     assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
@@ -592,6 +602,7 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(nobody_but_a_member_joins_and_takes_only_itself_out),
     PUBLIC_TEST(who_left_does_not_join_again),
     PUBLIC_TEST(groups_are_followed_through_a_restart_and_a_full_cache),
+    PUBLIC_TEST(a_leave_that_is_not_written_leaves_the_group_in_the_cache),
     PUBLIC_TEST(a_damaged_tree_is_no_tree),
     PUBLIC_TEST(a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit),
     PUBLIC_TEST(only_the_group_of_the_chat_can_be_shown),

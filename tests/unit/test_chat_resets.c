@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "chat_peer.h"
+#include "chat_turn.h"
 
 #define RESET SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET
 #define RELAY SOTTO__CHAT__V1__MODE__MODE_RELAY
@@ -93,6 +94,7 @@ expect_closed(struct chat_rig *rig)
     expect_replaced(rig_leave_again(rig, &rig->bob), 'Y');
     expect_replaced(rig_set_role(rig, &rig->alice, &rig->bob, ADMIN), 'Y');
     expect_replaced(rig_report(rig, &rig->bob, 2, 1), 'Y');
+    expect_replaced(rig_get_group(rig, &rig->bob), 'Y');
     assert_ok(rig_report(rig, &rig->alice, 2, 1)->status); /* as it was answered before */
     rig->resets = 'X';
     expect_replaced(rig_create(rig, &rig->alice, 'Z', rig->type, &rig->bob, NULL), 'Y');
@@ -403,6 +405,30 @@ a_commit_that_comes_at_the_same_time_is_told_of_the_new_chat(void **state)
                      RESET);
 }
 
+/* Carol's wait for her turn until the chat is closed. Who came too late may go on asking: both turns are free again. */
+static void
+leavings_that_come_at_the_same_time_hold_up_nothing(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *leaves[2], *start_anew;
+
+    harness_fail_commits(rig->h, 1);
+    assert_fails(reset(rig, &rig->alice, &rig->bob, NULL)->status, SOTTO_EIO);
+    start_anew = rig_create_again_begin(rig, &rig->alice);
+    in_chat(rig, 'X');
+    for (int i = 0; i < CHAT_TURNS_AT_WORK_MAX; i++)
+        rig_get_group_begin(rig, &rig->carol);
+    for (int i = 0; i < 2; i++)
+        leaves[i] = rig_leave_begin(rig, &rig->carol);
+    harness_run(rig->h);
+
+    assert_ok(start_anew->status);
+    for (int i = 0; i < 2; i++)
+        expect_replaced(leaves[i], 'Y');
+    rig->resets = 0;
+    assert_ok(rig_create(rig, &rig->carol, 'Z', rig->type, &rig->bob, NULL)->status);
+}
+
 static void
 of_two_resets_at_once_one_is_told_of_the_other(void **state)
 {
@@ -498,6 +524,7 @@ static const struct CMUnitTest tests[] = {
     BARE_TEST(either_one_resets_a_direct_chat_and_the_pair_points_to_the_new_one),
     TEST(a_reset_that_is_not_durable_closes_nothing),
     TEST(a_commit_that_comes_at_the_same_time_is_told_of_the_new_chat),
+    TEST(leavings_that_come_at_the_same_time_hold_up_nothing),
     TEST(of_two_resets_at_once_one_is_told_of_the_other),
     TEST(of_a_deletion_and_a_reset_at_once_one_is_first),
     BARE_TEST(a_relay_tells_of_the_reset_until_every_device_has_it),

@@ -138,6 +138,12 @@ proposals_are_kept_until_a_commit_names_them(void **state)
     for (size_t i = 0; i < 4; i++)                                          /* twice each */
         follower_take_proposal(f->follower, &messages[i % 2]);
     assert_int_equal(mls_public_group_proposal_count(f->follower), 2);
+    mls_public_group_forget_proposals(f->follower, 2);
+    mls_public_group_forget_proposals(f->follower, 1);
+    assert_int_equal(mls_public_group_proposal_count(f->follower), 1);
+    assert_int_equal(try_commit(f, mls_buf_bytes(&commit)),
+                     MLS_EPROPOSAL); /* the second is not known */
+    follower_take_proposal(f->follower, &messages[1]);
     follower_take_commit(&f->follower, &commit);
     assert_int_equal(mls_public_group_proposal_count(f->follower), 0);
     assert_ok(mls_group_merge_pending(f->people[ADA].group));

@@ -46,7 +46,7 @@ mls_group_destroy(struct mls_group **group)
     struct mls_group *g = *group;
     const struct mls_provider *p = g->c.p;
 
-    mls_group_drop_kept(g);
+    mls_group_drop_kept(g, 0);
     mls_mem_free(p, g->kept, g->kept_cap * sizeof(*g->kept));
     mls_epoch_destroy(p, &g->pending);
     mls_epoch_destroy(p, &g->staged);
@@ -214,7 +214,7 @@ enter(struct mls_group *group, struct mls_epoch *take_epoch)
     mls_epoch_destroy(p, &group->pending);
     mls_epoch_destroy(p, &group->staged);
     mls_mem_wipe(p, group->pending_hash, sizeof(group->pending_hash));
-    mls_group_drop_kept(group);
+    mls_group_drop_kept(group, 0);
     mls_group_remember_resumption(group);
 }
 
@@ -274,7 +274,7 @@ retire(struct mls_group *group)
     group->active = false;
     group->staged_removal = false;
     mls_group_clear_pending(group);
-    mls_group_drop_kept(group);
+    mls_group_drop_kept(group, 0);
     mls_secret_tree_fini(&epoch->secret_tree);
     mls_epoch_secrets_wipe(p, &epoch->secrets);
     mls_mem_wipe(p, &epoch->keys, sizeof(epoch->keys));

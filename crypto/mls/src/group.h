@@ -92,7 +92,8 @@ const struct mls_kept_proposal *mls_group_find_kept(const struct mls_group *grou
 /* Adds one; takes its buffer on success. A second one with the same reference changes nothing. */
 int mls_group_keep(struct mls_group *group, struct mls_kept_proposal *take_proposal);
 
-void mls_group_drop_kept(struct mls_group *group);
+/* Drops all but the `count` oldest. */
+void mls_group_drop_kept(struct mls_group *group, size_t count);
 
 /* Encodes a caller's proposal. `leaf_secret_out` gets the private key of an Update. */
 int mls_group_encode_proposal(const struct mls_group *group, const struct mls_proposal *proposal,

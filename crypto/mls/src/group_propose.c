@@ -48,13 +48,14 @@ mls_group_keep(struct mls_group *group, struct mls_kept_proposal *take_proposal)
 }
 
 void
-mls_group_drop_kept(struct mls_group *group)
+mls_group_drop_kept(struct mls_group *group, size_t count)
 {
-    for (size_t i = 0; i < group->kept_count; i++)
-        mls_buf_fini(&group->kept[i].encoded);
-    if (group->kept_count > 0)
-        mls_mem_wipe(group->c.p, group->kept, group->kept_count * sizeof(*group->kept));
-    group->kept_count = 0;
+    while (group->kept_count > count) {
+        struct mls_kept_proposal *kept = &group->kept[--group->kept_count];
+
+        mls_buf_fini(&kept->encoded);
+        mls_mem_wipe(group->c.p, kept, sizeof(*kept));
+    }
 }
 
 size_t

@@ -99,6 +99,14 @@ mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes 
     return error;
 }
 
+void
+mls_public_group_forget_proposals(struct mls_public_group *group, size_t count)
+{
+    assert(group != NULL);
+
+    mls_group_drop_kept(group->group, count);
+}
+
 /* Everything of a commit that shows: the list, the path, the transcript. */
 static int
 follow(struct mls_transition *t, const struct mls_authenticated *message,

@@ -55,6 +55,9 @@ void mls_public_group_destroy(struct mls_public_group **group);
 int mls_public_group_take_proposal(struct mls_public_group *group, struct mls_bytes message,
                                    struct mls_received *received_out);
 
+/* Forgets kept proposals but for the `count` oldest, as when those that came after were not stored. */
+void mls_public_group_forget_proposals(struct mls_public_group *group, size_t count);
+
 /*
  * Verifies a commit (section 12.4.2, what of it is public). On success *next_out is the group it leads
  * to, without kept proposals and the caller's to destroy, and received_out says what it changes; `group` stays
