@@ -98,32 +98,47 @@ decode_tree(struct call *call, const struct frame_in *frame,
 }
 
 static void
-decode(struct call *call, const struct frame_in *frame)
+decode_body(struct call *call, struct sotto_view body, const ProtobufCMessageDescriptor *input,
+            uint32_t max_bytes)
 {
-    const struct sotto_rpc_row *row = rpc_method_row(call->method);
-    const ProtobufCMessageDescriptor *input = row->service->methods[row->index].input;
-    size_t cap = (size_t)row->max_bytes * RPC_ARENA_FACTOR;
     const char *why;
 
-    arena_set_cap(&call->arena, cap > RPC_ARENA_MIN ? cap : RPC_ARENA_MIN);
-    if (frame->tree) {
-        decode_tree(call, frame, input, row->max_bytes);
-        return;
-    }
-    if (frame->body.size > row->max_bytes) {
+    if (body.size > max_bytes) {
         refuse(call, SOTTO_EEXHAUSTED, "The request is larger than the method allows.");
         return;
     }
-    if (wire_check(input, frame->body.data, frame->body.size, &why)) {
+    if (wire_check(input, body.data, body.size, &why)) {
         refuse(call, SOTTO_EINVALID, why);
         return;
     }
-    call->in = protobuf_c_message_unpack(input, arena_allocator(&call->arena), frame->body.size,
-                                         frame->body.data);
+    call->in =
+        protobuf_c_message_unpack(input, arena_allocator(&call->arena), body.size, body.data);
     if (!call->in && call->arena.overrun)
         refuse(call, SOTTO_EEXHAUSTED, "The request takes too much memory.");
     else if (!call->in)
         refuse(call, SOTTO_EINVALID, "The request is not a protobuf message.");
+}
+
+static size_t
+budget(size_t bytes)
+{
+    return bytes > RPC_ARENA_MIN / RPC_ARENA_FACTOR ? bytes * RPC_ARENA_FACTOR : RPC_ARENA_MIN;
+}
+
+/* Decoding may take memory as what came warrants; then the handler as its method warrants. */
+static void
+decode(struct call *call, const struct frame_in *frame)
+{
+    const struct sotto_rpc_row *row = rpc_method_row(call->method);
+    const ProtobufCMessageDescriptor *input = row->service->methods[row->index].input;
+
+    arena_set_cap(&call->arena,
+                  budget(frame->size < row->max_bytes ? frame->size : row->max_bytes));
+    if (frame->tree)
+        decode_tree(call, frame, input, row->max_bytes);
+    else
+        decode_body(call, frame->body, input, row->max_bytes);
+    arena_set_cap(&call->arena, budget(row->max_bytes));
 }
 
 /* Most calls are of the same method as the one before, which saves a look into the table. */
@@ -146,6 +161,7 @@ call_make(struct conn *conn, const struct frame_in *frame)
 {
     struct io_loop *loop = conn->loop;
     struct call *call = take_block(loop);
+    const bool has_trace = is_trace(frame->trace);
 
     if (!call)
         return NULL;
@@ -156,20 +172,17 @@ call_make(struct conn *conn, const struct frame_in *frame)
     call->session = conn->session;
     call->start_ns = uv_hrtime();
     call->deadline_ms = frame->deadline_ms;
-    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->size);
-    loop->call_bytes += call->request_bytes;
     arena_init(&call->arena, call->block, CALL_BLOCK_BYTES - sizeof(*call), RPC_ARENA_MIN);
-    if (!is_trace(frame->trace)) {
-        set_trace(call, (struct sotto_view){.size = 0});
-        refuse(call, SOTTO_EINVALID, "A trace id is 1 to 64 of A-Z a-z 0-9 . _ -");
-        return call;
-    }
-    set_trace(call, frame->trace);
+    set_trace(call, has_trace ? frame->trace : (struct sotto_view){.size = 0});
     call->method = find_method(loop, frame->method);
-    if (call->method)
-        decode(call, frame);
-    else
+    if (!has_trace)
+        refuse(call, SOTTO_EINVALID, "A trace id is 1 to 64 of A-Z a-z 0-9 . _ -");
+    else if (!call->method)
         refuse(call, SOTTO_EUNIMPLEMENTED, "The server has no such method.");
+    else
+        decode(call, frame);
+    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->size + call->arena.used);
+    loop->call_bytes += call->request_bytes;
     return call;
 }
 

@@ -23,7 +23,8 @@
 
 #define RPC_MAX_BYTES_CAP (16u * 1024 * 1024)
 #define RPC_ARENA_MIN (64u * 1024)
-#define RPC_ARENA_FACTOR 16u
+#define RPC_ARENA_FACTOR \
+    16u /* of what came, for decoding; of what a method allows, for its handler */
 
 struct conn;
 struct host_module;

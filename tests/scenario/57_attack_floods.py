@@ -4,6 +4,7 @@ and no descriptors left (D8)."""
 import os
 import resource
 import time
+from itertools import cycle
 
 from bystander import Bystander
 from crowd import Crowd
@@ -14,9 +15,11 @@ from server_facts import metric, wait_metric
 from tap import comment, main, night, test
 
 LOGIN_START = 'sotto.auth.v1.AuthService/LoginStart'
+LOGIN_FINISH = 'sotto.auth.v1.AuthService/LoginFinish'
 REGISTER_FINISH = 'sotto.auth.v1.AuthService/RegisterFinish'
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
 FLOOD = 2000
+DEVICE = {'device_id': bytes(16), 'label': 'flood'}
 
 
 def answers(door, numbers, method):
@@ -61,37 +64,49 @@ def every_rate_holds_at_ten_and_a_hundred_times_its_figure(stage):
             door.close()
 
 
-def outcomes_of(started):
-    """How many of the logins that were begun had which answer."""
-    outcomes = {}
+def outcomes_of(started, method):
+    """How many of the calls that were begun had which answer, and the replies."""
+    outcomes, replies = {}, []
     for door, number in started:
         try:
-            door.wait_reply(number, LOGIN_START)
+            replies.append(door.wait_reply(number, method))
             code = 'answered'
         except RpcError as error:
             code = error.code
         outcomes[code] = outcomes.get(code, 0) + 1
-    return outcomes
+    return outcomes, replies
+
+
+def all_at_once(doors, method, bodies):
+    return [(door, door.start_call(method, body)) for door, body in zip(cycle(doors), bodies)]
 
 
 @test
 def two_thousand_logins_at_once_are_queued_refused_and_forgotten(stage):
+    """As many begun at once, and then as many finished at once, of which none is by somebody with the password."""
     server = stage.server(conf=FAST_LIMITS + 'jobs { quota = 64 }', module_conf={'auth': 'login_starts = 100\n'})
     with Accounts(stage, server) as accounts:
         honest = accounts.register('alice').attached()
         ke1, = accounts.opaque.ask('login-start', PASSWORD)
         doors = [stage.door(server) for _ in range(FLOOD // 50)]
-        with Bystander(accounts.login('alice').attached()) as bystander:  # whoever is attached is served meanwhile
-            started = [(door, door.start_call(LOGIN_START, {'name': 'alice', 'ke1': ke1}))
-                       for door in doors for _ in range(50)]
+        with Bystander(accounts.login('alice')) as bystander:  # whoever is attached is served meanwhile
+            started = all_at_once(doors, LOGIN_START, FLOOD * [{'name': 'alice', 'ke1': ke1}])
             for _ in range(10):
                 assert auth(honest, 'WhoAmI').name == 'alice'
-            outcomes = outcomes_of(started)
+            outcomes, begun = outcomes_of(started, LOGIN_START)
+            ids = [reply.login_start_id for reply in begun]
+            ids += [os.urandom(16) for _ in range(FLOOD - len(ids))]
+            finishing = all_at_once(doors, LOGIN_FINISH, [{'login_start_id': one, 'ke3': bytes(64), 'device': DEVICE}
+                                                          for one in ids])
+            finished, _ = outcomes_of(finishing, LOGIN_FINISH)
 
         # No more were begun than there is room for unfinished ones, none was lost, and the rest was told.
         assert 0 < outcomes['answered'] <= 100, outcomes
         assert outcomes == {'answered': outcomes['answered'],
                             'resource_exhausted': FLOOD - outcomes['answered']}, outcomes
+        assert finished == {'unauthenticated': FLOOD}, finished
+        # Each of them was one try, so there is room again for whoever knows the password.
+        assert auth(accounts.login('alice').attached(), 'WhoAmI').name == 'alice'
         assert auth(honest, 'WhoAmI').name == 'alice'
         comment(bystander.told())
 

@@ -24,5 +24,22 @@ def wait_metric(server, series, enough):
 
 
 def resident_kib(server):
+    return memory_line(server, 'VmRSS')
+
+
+class Peak:
+    """The most memory that a server had at a time since this was made, however soon it gave it back."""
+
+    def __init__(self, server):
+        self.server = server
+        with open(f'/proc/{server.pid}/clear_refs', 'w', encoding='ascii') as peak:
+            peak.write('5')
+        self.before = memory_line(server, 'VmHWM')
+
+    def grown_kib(self):
+        return memory_line(self.server, 'VmHWM') - self.before
+
+
+def memory_line(server, name):
     with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
-        return int(re.search(r'VmRSS:\s+(\d+)', status.read()).group(1))
+        return int(re.search(rf'{name}:\s+(\d+)', status.read()).group(1))

@@ -199,6 +199,24 @@ empty_parts_cannot_fill_the_memory(void **state)
 }
 
 static void
+decoding_takes_memory_by_what_came_and_not_by_what_might_come(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t body[4096]; /* a sixteenth of what the method allows */
+
+    start(f);
+    peer_attach(&f->alice, "alice-----------");
+    for (size_t i = 0; i < sizeof(body); i += 2) { /* 2,048 empty Parts */
+        body[i] = 0x1a;
+        body[i + 1] = 0;
+    }
+    peer_call_body(&f->alice, 1, "Echo", body, sizeof(body));
+
+    expect_error(peer_read(&f->alice), 1, "resource_exhausted");
+    stop(f);
+}
+
+static void
 wait_held(struct fixture *f, size_t count)
 {
     while (f->rig.held_count < count)
@@ -384,6 +402,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_request_that_is_not_in_order_is_refused_and_the_connection_stays),
     CASE(a_request_over_the_methods_size_is_refused),
     CASE(empty_parts_cannot_fill_the_memory),
+    CASE(decoding_takes_memory_by_what_came_and_not_by_what_might_come),
     CASE(a_late_handler_is_answered_for_and_its_own_answer_is_dropped),
     CASE(a_canceled_call_is_answered_once),
     CASE(answers_may_come_out_of_order),
