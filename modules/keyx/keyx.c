@@ -163,8 +163,8 @@ static const struct sotto_topic_row topics[] = {
      .doc = "A user has a further device; key: the user id."},
     {.name = "keyx.device.removed.v1",
      .message = "sotto.keyx.v1.DeviceRemoved",
-     .doc = "A device is its user's no longer; key: the user id. Published twice, so that a module "
-            "that missed it or failed hears of it again."},
+     .doc = "A device is its user's no longer; key: the user id. Published more than once, so "
+            "that a module that missed it or failed hears of it again."},
 };
 
 static const struct sotto_call_row calls[] = {

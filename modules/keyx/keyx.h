@@ -17,6 +17,7 @@
 #define KEYX_UPLOAD_MAX 100   /* one-time packages a call */
 #define KEYX_PACKAGE_BYTES_MAX 4096
 #define KEYX_LEAF_BYTES_MAX 1024 /* chats take no larger one */
+#define KEYX_TELL_MAX 64         /* removals told of in a round */
 #define KEYX_LOW 20              /* fewer left: the device is told */
 #define KEYX_CLAIM_USERS_MAX 200
 #define KEYX_CLAIM_KEEP_MS (10 * 60000) /* for a repeat */
@@ -31,6 +32,12 @@ enum keyx_metric {
 
 struct keyx_rate;
 
+/* Removals that the last round told of; the next one takes them for told. */
+struct keyx_told {
+    size_t count;
+    struct verify_removal removals[KEYX_TELL_MAX];
+};
+
 struct keyx {
     struct sotto_host *host;
     const struct mls_provider *mls;
@@ -40,6 +47,7 @@ struct keyx {
     struct keyx_rate *callers;  /* how many users an account claims from */
     struct keyx_rate *contacts; /* how often an account claims from one user */
     struct sotto_timer *purge;
+    struct keyx_told told;
 };
 
 /* ---- keyx_store.c ---------------------------------------------------------------------------- */
@@ -136,13 +144,13 @@ struct keyx_removal {
 
 /* Takes the device, its KeyPackages and what was claimed of them away, and remembers that. Not the key log. */
 int keyx_take_away(struct sotto_tx *, const struct keyx_removal *removal);
-/* Tells the other modules, once. */
-void keyx_publish_removal(struct keyx *, const struct keyx_removal *removal);
+/* Tells the other modules, once; the broker's error. */
+int keyx_publish_removal(struct keyx *, const struct keyx_removal *removal);
 
 /* 1: the device was removed from the account once; 0: it was not. */
 int keyx_was_removed(struct sotto_tx *, const uint8_t *user, const uint8_t *device);
 
-/* Publishes again what was told only once. */
+/* Marks what the round before told, and publishes what is not marked. */
 void keyx_tell_again(struct keyx *);
 
 /* ---- keyx_account.c ---------------------------------------------------------------------------- */

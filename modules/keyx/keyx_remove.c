@@ -6,15 +6,15 @@
  * key log. From its commit on nobody can claim a package of the device or add it to a chat. The rest belongs to
  * others, who learn of it by keyx.device.removed.v1: auth ends the device's logins; members take out its leaves.
  *
- * The broker delivers at most once and a subscriber's own write may fail, so each removal is told a second time, by
- * the housekeeping or after a restart. Whoever listens must be able to hear it twice.
+ * The broker delivers at most once and a subscriber's own write may fail, so each removal is told again, by the
+ * housekeeping and after a restart, until a round of the same process comes after one that told it. Whoever listens
+ * hears it more than once.
  */
 #include "keyx.h"
 
 #include <string.h>
 
 #define CLOCK_SKEW_MS 86400000LL /* a client's clock may be a day off */
-#define TELL_MAX 100             /* a round */
 
 struct remove_op {
     struct sotto_req *req;
@@ -41,7 +41,7 @@ fill_event(const struct keyx_removal *gone, Sotto__Keyx__V1__DeviceRemoved *even
     event->account = gone->is_account;
 }
 
-void
+int
 keyx_publish_removal(struct keyx *keyx, const struct keyx_removal *gone)
 {
     Sotto__Keyx__V1__DeviceRemoved event;
@@ -51,10 +51,11 @@ keyx_publish_removal(struct keyx *keyx, const struct keyx_removal *gone)
 
     fill_event(gone, &event);
     view.size = sotto__keyx__v1__device_removed__pack(&event, payload);
-    keyx->host->broker->publish(keyx->host, "keyx.device.removed.v1", key, view);
+    return keyx->host->broker->publish(keyx->host, "keyx.device.removed.v1", key, view);
 }
 
 struct tell_op {
+    struct keyx_told told;
     struct keyx_removal *removals; /* in the transaction's memory */
     size_t count;
 };
@@ -86,25 +87,35 @@ bind_device(struct sotto_stmt *stmt, const struct verify_removal *removal)
     return sotto_step(stmt);
 }
 
+/* Marks what the last round told. */
+static int
+mark_told(struct sotto_tx *tx, const struct keyx_told *told)
+{
+    int rc = SOTTO_OK;
+
+    for (size_t i = 0; i < told->count && rc >= 0; i++)
+        rc = bind_device(sotto_stmt(tx, KEYX_REMOVED_TELL), &told->removals[i]);
+    return rc;
+}
+
 static int
 tell_tx(struct sotto_tx *tx, void *arg)
 {
     struct tell_op *op = arg;
-    struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_REMOVED_UNTOLD);
-    int rc;
+    struct sotto_stmt *stmt;
+    int rc = mark_told(tx, &op->told);
 
     op->count = 0;
-    op->removals = sotto_tx_alloc(tx, TELL_MAX * sizeof(*op->removals));
-    if (op->removals == NULL)
-        return SOTTO_ENOMEM;
-    sotto_bind_int(stmt, 1, TELL_MAX);
-    while ((rc = sotto_step(stmt)) == SOTTO_ROW && op->count < TELL_MAX) {
+    op->removals = sotto_tx_alloc(tx, KEYX_TELL_MAX * sizeof(*op->removals));
+    if (rc < 0 || op->removals == NULL)
+        return rc < 0 ? rc : SOTTO_ENOMEM;
+    stmt = sotto_stmt(tx, KEYX_REMOVED_UNTOLD);
+    sotto_bind_int(stmt, 1, KEYX_TELL_MAX);
+    while ((rc = sotto_step(stmt)) == SOTTO_ROW && op->count < KEYX_TELL_MAX) {
         rc = read_removal(stmt, &op->removals[op->count++]);
         if (rc != SOTTO_OK)
             return rc;
     }
-    for (size_t i = 0; i < op->count && rc >= 0; i++)
-        rc = bind_device(sotto_stmt(tx, KEYX_REMOVED_TELL), &op->removals[i].removal);
     return rc < 0 ? rc : SOTTO_OK;
 }
 
@@ -114,17 +125,20 @@ tell_done(void *state, int status, void *arg)
     struct keyx *keyx = state;
     const struct tell_op *op = arg;
 
-    if (status != SOTTO_OK)
+    if (status == SOTTO_OK)
+        keyx->told.count = 0;
+    else
         keyx->host->api->log(keyx->host, SOTTO_LOG_WARN, "removed devices were not told again: %s",
                              sotto_error_code(status));
     for (size_t i = 0; status == SOTTO_OK && i < op->count; i++)
-        keyx_publish_removal(keyx, &op->removals[i]);
+        if (keyx_publish_removal(keyx, &op->removals[i]) == SOTTO_OK)
+            keyx->told.removals[keyx->told.count++] = op->removals[i].removal;
 }
 
 void
 keyx_tell_again(struct keyx *keyx)
 {
-    const struct tell_op op = {0};
+    const struct tell_op op = {.told = keyx->told};
 
     keyx->host->db->write(keyx->host, tell_tx, &op, sizeof(op), tell_done);
 }

@@ -321,6 +321,32 @@ a_removal_is_told_again_after_a_restart_and_then_no_more(void **state)
     mls_peer_fini(&phone);
 }
 
+/* A process that ends right after the transaction of a round has told nothing: only its next round takes it for told. */
+static void
+a_removal_is_told_until_a_round_follows_one_that_told_it(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_peer phone;
+
+    give_a_phone(rig, &phone);
+    assert_ok(remove_device(rig, &rig->alice, rig->alice_session, &phone, rig->alice.identity_seed)
+                  ->status);
+    for (int i = 0; i < 2; i++) {
+        harness_stop(rig->h);
+        harness_forget(rig->h);
+        assert_ok(harness_start(rig->h));
+        harness_run(rig->h);
+        assert_int_equal(harness_publish_count(rig->h), 1);
+        assert_int_equal(harness_sql(rig->h, "SELECT told FROM keyx_removed"), 0);
+    }
+    harness_fail_commits(rig->h, 2); /* of the next housekeeping: the purge, and the mark */
+    harness_advance_ms(rig->h, 61000);
+    assert_int_equal(harness_sql(rig->h, "SELECT told FROM keyx_removed"), 0);
+    harness_advance_ms(rig->h, 3600000);
+    assert_int_equal(harness_sql(rig->h, "SELECT told FROM keyx_removed"), 1);
+    mls_peer_fini(&phone);
+}
+
 static void
 the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal(void **state)
 {
@@ -658,6 +684,7 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(a_removal_is_announced_once_however_often_it_is_asked_for),
     KEYX_TEST(a_removal_needs_the_identity_key_and_leaves_one_device),
     KEYX_TEST(a_removal_is_told_again_after_a_restart_and_then_no_more),
+    KEYX_TEST(a_removal_is_told_until_a_round_follows_one_that_told_it),
     KEYX_TEST(the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal),
     KEYX_TEST(the_device_check_knows_registered_keys_only),
     KEYX_TEST(a_one_time_package_is_handed_out_once_and_then_the_last_resort),
