@@ -86,7 +86,6 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->modes = modes_parse(host->conf->get_string(conf, "modes"));
     ds->relay_keep_ms = (uint64_t)host->conf->get_int(conf, "relay_keep");
     ds->removal_grace_ms = (uint64_t)host->conf->get_int(conf, "removal_grace");
-    ds->mark_round = 1;
     ds->depart.is_due = true; /* a look at what an earlier run left */
     roster_init(ds);
     ds->mls = mls_provider_default();

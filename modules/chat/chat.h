@@ -115,7 +115,7 @@ struct delivery {
     size_t held_count;
 
     struct chat_marks *marks;
-    uint64_t mark_round; /* grows when the marks are handed to the writer */
+    bool flushes; /* a part of them is on its way to the writer, and the next one follows */
     struct sotto_timer *ack_timer;
 
     struct chat *purge_first, *purge_last; /* relay chats with entries (chat_purge.c) */
@@ -340,8 +340,8 @@ sotto_rpc_fn chat_on_delete, chat_on_get_group, chat_on_get_external_sender;
 sotto_rpc_fn chat_on_report_commit, chat_on_list_reports;
 sotto_timer_fn chat_on_ack_timer;
 
-/* Hands the waiting read cursors to the writer. SOTTO_EUNAVAILABLE: they are dropped. */
-int chat_flush_marks(struct delivery *);
+/* Hands all waiting read cursors to the writer; what it does not take is dropped. */
+void chat_flush_marks(struct delivery *);
 
 /* ---- chat_modes.c -------------------------------------------------------------------------------------- */
 

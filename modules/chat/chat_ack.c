@@ -6,30 +6,63 @@
  * the writer every five seconds, the newest of each seat. In a relay chat a lost cursor would keep entries that
  * everybody has, and nobody would say so again: there the answer comes when the cursor is on the disk. A Welcome is
  * deleted at once and for good: its request is answered when that is durable.
+ *
+ * A request may have 15,000 entries, and a device may send one after the other: so nothing of this is one long job of
+ * the writer. A part of the rows is written, and the next one when that is done, so that everybody else's come in
+ * between; and of a user few requests with many rows are at work at a time.
  */
 #include "chat_purge.h"
+#include "chat_turn.h"
 
-/* ---- cursors ---------------------------------------------------------------------------------------------------- */
+#define MARKS_PART 512 /* read cursors in a job of the writer, some 5 microseconds each */
+#define ROWS_PART 256  /* rows of a request in a job */
+#define ROWS_AT_ONCE \
+    16 /* a request with no more waits for no turn: it costs no more than a message */
+
+/* ---- cursors that wait ------------------------------------------------------------------------------------------ */
+
+struct flush_op {
+    size_t count;
+    struct chat_mark marks[MARKS_PART];
+};
+
+static int
+write_mark(struct sotto_tx *tx, const struct chat_mark *mark)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_SEAT_SET_READ);
+
+    sotto_bind_int(stmt, 1, mark->seq);
+    sotto_bind_int(stmt, 2, mark->device);
+    sotto_bind_int(stmt, 3, mark->chat);
+    sotto_bind_int(stmt, 4, mark->seq);
+    return sotto_step(stmt);
+}
 
 static int
 flush_tx(struct sotto_tx *tx, void *arg)
 {
-    const struct chat_marks *marks = arg;
+    const struct flush_op *op = arg;
+    int rc = SOTTO_OK;
 
-    for (size_t i = 0; i < marks->count; i++) {
-        const struct chat_mark *mark = &marks->marks[i];
-        struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_SEAT_SET_READ);
-        int rc;
+    for (size_t i = 0; i < op->count && rc >= 0; i++)
+        rc = write_mark(tx, &op->marks[i]);
+    return rc < 0 ? rc : SOTTO_OK;
+}
 
-        sotto_bind_int(stmt, 1, mark->seq);
-        sotto_bind_int(stmt, 2, mark->device);
-        sotto_bind_int(stmt, 3, mark->chat);
-        sotto_bind_int(stmt, 4, mark->seq);
-        rc = sotto_step(stmt);
-        if (rc < 0)
-            return rc;
-    }
-    return SOTTO_OK;
+/* Hands the newest of the waiting marks to the writer, or drops them. */
+static int
+flush_part(struct delivery *ds, sotto_db_done_fn *done)
+{
+    struct chat_marks *marks = ds->marks;
+    struct flush_op op = {.count = marks->count < MARKS_PART ? marks->count : MARKS_PART};
+    int rc;
+
+    marks->count -= op.count;
+    memcpy(op.marks, &marks->marks[marks->count], op.count * sizeof(op.marks[0]));
+    rc = ds->host->db->write(ds->host, flush_tx, &op, sizeof(op), done);
+    if (rc == SOTTO_OK)
+        chat_work_begin(ds);
+    return rc;
 }
 
 static void
@@ -44,37 +77,131 @@ flush_done(void *state, int status, void *arg)
     chat_work_end(ds);
 }
 
-int
+/* Of the timer's, which goes on while there is more. */
+static void
+part_done(void *state, int status, void *arg)
+{
+    struct delivery *ds = state;
+
+    ds->flushes =
+        status == SOTTO_OK && ds->marks->count > 0 && flush_part(ds, part_done) == SOTTO_OK;
+    flush_done(ds, status, arg);
+}
+
+void
 chat_flush_marks(struct delivery *ds)
 {
-    const size_t size = sizeof(*ds->marks) + ds->marks->count * sizeof(ds->marks->marks[0]);
-    int rc = SOTTO_OK;
-
-    if (ds->marks->count == 0)
-        return SOTTO_OK;
-    rc = ds->host->db->write(ds->host, flush_tx, ds->marks, size, flush_done);
-    if (rc == SOTTO_OK)
-        chat_work_begin(ds);
-    ds->marks->count = 0;
-    ds->mark_round++;
-    return rc;
+    while (ds->marks->count > 0)
+        flush_part(ds, flush_done);
 }
 
 void
 chat_on_ack_timer(void *state, void *arg)
 {
+    struct delivery *ds = state;
+
     (void)arg;
-    chat_flush_marks(state);
+    if (!ds->flushes && ds->marks->count > 0)
+        ds->flushes = flush_part(ds, part_done) == SOTTO_OK;
 }
 
-/* Returns the place of the new mark. */
-static size_t
-add_mark(struct delivery *ds, uint32_t device, uint32_t chat, uint32_t seq)
+/* Keeps the newest cursor of a seat. */
+static void
+mark(struct delivery *ds, struct chat_seat *seat)
 {
-    if (ds->marks->count == CHAT_MARKS_MAX)
-        chat_flush_marks(ds);
-    ds->marks->marks[ds->marks->count] = (struct chat_mark){device, chat, seq};
-    return ds->marks->count++;
+    struct chat_marks *marks = ds->marks;
+    const struct chat_mark now = {seat->device->num, seat->chat->num, seat->read_seq};
+    struct chat_mark *at = &marks->marks[seat->mark];
+
+    if (seat->mark < marks->count && at->device == now.device && at->chat == now.chat) {
+        *at = now;
+        return;
+    }
+    if (marks->count == CHAT_MARKS_MAX)
+        flush_part(ds, flush_done);
+    seat->mark = marks->count++;
+    marks->marks[seat->mark] = now;
+}
+
+/* ---- rows of a request -------------------------------------------------------------------------------------------- */
+
+enum row_kind { ROW_CURSOR, ROW_JOINED, ROW_DELETION_SEEN };
+
+struct row {
+    enum row_kind kind;
+    struct chat_mark mark;         /* its seq: of a cursor */
+    const ProtobufCBinaryData *id; /* in the request */
+};
+
+struct ack_op {
+    struct delivery *ds;
+    struct sotto_req *req;
+    const Sotto__Chat__V1__AckRequest *in;
+    const struct chat_device *device;
+    struct chat_turn turn;
+    size_t next; /* entry of the request: cursors, then Welcomes, then deletions */
+    size_t count;
+    struct row rows[ROWS_PART];
+};
+
+static int
+step_for(struct sotto_tx *tx, uint32_t statement, uint32_t device, uint32_t chat)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, statement);
+
+    if (device != 0)
+        sotto_bind_int(stmt, 1, device);
+    sotto_bind_int(stmt, device != 0 ? 2 : 1, chat);
+    return sotto_step(stmt);
+}
+
+static int
+forget_welcome(struct sotto_tx *tx, const struct chat_mark *mark)
+{
+    const int rc = step_for(tx, CHAT_INVITATION_REMOVE, mark->device, mark->chat);
+
+    return rc < 0 ? rc : step_for(tx, CHAT_WELCOME_SWEEP, 0, mark->chat);
+}
+
+static int
+forget_notice(struct sotto_tx *tx, const struct row *row)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_NOTICE_REMOVE);
+
+    sotto_bind_int(stmt, 1, row->mark.device);
+    sotto_bind_blob(stmt, 2, row->id->data, row->id->len);
+    return sotto_step(stmt);
+}
+
+static int
+write_row(struct sotto_tx *tx, const struct row *row)
+{
+    switch (row->kind) {
+    case ROW_CURSOR: return write_mark(tx, &row->mark);
+    case ROW_JOINED: return forget_welcome(tx, &row->mark);
+    default: return forget_notice(tx, row);
+    }
+}
+
+static int
+rows_tx(struct sotto_tx *tx, void *arg)
+{
+    const struct ack_op *op = *(struct ack_op **)arg;
+    int rc = SOTTO_OK;
+
+    for (size_t i = 0; i < op->count && rc >= 0; i++)
+        rc = write_row(tx, &op->rows[i]);
+    return rc < 0 ? rc : SOTTO_OK;
+}
+
+/* ---- reading a request ---------------------------------------------------------------------------------------------- */
+
+static void
+add_row(struct ack_op *op, enum row_kind kind, const struct chat *chat, uint32_t seq,
+        const ProtobufCBinaryData *id)
+{
+    op->rows[op->count++] = (struct row){
+        .kind = kind, .mark = {op->device->num, chat != NULL ? chat->num : 0, seq}, .id = id};
 }
 
 static bool
@@ -84,151 +211,126 @@ is_relay(const struct chat *chat)
 }
 
 static void
-move_cursor(struct delivery *ds, struct chat_seat *seat, uint64_t seq)
+take_cursor(struct ack_op *op, const Sotto__Chat__V1__Cursor *cursor)
 {
-    const uint32_t upto = seq > seat->chat->seq ? seat->chat->seq : (uint32_t)seq;
+    struct chat *chat = roster_chat(op->ds, cursor->chat_id);
+    struct chat_seat *seat = chat != NULL ? roster_seat(chat, op->device) : NULL;
+    uint32_t upto;
 
-    /* The same once more in a relay chat: the first answer may have said that it could not be written. */
-    if (upto < seat->read_seq || (upto == seat->read_seq && !is_relay(seat->chat)))
+    if (chat == NULL)
         return;
-    seat->read_seq = upto;
-    if (seat->mark_round == ds->mark_round) {
-        ds->marks->marks[seat->mark].seq = upto;
-        return;
+    upto = cursor->seq > chat->seq ? chat->seq : (uint32_t)cursor->seq;
+    if (seat != NULL) {
+        /* The same once more in a relay chat: the first answer may have said that it could not be written. */
+        if (upto < seat->read_seq || (upto == seat->read_seq && !is_relay(chat)))
+            return;
+        seat->read_seq = upto;
     }
-    seat->mark = add_mark(ds, seat->device->num, seat->chat->num, upto);
-    seat->mark_round = ds->mark_round;
-}
-
-/* The relay chat that the cursor is of; NULL: an archive, or none of the device's. */
-static struct chat *
-take_cursor(struct delivery *ds, const struct chat_device *device,
-            const Sotto__Chat__V1__Cursor *cursor)
-{
-    struct chat *chat = roster_chat(ds, cursor->chat_id);
-    struct chat_seat *seat = chat != NULL ? roster_seat(chat, device) : NULL;
-
-    if (seat != NULL)
-        move_cursor(ds, seat, cursor->seq);
-    else if (chat != NULL && device != NULL && device->num != 0)
-        /* The device was removed and reads up to the end; where it never was, no row changes. */
-        add_mark(ds, device->num, chat->num,
-                 cursor->seq > chat->seq ? chat->seq : (uint32_t)cursor->seq);
+    /* Without a seat the device was removed and reads up to the end; where it never was, no row changes. */
+    if (seat != NULL && !is_relay(chat))
+        mark(op->ds, seat);
     else
-        return NULL;
-    return is_relay(chat) ? chat : NULL;
-}
-
-/* Takes the cursors. *must_wait_out: relay chats are among them, whose cursors are on their way to the writer. */
-static int
-take_cursors(struct delivery *ds, const struct chat_device *device,
-             const Sotto__Chat__V1__AckRequest *in, bool *must_wait_out)
-{
-    *must_wait_out = false;
-    for (size_t i = 0; i < in->n_cursors; i++) {
-        struct chat *relay = take_cursor(ds, device, in->cursors[i]);
-
-        if (relay == NULL)
-            continue;
-        purge_note_read(relay);
-        *must_wait_out = true;
-    }
-    return *must_wait_out ? chat_flush_marks(ds) : SOTTO_OK;
-}
-
-/* ---- Welcomes --------------------------------------------------------------------------------------------------- */
-
-struct joined_op {
-    struct sotto_req *req;
-    const Sotto__Chat__V1__AckRequest *in;
-    uint32_t device;
-    size_t count;
-    const uint32_t *chats; /* in the request's memory */
-};
-
-static int
-forget_notices(struct sotto_tx *tx, const struct joined_op *op)
-{
-    for (size_t i = 0; i < op->in->n_deleted_seen; i++) {
-        const ProtobufCBinaryData *id = &op->in->deleted_seen[i];
-        struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_NOTICE_REMOVE);
-        int rc;
-
-        sotto_bind_int(stmt, 1, op->device);
-        sotto_bind_blob(stmt, 2, id->data, id->len);
-        rc = sotto_step(stmt);
-        if (rc < 0)
-            return rc;
-    }
-    return SOTTO_OK;
-}
-
-static int
-joined_tx(struct sotto_tx *tx, void *arg)
-{
-    const struct joined_op *op = arg;
-
-    for (size_t i = 0; i < op->count; i++) {
-        struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_INVITATION_REMOVE);
-        int rc;
-
-        sotto_bind_int(stmt, 1, op->device);
-        sotto_bind_int(stmt, 2, op->chats[i]);
-        rc = sotto_step(stmt);
-        if (rc < 0)
-            return rc;
-        stmt = sotto_stmt(tx, CHAT_WELCOME_SWEEP);
-        sotto_bind_int(stmt, 1, op->chats[i]);
-        rc = sotto_step(stmt);
-        if (rc < 0)
-            return rc;
-    }
-    return forget_notices(tx, op);
+        add_row(op, ROW_CURSOR, chat, upto, &cursor->chat_id);
 }
 
 static void
-reply_empty(struct sotto_req *req)
+take_entry(struct ack_op *op, size_t entry)
+{
+    const Sotto__Chat__V1__AckRequest *in = op->in;
+    const struct chat *chat;
+
+    if (entry < in->n_cursors) {
+        take_cursor(op, in->cursors[entry]);
+        return;
+    }
+    entry -= in->n_cursors;
+    if (entry >= in->n_welcomes_joined) {
+        add_row(op, ROW_DELETION_SEEN, NULL, 0, &in->deleted_seen[entry - in->n_welcomes_joined]);
+        return;
+    }
+    chat = roster_chat(op->ds, in->welcomes_joined[entry]);
+    if (chat != NULL)
+        add_row(op, ROW_JOINED, chat, 0, &in->welcomes_joined[entry]);
+}
+
+/* The next rows. True when they are the last ones. */
+static bool
+take_part(struct ack_op *op)
+{
+    const size_t count = op->in->n_cursors + op->in->n_welcomes_joined + op->in->n_deleted_seen;
+
+    op->count = 0;
+    while (op->next < count && op->count < ROWS_PART)
+        take_entry(op, op->next++);
+    return op->next == count;
+}
+
+/* ---- the call ------------------------------------------------------------------------------------------------------- */
+
+/* The request's memory, the operation with it, is gone with the answer. */
+static void
+answer(struct ack_op *op, int status)
 {
     const Sotto__Chat__V1__AckReply reply = SOTTO__CHAT__V1__ACK_REPLY__INIT;
+    const struct chat_turn turn = op->turn;
 
-    sotto_reply(req, &reply.base);
-}
-
-static void
-joined_done(void *state, int status, void *arg)
-{
-    const struct joined_op *op = arg;
-
-    (void)state;
     if (status != SOTTO_OK)
         sotto_fail_status(op->req, status, NULL);
     else
-        reply_empty(op->req);
+        sotto_reply(op->req, &reply.base);
+    turn_end(turn);
 }
 
-/* True when the answer comes later: with must_wait, or when there is something to delete, after the write. */
-static bool
-forget_welcomes(struct delivery *ds, struct sotto_req *req, const struct chat_device *device,
-                const Sotto__Chat__V1__AckRequest *in, bool must_wait)
+static void rows_done(void *state, int status, void *arg);
+
+static void
+write_part(void *owner)
 {
-    struct joined_op op = {.req = req, .in = in, .device = device->num};
-    uint32_t *chats = req->api->alloc(req, (in->n_welcomes_joined + 1) * sizeof(*chats));
-    int rc = chats != NULL ? SOTTO_OK : SOTTO_ENOMEM;
+    struct ack_op *op = owner;
+    struct sotto_host *host = op->ds->host;
+    const int rc = host->db->write(host, rows_tx, &op, sizeof(op), rows_done);
 
-    for (size_t i = 0; i < in->n_welcomes_joined && rc == SOTTO_OK; i++) {
-        const struct chat *chat = roster_chat(ds, in->welcomes_joined[i]);
-
-        if (chat != NULL)
-            chats[op.count++] = chat->num;
+    if (rc != SOTTO_OK) {
+        answer(op, rc);
+        return;
     }
-    op.chats = chats;
-    if (rc == SOTTO_OK && op.count == 0 && in->n_deleted_seen == 0 && !must_wait)
-        return false;
-    if (rc == SOTTO_OK)
-        rc = ds->host->db->write(ds->host, joined_tx, &op, sizeof(op), joined_done);
+    for (size_t i = 0; i < op->count; i++) {
+        struct chat *chat =
+            op->rows[i].kind == ROW_CURSOR ? roster_chat(op->ds, *op->rows[i].id) : NULL;
+
+        if (chat != NULL && is_relay(chat))
+            purge_note_read(chat);
+    }
+}
+
+static void
+rows_done(void *state, int status, void *arg)
+{
+    struct ack_op *op = *(struct ack_op **)arg;
+
+    (void)state;
+    if (status == SOTTO_OK)
+        take_part(op);
+    if (status != SOTTO_OK || op->count == 0)
+        answer(op, status);
+    else
+        write_part(op);
+}
+
+static void
+begin(struct ack_op *op)
+{
+    const bool is_last = take_part(op);
+    int rc = SOTTO_OK;
+
+    if (op->count == 0)
+        answer(op, SOTTO_OK);
+    else if (is_last && op->count <= ROWS_AT_ONCE)
+        write_part(op);
+    else
+        rc = turn_begin(op->ds, &op->turn, op->req->caller->user, write_part, op);
     if (rc != SOTTO_OK)
-        sotto_fail_status(req, rc, NULL);
-    return true;
+        answer(op, rc);
 }
 
 void
@@ -236,9 +338,9 @@ chat_on_ack(void *state, struct sotto_req *req, const ProtobufCMessage *in)
 {
     struct delivery *ds = state;
     const Sotto__Chat__V1__AckRequest *request = (const void *)in;
+    const Sotto__Chat__V1__AckReply reply = SOTTO__CHAT__V1__ACK_REPLY__INIT;
     const struct chat_device *device;
-    bool must_wait;
-    int rc;
+    struct ack_op *op;
 
     if (!chat_is_ready(ds, req, in, chat_on_ack))
         return;
@@ -248,10 +350,15 @@ chat_on_ack(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         return;
     }
     device = roster_device(ds, req->caller->user, req->caller->device);
-    rc = take_cursors(ds, device, request, &must_wait);
-    if (rc != SOTTO_OK)
-        sotto_fail_status(req, rc, NULL);
-    else if (device == NULL || device->num == 0 ||
-             !forget_welcomes(ds, req, device, request, must_wait))
-        reply_empty(req);
+    if (device == NULL || device->num == 0) {
+        sotto_reply(req, &reply.base); /* it was never in a chat */
+        return;
+    }
+    op = req->api->alloc(req, sizeof(*op));
+    if (op == NULL) {
+        sotto_fail_status(req, SOTTO_ENOMEM, NULL);
+        return;
+    }
+    *op = (struct ack_op){.ds = ds, .req = req, .in = request, .device = device};
+    begin(op);
 }

@@ -60,8 +60,7 @@ struct chat_seat {
     uint32_t leaf;
     uint32_t since_seq; /* reads what comes after */
     uint32_t read_seq;
-    uint64_t mark_round; /* when equal to the delivery's: mark is the place of its waiting mark */
-    size_t mark;
+    size_t mark;   /* place of its waiting mark, when it has one: that names device and chat */
     uint64_t seen; /* serial of the last walk that met it */
 };
 

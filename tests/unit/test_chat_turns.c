@@ -181,12 +181,118 @@ a_clock_that_is_set_back_holds_up_nobody(void **state)
     assert_int_equal(user.pace_ms, CHAT_PACE_MS);
 }
 
+/* ---- the writer ------------------------------------------------------------------------------------------------ */
+
+#define SEEN_MAX 600
+
+/* alice knows of deletions of chats whose ids are numbers from 0. */
+static const struct harness_answer *
+begin_ack(struct chat_rig *rig, size_t count)
+{
+    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
+    ProtobufCBinaryData seen[SEEN_MAX];
+    char ids[SEEN_MAX][16 + 1];
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "%016zu", i);
+        seen[i] = chat_bytes(ids[i], 16);
+    }
+    request.deleted_seen = seen;
+    request.n_deleted_seen = count;
+    return harness_rpc_begin(rig->h, rig->alice.session, "Ack", &request.base);
+}
+
+/* Notices of all of them for alice's device, whose number is 1. */
+static void
+leave_notices(struct chat_rig *rig)
+{
+    rig_group(rig, 'X');
+    harness_sql(rig->h,
+                "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 599)"
+                " INSERT INTO chat_notices (device, chat_id, user_id, ts_ms)"
+                " SELECT 1, CAST(printf('%016d', i) AS BLOB), zeroblob(16), 1 FROM n");
+}
+
+/* The writer stumbles over one in the middle: what came before it was written by then, so others' rows could be, too. */
+static void
+a_long_acknowledgement_is_written_in_parts(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answer;
+
+    leave_notices(rig);
+    harness_sql(rig->h, "CREATE TRIGGER stumble BEFORE DELETE ON chat_notices"
+                        " WHEN OLD.chat_id = CAST('0000000000000300' AS BLOB)"
+                        " BEGIN SELECT RAISE(ABORT, 'stumbled'); END");
+    answer = begin_ack(rig, SEEN_MAX);
+    harness_run(rig->h);
+    assert_int_not_equal(answer->status, SOTTO_OK);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_notices"), SEEN_MAX - 256);
+
+    harness_sql(rig->h, "DROP TRIGGER stumble");
+    answer = begin_ack(rig, SEEN_MAX);
+    harness_run(rig->h);
+    assert_ok(answer->status);
+    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_notices"), 0);
+}
+
+static void
+long_acknowledgements_of_a_user_wait_for_each_other(void **state)
+{
+    struct chat_rig *rig = *state;
+    const struct harness_answer *answers[REQUESTS_MAX + 1], *send, *brief;
+
+    leave_notices(rig);
+    for (size_t i = 0; i <= REQUESTS_MAX; i++)
+        answers[i] = begin_ack(rig, SEEN_MAX);
+    brief = begin_ack(rig, 16);
+    send = rig_send_begin(rig, &rig->bob, 1, "among them");
+    harness_run(rig->h);
+
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        assert_ok(answers[i]->status);
+    assert_fails(answers[REQUESTS_MAX]->status, SOTTO_EEXHAUSTED);
+    assert_ok(brief->status); /* it costs what a message costs, and waits for no turn */
+    assert_ok(send->status);
+    answers[0] = begin_ack(rig, SEEN_MAX);
+    harness_run(rig->h);
+    assert_ok(answers[0]->status);
+}
+
+/* As if there were that many seats: what waits is handed over in parts, the newest first, until nothing waits. */
+static void
+all_cursors_that_wait_are_written(void **state)
+{
+    struct chat_rig *rig = *state;
+    struct delivery *ds;
+
+    rig_group(rig, 'X');
+    assert_ok(rig_send(rig, &rig->alice, 1, "to be read")->status);
+    rig_ack(rig, &rig->bob, 2, true);
+    ds = harness_state(rig->h);
+    assert_int_equal(ds->marks->count, 1);
+    while (ds->marks->count < 3000)
+        ds->marks->marks[ds->marks->count++] = (struct chat_mark){99, 99, 1};
+    harness_advance_ms(rig->h, CHAT_ACK_EVERY_MS + 1);
+    assert_int_equal(ds->marks->count, 0);
+    assert_int_equal(harness_sql(rig->h, "SELECT MAX(read_seq) FROM chat_seats WHERE device = 2"),
+                     2);
+    assert_ok(rig_send(rig, &rig->alice, 2, "and on")->status);
+    rig_ack(rig, &rig->bob, 3, false);
+    harness_advance_ms(rig->h, CHAT_ACK_EVERY_MS + 1);
+    assert_int_equal(harness_sql(rig->h, "SELECT MAX(read_seq) FROM chat_seats WHERE device = 2"),
+                     3);
+}
+
 #define TURN_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     TURN_TEST(who_floods_holds_up_nobody_else),
     TURN_TEST(what_waits_is_answered_and_what_is_too_much_refused),
     TURN_TEST(a_device_that_comes_in_while_its_commit_waits_has_made_it),
     TURN_TEST(nobody_has_a_chat_alone_by_committing_without_a_pause),
+    TURN_TEST(a_long_acknowledgement_is_written_in_parts),
+    TURN_TEST(long_acknowledgements_of_a_user_wait_for_each_other),
+    TURN_TEST(all_cursors_that_wait_are_written),
     cmocka_unit_test(a_clock_that_is_set_back_holds_up_nobody),
 };
 
