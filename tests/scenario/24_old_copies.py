@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import subprocess
 
-from clients import NOWHERE, acquainted, at, device_of, joined, start, texts
+from clients import NOWHERE, acquainted, at, device_of, joined, people, start, texts, wait_text
 from liar import Liar
 from tap import main, test
 
@@ -110,6 +110,36 @@ def what_the_copy_still_has_in_its_queue_and_was_delivered_comes_once(stage):
 
     order = ['queued 0', 'queued 1', 'typed into the copy', 'and online']
     assert texts(alice.run('read', 'bob')) == texts(bob.run('read', 'alice')) == order
+
+
+@test
+def what_was_sent_in_a_later_epoch_and_waits_in_the_copy_is_read_once(stage):
+    server = start(stage)
+    alice, bob, _ = people(stage, server, 'alice', 'bob', 'carol')
+    chat = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
+    phone = device_of(stage, server, 'alice', 'phone')
+    phone.run('read', chat)
+    alice.run('chats')
+    at(alice, NOWHERE)
+    assert alice.fails(4, 'send', chat, 'queued')
+    copy = copy_of(stage, alice)
+    at(alice, server.tcp)
+    bob.run('add', chat, 'carol')  # so that what waits is encrypted anew, and the copy cannot know it again
+    assert texts(alice.run('read', chat)) == ['queued']
+    ear = bob.spawn('listen')
+    wait_text(ear, 'queued')
+    put_back(alice, copy)
+
+    alice.run('send', chat, 'from the copy')
+
+    wait_text(ear, 'from the copy')
+    ear.kill()
+    assert sum('"queued"' in line for line in ear.lines) == 1, ear.lines
+    assert len([row for row in alice.run('read', chat) if row['kind'] == 'undecryptable']) == 1  # it did come twice
+    for reader in (alice, bob, phone):
+        assert texts(reader.run('read', chat)) == ['queued', 'from the copy']
+    bob.run('send', chat, 'queued')
+    assert texts(phone.run('read', chat)) == ['queued', 'from the copy', 'queued']
 
 
 @test

@@ -287,6 +287,55 @@ a_title_counts_from_owner_and_admins(void **state)
     end_world(&world);
 }
 
+static int64_t
+count_kind(struct world *world, enum message_kind kind)
+{
+    int64_t count = 0;
+    assert_ok(query_number(&world->client->profile, &count, &world->client->error,
+                           "SELECT COUNT(*) FROM messages WHERE kind = ?", BINDS(bind_int(kind))));
+    return count;
+}
+
+/* Hands in a text of Bob's under a name; gives the number of texts that are in the archive then. */
+static int64_t
+take_text(struct world *world, uint64_t seq, uint8_t name, const char *said)
+{
+    Sotto__Content__V1__Content content = SOTTO__CONTENT__V1__CONTENT__INIT;
+    Sotto__Content__V1__Text text = SOTTO__CONTENT__V1__TEXT__INIT;
+    uint8_t id[ID_BYTES] = {name};
+    struct buf encoded = {0};
+    struct mls_buf message = {0};
+    text.text = (char *)(uintptr_t)said;
+    content.id = view(id, name ? ID_BYTES : 0);
+    content.body_case = SOTTO__CONTENT__V1__CONTENT__BODY_TEXT;
+    content.text = &text;
+    buf_pack(&encoded, &content.base);
+    assert_ok(mls_group_encrypt(world->bob.group, (struct mls_bytes){encoded.data, encoded.len},
+                                (struct mls_bytes){NULL, 0}, 256, &message));
+    buf_fini(&encoded);
+    take_entry(world, seq, &message);
+    mls_buf_fini(&message);
+    return count_kind(world, KIND_TEXT);
+}
+
+/* A second message under the name of another one must not be hidden from those who have the first. */
+static void
+a_message_that_comes_again_is_stored_once_and_another_of_its_name_too(void **state)
+{
+    struct world world;
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+
+    assert_int_equal(take_text(&world, 2, 7, "hello"), 1);
+    assert_int_equal(take_text(&world, 3, 7, "hello"), 1);
+    assert_int_equal(take_text(&world, 4, 8, "hello"), 2);
+    assert_int_equal(take_text(&world, 5, 7, "other"), 3);
+    assert_int_equal(take_text(&world, 6, 7, "other"), 3);
+    assert_int_equal(take_text(&world, 7, 0, "no name"), 4);
+    assert_int_equal(take_text(&world, 8, 0, "no name"), 5);
+    end_world(&world);
+}
+
 static void
 put_package(struct sotto_client *client, int64_t number, bool last_resort, int64_t not_after)
 {
@@ -346,15 +395,6 @@ take_gap(struct world *world, uint64_t upto_seq, uint64_t epoch)
     assert_ok(inbox_end(world->client, &inbox, status));
     assert_ok(chat_load(world->client, world->chat_id, &chat));
     return chat;
-}
-
-static int64_t
-count_kind(struct world *world, enum message_kind kind)
-{
-    int64_t count = 0;
-    assert_ok(query_number(&world->client->profile, &count, &world->client->error,
-                           "SELECT COUNT(*) FROM messages WHERE kind = ?", BINDS(bind_int(kind))));
-    return count;
 }
 
 static void
@@ -544,6 +584,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),
     WITH_KIT(a_gap_is_no_excuse_in_an_archive),
     WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
+    WITH_KIT(a_message_that_comes_again_is_stored_once_and_another_of_its_name_too),
     WITH_KIT(a_title_counts_from_owner_and_admins),
     WITH_KIT(a_chat_of_two_is_gone_when_the_identity_key_said_so),
     WITH_KIT(a_deletion_that_only_the_server_claims_changes_nothing),

@@ -141,10 +141,16 @@ store_content(struct sotto_client *client, struct inbox *inbox, struct message *
     struct sotto_client_error why;
     Sotto__Content__V1__Content *decoded =
         pb_unpack(&sotto__content__v1__content__descriptor, content->data, content->len);
-    int status = SOTTO_CLIENT_OK;
+    bool repeated = false;
     if (!decoded) {
         message->kind = KIND_UNDECRYPTABLE;
         return message_store(client, message, NULL, "its content is malformed");
+    }
+    message->has_content_id = take_bytes(decoded->id, message->content_id, ID_BYTES);
+    int status = message_is_repeat(client, message, content, &repeated);
+    if (status || repeated) {
+        pb_free(decoded);
+        return status;
     }
     if (decoded->body_case == SOTTO__CONTENT__V1__CONTENT__BODY_TEXT &&
         !check_text(TR("text"), decoded->text->text, SOTTO_CLIENT_TEXT_CHARS, &why)) {

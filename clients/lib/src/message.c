@@ -64,12 +64,13 @@ message_store(struct sotto_client *client, const struct message *message, const 
     int status = query_run(
         &client->profile, &client->error,
         "INSERT OR IGNORE INTO messages(chat_id, seq, kind, epoch, from_user, from_device,"
-        " ts_ms, client_msg_id, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ts_ms, client_msg_id, body, content_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         BINDS(bind_blob(message->chat_id, ID_BYTES), bind_int((int64_t)message->seq),
               bind_int(message->kind), bind_int((int64_t)message->epoch),
               bind_blob(message->from_user, ID_BYTES), bind_blob(message->from_device, ID_BYTES),
               bind_int(message->ts_ms), bind_int((int64_t)message->client_msg_id),
-              bind_blob(sealed.data, sealed.len)));
+              bind_blob(sealed.data, sealed.len),
+              bind_blob(message->has_content_id ? message->content_id : NULL, ID_BYTES)));
     buf_fini(&value);
     buf_fini(&sealed);
     return status;
@@ -89,6 +90,57 @@ message_read(sqlite3_stmt *row, struct message *message)
     query_id(row, 1, message->chat_id);
     query_id(row, 5, message->from_user);
     query_id(row, 6, message->from_device);
+}
+
+/* ---- repeats --------------------------------------------------------------------------------- */
+
+#define SAME_NAMES_MAX 16 /* a sender who gives one name to more messages gains nothing by it */
+
+static int
+has_content(struct sotto_client *client, sqlite3_stmt *row, const struct buf *content,
+            bool *has_out)
+{
+    struct buf value = {0};
+    struct body_row place;
+    struct message message;
+    message_read(row, &message);
+    int status = query_unseal(&client->profile, row, 9, body_place(&message, &place), &value,
+                              &client->error);
+    if (status)
+        return status;
+    Sotto__Profile__V1__Archived *archived =
+        pb_unpack(&sotto__profile__v1__archived__descriptor, value.data, value.len);
+    *has_out = archived && archived->content.len == content->len &&
+               !memcmp(archived->content.data, content->data, content->len);
+    pb_free(archived);
+    buf_fini(&value);
+    return SOTTO_CLIENT_OK;
+}
+
+int
+message_is_repeat(struct sotto_client *client, const struct message *message,
+                  const struct buf *content, bool *is_out)
+{
+    sqlite3_stmt *row;
+    *is_out = false;
+    if (!message->has_content_id)
+        return SOTTO_CLIENT_OK;
+    int status =
+        query(&client->profile, &row, &client->error,
+              "SELECT " MESSAGE_COLUMNS " FROM messages WHERE chat_id = ?"
+              " AND content_id = ? AND from_user = ? AND from_device = ? LIMIT ?",
+              BINDS(bind_blob(message->chat_id, ID_BYTES), bind_blob(message->content_id, ID_BYTES),
+                    bind_blob(message->from_user, ID_BYTES),
+                    bind_blob(message->from_device, ID_BYTES), bind_int(SAME_NAMES_MAX)));
+    if (status)
+        return status;
+    while (!*is_out && (status = query_step(&client->profile, row, &client->error)) == 1) {
+        status = has_content(client, row, content, is_out);
+        if (status)
+            break;
+    }
+    sqlite3_finalize(row);
+    return status < 0 ? status : SOTTO_CLIENT_OK;
 }
 
 /* ---- showing --------------------------------------------------------------------------------- */

@@ -89,6 +89,9 @@ static const char *const migrations[] = {
     /* Chats that this device is about to enter by a commit of its own (arrival.h). */
     "CREATE TABLE arrivals(chat_id BLOB PRIMARY KEY, mls BLOB NOT NULL, record BLOB NOT NULL)"
     " WITHOUT ROWID;",
+    /* The sender's name for a message of others, by which one that comes again is known (message.c). */
+    "ALTER TABLE messages ADD COLUMN content_id BLOB;"
+    "CREATE INDEX messages_content ON messages(chat_id, content_id) WHERE content_id IS NOT NULL;",
 };
 
 static int

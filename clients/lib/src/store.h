@@ -183,6 +183,8 @@ struct message {
     uint8_t from_device[ID_BYTES];
     int64_t ts_ms;
     uint64_t client_msg_id; /* of our own; else 0 */
+    bool has_content_id;
+    uint8_t content_id[ID_BYTES]; /* as the sender named it; written only */
     const char *refusal;    /* of one that waits in the outbox: why it does not go out, or NULL */
     /* To whom an event happened, borrowed; and the sotto.chat.v1.Role that was given, or 0. */
     const uint8_t (*users)[ID_BYTES];
@@ -200,6 +202,12 @@ struct message {
  * one with the same chat, seq and kind is ignored. */
 int message_store(struct sotto_client *client, const struct message *message,
                   const struct buf *content, const char *note);
+
+/* Whether this message of another device is in the archive already: from the same device, under the same name and the
+ * same byte for byte. A device that was put back to an old copy of itself may send what it does not know to be sent.
+ * What differs in anything is another message, or a sender could hide from some what others read. */
+int message_is_repeat(struct sotto_client *client, const struct message *message,
+                      const struct buf *content, bool *is_out);
 
 /* Runs a SELECT of MESSAGE_COLUMNS and hands each row out; `first` gets local_id of the last row
  * that was handed out (may be NULL). A callback's non-zero return ends it and is given in
