@@ -99,11 +99,14 @@ void help_all(FILE *out);
 void help_screen(FILE *out);
 void help_command(const struct command *command, enum place place, FILE *out);
 
-/* secret.c: a password from --password-file, else from the terminal without echo (twice if
- * `confirm`). The caller wipes the buffer. */
+/* Refuses a secret that cannot be taken: the status, after it was printed. */
+typedef int secret_check_fn(const struct cli *cli, const char *secret);
+
+/* secret.c: a password from --password-file, else from the terminal without echo. is_possible: of a new one, which is
+ * looked at and then asked for once more; else NULL. The caller wipes the buffer. */
 #define SECRET_BYTES 512
-int secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
-                char out[SECRET_BYTES]);
+int secret_read(const struct cli *cli, const char *file, const char *prompt,
+                secret_check_fn *is_possible, char out[SECRET_BYTES]);
 /* A line that is no secret, from the terminal. */
 int secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES]);
 

@@ -40,10 +40,16 @@ typedef int (*enter_fn)(struct sotto_client *client, const char *name, const cha
                         const char *label);
 
 static int
-enter(struct cli *cli, enter_fn fn, bool confirm, const char *what)
+is_possible(const struct cli *cli, const char *password)
+{
+    return print_status(cli, sotto_client_may_register(cli->client, cli_word(cli, 1), password));
+}
+
+static int
+enter(struct cli *cli, enter_fn fn, secret_check_fn *check, const char *what)
 {
     char password[SECRET_BYTES] = "";
-    int status = secret_read(cli, cli->password_file, tr("password: "), confirm, password);
+    int status = secret_read(cli, cli->password_file, tr("password: "), check, password);
     if (status == SOTTO_CLIENT_OK)
         status = print_status(cli, fn(cli->client, cli_word(cli, 1), password, cli->device));
     sodium_memzero(password, sizeof(password));
@@ -53,13 +59,16 @@ enter(struct cli *cli, enter_fn fn, bool confirm, const char *what)
 int
 cmd_register(struct cli *cli)
 {
-    return enter(cli, sotto_client_register, true, TR("registered and logged in as"));
+    int status = is_possible(cli, NULL);
+    return status
+               ? status
+               : enter(cli, sotto_client_register, is_possible, TR("registered and logged in as"));
 }
 
 int
 cmd_login(struct cli *cli)
 {
-    return enter(cli, sotto_client_login, false, TR("logged in as"));
+    return enter(cli, sotto_client_login, NULL, TR("logged in as"));
 }
 
 int
@@ -121,7 +130,7 @@ cmd_delete_account(struct cli *cli)
     if (name && !cli->yes)
         status = confirm_deletion(cli, user);
     if (status == SOTTO_CLIENT_OK && name)
-        status = secret_read(cli, cli->password_file, tr("password: "), false, password);
+        status = secret_read(cli, cli->password_file, tr("password: "), NULL, password);
     if (status == SOTTO_CLIENT_OK)
         status = print_status(cli, sotto_client_delete_account(cli->client, password));
     sodium_memzero(password, sizeof(password));

@@ -39,7 +39,7 @@ open_clients(struct cli *cli, unsigned timeout_ms, size_t count, struct sotto_cl
     struct sotto_client_error error;
     int status = SOTTO_CLIENT_OK;
     if (cli->passphrase_file)
-        status = secret_read(cli, cli->passphrase_file, "", false, passphrase);
+        status = secret_read(cli, cli->passphrase_file, "", NULL, passphrase);
     if (status)
         return status;
     struct sotto_client_options options = {

@@ -85,8 +85,8 @@ ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
 }
 
 int
-secret_read(const struct cli *cli, const char *file, const char *prompt, bool confirm,
-            char out[SECRET_BYTES])
+secret_read(const struct cli *cli, const char *file, const char *prompt,
+            secret_check_fn *is_possible, char out[SECRET_BYTES])
 {
     if (file)
         return read_file(cli, file, out);
@@ -95,7 +95,9 @@ secret_read(const struct cli *cli, const char *file, const char *prompt, bool co
         return print_usage_error(cli, "there is no terminal to ask for a password; use "
                                       "--password-file");
     int status = ask(cli, tty, prompt, out);
-    if (status == SOTTO_CLIENT_OK && confirm) {
+    if (status == SOTTO_CLIENT_OK && is_possible)
+        status = is_possible(cli, out);
+    if (status == SOTTO_CLIENT_OK && is_possible) {
         char again[SECRET_BYTES];
         status = ask(cli, tty, tr("once more: "), again);
         if (status == SOTTO_CLIENT_OK && strcmp(out, again))

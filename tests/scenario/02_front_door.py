@@ -52,6 +52,22 @@ def the_printed_commands_take_two_people_to_their_first_message(stage):
 
 
 @test
+def on_a_used_data_folder_the_printed_commands_go_on_with_the_people_of_before(stage):
+    process, commands = start(stage)
+    for command in commands[:4]:
+        type_command(stage, command)
+    process.signal(2)
+    assert process.wait() == 0
+
+    _, (send, listen, third) = start(stage)
+    type_command(stage, send)
+    heard = type_command(stage, listen, '--count', '2')
+    type_command(stage, third)
+
+    assert [line.split('alice: ')[1] for line in heard if 'alice: ' in line] == ['hello bob', 'hello again'], heard
+
+
+@test
 def the_data_folder_and_the_secrets_are_for_the_owner_alone(stage):
     start(stage)
     data = stage.folder / 'data'

@@ -184,16 +184,21 @@ forbid_second_account(struct sotto_client *client, const char *name)
 }
 
 int
+sotto_client_may_register(struct sotto_client *client, const char *name, const char *password)
+{
+    int status = check_name(name, &client->error);
+    if (status == SOTTO_CLIENT_OK && password)
+        status = check_password(password, &client->error);
+    return status ? status : forbid_second_account(client, NULL);
+}
+
+int
 sotto_client_register(struct sotto_client *client, const char *name, const char *password,
                       const char *label)
 {
     uint8_t export_key[OPAQUE_EXPORT_KEY_BYTES];
     Sotto__Auth__V1__LoginReply *reply = NULL;
-    int status = check_name(name, &client->error);
-    if (status == SOTTO_CLIENT_OK)
-        status = check_password(password, &client->error);
-    if (status == SOTTO_CLIENT_OK)
-        status = forbid_second_account(client, NULL);
+    int status = sotto_client_may_register(client, name, password);
     if (status == SOTTO_CLIENT_OK)
         status = session_connect(client);
     if (status)

@@ -126,6 +126,10 @@ struct sotto_client_device {
 };
 typedef int (*sotto_client_device_fn)(const struct sotto_client_device *device, void *arg);
 
+/* Whether an account may be made here, as far as can be told without the server: the profile has none, the name and
+ * the password (NULL: not known yet) are such as are possible. For whoever asks a person for them. */
+int sotto_client_may_register(struct sotto_client *client, const char *name, const char *password);
+
 /* Makes an account: password (8 to 72 characters, a letter and a digit) stays here, the server gets
  * an OPAQUE record. label names this device for its owner; NULL: the host's name. */
 int sotto_client_register(struct sotto_client *client, const char *name, const char *password,
