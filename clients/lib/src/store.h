@@ -185,7 +185,7 @@ struct message {
     uint64_t client_msg_id; /* of our own; else 0 */
     bool has_content_id;
     uint8_t content_id[ID_BYTES]; /* as the sender named it; written only */
-    const char *refusal;    /* of one that waits in the outbox: why it does not go out, or NULL */
+    const char *refusal; /* of one that waits in the outbox: why it does not go out, or NULL */
     /* To whom an event happened, borrowed; and the sotto.chat.v1.Role that was given, or 0. */
     const uint8_t (*users)[ID_BYTES];
     size_t user_count;
