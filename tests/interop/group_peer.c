@@ -5,6 +5,7 @@
  * program; only `process` may answer "no".
  *
  *     device USER DEVICE    ok IDENTITY_KEY SIGNATURE CERTIFICATE DEVICE_KEY    comes first
+ *     pose IDENTITY_KEY     ok                       the certificate says that this key signed it; the signature stays
  *     package               ok KEY_PACKAGE           suite 3, one day
  *     create CHAT           ok                       a group of one
  *     add KEY_PACKAGE       ok                       queued for the next commit
@@ -228,11 +229,13 @@ static bool
 run(struct program *program, const char *command, const uint8_t *data, size_t size)
 {
     const bool is_ok = strcmp(command, "create") == 0 || strcmp(command, "merge") == 0 ||
-                       strcmp(command, "drop") == 0 || strcmp(command, "join") == 0 ||
-                       strcmp(command, "remove") == 0;
+                       strcmp(command, "pose") == 0 || strcmp(command, "drop") == 0 ||
+                       strcmp(command, "join") == 0 || strcmp(command, "remove") == 0;
 
     if (strcmp(command, "device") == 0 && size == 32) {
         do_device(program, data);
+    } else if (strcmp(command, "pose") == 0 && size == 32) {
+        memcpy(program->peer.cert + 1 + 16 + 16, data, 32);
     } else if (strcmp(command, "package") == 0) {
         const struct mls_bytes package = mls_peer_package(&program->peer, 86400);
 

@@ -105,10 +105,16 @@ def a_device_that_the_user_did_not_certify_gets_into_no_chat(stage):
             return reply
         return change
 
+    def learn(reply, request):
+        posing.ask('pose', reply.identity_key)
+        return reply
+
     with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false_bob, \
-            FalseUser(user_id(alice)) as false_alice:
+            FalseUser(user_id(alice)) as false_alice, FalseUser(user_id(bob)) as posing:
         at(alice, liar.address)
-        for false in (false_bob, false_alice):
+        liar.answer('KeyService/GetIdentity', learn)
+        alice.run('verify', 'bob')  # posing says from now on that bob's true key certified it
+        for false in (false_bob, false_alice, posing):
             liar.answer('KeyService/ClaimKeyPackages', one_more(false))
             assert alice.fails(5, 'new', 'bob')['code'] == 'blocked'
         assert liar.calls('ChatService/Create') == []
@@ -162,6 +168,27 @@ def an_invitation_under_a_false_identity_is_shown_as_what_it_is(stage):
         assert code == 5 and of_bob[0]['state'] == 'changed'
         assert alice.fails(5, 'send', chat.hex(), 'here it is')['code'] == 'blocked'
         assert liar.calls('ChatService/Send') == []
+
+
+@test
+def an_invitation_by_a_device_that_its_user_did_not_certify_is_not_taken(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(secrets.token_bytes(16)) as stranger, \
+            FalseUser(user_id(bob)) as posing:
+        welcomes = []
+        for inviter in (stranger, posing):
+            chat, package = secrets.token_bytes(16), invite_package(alice, bob, liar)
+            inviter.ask('create', chat)
+            inviter.ask('add', package)
+            welcomes.append({'chat_id': chat, 'seq': 1, 'epoch': 1, 'welcome': inviter.ask('commit')[1], 'type': 2,
+                             'mode': 1, 'inviter_user': inviter.user, 'ts_ms': 1})
+            liar.answer('KeyService/GetIdentity', lambda reply, _: posing.ask('pose', reply.identity_key) or reply)
+            at(alice, liar.address).run('verify', 'bob')
+        liar.answer('ChatService/Sync', lambda reply, _: {**reply, 'welcomes': welcomes})
+
+        # Anybody may invite, but nobody who only says that bob's key certified the device.
+        assert [row['chat'] for row in alice.run('chats')] == [welcomes[0]['chat_id'].hex()]
 
 
 def invite_package(victim, helper, liar):
