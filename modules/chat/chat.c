@@ -180,8 +180,7 @@ on_session_closed(void *state, const struct sotto_envelope *envelope)
     sotto__core__v1__session__free_unpacked(session, NULL);
 }
 
-/* ---- tables
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------------------------------- */
 
 static const struct sotto_conf_row config[] = {
     {.name = "message_size_max",

@@ -176,23 +176,20 @@ static void
 answer(struct delivery *ds, struct leave_op *op, int status)
 {
     const struct chat_turn turn = op->turn;
+    const struct chat *chat = roster_chat(ds, op->in->chat_id);
     Sotto__Chat__V1__LeaveReply reply = SOTTO__CHAT__V1__LEAVE_REPLY__INIT;
 
-    const struct chat *chat = roster_chat(ds, op->in->chat_id);
-
     tree_check_end(&op->check, status == SOTTO_OK);
-    if (status == SOTTO_EPRECONDITION && chat_fail_replaced(op->req, chat)) {
-        /* answered */
+    if (status == SOTTO_OK) {
+        reply.seq = op->seq + op->count - 1;
+        reply.ts_ms = op->ts_ms;
+        sotto_reply(op->req, &reply.base);
     } else if (status == SOTTO_EABORTED) {
         chat_fail_stale(ds, op->req, op->epoch);
     } else if (status == SOTTO_ENOTFOUND) {
         chat_fail_absent(op->req);
-    } else if (status != SOTTO_OK) {
+    } else if (status != SOTTO_EPRECONDITION || !chat_fail_replaced(op->req, chat)) {
         sotto_fail_status(op->req, status, op->text != NULL ? op->text : op->check.text);
-    } else {
-        reply.seq = op->seq + op->count - 1;
-        reply.ts_ms = op->ts_ms;
-        sotto_reply(op->req, &reply.base);
     }
     turn_end(turn);
 }

@@ -69,8 +69,7 @@ struct load_op {
     struct loaded_chat *chats;
 };
 
-/* ---- reader thread
- * ------------------------------------------------------------------------------------------------ */
+/* ---- reader thread -------------------------------------------------------------------------- */
 
 static int
 read_devices(struct sotto_tx *tx, void *arg)
@@ -233,8 +232,7 @@ read_chats(struct sotto_tx *tx, void *arg)
     return rc;
 }
 
-/* ---- logic thread: the line of those who wait
- * --------------------------------------------------------------------- */
+/* ---- logic thread: the line of those who wait ----------------------------------------------- */
 
 bool
 chat_is_ready(struct delivery *ds, struct sotto_req *req, const ProtobufCMessage *in,
@@ -277,8 +275,7 @@ finish(struct delivery *ds, struct load_op *op, int status)
     chat_work_end(ds);
 }
 
-/* ---- logic thread: pages
- * ------------------------------------------------------------------------------------------ */
+/* ---- logic thread: pages -------------------------------------------------------------------- */
 
 static void devices_done(void *state, int status, void *arg);
 static void chats_done(void *state, int status, void *arg);

@@ -365,8 +365,7 @@ chat_on_report_commit(void *state, struct sotto_req *req, const ProtobufCMessage
         sotto_fail_status(req, rc, NULL);
 }
 
-/* ---- ListReports
- * -------------------------------------------------------------------------------------------------- */
+/* ---- ListReports ---------------------------------------------------------------------------- */
 
 struct reports_op {
     struct sotto_req *req;

@@ -305,8 +305,7 @@ facts_are_published_for_messages_and_commits(void **state)
     assert_string_equal(harness_publish_at(rig->h, 1)->topic, "chat.commit.accepted.v1");
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void
 pages_are_bounded_and_lose_nothing(void **state)

@@ -288,8 +288,7 @@ a_welcome_outlives_the_entry_of_its_commit(void **state)
     assert_int_equal(rig_sync_all(rig, &rig->carol)->welcomes[0]->ts_ms, ts_ms);
 }
 
-/* ---- what the operator allows
- * ------------------------------------------------------------------------------------- */
+/* ---- what the operator allows --------------------------------------------------------------- */
 
 static void
 the_operator_says_which_modes_there_are(void **state)

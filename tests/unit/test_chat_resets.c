@@ -280,8 +280,7 @@ a_chat_may_be_reset_again_and_again(void **state)
     assert_int_equal(find_chat(rig, &rig->bob, 'Y')->replaced_by.data[0], 'Z');
 }
 
-/* ---- who may
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- who may -------------------------------------------------------------------------------- */
 
 static void
 only_owner_and_admins_reset_a_group(void **state)
@@ -365,8 +364,7 @@ either_one_resets_a_direct_chat_and_the_pair_points_to_the_new_one(void **state)
     assert_fails(answer->status, SOTTO_EEXISTS);
 }
 
-/* ---- what goes wrong, and what comes at once
- * ---------------------------------------------------------------------- */
+/* ---- what goes wrong, and what comes at once ------------------------------------------------ */
 
 static void
 a_reset_that_is_not_durable_closes_nothing(void **state)
