@@ -69,19 +69,10 @@ static int
 load_refresh(struct auth_secrets *secrets, struct secret_file *file, const char *data_dir,
              struct sotto_err *err)
 {
-    int rc = read_file(file, data_dir, "refresh", err);
+    const int error = secret_file_random(file, data_dir, "refresh", AUTH_REFRESH_KEY_BYTES);
 
-    if (rc == SOTTO_ENOTFOUND) {
-        file->size = AUTH_REFRESH_KEY_BYTES;
-        randombytes_buf(file->data, file->size);
-        rc = make_file(file, err);
-    }
-    if (rc != 0)
-        return rc;
-    if (file->size != AUTH_REFRESH_KEY_BYTES)
-        return sotto_err_set(
-            err, SOTTO_EPRECONDITION,
-            "%s is damaged; restore it from a backup, or remove it to have a new one", file->path);
+    if (error != SECRET_OK)
+        return status_of(file, error, err);
     memcpy(secrets->refresh_key, file->data, AUTH_REFRESH_KEY_BYTES);
     return 0;
 }

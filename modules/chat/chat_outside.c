@@ -27,22 +27,6 @@ write_senders(const uint8_t key[MLS_ED25519_PUBLIC_BYTES], uint8_t out[OUTSIDE_S
     memcpy(at, OUTSIDE_NAME, name_bytes);
 }
 
-static int
-load_seed(struct secret_file *file, const char *data_dir)
-{
-    int rc = secret_folder_make(file, data_dir);
-
-    if (rc == SECRET_OK)
-        rc = secret_file_read(file, data_dir, FILE_NAME);
-    if (rc == SECRET_EABSENT) {
-        file->size = MLS_ED25519_SEED_BYTES;
-        randombytes_buf(file->data, file->size);
-        rc = secret_file_make(file);
-        secret_folder_sync(data_dir);
-    }
-    return rc;
-}
-
 int
 outside_create(const char *data_dir, struct outside **outside_out, struct sotto_err *err)
 {
@@ -53,14 +37,11 @@ outside_create(const char *data_dir, struct outside **outside_out, struct sotto_
 
     if (outside == NULL)
         return sotto_err_set(err, SOTTO_ENOMEM, "no memory for the key of chat");
-    rc = load_seed(&file, data_dir);
-    if (rc != SECRET_OK)
-        rc = sotto_err_set(err, rc == SECRET_EIO ? SOTTO_EIO : SOTTO_EPRECONDITION, "%s", file.why);
-    else if (file.size != sizeof(outside->seed))
-        rc = sotto_err_set(
-            err, SOTTO_EPRECONDITION,
-            "%s is damaged; restore it from a backup, or remove it to have a new one", file.path);
-    if (rc == SOTTO_OK) {
+    rc = secret_folder_make(&file, data_dir);
+    if (rc == SECRET_OK)
+        rc = secret_file_random(&file, data_dir, FILE_NAME, sizeof(outside->seed));
+    secret_folder_sync(data_dir);
+    if (rc == SECRET_OK) {
         memcpy(outside->seed, file.data, sizeof(outside->seed));
         crypto_sign_seed_keypair(public_key, secret_key, outside->seed);
         write_senders(public_key, outside->senders);
@@ -68,6 +49,7 @@ outside_create(const char *data_dir, struct outside **outside_out, struct sotto_
         *outside_out = outside;
     } else {
         sodium_free(outside);
+        rc = sotto_err_set(err, rc == SECRET_EIO ? SOTTO_EIO : SOTTO_EPRECONDITION, "%s", file.why);
     }
     sodium_memzero(&file, sizeof(file));
     return rc;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,4 +151,23 @@ secret_file_read(struct secret_file *file, const char *data_dir, const char *nam
     const int rc = set_path(file, data_dir, name);
 
     return rc == SECRET_OK ? read_file(file) : rc;
+}
+
+int
+secret_file_random(struct secret_file *file, const char *data_dir, const char *name, size_t size)
+{
+    int rc = secret_file_read(file, data_dir, name);
+
+    if (rc == SECRET_EABSENT) {
+        if (getentropy(file->data, size) != 0)
+            return refuse(file, SECRET_EIO, "there is no randomness for %s: %s", file->path,
+                          strerror(errno));
+        file->size = size;
+        rc = secret_file_make(file);
+    }
+    if (rc == SECRET_OK && file->size != size)
+        rc = refuse(file, SECRET_EUNFIT,
+                    "%s is damaged; restore it from a backup, or remove it to have a new one",
+                    file->path);
+    return rc;
 }

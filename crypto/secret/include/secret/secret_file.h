@@ -44,4 +44,7 @@ int secret_file_read(struct secret_file *, const char *data_dir, const char *nam
  * one is kept and read. */
 int secret_file_make(struct secret_file *);
 
+/* A key that is nothing but random: reads data_dir/secrets/name, of this size, or makes it. */
+int secret_file_random(struct secret_file *, const char *data_dir, const char *name, size_t size);
+
 #endif
