@@ -209,15 +209,9 @@ static int
 propose(struct tree_check *check, struct departing_leaf *leaf)
 {
     const struct departure *op = check->owner;
-    struct mls_received received = {0};
-    int rc =
-        outside_propose(op->ds->outside, op->ds->mls, check->group, leaf->leaf, &leaf->message);
+    const int rc = outside_propose(op->ds->outside, op->ds->mls, check->group, leaf->leaf,
+                                   &leaf->message, leaf->ref);
 
-    if (rc == MLS_OK)
-        rc = mls_proposal_ref(op->ds->mls, mls_buf_bytes(&leaf->message), leaf->ref);
-    if (rc == MLS_OK)
-        rc = mls_public_group_take_proposal(check->group, mls_buf_bytes(&leaf->message), &received);
-    mls_received_fini(&received);
     return rc == MLS_OK ? SOTTO_OK : tree_refuse(check, "removal of a deleted user", rc);
 }
 
@@ -291,18 +285,13 @@ apply(struct departure *op, struct chat *chat)
     purge_note_read(chat);
     if (op->is_silent)
         return;
-    chat->seq = op->seq;
-    chat->last_ts_ms = op->ts_ms;
     heir = op->has_heir ? roster_user(chat, op->heir) : NULL;
     if (heir != NULL)
         heir->role = SOTTO__CHAT__V1__ROLE__ROLE_OWNER;
-    purge_note_entries(op->ds, chat);
+    purge_note_entries(op->ds, chat, op->seq, op->ts_ms);
     push_entries(op, chat);
-    for (size_t i = 0; op->proposes && i < op->count; i++) {
-        roster_seat_leave(chat, op->leaves[i].leaf);
-        roster_seat_retire(chat, op->leaves[i].leaf);
-        roster_proposal_add(chat, op->leaves[i].leaf, op->leaves[i].ref);
-    }
+    for (size_t i = 0; op->proposes && i < op->count; i++)
+        roster_seat_retire(chat, op->leaves[i].leaf, op->leaves[i].ref);
 }
 
 static void

@@ -138,17 +138,12 @@ static int
 make_proposal(struct tree_check *check)
 {
     struct gone_op *op = check->owner;
-    struct mls_received received = {0};
     int rc;
 
     if (!outside_is_listed(op->ds->outside, check->group))
         return SOTTO_EPRECONDITION;
-    rc = outside_propose(op->ds->outside, op->ds->mls, check->group, op->leaf, &op->message);
-    if (rc == MLS_OK)
-        rc = mls_proposal_ref(op->ds->mls, mls_buf_bytes(&op->message), op->ref);
-    if (rc == MLS_OK)
-        rc = mls_public_group_take_proposal(check->group, mls_buf_bytes(&op->message), &received);
-    mls_received_fini(&received);
+    rc = outside_propose(op->ds->outside, op->ds->mls, check->group, op->leaf, &op->message,
+                         op->ref);
     return rc == MLS_OK ? SOTTO_OK : tree_refuse(check, "removal of a gone device", rc);
 }
 
@@ -177,13 +172,9 @@ apply(const struct gone_op *op)
     struct chat *chat = op->check.chat;
     const struct chat_device *device = chat->leaves[op->leaf]->device;
 
-    chat->seq = op->seq;
-    chat->last_ts_ms = op->ts_ms;
-    purge_note_entries(op->ds, chat);
+    purge_note_entries(op->ds, chat, op->seq, op->ts_ms);
     push_proposal(op, chat, device);
-    roster_seat_leave(chat, op->leaf);
-    roster_seat_retire(chat, op->leaf);
-    roster_proposal_add(chat, op->leaf, op->ref);
+    roster_seat_retire(chat, op->leaf, op->ref);
 }
 
 static void

@@ -160,15 +160,10 @@ apply(struct delivery *ds, const struct leave_op *op)
 {
     struct chat *chat = roster_chat(ds, op->in->chat_id);
 
-    chat->seq = op->seq + (uint32_t)op->count - 1;
-    chat->last_ts_ms = op->ts_ms;
-    purge_note_entries(ds, chat);
+    purge_note_entries(ds, chat, op->seq + (uint32_t)op->count - 1, op->ts_ms);
     push_proposals(ds, op, chat);
-    for (size_t i = 0; i < op->count; i++) {
-        roster_seat_leave(chat, op->leaves[i].leaf);
-        roster_seat_retire(chat, op->leaves[i].leaf);
-        roster_proposal_add(chat, op->leaves[i].leaf, op->leaves[i].ref);
-    }
+    for (size_t i = 0; i < op->count; i++)
+        roster_seat_retire(chat, op->leaves[i].leaf, op->leaves[i].ref);
 }
 
 /* The request's memory, the operation with it, is gone with the answer. */

@@ -357,8 +357,7 @@ retire_seats(struct chat *chat, const struct loaded_chat *row)
         if (p->leaf >= 2 * CHAT_SEATS_MAX ||
             (p->leaf < chat->leaf_capacity && chat->leaves[p->leaf] != NULL))
             return SOTTO_EDATALOSS;
-        roster_seat_retire(chat, p->leaf);
-        roster_proposal_add(chat, p->leaf, p->ref);
+        roster_seat_retire(chat, p->leaf, p->ref);
     }
     return SOTTO_OK;
 }
@@ -374,13 +373,11 @@ make_chat(struct delivery *ds, const struct by_num *by_num, const struct loaded_
     chat->mode = (Sotto__Chat__V1__Mode)row->mode;
     chat->suite = row->suite;
     chat->epoch = row->epoch;
-    chat->seq = row->seq;
-    chat->last_ts_ms = row->last_ts_ms;
     chat->resets = row->resets;
     chat->replaced_by = row->replaced_by;
     chat->purge.seq = row->purged.seq;
     chat->purge.is_due = true;
-    purge_note_entries(ds, chat);
+    purge_note_entries(ds, chat, row->seq, row->last_ts_ms);
     for (const struct loaded_member *m = row->members; m != NULL; m = m->next) {
         struct chat_user *user = roster_user_need(chat, m->user, (Sotto__Chat__V1__Role)m->role);
 

@@ -102,7 +102,8 @@ outside_refuse(const struct outside *outside, const struct mls_public_group *bef
 
 int
 outside_propose(const struct outside *outside, const struct mls_provider *mls,
-                const struct mls_public_group *group, uint32_t leaf, struct mls_buf *message_out)
+                struct mls_public_group *group, uint32_t leaf, struct mls_buf *message_out,
+                uint8_t ref_out[MLS_REF_BYTES])
 {
     const struct mls_outside_params params = {
         .suite = mls_public_group_suite(group),
@@ -112,8 +113,15 @@ outside_propose(const struct outside *outside, const struct mls_provider *mls,
         .signature_seed = outside->seed,
         .proposal = {.type = MLS_PROPOSAL_REMOVE, .leaf = leaf},
     };
+    struct mls_received received = {0};
+    int rc = mls_propose_from_outside(mls, &params, message_out);
 
-    return mls_propose_from_outside(mls, &params, message_out);
+    if (rc == MLS_OK)
+        rc = mls_proposal_ref(mls, mls_buf_bytes(message_out), ref_out);
+    if (rc == MLS_OK)
+        rc = mls_public_group_take_proposal(group, mls_buf_bytes(message_out), &received);
+    mls_received_fini(&received);
+    return rc;
 }
 
 /* ---- method --------------------------------------------------------------------------------------------------- */

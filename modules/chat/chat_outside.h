@@ -38,8 +38,9 @@ bool outside_is_listed(const struct outside *, const struct mls_public_group *);
 const char *outside_refuse(const struct outside *, const struct mls_public_group *before,
                            const struct mls_public_group *group);
 
-/* MLSMessage(PublicMessage(Remove of the leaf)) for the group's epoch. An error of mls/error.h. Any thread. */
-int outside_propose(const struct outside *, const struct mls_provider *,
-                    const struct mls_public_group *, uint32_t leaf, struct mls_buf *message_out);
+/* MLSMessage(PublicMessage(Remove of the leaf)) for the group's epoch, with its reference, and the group takes it in.
+ * An error of mls/error.h; the message may be there nonetheless. Any thread. */
+int outside_propose(const struct outside *, const struct mls_provider *, struct mls_public_group *,
+                    uint32_t leaf, struct mls_buf *message_out, uint8_t ref_out[MLS_REF_BYTES]);
 
 #endif

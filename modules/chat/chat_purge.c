@@ -240,8 +240,10 @@ join(struct delivery *ds, struct chat *chat)
 }
 
 void
-purge_note_entries(struct delivery *ds, struct chat *chat)
+purge_note_entries(struct delivery *ds, struct chat *chat, uint32_t last_seq, int64_t last_ts_ms)
 {
+    chat->seq = last_seq;
+    chat->last_ts_ms = last_ts_ms;
     if (chat->mode != SOTTO__CHAT__V1__MODE__MODE_RELAY || chat->seq == chat->purge.seq)
         return;
     if (chat->purge.oldest_ms == 0)

@@ -23,8 +23,8 @@ struct chat_purged {
 /* Any transaction. */
 int purge_read(struct sotto_tx *, uint32_t chat, struct chat_purged *purged_out);
 
-/* The chat got entries; they may be older than the call (at start). */
-void purge_note_entries(struct delivery *, struct chat *);
+/* The chat's log reaches to this entry; its time may be long before the call (at start). */
+void purge_note_entries(struct delivery *, struct chat *, uint32_t last_seq, int64_t last_ts_ms);
 /* A cursor of the chat moved, and the write of it is queued already. */
 void purge_note_read(struct chat *);
 

@@ -305,9 +305,7 @@ apply(struct delivery *ds, const struct report_op *op)
 {
     struct chat *chat = roster_chat(ds, op->in->chat_id);
 
-    chat->seq = op->commit.entry_seq;
-    chat->last_ts_ms = op->commit.ts_ms;
-    purge_note_entries(ds, chat);
+    purge_note_entries(ds, chat, op->commit.entry_seq, op->commit.ts_ms);
     push_report(ds, op, chat);
     ds->host->metric->add(ds->host, CHAT_METRIC_REPORTS, 0, 1);
 }

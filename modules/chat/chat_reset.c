@@ -251,9 +251,7 @@ reset_apply(struct chat_step *step)
 
     old->replaced_by.is_set = true;
     memcpy(old->replaced_by.id, step->plan.chat_id.data, CHAT_ID_BYTES);
-    old->seq = step->reset.seq;
-    old->last_ts_ms = step->ts_ms;
-    purge_note_entries(ds, old);
+    purge_note_entries(ds, old, step->reset.seq, step->ts_ms);
     push_reset(step);
     ds->host->metric->add(ds->host, CHAT_METRIC_RESETS, 0, 1);
 }

@@ -154,9 +154,7 @@ role_done(void *state, int status, void *arg)
         user = roster_user(chat, op->in->user_id.data);
         if (user != NULL)
             user->role = op->in->role;
-        chat->seq = op->seq;
-        chat->last_ts_ms = op->ts_ms;
-        purge_note_entries(ds, chat);
+        purge_note_entries(ds, chat, op->seq, op->ts_ms);
         push_role(ds, op, chat);
     }
     reply.seq = op->seq;

@@ -315,18 +315,6 @@ roster_seat_leave(struct chat *chat, uint32_t leaf)
     free(seat);
 }
 
-void
-roster_seat_retire(struct chat *chat, uint32_t leaf)
-{
-    struct chat_seat *seat = must_alloc(sizeof(*seat));
-
-    need_leaf(chat, leaf);
-    assert(chat->leaves[leaf] == NULL);
-    *seat = (struct chat_seat){.chat = chat, .leaf = leaf};
-    chat->leaves[leaf] = seat;
-    chat->seat_count++;
-}
-
 /* ---- proposals --------------------------------------------------------------------------------------- */
 
 const struct chat_proposal *
@@ -338,8 +326,8 @@ roster_proposal(const struct chat *chat, const uint8_t ref[MLS_REF_BYTES])
     return NULL;
 }
 
-void
-roster_proposal_add(struct chat *chat, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES])
+static void
+add_proposal(struct chat *chat, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES])
 {
     struct chat_proposal *proposal;
 
@@ -349,6 +337,20 @@ roster_proposal_add(struct chat *chat, uint32_t leaf, const uint8_t ref[MLS_REF_
     proposal = &chat->proposals[chat->proposal_count++];
     proposal->leaf = leaf;
     memcpy(proposal->ref, ref, MLS_REF_BYTES);
+}
+
+void
+roster_seat_retire(struct chat *chat, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES])
+{
+    struct chat_seat *seat = must_alloc(sizeof(*seat));
+
+    need_leaf(chat, leaf);
+    if (chat->leaves[leaf] != NULL)
+        roster_seat_leave(chat, leaf);
+    *seat = (struct chat_seat){.chat = chat, .leaf = leaf};
+    chat->leaves[leaf] = seat;
+    chat->seat_count++;
+    add_proposal(chat, leaf, ref);
 }
 
 void

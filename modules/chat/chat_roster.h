@@ -138,12 +138,11 @@ struct chat_seat *roster_seat_take(struct chat *, uint32_t leaf, struct chat_dev
                                    uint32_t since_seq);
 /* Blanks a leaf; a user without seats is no member any more. */
 void roster_seat_leave(struct chat *, uint32_t leaf);
-/* Puts a retired seat on a blank leaf. */
-void roster_seat_retire(struct chat *, uint32_t leaf);
+/* A Remove of the leaf is stored: who has the seat leaves it, and it stays taken until the next commit of the chat. */
+void roster_seat_retire(struct chat *, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES]);
 
 /* The proposal with this reference, or NULL. */
 const struct chat_proposal *roster_proposal(const struct chat *, const uint8_t ref[MLS_REF_BYTES]);
-void roster_proposal_add(struct chat *, uint32_t leaf, const uint8_t ref[MLS_REF_BYTES]);
 void roster_proposals_clear(struct chat *);
 
 /* Subscribes a connection of the device. */

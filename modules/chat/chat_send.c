@@ -178,9 +178,7 @@ announce(const struct send_op *op)
     const struct sotto_view key = {op->in->chat_id.data, CHAT_ID_BYTES};
     uint8_t payload[128];
 
-    op->chat->seq = op->seq;
-    op->chat->last_ts_ms = op->ts_ms;
-    purge_note_entries(op->ds, op->chat);
+    purge_note_entries(op->ds, op->chat, op->seq, op->ts_ms);
     push(op);
     if (op->ds->sends_are_told)
         host->broker->publish(host, "chat.message.accepted.v1", key, pack_accepted(op, payload));

@@ -248,9 +248,7 @@ apply(struct chat_step *step)
     let_go_of_users(&step->plan);
     pace_note(roster_user(chat, step->plan.user), step->ts_ms);
     chat->epoch = step->plan.epoch + 1;
-    chat->seq = step->seq;
-    chat->last_ts_ms = step->ts_ms;
-    purge_note_entries(ds, chat);
+    purge_note_entries(ds, chat, step->seq, step->ts_ms);
 
     push_commit(step, listeners, listener_count);
     if (!step->plan.is_external)
