@@ -65,9 +65,9 @@ note_done(void *state, int status, void *arg)
     if (status != SOTTO_OK) {
         report(ds, status);
     } else {
-        roster_person_gone(ds, deletion->user); /* who was added meanwhile, too */
-        ds->depart.is_due = ds->depart.is_left =
-            true; /* a walk that is under way may be past them */
+        roster_person_gone(ds, deletion->user); /* devices that were added meanwhile, too */
+        ds->depart.is_due = true;
+        ds->depart.is_left = true; /* a walk that is under way may be past them */
         depart_next(ds);
     }
     chat_work_end(ds);

@@ -81,11 +81,11 @@ append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct c
 {
     const struct chat_row row = {
         .chat = op->chat_num,
-        .seq = op->seq = head->seq + 1,
+        .seq = head->seq + 1,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION,
         .epoch = op->message_epoch,
         .device = op->sender_num,
-        .ts_ms = op->ts_ms = tx->api->now_ms(tx),
+        .ts_ms = tx->api->now_ms(tx),
         .client_msg_id = op->in->client_msg_id,
         .message = op->in->message,
     };
@@ -93,7 +93,8 @@ append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct c
 
     if (rc < 0)
         return rc;
-    head->seq = op->seq;
+    op->seq = head->seq = row.seq;
+    op->ts_ms = row.ts_ms;
     writer_window_note(tx, window, op->in->client_msg_id,
                        (struct chat_answer){op->chat_num, op->seq});
     return SOTTO_OK;
