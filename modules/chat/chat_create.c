@@ -201,7 +201,8 @@ check_create(const Sotto__Chat__V1__CreateRequest *in)
     if (in->type != SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_DIRECT &&
         in->type != SOTTO__CHAT__V1__CHAT_TYPE__CHAT_TYPE_GROUP)
         return "the type is CHAT_TYPE_DIRECT or CHAT_TYPE_GROUP";
-    if (in->suite != 3 && in->suite != 1)
+    if (in->suite != MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519 &&
+        in->suite != MLS_SUITE_X25519_AES128GCM_SHA256_ED25519)
         return "the suite is 3 or 1";
     if (in->first == NULL)
         return "the first bundle is missing";

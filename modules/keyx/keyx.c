@@ -89,13 +89,6 @@ keyx_quiesce(void *state)
     keyx->purge = NULL;
 }
 
-static void
-keyx_stop(void *state, sotto_done_fn *done, void *arg)
-{
-    (void)state;
-    done(arg);
-}
-
 /* ---- tables ---------------------------------------------------------------------------------------------- */
 
 static const struct sotto_conf_row config[] = {
@@ -134,21 +127,19 @@ static const struct sotto_conf_row config[] = {
 #define KEYX_ROW(handler, row_flags, bytes)                                         \
     .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .flags = (row_flags), \
     .max_bytes = (bytes), .deadline_ms = DEADLINE_MS, .fn = (handler)
-#define READ_ROW(handler, bytes) KEYX_ROW(handler, SOTTO_RPC_IDEMPOTENT, bytes)
+#define REPEATABLE_ROW(handler, bytes) KEYX_ROW(handler, SOTTO_RPC_IDEMPOTENT, bytes)
 #define UPLOAD_ROW(handler, bytes) KEYX_ROW(handler, SOTTO_RPC_IDEMPOTENT | SOTTO_RPC_BULKY, bytes)
 
-#define KEYX_RPC_PublishIdentity READ_ROW(keyx_on_publish_identity, 1024)
-#define KEYX_RPC_AddDevice READ_ROW(keyx_on_add_device, 2048)
-#define KEYX_RPC_RemoveDevice READ_ROW(keyx_on_remove_device, 256)
-#define KEYX_RPC_GetIdentity READ_ROW(keyx_on_get_identity, 256)
+#define KEYX_RPC_PublishIdentity REPEATABLE_ROW(keyx_on_publish_identity, 1024)
+#define KEYX_RPC_AddDevice REPEATABLE_ROW(keyx_on_add_device, 2048)
+#define KEYX_RPC_RemoveDevice REPEATABLE_ROW(keyx_on_remove_device, 256)
+#define KEYX_RPC_GetIdentity REPEATABLE_ROW(keyx_on_get_identity, 256)
 #define KEYX_RPC_UploadKeyPackages UPLOAD_ROW(keyx_on_upload, 512 * 1024)
-#define KEYX_RPC_CountKeyPackages READ_ROW(keyx_on_count, 64)
+#define KEYX_RPC_CountKeyPackages REPEATABLE_ROW(keyx_on_count, 64)
 #define KEYX_RPC_PutBackup UPLOAD_ROW(keyx_on_put_backup, 66 * 1024)
-#define KEYX_RPC_GetBackup READ_ROW(keyx_on_get_backup, 64)
-/* A repeat takes further packages, so this one is not idempotent. */
-#define KEYX_RPC_ClaimKeyPackages                                                    \
-    .level = SOTTO_LEVEL_SESSION, .rate = SOTTO_RATE_GENERAL, .max_bytes = 8 * 1024, \
-    .deadline_ms = DEADLINE_MS, .fn = keyx_on_claim
+#define KEYX_RPC_GetBackup REPEATABLE_ROW(keyx_on_get_backup, 64)
+/* A repeat without a request_id takes further packages. */
+#define KEYX_RPC_ClaimKeyPackages KEYX_ROW(keyx_on_claim, 0, 8 * 1024)
 #include "keyx.rpc.h"
 
 static const ProtobufCMessageDescriptor *const events[] = {
@@ -213,7 +204,6 @@ static const struct sotto_module module = {
     .init = keyx_init,
     .start = keyx_start,
     .quiesce = keyx_quiesce,
-    .stop = keyx_stop,
     .fini = keyx_fini,
 };
 

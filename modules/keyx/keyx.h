@@ -24,6 +24,7 @@
 #define KEYX_CLAIMS_KEPT 4              /* the newest of a device */
 #define KEYX_CHECK_MAX 1024             /* devices in one keyx.device.check.v1 */
 #define KEYX_LABEL_BYTES_MAX 128
+#define KEYX_CLOCK_SKEW_MS 86400000LL /* a client's clock may be a day off */
 
 enum keyx_metric {
     KEYX_METRIC_CLAIMED = 0, /* label: one_time, last_resort */
@@ -166,6 +167,14 @@ void keyx_rate_destroy(struct keyx_rate **);
 /* Takes cost tokens of the key's bucket; false (and nothing taken) when there are not enough. */
 bool keyx_rate_take(struct keyx_rate *, const void *key, size_t key_size, double cost,
                     int64_t mono_ms);
+
+/* ---- keyx_packages.c --------------------------------------------------------------------------- */
+
+/* Whether KeyPackages of this cipher suite are taken. */
+bool keyx_is_suite(uint32_t suite);
+/* Unexpired packages of a device: one-time ones, or those of last resort. */
+int keyx_count_packages(struct sotto_tx *, const uint8_t *user, const uint8_t *device,
+                        uint32_t suite, bool last_resort, int64_t *count_out);
 
 /* ---- handlers ---------------------------------------------------------------------------------- */
 

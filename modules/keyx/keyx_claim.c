@@ -31,16 +31,6 @@ struct claim_op {
     size_t taken, last_resorts; /* not counting what was remembered */
 };
 
-static void
-bind_place(struct sotto_stmt *stmt, const uint8_t *user, const uint8_t *device, uint32_t suite,
-           bool last_resort)
-{
-    sotto_bind_blob(stmt, 1, user, KEYX_ID_BYTES);
-    sotto_bind_blob(stmt, 2, device, KEYX_ID_BYTES);
-    sotto_bind_int(stmt, 3, suite);
-    sotto_bind_int(stmt, 4, last_resort);
-}
-
 /* Removes a one-time package and remembers that it was handed out. */
 static int
 spend(struct sotto_tx *tx, const uint8_t ref[MLS_REF_BYTES], int64_t expires_ms)
@@ -69,7 +59,10 @@ pick(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device, uint32_t s
     int64_t expires_ms;
     int rc;
 
-    bind_place(stmt, user, device, suite, last_resort);
+    sotto_bind_blob(stmt, 1, user, KEYX_ID_BYTES);
+    sotto_bind_blob(stmt, 2, device, KEYX_ID_BYTES);
+    sotto_bind_int(stmt, 3, suite);
+    sotto_bind_int(stmt, 4, last_resort);
     sotto_bind_int(stmt, 5, tx->api->now_ms(tx));
     rc = sotto_step(stmt);
     if (rc != SOTTO_ROW)
@@ -91,19 +84,12 @@ static int
 note_if_low(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user, const uint8_t *device,
             bool used_last_resort)
 {
-    struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_PACKAGE_COUNT);
-    int64_t left;
+    int64_t left = 0;
     struct low *low;
-    int rc;
+    const int rc = keyx_count_packages(tx, user, device, op->in->suite, false, &left);
 
-    bind_place(stmt, user, device, op->in->suite, false);
-    sotto_bind_int(stmt, 5, tx->api->now_ms(tx));
-    rc = sotto_step(stmt);
-    if (rc != SOTTO_ROW)
-        return rc < 0 ? rc : SOTTO_EIO;
-    left = sotto_col_int(stmt, 0);
-    if (left >= KEYX_LOW)
-        return SOTTO_OK;
+    if (rc != SOTTO_OK || left >= KEYX_LOW)
+        return rc;
 
     low = &op->lows[op->low_count++];
     memcpy(low->user, user, KEYX_ID_BYTES);
@@ -149,8 +135,10 @@ static int
 forget_earlier(struct sotto_tx *tx, const struct claim_op *op)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_CLAIM_FORGET);
+    int next = bind_request(stmt, 1, op);
 
-    sotto_bind_int(stmt, bind_request(stmt, bind_request(stmt, 1, op), op), KEYX_CLAIMS_KEPT - 1);
+    next = bind_request(stmt, next, op);
+    sotto_bind_int(stmt, next, KEYX_CLAIMS_KEPT - 1);
     return sotto_step(stmt);
 }
 
@@ -208,7 +196,7 @@ take(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user, const uint8_
 
 /* 1: a package of this device is in the reply; 0: it has none. */
 static int
-claim_device(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user,
+claim_device(struct sotto_tx *tx, struct claim_op *op, ProtobufCBinaryData user_id,
              ProtobufCBinaryData device_id)
 {
     Sotto__Keyx__V1__ClaimedKeyPackage *claimed = sotto_tx_alloc(tx, sizeof(*claimed));
@@ -217,13 +205,13 @@ claim_device(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user,
     if (claimed == NULL)
         return SOTTO_ENOMEM;
     sotto__keyx__v1__claimed_key_package__init(claimed);
-    rc = is_repeatable(op) ? recall(tx, op, user, device_id.data, claimed) : 0;
+    rc = is_repeatable(op) ? recall(tx, op, user_id.data, device_id.data, claimed) : 0;
     if (rc == 0)
-        rc = take(tx, op, user, device_id.data, claimed);
+        rc = take(tx, op, user_id.data, device_id.data, claimed);
     if (rc != 1)
         return rc;
 
-    claimed->user_id = keyx_copy(tx, (struct sotto_view){user, KEYX_ID_BYTES});
+    claimed->user_id = user_id;
     claimed->device_id = device_id;
     op->reply.key_packages[op->reply.n_key_packages++] = claimed;
     return 1;
@@ -257,7 +245,7 @@ claim_user(struct sotto_tx *tx, struct claim_op *op, const uint8_t *user)
             has_skipped = true;
             continue;
         }
-        rc = claim_device(tx, op, user, identity->devices[i]->device_id);
+        rc = claim_device(tx, op, identity->user_id, identity->devices[i]->device_id);
         if (rc < 0)
             return rc;
         has_any = has_any || rc == 1;
@@ -355,7 +343,7 @@ check_claim(const Sotto__Keyx__V1__ClaimKeyPackagesRequest *in)
 {
     if (in->n_user_ids < 1 || in->n_user_ids > KEYX_CLAIM_USERS_MAX)
         return "name 1 to 200 users";
-    if (in->suite != 3 && in->suite != 1)
+    if (!keyx_is_suite(in->suite))
         return "the suite is 3 or 1";
     if (in->request_id.len != 0 && in->request_id.len != KEYX_ID_BYTES)
         return "a request id has 16 bytes";

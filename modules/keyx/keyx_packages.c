@@ -13,10 +13,21 @@
 #include <string.h>
 
 #define PACKAGES_A_CALL_MAX (KEYX_UPLOAD_MAX + 1) /* and the last resort */
-#define CLOCK_SKEW_MS 86400000LL                  /* a client's clock may be a day off */
 
-static const uint16_t suites[] = {3, 1};
+static const uint16_t suites[] = {
+    MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519,
+    MLS_SUITE_X25519_AES128GCM_SHA256_ED25519,
+};
 #define SUITES (sizeof(suites) / sizeof(suites[0]))
+
+bool
+keyx_is_suite(uint32_t suite)
+{
+    for (size_t i = 0; i < SUITES; i++)
+        if (suites[i] == suite)
+            return true;
+    return false;
+}
 
 /* ---- counts ---------------------------------------------------------------------------------------- */
 
@@ -25,9 +36,9 @@ struct counts {
     Sotto__Keyx__V1__KeyPackageCount *pointers[SUITES];
 };
 
-static int
-count_packages(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device, uint16_t suite,
-               int last_resort, int64_t *count_out)
+int
+keyx_count_packages(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device, uint32_t suite,
+                    bool last_resort, int64_t *count_out)
 {
     struct sotto_stmt *stmt = sotto_stmt(tx, KEYX_PACKAGE_COUNT);
     int rc;
@@ -51,10 +62,10 @@ read_counts(struct sotto_tx *tx, const uint8_t *user, const uint8_t *device,
     for (size_t i = 0; i < SUITES; i++) {
         Sotto__Keyx__V1__KeyPackageCount *row = &counts_out->rows[i];
         int64_t one_time = 0, last = 0;
-        int rc = count_packages(tx, user, device, suites[i], 0, &one_time);
+        int rc = keyx_count_packages(tx, user, device, suites[i], false, &one_time);
 
         if (rc == SOTTO_OK)
-            rc = count_packages(tx, user, device, suites[i], 1, &last);
+            rc = keyx_count_packages(tx, user, device, suites[i], true, &last);
         if (rc != SOTTO_OK)
             return rc;
         sotto__keyx__v1__key_package_count__init(row);
@@ -106,7 +117,7 @@ is_equal(struct sotto_view a, struct mls_bytes b)
 static bool
 is_valid_lifetime(const struct upload_op *op, const struct mls_lifetime *lifetime)
 {
-    const uint64_t now = (uint64_t)op->now_ms / 1000, skew = CLOCK_SKEW_MS / 1000;
+    const uint64_t now = (uint64_t)op->now_ms / 1000, skew = KEYX_CLOCK_SKEW_MS / 1000;
     const uint64_t longest = (uint64_t)op->lifetime_max_ms / 1000;
 
     return lifetime->not_before <= now + skew && lifetime->not_after > now &&
@@ -127,7 +138,7 @@ check_package(struct upload_op *op, size_t index)
         return "a KeyPackage is malformed or badly signed";
     if (info.leaf_bytes > KEYX_LEAF_BYTES_MAX)
         return "the leaf of a KeyPackage has at most 1024 bytes";
-    if (info.suite != suites[0] && info.suite != suites[1])
+    if (!keyx_is_suite(info.suite))
         return "a KeyPackage is of a suite other than 3 and 1";
     if (!is_valid_lifetime(op, &info.lifetime))
         return "a KeyPackage's lifetime is over, too long or in the future";
@@ -391,9 +402,8 @@ void
 keyx_on_purge(void *state, void *arg)
 {
     struct keyx *keyx = state;
-    const char unused = 0;
 
     (void)arg;
-    keyx->host->db->write(keyx->host, purge_tx, &unused, sizeof(unused), purge_done);
+    keyx->host->db->write(keyx->host, purge_tx, NULL, 0, purge_done);
     keyx_tell_again(keyx);
 }

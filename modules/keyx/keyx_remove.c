@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define CLOCK_SKEW_MS 86400000LL /* a client's clock may be a day off */
-
 struct remove_op {
     struct sotto_req *req;
     const char *text;
@@ -295,7 +293,7 @@ keyx_on_remove_device(void *state, struct sotto_req *req, const ProtobufCMessage
         sotto_fail(req, SOTTO_EINVALID, "device_id has 16 bytes, signature 64 and identity_key 32");
         return;
     }
-    if (request->removed_ms < 0 || age_ms > CLOCK_SKEW_MS || age_ms < -CLOCK_SKEW_MS) {
+    if (request->removed_ms < 0 || age_ms > KEYX_CLOCK_SKEW_MS || age_ms < -KEYX_CLOCK_SKEW_MS) {
         sotto_fail(req, SOTTO_EINVALID, "the clock of this device is more than a day off; set it");
         return;
     }

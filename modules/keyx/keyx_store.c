@@ -242,6 +242,8 @@ keyx_identity_reply(struct sotto_tx *tx, const uint8_t *user, bool with_labels,
 
     sotto__keyx__v1__get_identity_reply__init(reply_out);
     reply_out->user_id = keyx_copy(tx, id);
+    if (reply_out->user_id.data == NULL)
+        return SOTTO_ENOMEM;
     rc = keyx_identity_get(tx, user, &identity);
     if (rc == SOTTO_ENOTFOUND)
         return SOTTO_OK;
@@ -252,6 +254,8 @@ keyx_identity_reply(struct sotto_tx *tx, const uint8_t *user, bool with_labels,
         keyx_copy(tx, (struct sotto_view){identity.identity_key, VERIFY_KEY_BYTES});
     reply_out->signature =
         keyx_copy(tx, (struct sotto_view){identity.signature, VERIFY_SIGNATURE_BYTES});
+    if (reply_out->identity_key.data == NULL || reply_out->signature.data == NULL)
+        return SOTTO_ENOMEM;
     rc = read_devices(tx, user, with_labels, reply_out);
     if (rc != SOTTO_OK)
         return rc;

@@ -120,6 +120,7 @@ struct sotto_module {
     const struct sotto_writer *writer; /* NULL: none */
     struct sotto_view schema; /* serialized FileDescriptorSet, generated; for /api/schema */
 
+    /* init and fini must be there; NULL for any other: there is nothing to do. */
     int (*configure)(struct sotto_host *, const struct sotto_conf *);
     int (*init)(struct sotto_host *, const struct sotto_conf *, void **state_out,
                 struct sotto_err *);
