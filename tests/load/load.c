@@ -6,7 +6,7 @@
  *       durable chats of a sender and R readers (preset 1): each sender keeps W messages in flight for S seconds;
  *       prints rates and latencies
  *   sotto-load ledger --server URL [--pairs N] [--readers R] [--window W] [--messages M] [--seconds S]
- *       M messages for each chat, or as many as were begun when stdin ended, through every loss of the connection, at
+ *       M messages for each chat, or one more than were begun when stdin ended, through every loss of the connection, at
  *       most S seconds; prints the ledger: acknowledged, delivered, lost, shown twice. Exit 1 when lost or
  *       twice is not 0
  *   sotto-load group  --server URL [--members N] [--window W] [--seconds S]

@@ -33,13 +33,14 @@ struct pair {
     struct reader *readers;
     struct pairs_job *job;
     uint8_t *acked; /* ledger: one a message */
+    uint64_t last;  /* ledger: the number of the last message */
 };
 
 struct pairs_job {
     const struct load_options *options;
     bool ledger;
     bool sending;
-    bool closing; /* stdin has ended: no new messages, the ledger is closed with what was sent */
+    bool closing; /* stdin has ended */
     struct pair *pairs;
     int epoll;
     uint64_t acked, delivered, out_of_order, reconnects;
@@ -121,6 +122,7 @@ static int
 pair_prepare(struct pairs_job *job, struct pair *pair)
 {
     pair->job = job;
+    pair->last = job->options->messages;
     peer_prepare(&pair->sender, pair);
     pair->acked = calloc(job->options->messages + 1, 1);
     pair->readers = calloc(job->options->readers, sizeof(*pair->readers));
@@ -187,9 +189,11 @@ watch(struct pairs_job *job, struct peer *peer)
 static bool
 may_send(const struct pairs_job *job, const struct peer *peer)
 {
-    if (!job->sending || job->closing || peer->receives || peer->in_flight >= job->options->window)
+    const struct pair *pair = peer->arg; /* of a sender */
+
+    if (!job->sending || peer->receives || peer->in_flight >= job->options->window)
         return false;
-    return !job->ledger || peer->next_msg <= job->options->messages;
+    return !job->ledger || peer->next_msg <= pair->last;
 }
 
 /* Handles one peer's input, refills its window, writes; a lost connection is left for reconnect_lost. */
@@ -288,21 +292,30 @@ turn(struct pairs_job *job)
     report(job);
 }
 
-/* How many messages the sender has begun. */
-static uint64_t
-begun(const struct pair *pair)
+static bool
+all_were_shown(const struct pair *pair, uint64_t msg)
 {
-    return pair->sender.next_msg - 1;
+    for (size_t i = 0; i < pair->job->options->readers; i++)
+        if (pair->readers[i].shown[msg] == 0)
+            return false;
+    return true;
 }
 
+/* A reader that was shown the last message is past the place of every other: what it lacks then is lost, and is
+ * not waited for. */
 static bool
 ledger_complete(const struct pairs_job *job)
 {
     uint64_t wanted = 0;
 
     for (size_t i = 0; i < job->options->pairs; i++)
-        wanted += job->closing ? begun(&job->pairs[i]) : job->options->messages;
-    return job->acked >= wanted && job->delivered >= wanted * job->options->readers;
+        wanted += job->pairs[i].last;
+    if (job->acked < wanted)
+        return false;
+    for (size_t i = 0; i < job->options->pairs; i++)
+        if (!all_were_shown(&job->pairs[i], job->pairs[i].last))
+            return false;
+    return true;
 }
 
 static bool
@@ -313,6 +326,19 @@ stdin_ended(void)
     return poll(&in, 1, 0) > 0 && (in.revents & POLLHUP);
 }
 
+/* Lets every sender send one more message: the last, which tells that a reader has come to the end. */
+static void
+close_ledger(struct pairs_job *job)
+{
+    job->closing = true;
+    for (size_t i = 0; i < job->options->pairs; i++) {
+        struct pair *pair = &job->pairs[i];
+
+        if (pair->sender.next_msg < pair->last)
+            pair->last = pair->sender.next_msg;
+    }
+}
+
 static void
 run_for(struct pairs_job *job, double seconds)
 {
@@ -320,7 +346,8 @@ run_for(struct pairs_job *job, double seconds)
 
     while (rig_now_s() < end && !(job->ledger && ledger_complete(job))) {
         turn(job);
-        job->closing = job->ledger && stdin_ended();
+        if (job->ledger && !job->closing && stdin_ended())
+            close_ledger(job);
     }
 }
 
@@ -333,9 +360,8 @@ print_ledger(const struct pairs_job *job)
 
     for (size_t i = 0; i < job->options->pairs; i++) {
         const struct pair *pair = &job->pairs[i];
-        const uint64_t messages = job->closing ? begun(pair) : job->options->messages;
 
-        for (uint64_t msg = 1; msg <= messages; msg++) {
+        for (uint64_t msg = 1; msg <= pair->last; msg++) {
             acked += pair->acked[msg];
             unacked += pair->acked[msg] == 0;
             for (size_t j = 0; j < job->options->readers; j++) {

@@ -85,7 +85,8 @@ def node_peer():
 
 
 def whole_life(stage, command, compression=''):
-    server = stage.server(name='hearth', conf='listen "http" { deflate = yes }' if compression else '')
+    compressed = 'listen "http" { deflate = yes }' if compression else ''
+    server = stage.server(name='hearth', conf=f'limits {{ drain_timeout = 100ms }}\n{compressed}')
     with Accounts(stage, server) as accounts:
         token = accounts.register('alice').access
     peer = Peer(stage, command, server, compression)

@@ -177,11 +177,12 @@ def start_anew(stage, mode):
         assert refusal(mallory.chat, 'ListMembers', {'chat_id': new}).code == 'not_found'
         last = last_entry(mallory, old, bad.seq)
         assert (last.kind, last.sender_user) == (RESET, alice.user)
-        expect_same_after_a_restart(server, alice, old, new, request, first)
+        expect_same_after_a_restart(stage, server, alice, old, new, request, first)
 
 
-def expect_same_after_a_restart(server, alice, old, new, request, first):
+def expect_same_after_a_restart(stage, server, alice, old, new, request, first):
     before = kinds(server, old)
+    stage.hang_up()
     assert server.stop() == 0
     server.start()
     alice.door = alice.login.attached()

@@ -114,8 +114,7 @@ def a_full_disk_refuses_messages_and_nothing_else(stage):
             wait_for(lambda: server.http('/healthz')[0] == 200)
             assert not is_full(server)
             groups.accounts.login('carol')
-            for door in stage.open_doors:
-                door.close()
+            stage.hang_up()
             assert server.stop() == 0
             server.start()
             assert server.stop() == 0

@@ -147,8 +147,7 @@ def read_from(stage, groups, original, copy, login, chat, check):
         assert error.code in ('unavailable', 'internal', 'unauthenticated'), error
         found = None
     assert server.http('/healthz')[0] in (200, 503)
-    for door in stage.open_doors:
-        door.close()
+    stage.hang_up()
     assert server.stop() == 0, server.log()
     stage.servers.remove(server)
     return found
@@ -165,8 +164,7 @@ def damage_that_is_met_while_serving_costs_answers_and_gives_no_false_ones(stage
         for number in range(120):
             alice.send(chat, f'number {number} ' + 'x' * 300)
         wanted = read_all(bob, chat)
-        for door in stage.open_doors:
-            door.close()
+        stage.hang_up()
         assert server.stop() == 0 and len(wanted) == 120
         original = Original(server.data)
         for number in range(SERVED):
@@ -191,6 +189,7 @@ def stopped_with_messages(stage):
     chat = alice.create([bob])
     for number in range(120):
         alice.send(chat, f'number {number} ' + 'x' * 300)
+    stage.hang_up()
     assert server.stop() == 0
     return server, groups, bob, chat, Original(server.data)
 
@@ -250,6 +249,7 @@ def a_bit_that_flips_under_a_running_server_costs_an_answer_and_not_the_server(s
     assert server.http('/healthz')[0] == 200
     carol, dave = groups.person('carol'), groups.person('dave')
     carol.send(carol.create([dave]), 'the rest goes on')
+    stage.hang_up()
     assert server.stop() == 0, server.log()
 
 
@@ -298,6 +298,7 @@ def a_recovered_database_serves_what_was_saved(stage):
         chat = alice.create([bob])
         for number in range(50):
             alice.send(chat, f'number {number}')
+        stage.hang_up()
         assert server.stop() == 0
         original = Original(server.data)
         page = next(page for page, (name, kind, _) in original.pages.items()

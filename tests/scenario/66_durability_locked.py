@@ -20,9 +20,10 @@ from tap import comment, main, night, test
 
 FAILURES = 5
 RESET_S = night(0.5, 30)
-CONF = FAST_LIMITS + night(f'''
+STORE = night(f'''
 store {{ busy_timeout = 100ms  breaker_failures = {FAILURES}  breaker_reset = {int(1000 * RESET_S)}ms }}
 ''', '')
+CONF = FAST_LIMITS + STORE
 MANY = 50
 LOAD_SECONDS = night(30, 120)
 
@@ -171,7 +172,7 @@ def a_lock_under_load_loses_nothing(stage):
 
 @test
 def a_server_whose_database_is_locked_stops_in_order(stage):
-    server = stage.server(conf=CONF)
+    server = stage.server(conf='limits { drain_timeout = 100ms }' + STORE)
     with Accounts(stage, server) as accounts:
         door = accounts.register('alice').attached()
         with locked(server):

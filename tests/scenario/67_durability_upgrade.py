@@ -119,8 +119,7 @@ def lived_in(stage):
         people[1].send(direct, 'hello')
         people[0].commit(chat, remove=[people[2]])
         people[0].login.refresh()
-    for door in stage.open_doors:
-        door.close()
+    stage.hang_up()
     assert server.stop() == 0
     return server
 

@@ -3,7 +3,8 @@
 
     found = sightings(blob, {'message': b'...32 random bytes...'})      -> ['message as base64', ...]
 
-Compressed data is found by trying to inflate wherever a zlib or gzip header could stand, within bounds.
+Compressed data is found by trying to inflate wherever a zlib or gzip header could stand, within bounds. Empty pages,
+which are nearly all of a core dump, are left out: no dress has so many zeros in a row.
 """
 import base64
 import re
@@ -11,6 +12,7 @@ import zlib
 
 INFLATE_BYTES_MAX = 1 << 20
 STREAMS_MAX = 20000
+EMPTY_PAGE = bytes(4096)
 STREAM_START = re.compile(rb'\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08')
 
 
@@ -55,9 +57,15 @@ def inflated(blob):
     return b'\0'.join(parts)
 
 
+def without_empty_pages(blob):
+    pages = (blob[start:start + len(EMPTY_PAGE)] for start in range(0, len(blob), len(EMPTY_PAGE)))
+    return b''.join(page for page in pages if page != EMPTY_PAGE)
+
+
 def sightings(blob, secrets):
     """Which of the named secrets stand in the blob, and how."""
     found = []
+    blob = without_empty_pages(blob)
     unpacked = inflated(blob)
     for name, secret in secrets.items():
         for dress, form in dresses(secret):

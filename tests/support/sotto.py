@@ -252,6 +252,11 @@ class Stage:
         self.open_doors.append(door)
         return door
 
+    def hang_up(self):
+        """Closes all doors: a server that stops then need not wait for anybody."""
+        for door in self.open_doors:
+            door.close()
+
     def story(self):
         """What the servers said, for the report of a failed test."""
         return self.told
@@ -260,8 +265,7 @@ class Stage:
         """Ends all processes; complains about a server that ends badly, and about every report of a sanitizer or of
         valgrind. Removes the folder."""
         problems = []
-        for door in self.open_doors:
-            door.close()
+        self.hang_up()
         running = [server for server in self.servers if server.process and server.process.running]
         for server in running:
             try:
