@@ -14,6 +14,7 @@
 #include "chat.pb-c.h"
 #include "chat_map.h"
 #include "mls/mls.h"
+#include "mls/view.h"
 #include "sotto/module.h"
 
 #define CHAT_ID_BYTES SOTTO_ID_BYTES

@@ -4,7 +4,7 @@
 #define KEYX_H
 
 #include "keyx.pb-c.h"
-#include "mls/mls.h"
+#include "mls/key_package.h"
 #include "sotto/module.h"
 #include "verify/verify.h"
 

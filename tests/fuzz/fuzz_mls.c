@@ -107,13 +107,10 @@ propose(struct mls_peer *by, const struct mls_proposal *proposal, struct mls_buf
 static void
 join_external(struct fuzz_mls *world)
 {
-    const struct mls_external_join_params params = {
-        .group_info = mls_buf_bytes(&world->info),
-        .signature_seed = world->dave.device_seed,
-        .identity = {world->dave.cert, sizeof(world->dave.cert)},
-    };
+    const struct mls_external_join_params params = {.group_info = mls_buf_bytes(&world->info)};
+    const struct mls_client self = mls_peer_client(&world->dave, 86400);
 
-    assert_ok(mls_group_join_external(&world->dave.config, &params, &world->dave.group,
+    assert_ok(mls_group_join_external(&world->dave.config, &self, &params, &world->dave.group,
                                       &world->external, NULL));
 }
 

@@ -15,11 +15,8 @@ static bool
 one(void *state, const uint8_t *data, size_t size)
 {
     const struct fuzz_mls *world = state;
-    const struct mls_external_join_params params = {
-        .group_info = {data, size},
-        .signature_seed = world->dave.device_seed,
-        .identity = {world->dave.cert, sizeof(world->dave.cert)},
-    };
+    const struct mls_external_join_params params = {.group_info = {data, size}};
+    const struct mls_client self = mls_peer_client(&world->dave, 86400);
     struct mls_public_group *followed = NULL;
     struct mls_group *joined = NULL;
     struct mls_buf commit = {0};
@@ -30,7 +27,8 @@ one(void *state, const uint8_t *data, size_t size)
         return false;
     }
     /* Who joins may still lack what the group requires, or the key to join with. */
-    if (mls_group_join_external(&world->dave.config, &params, &joined, &commit, NULL) == MLS_OK)
+    if (mls_group_join_external(&world->dave.config, &self, &params, &joined, &commit, NULL) ==
+        MLS_OK)
         assert(mls_group_epoch(joined) == mls_public_group_epoch(followed));
     mls_buf_fini(&commit);
     mls_group_destroy(&joined);

@@ -14,10 +14,10 @@ one(void *state, const uint8_t *data, size_t size)
     const struct mls_join_params params = {
         .welcome = {data, size},
         .key_package_private = mls_buf_bytes(&world->bob.packages[0].secret),
-        .signature_seed = world->bob.device_seed,
     };
+    const struct mls_client self = mls_peer_client(&world->bob, 86400);
     struct mls_group *group = NULL;
-    const int rc = mls_group_join(&world->bob.config, &params, &group);
+    const int rc = mls_group_join(&world->bob.config, &self, &params, &group);
 
     mls_group_destroy(&group);
     return rc == MLS_OK;

@@ -3,6 +3,7 @@
 #include "sotto_test.h"
 
 #include "fuzz_mls.h"
+#include "mls/view.h"
 
 #include <assert.h>
 

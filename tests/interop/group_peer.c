@@ -193,16 +193,15 @@ do_enter(struct program *program, const uint8_t *data, size_t size)
                           (uint32_t)data[2] << 8 | (uint32_t)data[3];
     const struct mls_external_join_params params = {
         .group_info = {data + 4, size - 4},
-        .signature_seed = peer->device_seed,
-        .identity = {peer->cert, sizeof(peer->cert)},
         .resync = leaf != MLS_LEAF_NONE,
         .old_leaf = leaf,
     };
+    const struct mls_client self = mls_peer_client(peer, 86400);
 
     peer_bundle_fini(&program->bundle);
     mls_group_destroy(&peer->group);
-    if (mls_group_join_external(&peer->config, &params, &peer->group, &program->bundle.commit,
-                                &program->bundle.group_info) != MLS_OK) {
+    if (mls_group_join_external(&peer->config, &self, &params, &peer->group,
+                                &program->bundle.commit, &program->bundle.group_info) != MLS_OK) {
         fputs("no", stdout);
         return;
     }

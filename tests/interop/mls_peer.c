@@ -40,7 +40,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "peer_program.h"
 
@@ -61,13 +60,6 @@ check_outsider(void *arg, const struct mls_change *change)
     (void)arg;
     (void)change;
     return 0;
-}
-
-static uint64_t
-now(void *arg)
-{
-    (void)arg;
-    return (uint64_t)time(NULL);
 }
 
 static int
@@ -95,10 +87,14 @@ find_group(void *arg, struct mls_bytes group_id)
 /* ---- Commands ---------------------------------------------------------------------------- */
 
 /* Short enough for clients that bound the total. */
-struct mls_lifetime
-peer_lifetime(void)
+struct mls_client
+peer_client(const struct peer *peer)
 {
-    return (struct mls_lifetime){now(NULL) - 3600, now(NULL) + 30 * 86400};
+    return (struct mls_client){
+        .signature_seed = peer->seed,
+        .identity = peer_bytes(&peer->name),
+        .lifetime = {mls_clock_default(NULL) - 3600, mls_clock_default(NULL) + 30 * 86400},
+    };
 }
 
 static void
@@ -123,14 +119,9 @@ do_psk(struct peer *peer)
 static void
 do_key_package(struct peer *peer)
 {
-    const struct mls_key_package_params params = {
-        .suite = peer->suite,
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
-        .lifetime = peer_lifetime(),
-    };
+    const struct mls_client self = peer_client(peer);
     struct mls_buf message = {0};
-    int error = mls_key_package_create(peer->provider, &params, &message, &peer->bundle);
+    int error = mls_key_package_create(&peer->config, &self, peer->suite, &message, &peer->bundle);
 
     peer_answer_buf(error, &message);
 }
@@ -138,16 +129,11 @@ do_key_package(struct peer *peer)
 static void
 do_create(struct peer *peer)
 {
-    const struct mls_group_params params = {
-        .suite = peer->suite,
-        .group_id = peer_bytes(&peer->args[0]),
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
-        .lifetime = peer_lifetime(),
-    };
+    const struct mls_client self = peer_client(peer);
+    const struct mls_group_params params = {peer->suite, peer_bytes(&peer->args[0]), NULL, 0};
 
     mls_group_destroy(&peer->group);
-    peer_answer(mls_group_create(&peer->config, &params, &peer->group), NULL, 0);
+    peer_answer(mls_group_create(&peer->config, &self, &params, &peer->group), NULL, 0);
 }
 
 static void
@@ -156,12 +142,12 @@ do_join(struct peer *peer)
     const struct mls_join_params params = {
         .welcome = peer_bytes(&peer->args[0]),
         .key_package_private = mls_buf_bytes(&peer->bundle),
-        .signature_seed = peer->seed,
         .ratchet_tree = peer_bytes(&peer->args[1]),
     };
+    const struct mls_client self = peer_client(peer);
 
     mls_group_destroy(&peer->group);
-    peer_answer(mls_group_join(&peer->config, &params, &peer->group), NULL, 0);
+    peer_answer(mls_group_join(&peer->config, &self, &params, &peer->group), NULL, 0);
 }
 
 void
@@ -457,7 +443,7 @@ main(void)
         .provider = peer.provider,
         .check_credential = check_credential,
         .check_outsider = check_outsider,
-        .now = now,
+        .now = mls_clock_default,
         .find_psk = find_psk,
         .find_group = find_group,
         .arg = &peer,

@@ -22,19 +22,11 @@ peer_aside(struct peer *peer)
     peer_answer(0, NULL, 0);
 }
 
-typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
-                       const struct mls_group_params *, const struct mls_bytes *, size_t,
-                       struct mls_buf *, struct mls_buf *, struct mls_group **);
-
+/* The successor of the earlier group; with an id a branch. */
 static void
-make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
+make_of_earlier(struct peer *peer, const struct argument *id)
 {
-    const struct mls_group_params params = {
-        .group_id = id,
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
-        .lifetime = peer_lifetime(),
-    };
+    const struct mls_client self = peer_client(peer);
     struct mls_bytes packages[QUEUE_MAX];
     struct mls_buf commit = {0}, welcome = {0};
 
@@ -42,8 +34,11 @@ make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
         peer_give_up("there is no earlier group");
     for (size_t i = 0; i < peer->queued; i++)
         packages[i] = peer->queue[i].key_package;
-    int error = make(&peer->config, peer->earlier, &params, packages, peer->queued, &commit,
-                     &welcome, &peer->group);
+    int error = id == NULL
+                    ? mls_group_reinit(&peer->config, &self, peer->earlier, packages, peer->queued,
+                                       &commit, &welcome, &peer->group)
+                    : mls_group_branch(&peer->config, &self, peer->earlier, peer_bytes(id),
+                                       packages, peer->queued, &commit, &welcome, &peer->group);
     peer_dequeue(peer);
     const struct mls_bytes values[] = {mls_buf_bytes(&commit), mls_buf_bytes(&welcome)};
     peer_answer(error, values, 2);
@@ -54,11 +49,11 @@ make_of_earlier(struct peer *peer, make_fn make, struct mls_bytes id)
 void
 peer_successor(struct peer *peer)
 {
-    make_of_earlier(peer, mls_group_reinit, (struct mls_bytes){0});
+    make_of_earlier(peer, NULL);
 }
 
 void
 peer_branch(struct peer *peer)
 {
-    make_of_earlier(peer, mls_group_branch, peer_bytes(&peer->args[0]));
+    make_of_earlier(peer, &peer->args[0]);
 }

@@ -3,6 +3,7 @@
  * Commands of mls_peer about coming from outside: GroupInfo, joining by one's own commit, and the
  * proposals of a newcomer and of a service.
  */
+#include "mls/view.h"
 #include "peer_program.h"
 
 void
@@ -20,17 +21,16 @@ peer_join_external(struct peer *peer)
 {
     const struct mls_external_join_params params = {
         .group_info = peer_bytes(&peer->args[0]),
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
         .resync = peer->args[1].len > 0,
         .old_leaf = peer->args[1].len > 0 ? peer_leaf(&peer->args[1]) : 0,
         .psks = peer->queue,
         .psk_count = peer->queued,
     };
+    const struct mls_client self = peer_client(peer);
     struct mls_buf commit = {0};
 
     mls_group_destroy(&peer->group);
-    int error = mls_group_join_external(&peer->config, &params, &peer->group, &commit, NULL);
+    int error = mls_group_join_external(&peer->config, &self, &params, &peer->group, &commit, NULL);
     peer_dequeue(peer);
     peer_answer_buf(error, &commit);
 }
@@ -38,18 +38,13 @@ peer_join_external(struct peer *peer)
 void
 peer_ask(struct peer *peer)
 {
-    const struct mls_key_package_params own = {
-        .suite = peer->suite,
-        .signature_seed = peer->seed,
-        .identity = peer_bytes(&peer->name),
-        .lifetime = peer_lifetime(),
-    };
+    const struct mls_client self = peer_client(peer);
     struct mls_group_info_view view;
     struct mls_buf package = {0}, message = {0};
     int error = mls_group_info_view(peer_bytes(&peer->args[0]), &view);
 
     if (error == 0)
-        error = mls_key_package_create(peer->provider, &own, &package, &peer->bundle);
+        error = mls_key_package_create(&peer->config, &self, peer->suite, &package, &peer->bundle);
     if (error == 0)
         error = mls_propose_from_outside(
             peer->provider,

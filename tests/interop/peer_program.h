@@ -52,8 +52,8 @@ uint32_t peer_leaf(const struct argument *argument);
 void peer_answer(int error, const struct mls_bytes *values, size_t count);
 void peer_answer_buf(int error, struct mls_buf *take_buf);
 
-/* What its key packages and leaves say. */
-struct mls_lifetime peer_lifetime(void);
+/* Who it says that it is; borrowed. */
+struct mls_client peer_client(const struct peer *peer);
 
 /* Puts a proposal into the next commit, and answers. */
 void peer_enqueue(struct peer *peer, struct mls_proposal proposal);

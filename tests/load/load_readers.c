@@ -82,17 +82,17 @@ static void
 join(struct reader *reader, const Sotto__Chat__V1__Welcome *welcome)
 {
     const struct mls_config config = rig_mls_config();
+    const struct mls_client self = rig_mls_client(&reader->user);
     const struct mls_join_params params = {
         .welcome = {welcome->welcome.data, welcome->welcome.len},
         .key_package_private = {reader->secret.data, reader->secret.len},
-        .signature_seed = reader->user.device_seed,
         .ratchet_tree = {welcome->ratchet_tree.data, welcome->ratchet_tree.len},
     };
     int result;
 
     if (reader->group != NULL || welcome->chat_id.len != 16)
         return;
-    result = mls_group_join(&config, &params, &reader->group);
+    result = mls_group_join(&config, &self, &params, &reader->group);
     if (result != 0)
         fprintf(stderr, "load: joining: %s\n", mls_error_text(result));
     memcpy(reader->chat_id, welcome->chat_id.data, 16);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "modules/chat/chat.pb-c.h"
 
@@ -26,43 +25,36 @@ trust_everyone(void *arg, const struct mls_credential_view *credential)
     return 0;
 }
 
-static uint64_t
-wall_clock(void *arg)
-{
-    (void)arg;
-    return (uint64_t)time(NULL);
-}
-
 struct mls_config
 rig_mls_config(void)
 {
     return (struct mls_config){
         .provider = mls_provider_default(),
         .check_credential = trust_everyone,
-        .now = wall_clock,
+        .now = mls_clock_default,
     };
 }
 
-static struct mls_lifetime
-lifetime_now(void)
+struct mls_client
+rig_mls_client(const struct rig_user *user)
 {
-    uint64_t now = (uint64_t)time(NULL);
+    const uint64_t now = mls_clock_default(NULL);
 
-    return (struct mls_lifetime){.not_before = now - 3600, .not_after = now + LIFETIME_S};
+    return (struct mls_client){
+        .signature_seed = user->device_seed,
+        .identity = {user->certificate, user->certificate_size},
+        .lifetime = {now - 3600, now + LIFETIME_S},
+    };
 }
 
 int
 rig_key_package(const struct rig_user *user, struct mls_buf *message_out,
                 struct mls_buf *private_out)
 {
-    struct mls_key_package_params params = {
-        .suite = SUITE,
-        .signature_seed = user->device_seed,
-        .identity = {user->certificate, user->certificate_size},
-        .lifetime = lifetime_now(),
-    };
+    const struct mls_config config = rig_mls_config();
+    const struct mls_client self = rig_mls_client(user);
 
-    return mls_key_package_create(mls_provider_default(), &params, message_out, private_out);
+    return mls_key_package_create(&config, &self, SUITE, message_out, private_out);
 }
 
 /* ---- Commits ---- */
@@ -161,19 +153,14 @@ rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *c
                 size_t count)
 {
     const struct mls_config config = rig_mls_config();
-    struct mls_group_params params = {
-        .suite = SUITE,
-        .group_id = {chat->chat_id, 16},
-        .signature_seed = users[0]->device_seed,
-        .identity = {users[0]->certificate, users[0]->certificate_size},
-        .lifetime = lifetime_now(),
-    };
+    const struct mls_client self = rig_mls_client(users[0]);
+    struct mls_group_params params = {.suite = SUITE, .group_id = {chat->chat_id, 16}};
     struct mls_group *group = NULL;
     int result;
 
     randombytes_buf(chat->chat_id, 16);
     chat->epoch = 0;
-    result = mls_group_create(&config, &params, &group);
+    result = mls_group_create(&config, &self, &params, &group);
     for (size_t done = 1; done < count && result == 0; done += ADDS_A_COMMIT) {
         const size_t left = count - done;
 

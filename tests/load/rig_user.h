@@ -49,6 +49,8 @@ int rig_login_finish(struct rig_login *login, const struct rig_user *user, struc
 
 /* For groups of the rig: everybody is trusted. */
 struct mls_config rig_mls_config(void);
+/* Who the user says that it is, for a leaf made now; borrowed. */
+struct mls_client rig_mls_client(const struct rig_user *user);
 /* A KeyPackage of the user's device and its private half; an MLS error code. */
 int rig_key_package(const struct rig_user *user, struct mls_buf *message_out,
                     struct mls_buf *private_out);

@@ -11,7 +11,7 @@ from sotto import BUILD, SOURCE
 from tap import main, test
 
 MLS = SOURCE / 'crypto' / 'mls'
-STORY = ['ada: hello, Ben', 'ben: hello, Ada', 'ben is gone']
+STORY = ['ada: hello, Ben', 'ben: hello, Ada']
 LIBC = {'bsearch', 'memcmp', 'memcpy', 'memmove', 'memset', 'qsort', 'strlen', '__assert_fail'}
 LINKER = {'_GLOBAL_OFFSET_TABLE_'}
 

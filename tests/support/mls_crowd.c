@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "group.h"
 
@@ -20,17 +19,10 @@ believe(void *arg, const struct mls_credential_view *credential)
     return 0;
 }
 
-static uint64_t
-now(void *arg)
+static struct mls_client
+somebody(const uint8_t seed[MLS_ED25519_SEED_BYTES])
 {
-    (void)arg;
-    return (uint64_t)time(NULL);
-}
-
-static struct mls_lifetime
-lifetime(void)
-{
-    return (struct mls_lifetime){now(NULL) - 3600, now(NULL) + 86400};
+    return (struct mls_client){.signature_seed = seed, .identity = mls_text("somebody")};
 }
 
 static int
@@ -41,12 +33,8 @@ key_package(const struct mls_crowd *crowd, uint8_t seed[MLS_ED25519_SEED_BYTES],
 
     if (p->random(p->ctx, seed, MLS_ED25519_SEED_BYTES) != 0)
         return MLS_ECRYPTO;
-    return mls_key_package_create(p,
-                                  &(struct mls_key_package_params){.suite = crowd->suite,
-                                                                   .signature_seed = seed,
-                                                                   .identity = mls_text("somebody"),
-                                                                   .lifetime = lifetime()},
-                                  message, secrets);
+    const struct mls_client self = somebody(seed);
+    return mls_key_package_create(&crowd->config, &self, crowd->suite, message, secrets);
 }
 
 /* ---- Making it ------------------------------------------------------------------------------ */
@@ -97,7 +85,7 @@ mls_crowd_init(struct mls_crowd *crowd, const struct mls_provider *provider, uin
                uint32_t count)
 {
     *crowd = (struct mls_crowd){
-        .config = {.provider = provider, .check_credential = believe, .now = now},
+        .config = {.provider = provider, .check_credential = believe, .now = mls_clock_default},
         .suite = suite,
         .count = count,
         .seeds = calloc(count, sizeof(*crowd->seeds)),
@@ -107,13 +95,9 @@ mls_crowd_init(struct mls_crowd *crowd, const struct mls_provider *provider, uin
     if (provider->random(provider->ctx, crowd->seeds[0], MLS_ED25519_SEED_BYTES) != 0)
         return MLS_ECRYPTO;
 
-    int error = mls_group_create(&crowd->config,
-                                 &(struct mls_group_params){.suite = suite,
-                                                            .group_id = mls_text("crowd"),
-                                                            .signature_seed = crowd->seeds[0],
-                                                            .identity = mls_text("somebody"),
-                                                            .lifetime = lifetime()},
-                                 &crowd->group);
+    const struct mls_client self = somebody(crowd->seeds[0]);
+    const struct mls_group_params params = {.suite = suite, .group_id = mls_text("crowd")};
+    int error = mls_group_create(&crowd->config, &self, &params, &crowd->group);
     for (uint32_t done = 1; error == 0 && done < count;) {
         uint32_t some = count - done < MLS_PROPOSALS_MAX ? count - done : MLS_PROPOSALS_MAX;
 
@@ -195,12 +179,11 @@ int
 mls_crowd_guest_join(struct mls_crowd_guest *guest, const struct mls_crowd *crowd,
                      const struct mls_buf *welcome)
 {
-    return mls_group_join(
-        &crowd->config,
-        &(struct mls_join_params){.welcome = mls_buf_bytes(welcome),
-                                  .key_package_private = mls_buf_bytes(&guest->secrets),
-                                  .signature_seed = guest->seed},
-        &guest->group);
+    const struct mls_client self = somebody(guest->seed);
+    const struct mls_join_params params = {.welcome = mls_buf_bytes(welcome),
+                                           .key_package_private = mls_buf_bytes(&guest->secrets)};
+
+    return mls_group_join(&crowd->config, &self, &params, &guest->group);
 }
 
 int

@@ -108,39 +108,37 @@ kit_step_aside(struct kit_person *person)
     person->group = NULL;
 }
 
-static const uint16_t understood[] = {KIT_APP_EXTENSION};
-
-void
-kit_key_package(struct kit_person *person, struct mls_buf *message_out)
+struct mls_client
+kit_client(const struct kit_person *person)
 {
-    const struct mls_key_package_params params = {
-        .suite = person->suite,
+    static const uint16_t understood[] = {KIT_APP_EXTENSION};
+
+    return (struct mls_client){
         .signature_seed = person->seed,
         .identity = mls_text(person->name),
         .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
         .extension_types = understood,
         .extension_type_count = person->plain ? 0 : 1,
     };
+}
+
+void
+kit_key_package(struct kit_person *person, struct mls_buf *message_out)
+{
+    const struct mls_client self = kit_client(person);
 
     kit_expect(
-        mls_key_package_create(person->config.provider, &params, message_out, &person->bundle), 0,
-        "key package");
+        mls_key_package_create(&person->config, &self, person->suite, message_out, &person->bundle),
+        0, "key package");
 }
 
 void
 kit_create(struct kit_person *person)
 {
-    const struct mls_group_params params = {
-        .suite = person->suite,
-        .group_id = mls_text("group"),
-        .signature_seed = person->seed,
-        .identity = mls_text(person->name),
-        .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
-        .extension_types = understood,
-        .extension_type_count = person->plain ? 0 : 1,
-    };
+    const struct mls_client self = kit_client(person);
+    const struct mls_group_params params = {.suite = person->suite, .group_id = mls_text("group")};
 
-    kit_expect(mls_group_create(&person->config, &params, &person->group), 0, "create");
+    kit_expect(mls_group_create(&person->config, &self, &params, &person->group), 0, "create");
 }
 
 void
@@ -162,11 +160,11 @@ kit_join(struct kit_person *person, const struct mls_buf *welcome)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(welcome),
         .key_package_private = mls_buf_bytes(&person->bundle),
-        .signature_seed = person->seed,
     };
+    const struct mls_client self = kit_client(person);
 
     mls_group_destroy(&person->group);
-    kit_expect(mls_group_join(&person->config, &params, &person->group), 0, "join");
+    kit_expect(mls_group_join(&person->config, &self, &params, &person->group), 0, "join");
 }
 
 void
@@ -195,21 +193,19 @@ void
 kit_join_external(struct kit_person *person, const struct kit_person *host, uint32_t old_leaf,
                   struct mls_buf *commit_out)
 {
+    const struct mls_client self = kit_client(person);
     struct mls_buf info = {0};
 
     mls_group_destroy(&person->group);
     kit_expect(mls_group_export_info(host->group, true, &info), 0, "group info");
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
-        .signature_seed = person->seed,
-        .identity = mls_text(person->name),
-        .extension_types = understood,
-        .extension_type_count = person->plain ? 0 : 1,
         .resync = old_leaf != MLS_LEAF_NONE,
         .old_leaf = old_leaf,
     };
-    kit_expect(mls_group_join_external(&person->config, &params, &person->group, commit_out, NULL),
-               0, "external join");
+    kit_expect(
+        mls_group_join_external(&person->config, &self, &params, &person->group, commit_out, NULL),
+        0, "external join");
     mls_buf_fini(&info);
 }
 

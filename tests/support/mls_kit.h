@@ -41,6 +41,9 @@ struct kit_person {
 void kit_person_init(struct kit_person *person, const char *name, uint16_t suite);
 void kit_person_fini(struct kit_person *person);
 
+/* Who the person says that it is; borrowed. */
+struct mls_client kit_client(const struct kit_person *person);
+
 /* A fresh key package; the private half stays with the person. */
 void kit_key_package(struct kit_person *person, struct mls_buf *message_out);
 

@@ -69,19 +69,24 @@ mls_peer_fini(struct mls_peer *peer)
     mls_group_destroy(&peer->group);
 }
 
-struct mls_bytes
-mls_peer_package(struct mls_peer *peer, uint64_t lifetime_s)
+struct mls_client
+mls_peer_client(const struct mls_peer *peer, uint64_t lifetime_s)
 {
-    struct peer_package *package = &peer->packages[peer->package_count];
-    const struct mls_key_package_params params = {
-        .suite = peer->suite,
+    return (struct mls_client){
         .signature_seed = peer->device_seed,
         .identity = {peer->cert, sizeof(peer->cert)},
         .lifetime = {peer->now - 60, peer->now + lifetime_s},
     };
+}
+
+struct mls_bytes
+mls_peer_package(struct mls_peer *peer, uint64_t lifetime_s)
+{
+    struct peer_package *package = &peer->packages[peer->package_count];
+    const struct mls_client self = mls_peer_client(peer, lifetime_s);
 
     assert_true(peer->package_count < PEER_PACKAGES_MAX);
-    assert_ok(mls_key_package_create(peer->config.provider, &params, &package->message,
+    assert_ok(mls_key_package_create(&peer->config, &self, peer->suite, &package->message,
                                      &package->secret));
     peer->package_count++;
     return mls_buf_bytes(&package->message);
@@ -94,15 +99,13 @@ mls_peer_create(struct mls_peer *peer, const uint8_t chat_id[16])
     const struct mls_group_params params = {
         .suite = peer->suite,
         .group_id = {chat_id, 16},
-        .signature_seed = peer->device_seed,
-        .identity = {peer->cert, sizeof(peer->cert)},
-        .lifetime = {peer->now - 60, peer->now + 86400},
         .extensions = &senders,
         .extension_count = peer->senders.len > 0,
     };
+    const struct mls_client self = mls_peer_client(peer, 86400);
 
     mls_group_destroy(&peer->group);
-    assert_ok(mls_group_create(&peer->config, &params, &peer->group));
+    assert_ok(mls_group_create(&peer->config, &self, &params, &peer->group));
 }
 
 void
@@ -159,6 +162,7 @@ mls_peer_drop(struct mls_peer *peer)
 void
 mls_peer_join(struct mls_peer *peer, struct mls_bytes welcome)
 {
+    const struct mls_client self = mls_peer_client(peer, 86400);
     int rc = MLS_EARG;
 
     mls_group_destroy(&peer->group);
@@ -166,10 +170,9 @@ mls_peer_join(struct mls_peer *peer, struct mls_bytes welcome)
         const struct mls_join_params params = {
             .welcome = welcome,
             .key_package_private = mls_buf_bytes(&peer->packages[i].secret),
-            .signature_seed = peer->device_seed,
         };
 
-        rc = mls_group_join(&peer->config, &params, &peer->group);
+        rc = mls_group_join(&peer->config, &self, &params, &peer->group);
     }
     assert_ok(rc);
 }

@@ -43,6 +43,9 @@ void mls_peer_init_ids(struct mls_peer *, const uint8_t user[16], const uint8_t 
                        uint16_t suite, uint64_t now);
 void mls_peer_fini(struct mls_peer *);
 
+/* Who it says that it is, for a leaf that lives lifetime_s from now on; borrowed. */
+struct mls_client mls_peer_client(const struct mls_peer *, uint64_t lifetime_s);
+
 /* A KeyPackage that lives lifetime_s from now on; borrowed, kept for joining. */
 struct mls_bytes mls_peer_package(struct mls_peer *, uint64_t lifetime_s);
 

@@ -338,10 +338,10 @@ who_is_invited_joins_with_the_tree_of_the_server(void **state)
     const struct mls_join_params params = {
         .welcome = to_mls(sync->welcomes[0]->welcome),
         .key_package_private = mls_buf_bytes(&rig->dora.mls.packages[0].secret),
-        .signature_seed = rig->dora.mls.device_seed,
         .ratchet_tree = to_mls(sync->welcomes[0]->ratchet_tree),
     };
-    assert_ok(mls_group_join(&rig->dora.mls.config, &params, &rig->dora.mls.group));
+    const struct mls_client self = mls_peer_client(&rig->dora.mls, 86400);
+    assert_ok(mls_group_join(&rig->dora.mls.config, &self, &params, &rig->dora.mls.group));
     rig_catch_up(rig, &rig->dora, sync->welcomes[0]->seq);
     assert_ok(rig_send(rig, &rig->dora, 1, "here")->status);
 }
@@ -359,15 +359,14 @@ prepare_join(struct chat_peer *peer, const struct chat_peer *from, uint32_t old_
     assert_ok(mls_group_export_info(from->mls.group, true, &info));
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
-        .signature_seed = peer->mls.device_seed,
-        .identity = {peer->mls.cert, sizeof peer->mls.cert},
         .resync = old_leaf != MLS_LEAF_NONE,
         .old_leaf = old_leaf,
     };
+    const struct mls_client self = mls_peer_client(&peer->mls, 86400);
     peer_bundle_fini(bundle);
     mls_group_destroy(&peer->mls.group);
-    assert_ok(mls_group_join_external(&peer->mls.config, &params, &peer->mls.group, &bundle->commit,
-                                      &bundle->group_info));
+    assert_ok(mls_group_join_external(&peer->mls.config, &self, &params, &peer->mls.group,
+                                      &bundle->commit, &bundle->group_info));
     mls_buf_fini(&info);
 }
 

@@ -28,17 +28,15 @@ static struct mls_buf
 make_last_resort(struct sotto_client *client)
 {
     uint64_t now = (uint64_t)wall_seconds();
-    struct mls_key_package_params params = {
-        .suite = SUITE,
-        .signature_seed = client->account.device_seed,
-        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
-        .lifetime = {now - 3600, now + YEAR_SECONDS},
-    };
+    struct mls_client self = group_mls_client(client);
+    struct mls_config config;
     struct mls_buf message = {0};
     struct mls_buf secret = {0};
     struct mls_key_package_info info;
     struct buf sealed = {0};
-    assert_ok(mls_key_package_create(mls_provider_default(), &params, &message, &secret));
+    self.lifetime = (struct mls_lifetime){now - 3600, now + YEAR_SECONDS};
+    group_config(client, &config);
+    assert_ok(mls_key_package_create(&config, &self, SUITE, &message, &secret));
     assert_ok(mls_key_package_info(mls_provider_default(), mls_buf_bytes(&message), &info));
     vault_seal(&client->profile.vault,
                (struct vault_place){"key_packages.bundle", info.ref, MLS_REF_BYTES}, secret.data,
@@ -47,7 +45,7 @@ make_last_resort(struct sotto_client *client)
                         "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
                         " VALUES(?, ?, 1, ?, ?)",
                         BINDS(bind_blob(info.ref, MLS_REF_BYTES), bind_int(SUITE),
-                              bind_int((int64_t)params.lifetime.not_after),
+                              bind_int((int64_t)self.lifetime.not_after),
                               bind_blob(sealed.data, sealed.len))));
     buf_fini(&sealed);
     mls_buf_fini(&secret);
@@ -130,12 +128,10 @@ join_alone(struct world *world, struct mls_peer *joiner, struct mls_buf *commit_
 {
     struct mls_buf info = {0};
     assert_ok(mls_group_export_info(world->bob.group, true, &info));
-    struct mls_external_join_params params = {
-        .group_info = mls_buf_bytes(&info),
-        .signature_seed = joiner->device_seed,
-        .identity = {joiner->cert, VERIFY_CERT_BYTES},
-    };
-    assert_ok(mls_group_join_external(&joiner->config, &params, &joiner->group, commit_out, NULL));
+    const struct mls_client self = mls_peer_client(joiner, 86400);
+    const struct mls_external_join_params params = {.group_info = mls_buf_bytes(&info)};
+    assert_ok(
+        mls_group_join_external(&joiner->config, &self, &params, &joiner->group, commit_out, NULL));
     mls_buf_fini(&info);
 }
 

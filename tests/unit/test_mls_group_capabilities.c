@@ -43,7 +43,6 @@ static void
 begin(struct fixture *f, const struct mls_extension *extension, bool cleo_is_plain)
 {
     static const char *const names[] = {"ada", "ben", "cleo", "emil"};
-    static const uint16_t understood[] = {KIT_APP_EXTENSION};
     struct kit_person *ben[] = {&f->people[BEN]};
 
     *f = (struct fixture){0};
@@ -54,15 +53,11 @@ begin(struct fixture *f, const struct mls_extension *extension, bool cleo_is_pla
     const struct mls_group_params params = {
         .suite = 3,
         .group_id = mls_text("group"),
-        .signature_seed = f->people[ADA].seed,
-        .identity = mls_text("ada"),
-        .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
-        .extension_types = understood,
-        .extension_type_count = 1,
         .extensions = extension,
         .extension_count = extension == NULL ? 0 : 1,
     };
-    kit_expect(mls_group_create(&f->people[ADA].config, &params, &f->people[ADA].group), 0,
+    const struct mls_client self = kit_client(&f->people[ADA]);
+    kit_expect(mls_group_create(&f->people[ADA].config, &self, &params, &f->people[ADA].group), 0,
                "create");
     kit_add(&f->people[ADA], &f->people[BEN], NULL, 0);
     kit_add(&f->people[ADA], &f->people[CLEO], ben, 1);
@@ -192,18 +187,18 @@ nobody_creates_a_group_that_asks_too_much_of_its_creator(void **state)
     struct kit_person ada;
 
     kit_person_init(&ada, "ada", 3);
+    ada.plain = true;
+    const struct mls_client self = kit_client(&ada);
     for (size_t i = 0; i < 3; i++) {
         const struct mls_group_params params = {
             .suite = 3,
             .group_id = mls_text("group"),
-            .signature_seed = ada.seed,
-            .identity = mls_text("ada"),
-            .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
             .extensions = &wants[i],
             .extension_count = 1,
         };
 
-        kit_expect(mls_group_create(&ada.config, &params, &ada.group), MLS_EPROPOSAL, "create");
+        kit_expect(mls_group_create(&ada.config, &self, &params, &ada.group), MLS_EPROPOSAL,
+                   "create");
         assert_null(ada.group);
     }
     kit_person_fini(&ada);
@@ -264,9 +259,9 @@ an_add_and_a_welcome_of_somebody_who_lacks_it_are_refused(void **state)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&f.people[EMIL].bundle),
-        .signature_seed = f.people[EMIL].seed,
     };
-    kit_expect(mls_group_join(&f.people[EMIL].config, &params, &f.people[EMIL].group),
+    const struct mls_client self = kit_client(&f.people[EMIL]);
+    kit_expect(mls_group_join(&f.people[EMIL].config, &self, &params, &f.people[EMIL].group),
                MLS_EPROPOSAL, "join");
     assert_null(f.people[EMIL].group);
     mls_buf_fini(&welcome);
@@ -337,12 +332,9 @@ who_lacks_it_does_not_join_by_its_own_commit(void **state)
     begin(&f, &wants, false);
     struct kit_person *emil = &f.people[EMIL];
     kit_expect(mls_group_export_info(f.people[ADA].group, true, &info), 0, "export");
-    const struct mls_external_join_params params = {
-        .group_info = mls_buf_bytes(&info),
-        .signature_seed = emil->seed,
-        .identity = mls_text("emil"),
-    };
-    kit_expect(mls_group_join_external(&emil->config, &params, &emil->group, &message, NULL),
+    const struct mls_client self = kit_client(emil);
+    const struct mls_external_join_params params = {.group_info = mls_buf_bytes(&info)};
+    kit_expect(mls_group_join_external(&emil->config, &self, &params, &emil->group, &message, NULL),
                MLS_EPROPOSAL, "join");
     assert_null(emil->group);
     emil->plain = false;

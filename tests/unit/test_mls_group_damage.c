@@ -105,11 +105,11 @@ join_with(struct scene *s, struct mls_bytes welcome, struct mls_bytes tree)
     const struct mls_join_params params = {
         .welcome = welcome,
         .key_package_private = mls_buf_bytes(&s->emil.bundle),
-        .signature_seed = s->emil.seed,
         .ratchet_tree = tree,
     };
+    const struct mls_client self = kit_client(&s->emil);
     struct mls_group *group = NULL;
-    const int error = mls_group_join(&s->emil.config, &params, &group);
+    const int error = mls_group_join(&s->emil.config, &self, &params, &group);
 
     assert_true((error == 0) == (group != NULL));
     mls_group_destroy(&group);

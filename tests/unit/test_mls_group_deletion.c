@@ -308,18 +308,13 @@ branch(struct fixture *f, const struct mls_buf *package, size_t n, struct mls_bu
 {
     struct kit_person *ada = &f->people[ADA];
     const struct mls_bytes packages = mls_buf_bytes(package);
-    const struct mls_group_params params = {
-        .group_id = mls_text("branch"),
-        .signature_seed = ada->seed,
-        .identity = mls_text("ada"),
-        .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
-    };
+    const struct mls_client self = kit_client(ada);
     struct mls_buf commit = {0};
 
     f->log.tp.calls = 0;
     f->log.tp.fail_at = n;
-    int error = mls_group_branch(&ada->config, ada->earlier, &params, &packages, 1, &commit,
-                                 welcome_out, &ada->group);
+    int error = mls_group_branch(&ada->config, &self, ada->earlier, mls_text("branch"), &packages,
+                                 1, &commit, welcome_out, &ada->group);
     f->log.tp.fail_at = 0;
     mls_buf_fini(&commit);
     return error;

@@ -8,6 +8,7 @@
  */
 #include "sotto_test.h"
 
+#include "mls/view.h"
 #include "mls_follower.h"
 #include "mls_forge.h"
 

@@ -5,6 +5,7 @@
  */
 #include "sotto_test.h"
 
+#include "mls/view.h"
 #include "mls_follower.h"
 
 enum { ADA, BEN, CLEO, MEMBERS };
@@ -204,20 +205,19 @@ until_it_is_accepted_the_joiner_is_no_member(void **state)
 
 /* ---- What a joiner refuses ------------------------------------------------------------------- */
 
-/* Dora's attempt with what `params` says and the GroupInfo given. */
+/* Dora's attempt, with somebody's seed, and what `params` says. */
 static void
-expect_refusal(struct room *room, struct mls_external_join_params params, int error,
-               const char *what)
+expect_refusal(struct room *room, const uint8_t *seed, struct mls_external_join_params params,
+               int error, const char *what)
 {
     struct kit_person *dora = &room->people[MEMBERS];
+    struct mls_client self = kit_client(dora);
     struct mls_group *group = NULL;
     struct mls_buf commit = {0}, info = {0};
 
-    if (params.signature_seed == NULL)
-        params.signature_seed = dora->seed;
-    params.identity = mls_text(dora->name);
-    kit_expect(mls_group_join_external(&dora->config, &params, &group, &commit, &info), error,
-               what);
+    self.signature_seed = seed;
+    kit_expect(mls_group_join_external(&dora->config, &self, &params, &group, &commit, &info),
+               error, what);
     assert_null(group);
     assert_int_equal(commit.len, 0);
     assert_int_equal(info.len, 0);
@@ -240,26 +240,26 @@ what_members_would_refuse_is_not_sent(void **state)
     kit_expect(mls_group_export_info(room.people[ADA].group, false, &bare), 0, "info");
     const struct mls_external_join_params sound = {.group_info = mls_buf_bytes(&info)};
     struct mls_external_join_params p = sound;
+    const uint8_t *seed = room.people[MEMBERS].seed;
 
     p.group_info = mls_buf_bytes(&bare);
-    expect_refusal(&room, p, MLS_ETREE, "no tree");
+    expect_refusal(&room, seed, p, MLS_ETREE, "no tree");
     p = sound;
     p.resync = true;
     p.old_leaf = MEMBERS;
-    expect_refusal(&room, p, MLS_EPROPOSAL, "nobody's leaf");
+    expect_refusal(&room, seed, p, MLS_EPROPOSAL, "nobody's leaf");
     p = sound;
-    p.signature_seed = room.people[BEN].seed;
-    expect_refusal(&room, p, MLS_ETREE, "a member already");
+    expect_refusal(&room, room.people[BEN].seed, p, MLS_ETREE, "a member already");
     p = sound;
     p.psks = psks;
     p.psk_count = 1;
-    expect_refusal(&room, p, MLS_EPSK, "an unknown PSK");
+    expect_refusal(&room, seed, p, MLS_EPSK, "an unknown PSK");
     p.psks = &psks[1];
-    expect_refusal(&room, p, MLS_EPSK, "an epoch we never saw");
+    expect_refusal(&room, seed, p, MLS_EPSK, "an epoch we never saw");
     p.psks = &psks[2];
-    expect_refusal(&room, p, MLS_EARG, "a Remove among the PSKs");
+    expect_refusal(&room, seed, p, MLS_EARG, "a Remove among the PSKs");
     room.people[MEMBERS].distrusts = "cleo";
-    expect_refusal(&room, sound, MLS_ECREDENTIAL, "a member that is not believed");
+    expect_refusal(&room, seed, sound, MLS_ECREDENTIAL, "a member that is not believed");
     mls_buf_fini(&bare);
     mls_buf_fini(&info);
     room_fini(&room);
@@ -270,7 +270,7 @@ static void
 a_changed_group_info_is_refused(void **state)
 {
     (void)state;
-    struct mls_external_join_params params = {.extension_type_count = 0};
+    struct mls_external_join_params params = {0};
     struct kit_person *dora;
     struct mls_group *group = NULL;
     struct mls_buf info = {0}, commit = {0};
@@ -279,16 +279,15 @@ a_changed_group_info_is_refused(void **state)
     room_init(&room, 3);
     dora = &room.people[MEMBERS];
     kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
-    params.signature_seed = dora->seed;
-    params.identity = mls_text("dora");
+    const struct mls_client self = kit_client(dora);
     for (size_t i = 0; i < info.len; i++) {
         info.data[i] ^= (uint8_t)(1u << (i % 8));
         params.group_info = mls_buf_bytes(&info);
-        if (mls_group_join_external(&dora->config, &params, &group, &commit, NULL) == 0)
+        if (mls_group_join_external(&dora->config, &self, &params, &group, &commit, NULL) == 0)
             fail_msg("byte %zu may be changed", i);
         info.data[i] ^= (uint8_t)(1u << (i % 8));
         params.group_info.len = i;
-        if (mls_group_join_external(&dora->config, &params, &group, &commit, NULL) == 0)
+        if (mls_group_join_external(&dora->config, &self, &params, &group, &commit, NULL) == 0)
             fail_msg("%zu bytes are enough", i);
     }
     mls_buf_fini(&info);
@@ -350,14 +349,13 @@ a_joiner_proves_with_psks_that_it_was_there_before(void **state)
     kit_expect(mls_group_export_info(room.people[ADA].group, true, &info), 0, "info");
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&info),
-        .signature_seed = ben->seed,
-        .identity = mls_text("ben"),
         .resync = true,
         .old_leaf = BEN,
         .psks = psks,
         .psk_count = 2,
     };
-    kit_expect(mls_group_join_external(&ben->config, &params, &ben->group, &commit, NULL), 0,
+    const struct mls_client self = kit_client(ben);
+    kit_expect(mls_group_join_external(&ben->config, &self, &params, &ben->group, &commit, NULL), 0,
                "external join with PSKs");
     kit_take_commit(&room.people[ADA], &commit);
     kit_take_commit(&room.people[CLEO], &commit);

@@ -189,18 +189,51 @@ static void
 a_lifetime_that_ends_before_it_begins_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct kit_person *ada = &f->people[ADA], *cleo = &f->people[CLEO];
-    const struct mls_key_package_params params = {
-        .suite = 3,
-        .signature_seed = cleo->seed,
-        .identity = mls_text("cleo"),
-        .lifetime = {KIT_NOW + 1, KIT_NOW - 1},
-    };
+    struct kit_person *cleo = &f->people[CLEO];
+    struct mls_client self = kit_client(cleo);
     struct mls_buf package = {0}, bundle = {0};
 
-    kit_expect(mls_key_package_create(ada->config.provider, &params, &package, &bundle), MLS_EARG,
+    self.lifetime = (struct mls_lifetime){KIT_NOW + 1, KIT_NOW - 1};
+    kit_expect(mls_key_package_create(&cleo->config, &self, 3, &package, &bundle), MLS_EARG,
                "key package");
     assert_int_equal(package.len, 0);
+}
+
+enum { HOUR = 3600, DAYS_90 = 90 * 86400 };
+
+static const struct {
+    uint64_t now, max, not_before, not_after;
+} unnamed[] = {
+    {KIT_NOW, 0, KIT_NOW - HOUR, KIT_NOW + DAYS_90},
+    {KIT_NOW, HOUR + DAYS_90, KIT_NOW - HOUR, KIT_NOW + DAYS_90},
+    {KIT_NOW, 86400, KIT_NOW - HOUR, KIT_NOW - HOUR + 86400},
+    {KIT_NOW, 10, KIT_NOW - 5, KIT_NOW + 5},
+    {7, 0, 0, HOUR + DAYS_90},
+};
+
+/* So that the shortest program is right: others take its leaf now, and not for ever. */
+static void
+who_names_no_lifetime_gets_one_from_its_clock(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_person *cleo = &f->people[CLEO];
+    struct mls_client self = kit_client(cleo);
+    struct mls_buf package = {0}, bundle = {0};
+    struct mls_key_package_info info;
+
+    self.lifetime = (struct mls_lifetime){0};
+    for (size_t i = 0; i < sizeof(unnamed) / sizeof(unnamed[0]); i++) {
+        cleo->now = unnamed[i].now;
+        cleo->config.lifetime_max = unnamed[i].max;
+        kit_expect(mls_key_package_create(&cleo->config, &self, 3, &package, &bundle), 0,
+                   "key package");
+        kit_expect(mls_key_package_info(cleo->config.provider, mls_buf_bytes(&package), &info), 0,
+                   "info");
+        assert_int_equal(info.lifetime.not_before, unnamed[i].not_before);
+        assert_int_equal(info.lifetime.not_after, unnamed[i].not_after);
+    }
+    mls_buf_fini(&bundle);
+    mls_buf_fini(&package);
 }
 
 /* ---- Sizes ------------------------------------------------------------------------------- */
@@ -277,6 +310,7 @@ main(void)
         TEST(a_member_stays_whose_leaf_has_expired),
         TEST(a_lifetime_that_is_too_long_is_refused_at_both_ends),
         TEST(a_lifetime_that_ends_before_it_begins_is_refused),
+        TEST(who_names_no_lifetime_gets_one_from_its_clock),
         TEST(a_leaf_that_is_too_large_comes_in_neither_by_an_add_nor_by_a_path),
         TEST(a_tree_with_a_leaf_that_is_too_large_is_not_joined),
     };

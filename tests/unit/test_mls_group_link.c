@@ -30,20 +30,6 @@ close_group(struct kit_trio *f)
         f->people[i].suite = kit_other_suite(f->suite);
 }
 
-static const uint16_t understood[] = {KIT_APP_EXTENSION};
-
-static struct mls_group_params
-params_of(const struct kit_person *person)
-{
-    return (struct mls_group_params){
-        .signature_seed = person->seed,
-        .identity = mls_text(person->name),
-        .lifetime = {KIT_NOW - 3600, KIT_NOW + 86400},
-        .extension_types = understood,
-        .extension_type_count = 1,
-    };
-}
-
 /* Key packages of those in the set, a bit each. */
 struct packages {
     struct mls_buf bufs[PEOPLE + 1];
@@ -71,24 +57,23 @@ packages_fini(struct packages *packages)
         mls_buf_fini(&packages->bufs[i]);
 }
 
-typedef int (*make_fn)(const struct mls_config *, const struct mls_group *,
-                       const struct mls_group_params *, const struct mls_bytes *, size_t,
-                       struct mls_buf *, struct mls_buf *, struct mls_group **);
-
-/* `by` makes a group with those in the set out of its earlier group. */
+/* `by` makes a group with those in the set out of its earlier group: the successor, or a branch with an id. */
 static int
-make(struct kit_trio *f, make_fn how, size_t by, const char *id, unsigned set,
+make(struct kit_trio *f, size_t by, const char *branch_id, unsigned set,
      struct mls_buf *welcome_out)
 {
     struct kit_person *person = &f->people[by];
-    struct mls_group_params params = params_of(person);
+    const struct mls_client self = kit_client(person);
     struct packages packages;
     struct mls_buf commit = {0};
 
     collect(f, set, &packages);
-    params.group_id = mls_text(id);
-    int error = how(&person->config, person->earlier, &params, packages.list, packages.count,
-                    &commit, welcome_out, &person->group);
+    int error =
+        branch_id == NULL
+            ? mls_group_reinit(&person->config, &self, person->earlier, packages.list,
+                               packages.count, &commit, welcome_out, &person->group)
+            : mls_group_branch(&person->config, &self, person->earlier, mls_text(branch_id),
+                               packages.list, packages.count, &commit, welcome_out, &person->group);
     assert_true((commit.len > 0) == (error == 0));
     mls_buf_fini(&commit);
     packages_fini(&packages);
@@ -105,7 +90,7 @@ any_member_makes_the_successor_and_all_go_on_in_it(void **state)
     struct mls_bytes data;
 
     close_group(f);
-    kit_expect(make(f, mls_group_reinit, CLEO, "", 1u << ADA | 1u << BEN, &welcome), 0, "reinit");
+    kit_expect(make(f, CLEO, NULL, 1u << ADA | 1u << BEN, &welcome), 0, "reinit");
     kit_join(&f->people[ADA], &welcome);
     kit_join(&f->people[BEN], &welcome);
 
@@ -131,24 +116,21 @@ a_successor_is_made_as_the_reinit_says_or_not_at_all(void **state)
     struct kit_trio *f = *state;
     struct kit_person *cleo = &f->people[CLEO];
     const unsigned others = 1u << ADA | 1u << BEN;
-    struct mls_group_params params = params_of(cleo);
+    const struct mls_client self = kit_client(cleo);
     struct mls_buf welcome = {0}, commit = {0}, before = {0};
 
-    kit_expect(mls_group_reinit(&cleo->config, cleo->group, &params, NULL, 0, &commit, &welcome,
+    kit_expect(mls_group_reinit(&cleo->config, &self, cleo->group, NULL, 0, &commit, &welcome,
                                 &cleo->earlier),
                MLS_EARG, "an open group");
     close_group(f);
     kit_expect(mls_group_save(cleo->earlier, &before), 0, "save");
-    kit_expect(make(f, mls_group_reinit, CLEO, "name", others, &welcome), MLS_EARG, "own name");
-    kit_expect(make(f, mls_group_reinit, CLEO, "", 1u << ADA, &welcome), MLS_ELINK, "Ben missing");
-    kit_expect(make(f, mls_group_reinit, CLEO, "", 1u << ADA | 1u << EMIL, &welcome), MLS_ELINK,
-               "Emil for Ben");
-    kit_expect(make(f, mls_group_reinit, CLEO, "", others | 1u << EMIL, &welcome), MLS_ELINK,
-               "Emil too");
+    kit_expect(make(f, CLEO, NULL, 1u << ADA, &welcome), MLS_ELINK, "Ben missing");
+    kit_expect(make(f, CLEO, NULL, 1u << ADA | 1u << EMIL, &welcome), MLS_ELINK, "Emil for Ben");
+    kit_expect(make(f, CLEO, NULL, others | 1u << EMIL, &welcome), MLS_ELINK, "Emil too");
     f->people[BEN].suite = f->suite;
-    kit_expect(make(f, mls_group_reinit, CLEO, "", others, &welcome), MLS_ESUITE, "the old suite");
+    kit_expect(make(f, CLEO, NULL, others, &welcome), MLS_ESUITE, "the old suite");
     f->people[BEN].suite = kit_other_suite(f->suite);
-    kit_expect(make(f, mls_group_branch, CLEO, "branch", others, &welcome), MLS_ECLOSED, "branch");
+    kit_expect(make(f, CLEO, "branch", others, &welcome), MLS_ECLOSED, "branch");
     assert_null(cleo->group);
     assert_int_equal(welcome.len, 0);
     struct mls_buf after = {0};
@@ -177,7 +159,7 @@ some_members_talk_among_themselves_in_a_branch(void **state)
     struct mls_buf welcome = {0};
 
     all_step_aside(f);
-    kit_expect(make(f, mls_group_branch, ADA, "branch", 1u << CLEO, &welcome), 0, "branch");
+    kit_expect(make(f, ADA, "branch", 1u << CLEO, &welcome), 0, "branch");
     kit_join(cleo, &welcome);
 
     kit_agree(f->people, PEOPLE);
@@ -204,7 +186,7 @@ a_branch_of_an_epoch_that_has_passed_is_joined(void **state)
     kit_commit(&f->people[BEN], &NOTHING, &commit, NULL);
     kit_take_commit(&f->people[CLEO], &commit); /* Cleo is one epoch ahead of Ada */
     all_step_aside(f);
-    kit_expect(make(f, mls_group_branch, ADA, "branch", 1u << CLEO, &welcome), 0, "branch");
+    kit_expect(make(f, ADA, "branch", 1u << CLEO, &welcome), 0, "branch");
     kit_join(&f->people[CLEO], &welcome);
     kit_agree(f->people, PEOPLE);
     mls_buf_fini(&commit);
@@ -218,8 +200,8 @@ strangers_do_not_come_into_a_branch(void **state)
     struct mls_buf welcome = {0};
 
     all_step_aside(f);
-    kit_expect(make(f, mls_group_branch, ADA, "branch", 1u << EMIL, &welcome), MLS_ELINK, "Emil");
-    kit_expect(make(f, mls_group_branch, ADA, "", 1u << BEN, &welcome), MLS_EARG, "no name");
+    kit_expect(make(f, ADA, "branch", 1u << EMIL, &welcome), MLS_ELINK, "Emil");
+    kit_expect(make(f, ADA, "", 1u << BEN, &welcome), MLS_EARG, "no name");
     assert_null(f->people[ADA].group);
 }
 
@@ -261,7 +243,7 @@ forge(struct kit_trio *f, const struct forgery *g, struct mls_buf *welcome_out)
 {
     struct kit_person *ada = &f->people[ADA];
     static const uint8_t with_topic[] = {0xf0, 0x01, 5, 't', 'o', 'p', 'i', 'c'};
-    struct mls_group_params params = params_of(ada);
+    const struct mls_client self = kit_client(ada);
     struct mls_proposal proposals[PEOPLE + 3];
     struct mls_commit_options options = {.proposals = proposals};
     struct packages packages;
@@ -270,11 +252,12 @@ forge(struct kit_trio *f, const struct forgery *g, struct mls_buf *welcome_out)
 
     for (size_t i = 0; i <= PEOPLE && g->suite != 0; i++)
         f->people[i].suite = g->suite;
-    params.suite = ada->suite;
-    params.group_id = mls_text(g->id != NULL ? g->id : "successor");
-    kit_expect(mls_group_start(&ada->config, &params,
-                               mls_bytes(with_topic, g->bare ? 0 : sizeof(with_topic)), &made),
-               0, "start");
+    const struct mls_start start = {
+        .suite = ada->suite,
+        .group_id = mls_text(g->id != NULL ? g->id : "successor"),
+        .extensions = mls_bytes(with_topic, g->bare ? 0 : sizeof(with_topic)),
+    };
+    kit_expect(mls_group_start(&ada->config, &self, &start, &made), 0, "start");
     if (g->late) {
         kit_expect(mls_group_commit(made, &NOTHING, &commit, welcome_out, NULL), 0, "commit");
         kit_expect(mls_group_merge_pending(made), 0, "merge");
@@ -297,12 +280,12 @@ expect_of_cleo(struct kit_trio *f, const struct mls_buf *welcome, int want, cons
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(welcome),
         .key_package_private = mls_buf_bytes(&cleo->bundle),
-        .signature_seed = cleo->seed,
     };
+    const struct mls_client self = kit_client(cleo);
     struct mls_buf before = {0}, after = {0};
 
     kit_expect(mls_group_save(cleo->earlier, &before), 0, "save");
-    kit_expect(mls_group_join(&cleo->config, &params, &cleo->group), want, what);
+    kit_expect(mls_group_join(&cleo->config, &self, &params, &cleo->group), want, what);
     kit_expect(mls_group_save(cleo->earlier, &after), 0, "save");
     assert_int_equal(before.len, after.len);
     assert_memory_equal(before.data, after.data, before.len);

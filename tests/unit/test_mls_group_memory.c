@@ -8,6 +8,7 @@
 #include "sotto_test.h"
 
 #include "mls/public_group.h"
+#include "mls/view.h"
 #include "mls_forge.h"
 #include "mls_test_provider.h"
 
@@ -81,34 +82,21 @@ starve(struct scene *s, const char *name, step_fn step, struct kit_person *who)
 
 /* ---- Coming to be ------------------------------------------------------------------------------ */
 
-static const uint16_t understood[] = {KIT_APP_EXTENSION};
-
-static struct mls_group_params
-params_of(const struct kit_person *person, const char *group_id)
+static struct mls_client
+for_ever(const struct kit_person *person)
 {
-    return (struct mls_group_params){
-        .group_id = mls_text(group_id),
-        .signature_seed = person->seed,
-        .identity = mls_text(person->name),
-        .lifetime = {0, UINT64_MAX},
-        .extension_types = understood,
-        .extension_type_count = 1,
-    };
+    struct mls_client client = kit_client(person);
+
+    client.lifetime = (struct mls_lifetime){0, UINT64_MAX};
+    return client;
 }
 
 static int
 make_key_package(struct scene *s)
 {
-    const struct mls_key_package_params params = {
-        .suite = s->ben.suite,
-        .signature_seed = s->ben.seed,
-        .identity = mls_text("ben"),
-        .lifetime = {0, UINT64_MAX},
-        .extension_types = understood,
-        .extension_type_count = 1,
-    };
+    const struct mls_client self = for_ever(&s->ben);
 
-    return mls_key_package_create(&s->tp.table, &params, &s->package, &s->ben.bundle);
+    return mls_key_package_create(&s->ben.config, &self, s->ben.suite, &s->package, &s->ben.bundle);
 }
 
 static int
@@ -123,12 +111,15 @@ static int
 create(struct scene *s)
 {
     const struct mls_extension extension = {KIT_APP_EXTENSION, mls_text("x")};
-    struct mls_group_params params = params_of(&s->ada, "group");
+    const struct mls_client self = for_ever(&s->ada);
+    const struct mls_group_params params = {
+        .suite = s->ada.suite,
+        .group_id = mls_text("group"),
+        .extensions = &extension,
+        .extension_count = 1,
+    };
 
-    params.suite = s->ada.suite;
-    params.extensions = &extension;
-    params.extension_count = 1;
-    return mls_group_create(&s->ada.config, &params, &s->ada.group);
+    return mls_group_create(&s->ada.config, &self, &params, &s->ada.group);
 }
 
 static int
@@ -137,10 +128,10 @@ join(struct scene *s)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&s->welcome),
         .key_package_private = mls_buf_bytes(&s->ben.bundle),
-        .signature_seed = s->ben.seed,
     };
+    const struct mls_client self = kit_client(&s->ben);
 
-    return mls_group_join(&s->ben.config, &params, &s->ben.group);
+    return mls_group_join(&s->ben.config, &self, &params, &s->ben.group);
 }
 
 static int
@@ -150,35 +141,33 @@ join_external(struct scene *s)
     const struct mls_external_join_params params = {
         .group_info = mls_buf_bytes(&s->info),
         .ratchet_tree = mls_buf_bytes(&s->tree),
-        .signature_seed = s->cleo.seed,
-        .identity = mls_text("cleo"),
-        .extension_types = understood,
-        .extension_type_count = 1,
         .psks = &psk,
         .psk_count = 1,
     };
+    const struct mls_client self = kit_client(&s->cleo);
 
-    return mls_group_join_external(&s->cleo.config, &params, &s->cleo.group, &s->commit, NULL);
+    return mls_group_join_external(&s->cleo.config, &self, &params, &s->cleo.group, &s->commit,
+                                   NULL);
 }
 
 static int
 reinit(struct scene *s)
 {
-    const struct mls_group_params params = params_of(&s->ada, "");
+    const struct mls_client self = for_ever(&s->ada);
     const struct mls_bytes package = mls_buf_bytes(&s->package);
 
-    return mls_group_reinit(&s->ada.config, s->ada.earlier, &params, &package, 1, &s->commit,
+    return mls_group_reinit(&s->ada.config, &self, s->ada.earlier, &package, 1, &s->commit,
                             &s->welcome, &s->ada.group);
 }
 
 static int
 branch(struct scene *s)
 {
-    const struct mls_group_params params = params_of(&s->ada, "branch");
+    const struct mls_client self = for_ever(&s->ada);
     const struct mls_bytes package = mls_buf_bytes(&s->package);
 
-    return mls_group_branch(&s->ada.config, s->ada.earlier, &params, &package, 1, &s->commit,
-                            &s->welcome, &s->ada.group);
+    return mls_group_branch(&s->ada.config, &self, s->ada.earlier, mls_text("branch"), &package, 1,
+                            &s->commit, &s->welcome, &s->ada.group);
 }
 
 /* ---- Proposals and commits ----------------------------------------------------------------------- */

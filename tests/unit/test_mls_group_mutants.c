@@ -315,10 +315,10 @@ try_welcome(struct dice *dice, const struct forge_welcome *o, struct kit_person 
     const struct mls_join_params params = {
         .welcome = mls_writer_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&person->bundle),
-        .signature_seed = person->seed,
     };
+    const struct mls_client self = kit_client(person);
     mls_group_destroy(&person->group);
-    if (mls_group_join(&person->config, &params, &person->group) == 0)
+    if (mls_group_join(&person->config, &self, &params, &person->group) == 0)
         exercise(person, &mutant);
     mls_writer_fini(&welcome);
     mls_writer_fini(&info);

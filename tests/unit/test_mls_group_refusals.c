@@ -31,13 +31,12 @@ messages_of_other_epochs_and_groups_are_refused(void **state)
     kit_refuse(&f->people[BEN], mls_buf_bytes(&commit), MLS_EEPOCH, "a commit twice");
 
     kit_person_init(&zoe, "zoe", f->suite);
+    const struct mls_client self = kit_client(&zoe);
     const struct mls_group_params params = {
         .suite = f->suite,
         .group_id = mls_text("another group"),
-        .signature_seed = zoe.seed,
-        .identity = mls_text("zoe"),
     };
-    kit_expect(mls_group_create(&zoe.config, &params, &zoe.group), 0, "create");
+    kit_expect(mls_group_create(&zoe.config, &self, &params, &zoe.group), 0, "create");
     kit_commit(&zoe, &nothing, &other, NULL);
     kit_refuse(&f->people[BEN], mls_buf_bytes(&other), MLS_EGROUP, "another group");
     kit_person_fini(&zoe);
@@ -109,10 +108,10 @@ an_untrusted_or_expired_newcomer_is_refused(void **state)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&mallory.bundle),
-        .signature_seed = mallory.seed,
     };
+    const struct mls_client self = kit_client(&mallory);
     mallory.distrusts = "cleo";
-    kit_expect(mls_group_join(&mallory.config, &params, &group), MLS_ECREDENTIAL,
+    kit_expect(mls_group_join(&mallory.config, &self, &params, &group), MLS_ECREDENTIAL,
                "joining whom we distrust");
     kit_person_fini(&mallory);
     mls_buf_fini(&welcome);
@@ -138,9 +137,9 @@ a_welcome_for_another_key_package_is_refused(void **state)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&emil.bundle),
-        .signature_seed = emil.seed,
     };
-    kit_expect(mls_group_join(&emil.config, &params, &group), MLS_ENOTFOUND, "join");
+    const struct mls_client self = kit_client(&emil);
+    kit_expect(mls_group_join(&emil.config, &self, &params, &group), MLS_ENOTFOUND, "join");
     kit_person_fini(&emil);
     mls_buf_fini(&welcome);
     mls_buf_fini(&package);

@@ -169,10 +169,10 @@ who_comes_back_joins_with_the_secret_of_the_time_before(void **state)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&cleo->bundle),
-        .signature_seed = cleo->seed,
     };
+    const struct mls_client self = kit_client(cleo);
     cleo->earlier = NULL;
-    kit_expect(mls_group_join(&cleo->config, &params, &cleo->group), MLS_EPSK, "without it");
+    kit_expect(mls_group_join(&cleo->config, &self, &params, &cleo->group), MLS_EPSK, "without it");
     assert_null(cleo->group);
     cleo->earlier = earlier;
     kit_join(cleo, &welcome);

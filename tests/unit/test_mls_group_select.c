@@ -347,18 +347,13 @@ adds_are_judged_by_the_extensions_of_the_same_commit(void **state)
     const struct mls_proposal set = {.type = MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS,
                                      .extensions = &extension,
                                      .extension_count = 1};
-    struct mls_buf bundle = {0}, package = {0}, message = {0};
+    struct mls_buf package = {0}, message = {0};
     struct mls_writer w;
     struct room room;
 
     room_init(&room);
-    const struct mls_key_package_params plain = {
-        .suite = 3,
-        .signature_seed = room.emil.seed,
-        .identity = mls_text("emil"),
-        .lifetime = {KIT_NOW - 1, KIT_NOW + 1},
-    };
-    assert_ok(mls_key_package_create(mls_provider_default(), &plain, &package, &bundle));
+    room.emil.plain = true;
+    kit_key_package(&room.emil, &package);
     mls_writer_init(&w, mls_provider_default(), 0);
     put_add(&w, &package);
     kit_expect(send_proposal(&room, BEN, mls_writer_bytes(&w)), 0, "add");
@@ -371,7 +366,6 @@ adds_are_judged_by_the_extensions_of_the_same_commit(void **state)
     ada_commits(&room, 1);
     mls_buf_fini(&message);
     mls_buf_fini(&package);
-    mls_buf_fini(&bundle);
     mls_writer_fini(&w);
     room_fini(&room);
 }

@@ -184,18 +184,14 @@ follow(struct room *room, struct mls_bytes info)
 static int
 join(struct room *room, struct mls_bytes info)
 {
-    const uint16_t understood[] = {KIT_APP_EXTENSION};
+    const struct mls_client self = kit_client(&room->emil);
     const struct mls_external_join_params params = {
         .group_info = info,
         .ratchet_tree = mls_buf_bytes(&room->encoded),
-        .signature_seed = room->emil.seed,
-        .identity = mls_text("emil"),
-        .extension_types = understood,
-        .extension_type_count = 1,
     };
     struct mls_buf commit = {0};
-    const int error =
-        mls_group_join_external(&room->emil.config, &params, &room->emil.group, &commit, NULL);
+    const int error = mls_group_join_external(&room->emil.config, &self, &params, &room->emil.group,
+                                              &commit, NULL);
 
     assert_true((error == 0) == (room->emil.group != NULL));
     mls_buf_fini(&commit);

@@ -134,9 +134,10 @@ expect(struct room *room, int error)
     const struct mls_join_params params = {
         .welcome = mls_writer_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&room->emil.bundle),
-        .signature_seed = room->emil.seed,
     };
-    kit_expect(mls_group_join(&room->emil.config, &params, &room->emil.group), error, "join");
+    const struct mls_client self = kit_client(&room->emil);
+    kit_expect(mls_group_join(&room->emil.config, &self, &params, &room->emil.group), error,
+               "join");
     assert_true((error == 0) == (room->emil.group != NULL));
     mls_writer_fini(&welcome);
     mls_writer_fini(&secrets);

@@ -6,6 +6,7 @@
 #include "sotto_test.h"
 
 #include "mls/public_group.h"
+#include "mls/view.h"
 #include "mls_crowd.h"
 #include "mls_forge.h"
 

@@ -124,10 +124,10 @@ join(const json_t *test_case, struct client *client)
     const struct mls_join_params params = {
         .welcome = mls_bytes(welcome.data, welcome.len),
         .key_package_private = mls_writer_bytes(&bundle),
-        .signature_seed = seed,
         .ratchet_tree = mls_bytes(tree.data, tree.len),
     };
-    int error = mls_group_join(&config, &params, &group);
+    const struct mls_client self = {.signature_seed = seed};
+    int error = mls_group_join(&config, &self, &params, &group);
     if (error != 0)
         fail_msg("join: %s", mls_error_name(error));
     assert_int_equal(client->credentials, mls_group_member_count(group));

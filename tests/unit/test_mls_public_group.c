@@ -172,10 +172,10 @@ a_newcomer_joins_with_the_tree_of_the_follower(void **state)
     const struct mls_join_params params = {
         .welcome = mls_buf_bytes(&welcome),
         .key_package_private = mls_buf_bytes(&emil.bundle),
-        .signature_seed = emil.seed,
         .ratchet_tree = mls_buf_bytes(&tree),
     };
-    assert_ok(mls_group_join(&emil.config, &params, &emil.group));
+    const struct mls_client self = kit_client(&emil);
+    assert_ok(mls_group_join(&emil.config, &self, &params, &emil.group));
     follower_agrees(f->follower, &emil);
     mls_buf_fini(&tree);
     mls_buf_fini(&welcome);
@@ -344,9 +344,10 @@ try_to_join(struct mls_bytes info)
     struct mls_buf commit = {0};
 
     kit_person_init(&dora, "dora", 3);
-    const struct mls_external_join_params params = {
-        .group_info = info, .signature_seed = dora.seed, .identity = mls_text("dora")};
-    const int error = mls_group_join_external(&dora.config, &params, &dora.group, &commit, NULL);
+    const struct mls_client self = kit_client(&dora);
+    const struct mls_external_join_params params = {.group_info = info};
+    const int error =
+        mls_group_join_external(&dora.config, &self, &params, &dora.group, &commit, NULL);
     mls_buf_fini(&commit);
     kit_person_fini(&dora);
     return error;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "mls/view.h"
 #include "mls_kit.h"
 
 enum { ADA, BEN, CLEO, PEOPLE };

@@ -250,17 +250,16 @@ create_group(struct sotto_client *client, const struct senders *senders, const s
                                             {senders->data, senders->len}};
     struct mls_config config;
     uint64_t now = (uint64_t)wall_seconds();
+    struct mls_client self = group_mls_client(client);
     struct mls_group_params params = {
         .suite = SUITE,
         .group_id = {chat->id, ID_BYTES},
-        .signature_seed = client->account.device_seed,
-        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
-        .lifetime = {now - 3600, now + LEAF_LIFETIME_SECONDS},
         .extensions = &extension,
         .extension_count = senders->len > 0,
     };
+    self.lifetime = (struct mls_lifetime){now - 3600, now + LEAF_LIFETIME_SECONDS};
     group_config(client, &config);
-    int problem = mls_group_create(&config, &params, group_out);
+    int problem = mls_group_create(&config, &self, &params, group_out);
     return problem ? group_trouble(client, "make the chat", problem) : SOTTO_CLIENT_OK;
 }
 

@@ -55,6 +55,15 @@ group_config(struct sotto_client *client, struct mls_config *config_out)
     };
 }
 
+struct mls_client
+group_mls_client(const struct sotto_client *client)
+{
+    return (struct mls_client){
+        .signature_seed = client->account.device_seed,
+        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
+    };
+}
+
 /* ---- profile --------------------------------------------------------------------------------- */
 
 int

@@ -16,6 +16,7 @@
 
 #include "chat.pb-c.h"
 #include "mls/mls.h"
+#include "mls/view.h"
 #include "keyx.pb-c.h"
 
 #define ADDS_PER_COMMIT 200
@@ -33,6 +34,9 @@ int group_save(struct sotto_client *client, struct chat *chat, const struct mls_
 
 /* The callbacks and primitives for a group of this client. */
 void group_config(struct sotto_client *client, struct mls_config *config_out);
+
+/* Who this device is in key packages and groups; borrowed from its account. The lifetime is the caller's to say. */
+struct mls_client group_mls_client(const struct sotto_client *client);
 
 /* The certificate behind a credential; false when it is none. */
 bool group_certificate(const struct mls_credential_view *credential, struct verify_cert *cert_out);

@@ -178,6 +178,7 @@ invited_open(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcom
              struct invitation *invitation_out)
 {
     struct buf bundle = {0};
+    const struct mls_client self = group_mls_client(client);
     struct mls_config config;
     *invitation_out = (struct invitation){0};
     int status =
@@ -187,12 +188,11 @@ invited_open(struct sotto_client *client, const Sotto__Chat__V1__Welcome *welcom
     struct mls_join_params params = {
         .welcome = {welcome->welcome.data, welcome->welcome.len},
         .key_package_private = {bundle.data, bundle.len},
-        .signature_seed = client->account.device_seed,
         .ratchet_tree = {welcome->ratchet_tree.data, welcome->ratchet_tree.len},
         .inviter_out = &invitation_out->leaf,
     };
     group_config(client, &config);
-    int problem = mls_group_join(&config, &params, &invitation_out->group);
+    int problem = mls_group_join(&config, &self, &params, &invitation_out->group);
     buf_fini(&bundle);
     if (problem)
         return SOTTO_CLIENT_OK;

@@ -180,14 +180,13 @@ make_commit(struct sotto_client *client, struct joining *joining)
     struct mls_external_join_params params = {
         .group_info = {joining->shown->group_info.data, joining->shown->group_info.len},
         .ratchet_tree = {joining->shown->ratchet_tree.data, joining->shown->ratchet_tree.len},
-        .signature_seed = client->account.device_seed,
-        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
     };
+    const struct mls_client self = group_mls_client(client);
     client->mls_now = 0;
     group_config(client, &config);
     int problem = find_old_leaf(client, &config, &params);
     if (!problem)
-        problem = mls_group_join_external(&config, &params, &joining->arrival.group,
+        problem = mls_group_join_external(&config, &self, &params, &joining->arrival.group,
                                           &joining->commit, &joining->group_info);
     if (problem)
         joining->refusal = mls_error_text(problem);

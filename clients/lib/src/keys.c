@@ -9,9 +9,10 @@
  */
 #include "keys.h"
 
+#include "group.h"
+
 #include "backup/backup.h"
 #include "keyx.pb-c.h"
-#include "mls/mls.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -260,20 +261,17 @@ keys_finish(struct sotto_client *client)
 static int
 make_package(struct sotto_client *client, uint16_t suite, bool last_resort, struct buf *message_out)
 {
-    const struct mls_provider *provider = mls_provider_default();
     uint64_t now = (uint64_t)wall_seconds();
-    struct mls_key_package_params params = {
-        .suite = suite,
-        .signature_seed = client->account.device_seed,
-        .identity = {client->account.certificate, VERIFY_CERT_BYTES},
-        .lifetime = {now - CLOCK_SKEW_SECONDS, now + LIFETIME_SECONDS},
-    };
+    struct mls_client self = group_mls_client(client);
+    struct mls_config config;
     struct mls_buf message = {0};
     struct mls_buf bundle = {0};
     struct mls_key_package_info info;
-    int problem = mls_key_package_create(provider, &params, &message, &bundle);
+    self.lifetime = (struct mls_lifetime){now - CLOCK_SKEW_SECONDS, now + LIFETIME_SECONDS};
+    group_config(client, &config);
+    int problem = mls_key_package_create(&config, &self, suite, &message, &bundle);
     if (problem == 0)
-        problem = mls_key_package_info(provider, mls_buf_bytes(&message), &info);
+        problem = mls_key_package_info(config.provider, mls_buf_bytes(&message), &info);
     int status = SOTTO_CLIENT_OK;
     if (problem) {
         status = fail(&client->error, SOTTO_CLIENT_EFAILED, "internal",
@@ -283,13 +281,12 @@ make_package(struct sotto_client *client, uint16_t suite, bool last_resort, stru
         vault_seal(&client->profile.vault,
                    (struct vault_place){"key_packages.bundle", info.ref, MLS_REF_BYTES},
                    bundle.data, bundle.len, &sealed);
-        status =
-            query_run(&client->profile, &client->error,
-                      "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
-                      " VALUES(?, ?, ?, ?, ?)",
-                      BINDS(bind_blob(info.ref, MLS_REF_BYTES), bind_int(suite),
-                            bind_int(last_resort), bind_int((int64_t)params.lifetime.not_after),
-                            bind_blob(sealed.data, sealed.len)));
+        status = query_run(&client->profile, &client->error,
+                           "INSERT INTO key_packages(ref, suite, last_resort, not_after, bundle)"
+                           " VALUES(?, ?, ?, ?, ?)",
+                           BINDS(bind_blob(info.ref, MLS_REF_BYTES), bind_int(suite),
+                                 bind_int(last_resort), bind_int((int64_t)info.lifetime.not_after),
+                                 bind_blob(sealed.data, sealed.len)));
         buf_fini(&sealed);
         buf_set(message_out, message.data, message.len);
     }

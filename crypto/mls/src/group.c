@@ -3,6 +3,7 @@
  * Groups: creation, end, what is true now, and the swap of epochs (RFC 9420 sections 8, 11).
  */
 #include "group.h"
+#include "own_leaf.h"
 
 #include <assert.h>
 #include <string.h>
@@ -58,33 +59,21 @@ mls_group_destroy(struct mls_group **group)
 
 /* Signs the creator's leaf and puts it at leaf 0 of a new tree. */
 static int
-plant_creator(struct mls_epoch *epoch, const struct mls_crypto *c,
-              const struct mls_group_params *params)
+plant_creator(struct mls_epoch *epoch, const struct mls_group *group,
+              const struct mls_client *client)
 {
+    const struct mls_crypto *c = &group->c;
     uint8_t secret[MLS_KEM_SECRET_BYTES], public_key[MLS_KEM_PUBLIC_BYTES];
-    uint8_t signature_key[MLS_ED25519_PUBLIC_BYTES];
-    struct mls_writer types, w;
+    struct mls_own_leaf own;
+    struct mls_writer w;
 
-    mls_writer_init(&types, c->p, 0);
     mls_writer_init(&w, c->p, 0);
-    for (size_t i = 0; i < params->extension_type_count; i++)
-        mls_write_u16(&types, params->extension_types[i]);
-    int error = mls_writer_error(&types);
+    int error = mls_own_leaf_init(&own, c, &group->config, client);
     if (error == 0)
         error = mls_kem_keygen(c, secret, public_key);
-    if (error == 0)
-        error = mls_signature_public(c, params->signature_seed, signature_key);
     if (error == 0) {
-        const struct mls_leaf leaf = {
-            .encryption_key = mls_bytes(public_key, sizeof(public_key)),
-            .signature_key = mls_bytes(signature_key, sizeof(signature_key)),
-            .credential = {MLS_CREDENTIAL_BASIC, params->identity},
-            .capabilities = mls_capabilities_own(mls_writer_bytes(&types)),
-            .source = MLS_LEAF_KEY_PACKAGE,
-            .lifetime = params->lifetime,
-        };
-
-        mls_leaf_write_signed(&w, c, params->signature_seed, &leaf, NULL);
+        own.leaf.encryption_key = mls_bytes(public_key, sizeof(public_key));
+        mls_leaf_write_signed(&w, c, client->signature_seed, &own.leaf, NULL);
         error = mls_writer_error(&w);
     }
     if (error == 0)
@@ -95,7 +84,7 @@ plant_creator(struct mls_epoch *epoch, const struct mls_crypto *c,
         mls_node_keys_set(&epoch->keys, 0, secret);
     mls_mem_wipe(c->p, secret, sizeof(secret));
     mls_writer_fini(&w);
-    mls_writer_fini(&types);
+    mls_own_leaf_fini(&own);
     return error;
 }
 
@@ -124,12 +113,12 @@ encode_extensions(const struct mls_provider *p, const struct mls_group_params *p
 }
 
 static int
-start_first_epoch(struct mls_group *group, const struct mls_group_params *params,
+start_first_epoch(struct mls_group *group, const struct mls_client *client,
                   struct mls_bytes extensions)
 {
     struct mls_epoch *epoch = group->epoch;
     uint8_t epoch_secret[MLS_HASH_BYTES];
-    int error = plant_creator(epoch, &group->c, params);
+    int error = plant_creator(epoch, group, client);
 
     if (error == 0)
         error = mls_check_context_extensions(extensions);
@@ -150,20 +139,17 @@ start_first_epoch(struct mls_group *group, const struct mls_group_params *params
 }
 
 int
-mls_group_start(const struct mls_config *config, const struct mls_group_params *params,
-                struct mls_bytes extensions, struct mls_group **group_out)
+mls_group_start(const struct mls_config *config, const struct mls_client *client,
+                const struct mls_start *start, struct mls_group **group_out)
 {
-    if (params->identity.len == 0 || params->identity.len > MLS_IDENTITY_BYTES_MAX ||
-        params->lifetime.not_before > params->lifetime.not_after)
-        return MLS_EARG;
-
     struct mls_group *group;
     int error =
-        mls_group_new(config, params->suite, params->group_id, params->signature_seed, &group);
+        mls_group_new(config, start->suite, start->group_id, client->signature_seed, &group);
+
     if (error != 0)
         return error;
     group->epoch = mls_epoch_new(group->c.p);
-    error = group->epoch == NULL ? MLS_ENOMEM : start_first_epoch(group, params, extensions);
+    error = group->epoch == NULL ? MLS_ENOMEM : start_first_epoch(group, client, start->extensions);
     if (error != 0) {
         mls_group_destroy(&group);
         return error;
@@ -174,15 +160,19 @@ mls_group_start(const struct mls_config *config, const struct mls_group_params *
 }
 
 int
-mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
-                 struct mls_group **group_out)
+mls_group_create(const struct mls_config *config, const struct mls_client *client,
+                 const struct mls_group_params *params, struct mls_group **group_out)
 {
     struct mls_buf extensions = {0};
 
-    assert(config != NULL && params != NULL && params->signature_seed != NULL && group_out != NULL);
+    assert(config != NULL && params != NULL && group_out != NULL);
+    assert(client != NULL && client->signature_seed != NULL);
     int error = encode_extensions(config->provider, params, &extensions);
     if (error == 0)
-        error = mls_group_start(config, params, mls_buf_bytes(&extensions), group_out);
+        error = mls_group_start(
+            config, client,
+            &(struct mls_start){params->suite, params->group_id, mls_buf_bytes(&extensions)},
+            group_out);
     mls_buf_fini(&extensions);
     return error;
 }

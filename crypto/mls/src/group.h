@@ -9,11 +9,6 @@
 #include "epoch.h"
 #include "mls/mls.h"
 
-enum {
-    /* Epochs whose resumption secret is kept for PSKs: 40 bytes each. */
-    MLS_RESUMPTION_MAX = 64,
-};
-
 /* A proposal received or made in this epoch. */
 struct mls_kept_proposal {
     uint8_t ref[MLS_REF_BYTES];
@@ -24,6 +19,7 @@ struct mls_kept_proposal {
     uint8_t leaf_secret[MLS_KEM_SECRET_BYTES];
 };
 
+/* 40 bytes each. */
 struct mls_resumption {
     uint64_t epoch;
     uint8_t psk[MLS_HASH_BYTES];
@@ -78,10 +74,16 @@ int mls_group_require_active(const struct mls_group *group);
 /* The same, and MLS_ECLOSED after a ReInit. */
 int mls_group_require_open(const struct mls_group *group);
 
-/* Makes a group in epoch 0 with its creator and these GroupContext extensions, encoded; those in
- * params are not looked at. */
-int mls_group_start(const struct mls_config *config, const struct mls_group_params *params,
-                    struct mls_bytes extensions, struct mls_group **group_out);
+/* How a group begins. */
+struct mls_start {
+    uint16_t suite;
+    struct mls_bytes group_id;
+    struct mls_bytes extensions; /* of the GroupContext, encoded */
+};
+
+/* Makes a group in epoch 0 with its creator. */
+int mls_group_start(const struct mls_config *config, const struct mls_client *client,
+                    const struct mls_start *start, struct mls_group **group_out);
 
 /* ---- Kept proposals (group_propose.c) ------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
  * the two buffers. */
 struct join {
     const struct mls_config *config;
+    const struct mls_client *client;
     const struct mls_join_params *params;
     struct mls_crypto c;
     struct mls_key_package_secrets bundle;
@@ -163,7 +164,7 @@ static int
 check_own_keys(const struct join *j)
 {
     uint8_t key[MLS_KEM_PUBLIC_BYTES];
-    int error = mls_signature_public(&j->c, j->params->signature_seed, key);
+    int error = mls_signature_public(&j->c, j->client->signature_seed, key);
 
     if (error == 0 &&
         !mls_mem_equal(j->c.p, mls_bytes(key, sizeof(key)), j->package.leaf.signature_key))
@@ -245,7 +246,7 @@ static int
 build_group(struct join *j)
 {
     int error = mls_group_new(j->config, j->welcome.suite, j->info.context.group_id,
-                              j->params->signature_seed, &j->group);
+                              j->client->signature_seed, &j->group);
 
     if (error != 0)
         return error;
@@ -264,12 +265,13 @@ build_group(struct join *j)
 }
 
 int
-mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
-               struct mls_group **group_out)
+mls_group_join(const struct mls_config *config, const struct mls_client *client,
+               const struct mls_join_params *params, struct mls_group **group_out)
 {
-    assert(config != NULL && params != NULL && params->signature_seed != NULL && group_out != NULL);
+    assert(config != NULL && params != NULL && group_out != NULL);
+    assert(client != NULL && client->signature_seed != NULL);
 
-    struct join j = {.config = config, .params = params};
+    struct join j = {.config = config, .client = client, .params = params};
     const struct mls_provider *p = config->provider;
     int error = read_inputs(&j);
 

@@ -5,12 +5,14 @@
  * the result waits as the pending epoch until the delivery service has taken it.
  */
 #include "group_commit.h"
+#include "own_leaf.h"
 
 #include <assert.h>
 
 /* What is known of the group on the way in. Slices point into the caller's bytes. */
 struct entry {
     const struct mls_config *config;
+    const struct mls_client *client;
     const struct mls_external_join_params *params;
     struct mls_group_info info;
     struct mls_crypto c;
@@ -111,25 +113,14 @@ add_proposals(struct entry *e)
 static int
 plant(struct entry *e)
 {
-    uint8_t signature_key[MLS_ED25519_PUBLIC_BYTES];
-    struct mls_writer types;
-    int error = mls_signature_public(&e->c, e->params->signature_seed, signature_key);
+    struct mls_own_leaf own;
+    int error = mls_own_leaf_init(&own, &e->c, e->config, e->client);
 
-    mls_writer_init(&types, e->c.p, 0);
-    for (size_t i = 0; i < e->params->extension_type_count; i++)
-        mls_write_u16(&types, e->params->extension_types[i]);
-    const struct mls_leaf leaf = {
-        .signature_key = mls_bytes(signature_key, sizeof(signature_key)),
-        .credential = {MLS_CREDENTIAL_BASIC, e->params->identity},
-        .capabilities = mls_capabilities_own(mls_writer_bytes(&types)),
-    };
     if (error == 0)
-        error = mls_writer_error(&types);
+        error = mls_check_leaf_fits(&own.leaf, mls_buf_bytes(&e->group->epoch->extensions));
     if (error == 0)
-        error = mls_check_leaf_fits(&leaf, mls_buf_bytes(&e->group->epoch->extensions));
-    if (error == 0)
-        error = mls_draft_renew(&e->d, &leaf);
-    mls_writer_fini(&types);
+        error = mls_draft_renew(&e->d, &own.leaf);
+    mls_own_leaf_fini(&own);
     return error;
 }
 
@@ -184,22 +175,20 @@ enter_pending(struct entry *e, bool want_info)
 }
 
 int
-mls_group_join_external(const struct mls_config *config,
+mls_group_join_external(const struct mls_config *config, const struct mls_client *client,
                         const struct mls_external_join_params *params, struct mls_group **group_out,
                         struct mls_buf *commit_out, struct mls_buf *group_info_out)
 {
-    assert(config != NULL && params != NULL && params->signature_seed != NULL);
-    assert(group_out != NULL && commit_out != NULL);
+    assert(config != NULL && client != NULL && client->signature_seed != NULL);
+    assert(params != NULL && group_out != NULL && commit_out != NULL);
 
-    struct entry e = {.config = config, .params = params};
-    if (params->identity.len == 0 || params->identity.len > MLS_IDENTITY_BYTES_MAX)
-        return MLS_EARG;
+    struct entry e = {.config = config, .client = client, .params = params};
     if (params->psk_count > MLS_PSKS_MAX)
         return MLS_ESIZE;
     int error = read_info(&e);
     if (error == 0)
         error = mls_group_new(config, e.c.suite->id, e.info.context.group_id,
-                              params->signature_seed, &e.group);
+                              client->signature_seed, &e.group);
     if (error != 0)
         return error;
 

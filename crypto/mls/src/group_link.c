@@ -156,9 +156,9 @@ mls_link_check(const struct mls_link *link, const struct mls_group *made)
 /* What is made, and from what. */
 struct making {
     const struct mls_config *config;
+    const struct mls_client *client;
     struct mls_link link;
-    struct mls_group_params params;
-    struct mls_bytes extensions;
+    struct mls_start start;
     const struct mls_bytes *key_packages;
     size_t key_package_count;
     struct mls_buf commit, welcome;
@@ -206,7 +206,7 @@ make(struct making *m, struct mls_group **group_out)
     struct mls_proposal *proposals = mls_mem_alloc(p, count, sizeof(*proposals));
     if (proposals == NULL)
         return MLS_ENOMEM;
-    int error = mls_group_start(m->config, &m->params, m->extensions, &group);
+    int error = mls_group_start(m->config, m->client, &m->start, &group);
     if (error == 0)
         error = commit_first(m, group, proposals);
     if (error == 0)
@@ -234,12 +234,12 @@ make_and_give(struct making *m, struct mls_buf *commit_out, struct mls_buf *welc
 }
 
 int
-mls_group_reinit(const struct mls_config *config, const struct mls_group *old,
-                 const struct mls_group_params *params, const struct mls_bytes *key_packages,
+mls_group_reinit(const struct mls_config *config, const struct mls_client *client,
+                 const struct mls_group *old, const struct mls_bytes *key_packages,
                  size_t key_package_count, struct mls_buf *commit_out, struct mls_buf *welcome_out,
                  struct mls_group **group_out)
 {
-    assert(config != NULL && old != NULL && params != NULL && params->signature_seed != NULL);
+    assert(config != NULL && old != NULL && client != NULL && client->signature_seed != NULL);
     assert(commit_out != NULL && welcome_out != NULL && group_out != NULL);
 
     struct mls_reinit_view asked;
@@ -247,47 +247,42 @@ mls_group_reinit(const struct mls_config *config, const struct mls_group *old,
 
     if (error != 0)
         return error;
-    if (!mls_group_is_closed(old, &asked) || params->suite != 0 || params->group_id.len > 0 ||
-        params->extension_count > 0)
+    if (!mls_group_is_closed(old, &asked))
         return MLS_EARG;
     if (asked.version != MLS_VERSION_10)
         return MLS_EVERSION;
     struct making m = {
         .config = config,
+        .client = client,
         .link = {MLS_PSK_USAGE_REINIT, old, old->epoch->number},
-        .params = *params,
-        .extensions = asked.extensions,
+        .start = {asked.suite, asked.group_id, asked.extensions},
         .key_packages = key_packages,
         .key_package_count = key_package_count,
     };
-    m.params.suite = asked.suite;
-    m.params.group_id = asked.group_id;
     return make_and_give(&m, commit_out, welcome_out, group_out);
 }
 
 int
-mls_group_branch(const struct mls_config *config, const struct mls_group *old,
-                 const struct mls_group_params *params, const struct mls_bytes *key_packages,
-                 size_t key_package_count, struct mls_buf *commit_out, struct mls_buf *welcome_out,
+mls_group_branch(const struct mls_config *config, const struct mls_client *client,
+                 const struct mls_group *old, struct mls_bytes group_id,
+                 const struct mls_bytes *key_packages, size_t key_package_count,
+                 struct mls_buf *commit_out, struct mls_buf *welcome_out,
                  struct mls_group **group_out)
 {
-    assert(config != NULL && old != NULL && params != NULL && params->signature_seed != NULL);
+    assert(config != NULL && old != NULL && client != NULL && client->signature_seed != NULL);
     assert(commit_out != NULL && welcome_out != NULL && group_out != NULL);
 
     int error = mls_group_require_open(old);
 
     if (error != 0)
         return error;
-    if (params->suite != 0 || params->extension_count > 0)
-        return MLS_EARG;
     struct making m = {
         .config = config,
+        .client = client,
         .link = {MLS_PSK_USAGE_BRANCH, old, old->epoch->number},
-        .params = *params,
-        .extensions = mls_buf_bytes(&old->epoch->extensions),
+        .start = {old->c.suite->id, group_id, mls_buf_bytes(&old->epoch->extensions)},
         .key_packages = key_packages,
         .key_package_count = key_package_count,
     };
-    m.params.suite = old->c.suite->id;
     return make_and_give(&m, commit_out, welcome_out, group_out);
 }

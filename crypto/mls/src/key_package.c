@@ -5,7 +5,7 @@
  */
 #include "buf.h"
 #include "framing.h"
-#include "leaf.h"
+#include "own_leaf.h"
 
 #include <assert.h>
 
@@ -112,47 +112,34 @@ mls_key_package_secrets_read(struct mls_bytes bundle, struct mls_key_package_sec
 struct key_pairs {
     uint8_t init_public[MLS_KEM_PUBLIC_BYTES];
     uint8_t leaf_public[MLS_KEM_PUBLIC_BYTES];
-    uint8_t signature_public[MLS_ED25519_PUBLIC_BYTES];
     struct mls_key_package_secrets secrets;
 };
 
 static int
-make_key_pairs(const struct mls_crypto *c, const uint8_t *seed, struct key_pairs *out)
+make_key_pairs(const struct mls_crypto *c, struct key_pairs *out)
 {
     int error = mls_kem_keygen(c, out->secrets.init_secret, out->init_public);
 
-    if (error == 0)
-        error = mls_kem_keygen(c, out->secrets.leaf_secret, out->leaf_public);
-    if (error == 0)
-        error = mls_signature_public(c, seed, out->signature_public);
-    return error;
+    return error != 0 ? error : mls_kem_keygen(c, out->secrets.leaf_secret, out->leaf_public);
 }
 
 /* Writes the KeyPackage, signed twice: the leaf in it and the whole. */
 static void
-write_signed(struct mls_writer *w, const struct mls_crypto *c,
-             const struct mls_key_package_params *params, const struct key_pairs *keys,
-             struct mls_bytes types)
+write_signed(struct mls_writer *w, const struct mls_crypto *c, const struct mls_client *client,
+             const struct mls_leaf *own, const struct key_pairs *keys)
 {
     struct mls_key_package package = {
         .version = MLS_VERSION_10,
-        .suite = params->suite,
+        .suite = c->suite->id,
         .init_key = mls_bytes(keys->init_public, sizeof(keys->init_public)),
-        .leaf =
-            {
-                .encryption_key = mls_bytes(keys->leaf_public, sizeof(keys->leaf_public)),
-                .signature_key = mls_bytes(keys->signature_public, sizeof(keys->signature_public)),
-                .credential = {MLS_CREDENTIAL_BASIC, params->identity},
-                .capabilities = mls_capabilities_own(types),
-                .source = MLS_LEAF_KEY_PACKAGE,
-                .lifetime = params->lifetime,
-            },
+        .leaf = *own,
     };
     struct mls_writer leaf;
     uint8_t signature[MLS_ED25519_SIGNATURE_BYTES];
 
+    package.leaf.encryption_key = mls_bytes(keys->leaf_public, sizeof(keys->leaf_public));
     mls_writer_init(&leaf, c->p, 0);
-    mls_leaf_write_signed(&leaf, c, params->signature_seed, &package.leaf, NULL);
+    mls_leaf_write_signed(&leaf, c, client->signature_seed, &package.leaf, NULL);
     int error = mls_writer_error(&leaf);
     if (error == 0) {
         write_unsigned(w, &package, mls_writer_bytes(&leaf));
@@ -160,7 +147,7 @@ write_signed(struct mls_writer *w, const struct mls_crypto *c,
     }
     mls_writer_fini(&leaf);
     if (error == 0)
-        error = mls_sign_with_label(c, params->signature_seed, LABEL_KEY_PACKAGE,
+        error = mls_sign_with_label(c, client->signature_seed, LABEL_KEY_PACKAGE,
                                     mls_writer_bytes(w), signature);
     if (error == 0)
         mls_write_opaque(w, mls_bytes(signature, sizeof(signature)));
@@ -168,54 +155,60 @@ write_signed(struct mls_writer *w, const struct mls_crypto *c,
         mls_writer_fail(w, error);
 }
 
-int
-mls_key_package_create(const struct mls_provider *provider,
-                       const struct mls_key_package_params *params, struct mls_buf *message_out,
-                       struct mls_buf *private_out)
+/* The message around a KeyPackage, and its private bundle. */
+static int
+give(const struct mls_provider *p, const struct key_pairs *keys, struct mls_buf *message_out,
+     struct mls_buf *private_out)
 {
-    assert(provider != NULL && params != NULL && params->signature_seed != NULL);
-    assert(message_out != NULL && private_out != NULL);
+    struct mls_writer message, bundle;
 
-    struct mls_crypto c;
-    int error = mls_crypto_init(&c, provider, params->suite);
-    if (error != 0)
-        return error;
-    if (params->identity.len == 0 || params->identity.len > MLS_IDENTITY_BYTES_MAX ||
-        params->lifetime.not_before > params->lifetime.not_after)
-        return MLS_EARG;
-
-    struct key_pairs keys = {0};
-    struct mls_writer types, package, message, bundle;
-
-    mls_writer_init(&types, provider, 0);
-    mls_writer_init(&package, provider, 0);
-    mls_writer_init(&message, provider, 0);
-    mls_writer_init(&bundle, provider, 0);
-    error = make_key_pairs(&c, params->signature_seed, &keys);
-    if (error == 0) {
-        for (size_t i = 0; i < params->extension_type_count; i++)
-            mls_write_u16(&types, params->extension_types[i]);
-        error = mls_writer_error(&types);
-    }
-    if (error == 0) {
-        write_signed(&package, &c, params, &keys, mls_writer_bytes(&types));
-        keys.secrets.package = mls_writer_bytes(&package);
-        mls_key_package_secrets_write(&bundle, &keys.secrets);
-        mls_message_header_write(&message, MLS_WIRE_KEY_PACKAGE);
-        mls_write_raw(&message, keys.secrets.package);
-        error = mls_writer_error(&package);
-    }
-    if (error == 0)
-        error = mls_writer_error(&bundle);
+    mls_writer_init(&message, p, 0);
+    mls_writer_init(&bundle, p, 0);
+    mls_key_package_secrets_write(&bundle, &keys->secrets);
+    mls_message_header_write(&message, MLS_WIRE_KEY_PACKAGE);
+    mls_write_raw(&message, keys->secrets.package);
+    int error = mls_writer_error(&bundle);
     if (error == 0)
         error = mls_buf_take(message_out, &message);
     if (error == 0)
         error = mls_buf_take(private_out, &bundle);
-    mls_mem_wipe(provider, &keys, sizeof(keys));
     mls_writer_fini(&bundle);
     mls_writer_fini(&message);
+    return error;
+}
+
+int
+mls_key_package_create(const struct mls_config *config, const struct mls_client *client,
+                       uint16_t suite, struct mls_buf *message_out, struct mls_buf *private_out)
+{
+    assert(config != NULL && config->provider != NULL);
+    assert(client != NULL && client->signature_seed != NULL);
+    assert(message_out != NULL && private_out != NULL);
+
+    struct mls_crypto c;
+    int error = mls_crypto_init(&c, config->provider, suite);
+    if (error != 0)
+        return error;
+
+    struct key_pairs keys = {0};
+    struct mls_own_leaf own;
+    struct mls_writer package;
+
+    mls_writer_init(&package, c.p, 0);
+    error = mls_own_leaf_init(&own, &c, config, client);
+    if (error == 0)
+        error = make_key_pairs(&c, &keys);
+    if (error == 0) {
+        write_signed(&package, &c, client, &own.leaf, &keys);
+        error = mls_writer_error(&package);
+    }
+    if (error == 0) {
+        keys.secrets.package = mls_writer_bytes(&package);
+        error = give(c.p, &keys, message_out, private_out);
+    }
+    mls_mem_wipe(c.p, &keys, sizeof(keys));
     mls_writer_fini(&package);
-    mls_writer_fini(&types);
+    mls_own_leaf_fini(&own);
     return error;
 }
 

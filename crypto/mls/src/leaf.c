@@ -168,21 +168,6 @@ write_capabilities(struct mls_writer *w, const struct mls_capabilities *capabili
     mls_write_opaque(w, capabilities->credentials);
 }
 
-struct mls_capabilities
-mls_capabilities_own(struct mls_bytes types)
-{
-    static const uint8_t versions[] = {0, MLS_VERSION_10};
-    static const uint8_t suites[] = {0, 3, 0, 1};
-    static const uint8_t credentials[] = {0, MLS_CREDENTIAL_BASIC};
-
-    return (struct mls_capabilities){
-        .versions = mls_bytes(versions, sizeof(versions)),
-        .suites = mls_bytes(suites, sizeof(suites)),
-        .extensions = types,
-        .credentials = mls_bytes(credentials, sizeof(credentials)),
-    };
-}
-
 /* ---- LeafNode ---------------------------------------------------------------------------- */
 
 static void

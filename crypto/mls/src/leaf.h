@@ -142,7 +142,4 @@ struct mls_key_package_secrets {
 void mls_key_package_secrets_write(struct mls_writer *w, const struct mls_key_package_secrets *s);
 int mls_key_package_secrets_read(struct mls_bytes bundle, struct mls_key_package_secrets *out);
 
-/* The capabilities every leaf of ours has. `types` is the encoded list of further extensions. */
-struct mls_capabilities mls_capabilities_own(struct mls_bytes types);
-
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The default provider: libsodium, and OpenSSL for AES-128-GCM. This file and provider_aes.c are the
- * only ones of the library that know a cryptographic library or the heap of libc; a host that brings
- * its own provider builds without them.
+ * only ones of the library that know a cryptographic library, the heap of libc or its clock; a host that
+ * brings its own provider builds without them.
  *
  * Signatures are verified by libsodium's own rule, which is the one of docs/e2ee.md; what of it does not
  * depend on the equation, ed25519_rule.c has looked at before.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include <sodium.h>
 
@@ -195,4 +196,11 @@ const struct mls_provider *
 mls_provider_default(void)
 {
     return sodium_init() < 0 ? NULL : &DEFAULT_PROVIDER;
+}
+
+uint64_t
+mls_clock_default(void *arg)
+{
+    (void)arg;
+    return (uint64_t)time(NULL);
 }

@@ -3,10 +3,11 @@
  * What a delivery service may know of a message (RFC 9420 section 6, RFC 9750): reading without
  * secrets, without memory, with views into the input.
  */
+#include "mls/view.h"
+#include "welcome.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include "welcome.h"
 
 /* ---- Any message -------------------------------------------------------------------------- */
 

@@ -158,14 +158,14 @@ wasm_key_package_create(uint32_t suite, const uint8_t *seed, const uint8_t *iden
                         size_t identity_len, double not_before, double not_after,
                         struct mls_buf *message_out, struct mls_buf *private_out)
 {
-    const struct mls_key_package_params params = {
-        .suite = (uint16_t)suite,
+    const struct mls_config config = {.provider = mls_provider_default()};
+    const struct mls_client client = {
         .signature_seed = seed,
         .identity = bytes(identity, identity_len),
         .lifetime = {(uint64_t)not_before, (uint64_t)not_after},
     };
 
-    return mls_key_package_create(mls_provider_default(), &params, message_out, private_out);
+    return mls_key_package_create(&config, &client, (uint16_t)suite, message_out, private_out);
 }
 
 /* KeyPackageRef of a message, checked as mls_key_package_info() does. */
@@ -217,17 +217,19 @@ wasm_group_create(uint32_t owner, uint32_t suite, const uint8_t *id, size_t id_l
                   struct mls_group **group_out)
 {
     const struct mls_config config = wasm_config(owner);
-    const struct mls_group_params params = {
-        .suite = (uint16_t)suite,
-        .group_id = bytes(id, id_len),
+    const struct mls_client client = {
         .signature_seed = seed,
         .identity = bytes(identity, identity_len),
         .lifetime = {(uint64_t)not_before, (uint64_t)not_after},
+    };
+    const struct mls_group_params params = {
+        .suite = (uint16_t)suite,
+        .group_id = bytes(id, id_len),
         .extensions = extensions->items,
         .extension_count = extensions->count,
     };
 
-    return mls_group_create(&config, &params, group_out);
+    return mls_group_create(&config, &client, &params, group_out);
 }
 
 EXPORT(group_join)
@@ -240,11 +242,11 @@ wasm_group_join(uint32_t owner, const uint8_t *welcome, size_t welcome_len, cons
     const struct mls_join_params params = {
         .welcome = bytes(welcome, welcome_len),
         .key_package_private = bytes(secrets, secrets_len),
-        .signature_seed = seed,
         .ratchet_tree = bytes(tree, tree_len),
     };
+    const struct mls_client client = {.signature_seed = seed};
 
-    return mls_group_join(&config, &params, group_out);
+    return mls_group_join(&config, &client, &params, group_out);
 }
 
 /* The commit stays pending, as in mls.h. Flag 1: resync, `old_leaf` is then the leaf to remove. */
@@ -260,13 +262,15 @@ wasm_group_join_external(uint32_t owner, const uint8_t *group_info, size_t group
     const struct mls_external_join_params params = {
         .group_info = bytes(group_info, group_info_len),
         .ratchet_tree = bytes(tree, tree_len),
-        .signature_seed = seed,
-        .identity = bytes(identity, identity_len),
         .resync = (flags & 1) != 0,
         .old_leaf = old_leaf,
     };
+    const struct mls_client client = {
+        .signature_seed = seed,
+        .identity = bytes(identity, identity_len),
+    };
 
-    return mls_group_join_external(&config, &params, group_out, commit_out, NULL);
+    return mls_group_join_external(&config, &client, &params, group_out, commit_out, NULL);
 }
 
 /* GroupInfo of the current epoch, for those who join by themselves. */

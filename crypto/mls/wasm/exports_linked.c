@@ -73,14 +73,14 @@ wasm_group_continue(uint32_t owner, const struct mls_group *old, const uint8_t *
                     struct mls_group **group_out)
 {
     const struct mls_config config = wasm_config(owner);
-    const struct mls_group_params params = {
-        .group_id = bytes(id, id_len),
+    const struct mls_client client = {
         .signature_seed = seed,
         .identity = bytes(identity, identity_len),
         .lifetime = {(uint64_t)not_before, (uint64_t)not_after},
     };
 
-    return (id_len == 0 ? mls_group_reinit : mls_group_branch)(&config, old, &params,
-                                                               packages->items, packages->count,
-                                                               commit_out, welcome_out, group_out);
+    return id_len == 0 ? mls_group_reinit(&config, &client, old, packages->items, packages->count,
+                                          commit_out, welcome_out, group_out)
+                       : mls_group_branch(&config, &client, old, bytes(id, id_len), packages->items,
+                                          packages->count, commit_out, welcome_out, group_out);
 }

@@ -74,16 +74,20 @@ make_person(struct story *s, size_t index)
     assert_int_equal(s->tp.table.random(&s->tp, person->seed, sizeof(person->seed)), 0);
 }
 
+static struct mls_client
+client_of(const struct person *person)
+{
+    return (struct mls_client){
+        .signature_seed = person->seed, .identity = mls_text(person->name), .lifetime = lifetime};
+}
+
 static void
 make_package(struct story *s, struct person *person)
 {
-    const struct mls_key_package_params params = {.suite = s->suite,
-                                                  .signature_seed = person->seed,
-                                                  .identity = mls_text(person->name),
-                                                  .lifetime = lifetime};
+    const struct mls_client self = client_of(person);
 
     assert_int_equal(
-        mls_key_package_create(&s->tp.table, &params, &person->package, &person->secrets), 0);
+        mls_key_package_create(&s->config, &self, s->suite, &person->package, &person->secrets), 0);
     tell(s, "package", person, 0, mls_buf_bytes(&person->package));
 }
 
@@ -168,11 +172,12 @@ change(struct story *s, struct person *by)
     assert_int_equal(mls_group_merge_pending(by->group), 0);
     enter_all(s, by, &commit);
     if (welcome.len > 0) {
+        const struct mls_client self = client_of(target);
         const struct mls_join_params join = {.welcome = mls_buf_bytes(&welcome),
-                                             .key_package_private = mls_buf_bytes(&target->secrets),
-                                             .signature_seed = target->seed};
+                                             .key_package_private =
+                                                 mls_buf_bytes(&target->secrets)};
 
-        assert_int_equal(mls_group_join(&s->config, &join, &target->group), 0);
+        assert_int_equal(mls_group_join(&s->config, &self, &join, &target->group), 0);
         tell_state(s, target);
     }
     mls_buf_fini(&welcome);
@@ -196,11 +201,7 @@ static void
 run_story(uint16_t suite)
 {
     struct story s = {.suite = suite};
-    const struct mls_group_params params = {.suite = suite,
-                                            .group_id = mls_text("story"),
-                                            .signature_seed = s.people[0].seed,
-                                            .identity = mls_text("p0"),
-                                            .lifetime = lifetime};
+    const struct mls_group_params params = {.suite = suite, .group_id = mls_text("story")};
 
     mls_test_provider_init(&s.tp);
     s.tp.fixed_random = true;
@@ -209,7 +210,8 @@ run_story(uint16_t suite)
         .provider = &s.tp.table, .check_credential = believe, .now = now, .arg = &s};
     for (size_t i = 0; i < PEOPLE; i++)
         make_person(&s, i);
-    assert_int_equal(mls_group_create(&s.config, &params, &s.people[0].group), 0);
+    const struct mls_client first = client_of(&s.people[0]);
+    assert_int_equal(mls_group_create(&s.config, &first, &params, &s.people[0].group), 0);
     for (int step = 0; step < STEPS; step++) {
         struct person *by = &s.people[draw(&s, PEOPLE)];
 

@@ -41,9 +41,8 @@
 #ifndef MLS_MLS_H
 #define MLS_MLS_H
 
-#include "mls/bytes.h"
-#include "mls/error.h"
-#include "mls/provider.h"
+#include "mls/config.h"
+#include "mls/key_package.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,224 +52,14 @@
 extern "C" {
 #endif
 
-/* ---- Sizes and limits -------------------------------------------------------------------- */
-
-/* Those of the primitives (MLS_HASH_BYTES, MLS_ED25519_SEED_BYTES, ...) stand in mls/provider.h. */
-enum {
-    MLS_REF_BYTES = 32, /* KeyPackageRef, ProposalRef (RFC 9420 section 5.2) */
-};
-
-/*
- * Limits of ours; the RFC sets none. What comes from outside and exceeds one is MLS_ESIZE before any
- * work is done that grows with it, a parameter of the caller's MLS_EARG or MLS_ESIZE. Whatever has
- * no limit of its own is limited by MLS_MESSAGE_BYTES_MAX.
- */
-enum {
-    MLS_MESSAGE_BYTES_MAX = 16 * 1024 * 1024, /* a message, a ratchet_tree, a stored state */
-    MLS_MEMBERS_MAX = 5000,                   /* leaves in use; no leaf has a higher number */
-    MLS_GROUP_ID_BYTES_MAX = 255,
-    MLS_IDENTITY_BYTES_MAX = 4096,
-    MLS_PROPOSALS_MAX = 1024,      /* kept in an epoch, in a commit; newcomers in a Welcome */
-    MLS_PSKS_MAX = 64,             /* pre-shared keys in a commit, in a Welcome */
-    MLS_EXTENSIONS_MAX = 64,       /* in each list of extensions */
-    MLS_CAPABILITIES_MAX = 256,    /* in each list of capabilities and required capabilities */
-    MLS_EXTERNAL_SENDERS_MAX = 64, /* in the extension of that name */
-    MLS_PADDING_BLOCK_MAX = 65536,
-};
-
-/* Extension types of RFC 9420 section 17.3 that a caller may meet. */
-enum mls_extension_type {
-    MLS_EXTENSION_APPLICATION_ID = 1,
-    MLS_EXTENSION_RATCHET_TREE = 2,
-    MLS_EXTENSION_REQUIRED_CAPABILITIES = 3,
-    MLS_EXTENSION_EXTERNAL_PUB = 4,
-    MLS_EXTENSION_EXTERNAL_SENDERS = 5,
-};
-
-enum mls_wire_format { /* RFC 9420 section 17.2 */
-                       MLS_WIRE_PUBLIC_MESSAGE = 1,
-                       MLS_WIRE_PRIVATE_MESSAGE = 2,
-                       MLS_WIRE_WELCOME = 3,
-                       MLS_WIRE_GROUP_INFO = 4,
-                       MLS_WIRE_KEY_PACKAGE = 5,
-};
-
-enum mls_content_type { /* RFC 9420 section 6 */
-                        MLS_CONTENT_APPLICATION = 1,
-                        MLS_CONTENT_PROPOSAL = 2,
-                        MLS_CONTENT_COMMIT = 3,
-};
-
-enum mls_sender_type { /* RFC 9420 section 6 */
-                       MLS_SENDER_MEMBER = 1,
-                       MLS_SENDER_EXTERNAL = 2,
-                       MLS_SENDER_NEW_MEMBER_PROPOSAL = 3,
-                       MLS_SENDER_NEW_MEMBER_COMMIT = 4,
-};
-
-enum mls_proposal_type { /* RFC 9420 section 17.4 */
-                         MLS_PROPOSAL_ADD = 1,
-                         MLS_PROPOSAL_UPDATE = 2,
-                         MLS_PROPOSAL_REMOVE = 3,
-                         MLS_PROPOSAL_PSK = 4,
-                         MLS_PROPOSAL_REINIT = 5,
-                         MLS_PROPOSAL_EXTERNAL_INIT = 6,
-                         MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS = 7,
-};
-
-/* ---- What the caller lends --------------------------------------------------------------- */
-
-enum mls_credential_type { MLS_CREDENTIAL_BASIC = 1, MLS_CREDENTIAL_X509 = 2 };
-
-/* A credential with the key it vouches for. The views are borrowed from the object it came from. */
-struct mls_credential_view {
-    uint16_t type;             /* enum mls_credential_type; only BASIC reaches check_credential */
-    struct mls_bytes identity; /* 1..MLS_IDENTITY_BYTES_MAX bytes in anything we accept */
-    struct mls_bytes signature_key; /* 32 bytes in anything we accept */
-    /*
-     * Only in check_credential, when this one replaces a member's: the old one, else len 0.
-     * The caller decides whether the new one may follow the old (RFC 9420 section 5.3.1).
-     */
-    struct mls_bytes replaces_identity;
-    struct mls_bytes replaces_signature_key;
-};
-
-struct mls_change;
-
-/*
- * Callbacks get `arg` of the config, run on the calling thread inside the call that needs them, and
- * must not call back into the same group.
- */
-struct mls_config {
-    /* Primitives and randomness. Borrowed: must outlive every group made with it. */
-    const struct mls_provider *provider;
-
-    /*
-     * Decides whether the credential is authentic: 0, or a negative MLS_E... that the call then
-     * returns (MLS_ECREDENTIAL by custom). Called for each leaf in an Add, an Update, a commit's
-     * path, and for every member of the tree when joining. Required. The view is valid during
-     * the call only.
-     */
-    int (*check_credential)(void *arg, const struct mls_credential_view *credential);
-
-    /*
-     * Unix time in seconds against which key package lifetimes are judged (RFC 9420 section 7.3),
-     * when Adds are made or received. When catching up on an old log, give the time at which the
-     * delivery service accepted the message that is being processed. Required.
-     */
-    uint64_t (*now)(void *arg);
-
-    /*
-     * Finds an external pre-shared key by its id and writes it to psk_out (already initialised). 0,
-     * or MLS_EPSK when it is not known. May be NULL: no external PSKs. Resumption PSKs of the same
-     * group are kept by the library for the last 64 epochs.
-     */
-    int (*find_psk)(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out);
-
-    /*
-     * Finds another group of ours by its id, when a resumption PSK of it is named (RFC 9420 section
-     * 8.6): by the Welcome of its successor or of a branch, or in a commit. NULL when there is none,
-     * which gives MLS_EPSK. The group is only read, and borrowed until the call that asked returns.
-     * May be NULL: no PSKs of other groups.
-     */
-    const struct mls_group *(*find_group)(void *arg, struct mls_bytes group_id);
-
-    /*
-     * Decides whether a proposal from outside may be kept, and so be committed (RFC 9420 section
-     * 12.1.8): one by an external sender of the group, or by somebody who asks to be added. 0, or the
-     * error that mls_group_process() then gives, MLS_EPROPOSAL by custom. All members must come to
-     * the same answer, or the commit of one is refused by another. The view is valid during the call
-     * only. May be NULL: external senders may propose, newcomers may not.
-     */
-    int (*check_outsider)(void *arg, const struct mls_change *change);
-
-    /*
-     * Longest lifetime in seconds, from not_before to not_after, of a leaf in an Add; a longer one
-     * is MLS_ELIFETIME. RFC 9420 section 7.2 wants every application to have such a bound, the same
-     * for all its clients. 0: none.
-     */
-    uint64_t lifetime_max;
-
-    /*
-     * Largest LeafNode in bytes, of an Add, an Update, a path, and of members when joining; a larger one is
-     * MLS_ESIZE. A leaf travels with every tree from then on, so an application should have such a bound,
-     * the same for all its clients. 0: none.
-     */
-    size_t leaf_bytes_max;
-
-    void *arg;
-};
-
 struct mls_group;
-
-/* When a key package may be used (section 7.2). */
-struct mls_lifetime {
-    uint64_t not_before; /* Unix seconds, inclusive */
-    uint64_t not_after;  /* Unix seconds, inclusive */
-};
-
-/* One entry of an extension list (section 13); its data without a length. */
-struct mls_extension {
-    uint16_t type;
-    struct mls_bytes data;
-};
-
-/* ---- Key packages (RFC 9420 section 10) -------------------------------------------------- */
-
-/* What a client says of itself in a key package. Borrowed for the call. */
-struct mls_key_package_params {
-    uint16_t suite;                /* 3 or 1 */
-    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES */
-    struct mls_bytes identity;     /* of the basic credential */
-    struct mls_lifetime lifetime;
-    /* Extension types beyond the RFC's own that this client understands in a group's context
-     * (RFC 9420 section 7.2, capabilities). May be NULL with count 0. */
-    const uint16_t *extension_types;
-    size_t extension_type_count;
-};
-
-/*
- * Makes a key package with fresh init and leaf keys (section 10). message_out: MLSMessage(KeyPackage), for
- * publishing. private_out: what mls_group_join() needs; secret, versioned, about as large as
- * message_out plus 80 bytes; to be deleted once used (unless last resort). The seed is not in it.
- * MLS_EARG: a parameter exceeds its
- * limit, or the lifetime ends before it begins.
- */
-int mls_key_package_create(const struct mls_provider *provider,
-                           const struct mls_key_package_params *params, struct mls_buf *message_out,
-                           struct mls_buf *private_out);
-
-/* What a key package says, for whoever hands it out or adds its owner. */
-struct mls_key_package_info {
-    uint8_t ref[MLS_REF_BYTES]; /* KeyPackageRef, section 5.2 */
-    uint16_t suite;
-    struct mls_credential_view credential; /* borrowed from the message */
-    struct mls_lifetime lifetime;
-    struct mls_bytes init_key; /* borrowed; must be unique per uploaded package */
-    size_t leaf_bytes;         /* of the LeafNode, for whoever has a bound (leaf_bytes_max) */
-};
-
-/*
- * Reads MLSMessage(KeyPackage) and checks all of section 10.1: version, suite, both signatures,
- * distinct init and leaf keys, capabilities. Does NOT judge the lifetime or the credential: that is
- * the caller's. Needs no secret: for servers and clients, on any thread. The views in info_out point
- * into `message`. MLS_ETREE: a key is not valid, both are the same, or what the leaf says of itself
- * does not fit (section 7.3).
- */
-int mls_key_package_info(const struct mls_provider *provider, struct mls_bytes message,
-                         struct mls_key_package_info *info_out);
 
 /* ---- Groups: life ------------------------------------------------------------------------ */
 
 /* What a creator decides. Borrowed for the call. */
 struct mls_group_params {
-    uint16_t suite;                /* 3 or 1 */
-    struct mls_bytes group_id;     /* 1..MLS_GROUP_ID_BYTES_MAX bytes, unique for ever */
-    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES; copied */
-    struct mls_bytes identity;
-    struct mls_lifetime lifetime;    /* of the creator's leaf */
-    const uint16_t *extension_types; /* as in struct mls_key_package_params */
-    size_t extension_type_count;
+    uint16_t suite;            /* 3 or 1 */
+    struct mls_bytes group_id; /* 1..MLS_GROUP_ID_BYTES_MAX bytes, unique for ever: random ones */
     /* Group context extensions of epoch 0; copied. */
     const struct mls_extension *extensions;
     size_t extension_count;
@@ -282,14 +71,13 @@ struct mls_group_params {
  * points to must live as long. MLS_EARG: a parameter is out of its range. MLS_EPROPOSAL: the
  * extensions ask for what the creator's leaf does not have.
  */
-int mls_group_create(const struct mls_config *config, const struct mls_group_params *params,
-                     struct mls_group **group_out);
+int mls_group_create(const struct mls_config *config, const struct mls_client *client,
+                     const struct mls_group_params *params, struct mls_group **group_out);
 
 /* How to join by a Welcome. Borrowed for the call. */
 struct mls_join_params {
     struct mls_bytes welcome;             /* MLSMessage(Welcome) */
     struct mls_bytes key_package_private; /* private_out of mls_key_package_create() */
-    const uint8_t *signature_seed;        /* the one the key package was made with; copied */
     /* ratchet_tree<V> as encoded; len 0: it must be in the Welcome's extension. */
     struct mls_bytes ratchet_tree;
     /* Gets the leaf of the member who signed the GroupInfo, which is who invites. May be NULL. */
@@ -297,7 +85,8 @@ struct mls_join_params {
 };
 
 /*
- * Joins from a Welcome and checks the whole tree (section 12.4.3.1). The caller refuses a group id
+ * Joins from a Welcome and checks the whole tree (section 12.4.3.1). Of the client the seed is used: the key
+ * package says the rest. *group_out is the caller's, as after mls_group_create(). The caller refuses a group id
  * it has already, and deletes the bundle after success (unless it is its last resort).
  *   - MLS_ENOTFOUND: the Welcome is not for this key package.
  *   - MLS_EPSK: it names a PSK that find_psk or find_group does not know.
@@ -306,8 +95,8 @@ struct mls_join_params {
  *   - MLS_ECREDENTIAL: or whatever else check_credential gave for a member.
  *   - MLS_EARG: the seed does not belong to the key package.
  */
-int mls_group_join(const struct mls_config *config, const struct mls_join_params *params,
-                   struct mls_group **group_out);
+int mls_group_join(const struct mls_config *config, const struct mls_client *client,
+                   const struct mls_join_params *params, struct mls_group **group_out);
 
 struct mls_proposal;
 
@@ -316,10 +105,6 @@ struct mls_external_join_params {
     struct mls_bytes group_info; /* MLSMessage(GroupInfo) of the current epoch, with external_pub */
     /* ratchet_tree<V> as encoded; len 0: it must be in the GroupInfo's extension. */
     struct mls_bytes ratchet_tree;
-    const uint8_t *signature_seed; /* MLS_ED25519_SEED_BYTES; copied */
-    struct mls_bytes identity;
-    const uint16_t *extension_types; /* as in struct mls_key_package_params */
-    size_t extension_type_count;
     /* Resync (section 12.4.3.2): with `resync`, our old leaf, which the same commit removes. */
     bool resync;
     uint32_t old_leaf;
@@ -332,7 +117,7 @@ struct mls_external_join_params {
 
 /*
  * Joins by a commit of our own, without anybody's help (section 12.4.3.2), and checks the whole tree
- * as mls_group_join() does. The group comes back with that commit PENDING: until
+ * as mls_group_join() does. The suite is that of the group, and a lifetime is not asked for. The group comes back with that commit PENDING: until
  * mls_group_merge_pending() we are no member, mls_group_is_active() is false, getters tell what the
  * GroupInfo says (no secrets, and the own leaf is the one to come), mls_group_process() knows our
  * commit when it comes back, and everything else gives MLS_EPENDING. It can be saved and loaded.
@@ -343,7 +128,7 @@ struct mls_external_join_params {
  *     member has our signature key and is not removed.
  *   - MLS_EPROPOSAL: old_leaf is nobody's; a PSK is named twice; we lack what the group requires.
  */
-int mls_group_join_external(const struct mls_config *config,
+int mls_group_join_external(const struct mls_config *config, const struct mls_client *client,
                             const struct mls_external_join_params *params,
                             struct mls_group **group_out, struct mls_buf *commit_out,
                             struct mls_buf *group_info_out);
@@ -415,7 +200,7 @@ void mls_group_epoch_authenticator(const struct mls_group *group, uint8_t out[ML
 void mls_group_tree_hash(const struct mls_group *group, uint8_t out[MLS_HASH_BYTES]);
 
 /*
- * MLS-Exporter (section 8.5): `size` bytes, at most 255 * 32, into out; a secret of the epoch, the same
+ * MLS-Exporter (section 8.5): `size` bytes, at most MLS_EXPORT_BYTES_MAX, into out; a secret of the epoch, the same
  * for all its members. The label is a C string. MLS_EREMOVED, MLS_EPENDING: we are not in this epoch.
  */
 int mls_group_export(const struct mls_group *group, const char *label, struct mls_bytes context,
@@ -543,7 +328,7 @@ void mls_group_clear_pending(struct mls_group *group);
 
 /*
  * Encrypts application data to the group: PrivateMessage (section 6.3). The content is padded with
- * zeros so that its encoding is a multiple of padding_block bytes (0 or 1: none; at most 65536).
+ * zeros so that its encoding is a multiple of padding_block bytes (0 or 1: none; at most MLS_PADDING_BLOCK_MAX).
  * authenticated_data travels in clear, authenticated. Each message uses up a key: save the group
  * before sending.
  *   - MLS_EPROPOSALS: kept proposals must be committed first (section 12.4).
@@ -568,10 +353,6 @@ struct mls_reinit_view {
     uint16_t suite;
     struct mls_bytes extensions; /* GroupContext extensions, encoded without their length */
 };
-
-/* Stands for a leaf where there is none; for an external sender likewise. */
-#define MLS_LEAF_NONE UINT32_MAX
-#define MLS_EXTERNAL_SENDER_NONE UINT32_MAX
 
 /* One thing a commit or proposal does. The views are borrowed from the struct mls_received. */
 struct mls_change {
@@ -663,128 +444,26 @@ bool mls_group_is_closed(const struct mls_group *group, struct mls_reinit_view *
  * resumption PSK; whoever joins it by the Welcome finds the old group by find_group and checks that
  * everything matches. Who is the same member is judged by the credential: it must be equal, byte for
  * byte.
- *   - params: as for mls_group_create(), with suite 0, no group_id and no extensions: they are those
- *     of the ReInit.
  *   - commit_out: the first commit, for a delivery service that follows the group.
- *   - MLS_EARG: `old` is not closed, or params say what they must not.
+ *   - MLS_EARG: `old` is not closed.
  *   - MLS_ELINK: the members are not those of `old`. MLS_EVERSION, MLS_ESUITE: the ReInit asks for
  *     what we do not have. Else as mls_group_commit().
  */
-int mls_group_reinit(const struct mls_config *config, const struct mls_group *old,
-                     const struct mls_group_params *params, const struct mls_bytes *key_packages,
+int mls_group_reinit(const struct mls_config *config, const struct mls_client *client,
+                     const struct mls_group *old, const struct mls_bytes *key_packages,
                      size_t key_package_count, struct mls_buf *commit_out,
                      struct mls_buf *welcome_out, struct mls_group **group_out);
 
 /*
- * The same for a subgroup: some members of `old`, with its suite and extensions, under the group id
- * of params; `old` goes on as before. MLS_ELINK: somebody is no member of `old`. MLS_ECLOSED,
+ * The same for a subgroup under a group id of its own: some members of `old`, with its suite and extensions;
+ * `old` goes on as before. MLS_ELINK: somebody is no member of `old`. MLS_ECLOSED,
  * MLS_EREMOVED: nothing can branch from it any more.
  */
-int mls_group_branch(const struct mls_config *config, const struct mls_group *old,
-                     const struct mls_group_params *params, const struct mls_bytes *key_packages,
-                     size_t key_package_count, struct mls_buf *commit_out,
-                     struct mls_buf *welcome_out, struct mls_group **group_out);
-
-/* ---- For delivery services: no secrets, no allocation, views into the input --------------- */
-
-/* Any thread. The views of an output point into the message that was read. */
-
-/* What anybody can read of a message (section 6); the views point into it. */
-struct mls_message_info {
-    enum mls_wire_format wire_format;
-    uint16_t suite;                     /* WELCOME, GROUP_INFO, KEY_PACKAGE; else 0 */
-    struct mls_bytes group_id;          /* PUBLIC, PRIVATE, GROUP_INFO; else len 0 */
-    uint64_t epoch;                     /* the same */
-    enum mls_content_type content_type; /* PUBLIC, PRIVATE; else 0 */
-    enum mls_sender_type sender_type;   /* PUBLIC; else 0: a PrivateMessage hides its sender */
-    uint32_t sender; /* leaf (MEMBER) or index in external_senders (EXTERNAL); else 0 */
-    struct mls_bytes authenticated_data; /* PUBLIC, PRIVATE */
-    size_t content_bytes; /* PUBLIC: the proposal or commit; PRIVATE: the ciphertext */
-};
-
-/* Decodes a whole MLSMessage (section 6) strictly: no bytes may follow. Verifies nothing. MLS_EDECODE.
- */
-int mls_message_info(struct mls_bytes message, struct mls_message_info *info_out);
-
-/* A proposal as anyone may read it. */
-struct mls_proposal_view {
-    uint16_t type; /* enum mls_proposal_type, or another value of the registry */
-    /* ADD: of the new member, its KeyPackageRef and lifetime. UPDATE: of the new leaf. */
-    struct mls_credential_view credential;
-    uint16_t suite; /* ADD */
-    uint8_t key_package_ref[MLS_REF_BYTES];
-    struct mls_lifetime lifetime;
-    uint32_t leaf;            /* REMOVE */
-    struct mls_bytes encoded; /* the struct of the type, as encoded */
-};
-
-/* Reads PublicMessage(Proposal) (section 12.1). Verifies nothing; use mls_message_info() for the sender.
- * The provider hashes the key package of an ADD. MLS_EDECODE. */
-int mls_proposal_view(const struct mls_provider *provider, struct mls_bytes message,
-                      struct mls_proposal_view *view_out);
-
-/* ProposalRef (section 5.2) of PublicMessage(Proposal): what a commit names it by. MLS_EDECODE. */
-int mls_proposal_ref(const struct mls_provider *provider, struct mls_bytes message,
-                     uint8_t ref_out[MLS_REF_BYTES]);
-
-/* A commit as anyone may read it. */
-struct mls_commit_view {
-    struct mls_message_info info;
-    size_t proposal_count; /* by value and by reference together */
-    bool has_path;
-    struct mls_credential_view path_credential; /* of the committer's new leaf when has_path */
-    struct mls_bytes proposals;                 /* private: what mls_commit_next() walks */
-};
-
-/* Reads PublicMessage(Commit) (section 12.4), all of it, without verifying signatures or tags (members
- * do). MLS_EDECODE. */
-int mls_commit_view(struct mls_bytes message, struct mls_commit_view *view_out);
-
-/* One proposal of a commit (ProposalOrRef, section 12.4). */
-struct mls_commit_entry {
-    bool by_reference;
-    uint8_t ref[MLS_REF_BYTES];        /* by reference: the ProposalRef */
-    struct mls_proposal_view proposal; /* by value */
-};
-
-/*
- * Walks the proposals of a commit in order: start with *offset = 0; 1 and an entry, 0 at the end,
- * or a negative error. Adds take the leftmost blank leaves after all Removes are applied, in this
- * order (section 7.7).
- */
-int mls_commit_next(const struct mls_provider *provider, const struct mls_commit_view *view,
-                    size_t *offset, struct mls_commit_entry *entry_out);
-
-/* A Welcome as anyone may read it. */
-struct mls_welcome_view {
-    uint16_t suite;
-    size_t secret_count;      /* how many new members it is for */
-    struct mls_bytes secrets; /* private: what mls_welcome_next() walks */
-    size_t group_info_bytes;  /* of the encrypted GroupInfo */
-};
-
-/* Reads MLSMessage(Welcome) (section 12.4.3.1), whose contents are encrypted. MLS_EDECODE. */
-int mls_welcome_view(struct mls_bytes message, struct mls_welcome_view *view_out);
-
-/* Walks the KeyPackageRefs of a Welcome: start with *offset = 0; 1 and a ref, 0 at the end, or an
- * error. */
-int mls_welcome_next(const struct mls_welcome_view *view, size_t *offset,
-                     uint8_t ref_out[MLS_REF_BYTES]);
-
-/* A GroupInfo as anyone may read it. */
-struct mls_group_info_view {
-    uint16_t suite;
-    struct mls_bytes group_id;
-    uint64_t epoch;
-    struct mls_bytes tree_hash; /* 32 bytes in our suites */
-    uint32_t signer;            /* leaf */
-    bool has_external_pub;      /* external joins are possible */
-    bool has_ratchet_tree;
-};
-
-/* Reads MLSMessage(GroupInfo) (section 12.4.3). Does not verify its signature (that needs the tree).
- * MLS_EDECODE. */
-int mls_group_info_view(struct mls_bytes message, struct mls_group_info_view *view_out);
+int mls_group_branch(const struct mls_config *config, const struct mls_client *client,
+                     const struct mls_group *old, struct mls_bytes group_id,
+                     const struct mls_bytes *key_packages, size_t key_package_count,
+                     struct mls_buf *commit_out, struct mls_buf *welcome_out,
+                     struct mls_group **group_out);
 
 #ifdef __cplusplus
 }

@@ -5,8 +5,8 @@
  * The library does no input or output, knows no clock and calls no cryptographic library by
  * itself: all it needs from outside is this table. `mls_provider_default()` fills it from
  * libsodium and OpenSSL; a browser host fills it from its own; a test fills it so that the n-th
- * allocation fails or the random bytes repeat. A clock is not in the table because every function
- * that needs the time takes `now` from its caller.
+ * allocation fails or the random bytes repeat. A clock is not in the table: the time belongs to what is
+ * read, which may be an old log, and comes from `now` of struct mls_config.
  *
  * Rules for whoever fills the table: every pointer is set. A function that returns int returns 0
  * for success and any negative value for failure, and then its outputs hold nothing of use.
@@ -115,6 +115,10 @@ struct mls_provider {
 /* Returns the provider over libsodium (everything) and OpenSSL (AES-128-GCM), or NULL when
  * libsodium cannot start. Static, immutable, any thread. */
 const struct mls_provider *mls_provider_default(void);
+
+/* The system's clock in Unix seconds, for `now` of struct mls_config; comes with the default provider.
+ * `arg` is not looked at. Any thread. */
+uint64_t mls_clock_default(void *arg);
 
 /*
  * Verifies an Ed25519 signature by the one rule of Sotto (docs/e2ee.md), whatever the provider: keys
