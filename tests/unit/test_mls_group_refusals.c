@@ -145,6 +145,73 @@ a_welcome_for_another_key_package_is_refused(void **state)
     mls_buf_fini(&package);
 }
 
+/* How many of the Welcome's secrets the person's key opens, and the place of one that it does. */
+static size_t
+count_opened(const struct kit_person *person, const struct mls_welcome *welcome, size_t *place_out)
+{
+    uint8_t plain[MLS_HASH_BYTES * 4];
+    struct mls_key_package_secrets bundle;
+    struct mls_crypto c;
+    struct mls_reader r;
+    size_t opened = 0;
+
+    assert_ok(mls_crypto_init(&c, mls_provider_default(), person->suite));
+    assert_ok(mls_key_package_secrets_read(mls_buf_bytes(&person->bundle), &bundle));
+    mls_reader_init(&r, welcome->secrets);
+    for (size_t place = 0; place < welcome->secret_count; place++) {
+        struct mls_encrypted_secrets entry;
+
+        mls_encrypted_secrets_read(&r, &entry);
+        assert_true(entry.secrets.ciphertext.len <= sizeof(plain));
+        if (mls_decrypt_with_label(&c, bundle.init_secret, MLS_LABEL_WELCOME,
+                                   welcome->encrypted_group_info, entry.secrets.kem_output,
+                                   entry.secrets.ciphertext, plain) != MLS_OK)
+            continue;
+        opened++;
+        *place_out = place;
+    }
+    assert_ok(mls_reader_finish(&r));
+    return opened;
+}
+
+static void
+a_welcome_for_five_holds_five_secrets_and_each_opens_only_its_own(void **state)
+{
+    enum { NEWCOMERS = 5 };
+    struct kit_trio *f = *state;
+    struct kit_person newcomers[NEWCOMERS];
+    struct mls_buf packages[NEWCOMERS] = {{0}}, message = {0};
+    struct mls_proposal adds[NEWCOMERS];
+    struct mls_welcome welcome;
+    unsigned places = 0;
+
+    for (size_t i = 0; i < NEWCOMERS; i++) {
+        kit_person_init(&newcomers[i], "newcomer", f->suite);
+        kit_key_package(&newcomers[i], &packages[i]);
+        adds[i] = (struct mls_proposal){.type = MLS_PROPOSAL_ADD,
+                                        .key_package = mls_buf_bytes(&packages[i])};
+    }
+    const struct mls_commit_options options = {.proposals = adds, .proposal_count = NEWCOMERS};
+    kit_commit(&f->people[ADA], &options, NULL, &message);
+    assert_ok(mls_welcome_message_read(mls_buf_bytes(&message), &welcome));
+
+    assert_int_equal(welcome.secret_count, NEWCOMERS);
+    for (size_t i = 0; i < NEWCOMERS; i++) {
+        size_t place = 0;
+
+        assert_int_equal(count_opened(&newcomers[i], &welcome, &place), 1);
+        places |= 1u << place;
+        kit_join(&newcomers[i], &message);
+    }
+    assert_int_equal(places, (1u << NEWCOMERS) - 1);
+    kit_agree(newcomers, NEWCOMERS);
+    for (size_t i = 0; i < NEWCOMERS; i++) {
+        kit_person_fini(&newcomers[i]);
+        mls_buf_fini(&packages[i]);
+    }
+    mls_buf_fini(&message);
+}
+
 /* ---- A member who breaks the rules ---------------------------------------------------------- */
 
 /* A commit of the list without a path. */
@@ -270,6 +337,7 @@ main(void)
         IN_BOTH_SUITES(nothing_is_processed_while_a_commit_is_staged),
         IN_BOTH_SUITES(an_untrusted_or_expired_newcomer_is_refused),
         IN_BOTH_SUITES(a_welcome_for_another_key_package_is_refused),
+        IN_BOTH_SUITES(a_welcome_for_five_holds_five_secrets_and_each_opens_only_its_own),
         IN_BOTH_SUITES(nobody_stands_in_two_places),
         IN_BOTH_SUITES(a_forged_sender_is_refused),
         IN_BOTH_SUITES(a_refused_commit_can_be_held_against_its_signer),
