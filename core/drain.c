@@ -15,7 +15,6 @@
 
 #define POLL_MS 20
 #define CLIENTS_MS 5000 /* for clients to go, at most; limits.drain_timeout may ask for less */
-#define MODULES_MS 2000 /* for modules to stop */
 #define GOODBYE_MS 2500 /* for send queues and peers */
 #define GOODBYE_REASON "the server stops"
 
@@ -85,8 +84,8 @@ advance(struct drain *drain)
         if ((rpc_open(core->rpc) || io_connections(core->io)) && !late)
             return;
         tell_left(core);
-        begin_step(drain, STEP_MODULES, MODULES_MS);
-        host_stop(core->host, MODULES_MS, on_modules_stopped, drain);
+        begin_step(drain, STEP_MODULES, DRAIN_MODULES_MS);
+        host_stop(core->host, DRAIN_MODULES_MS, on_modules_stopped, drain);
         return;
     case STEP_MODULES:
         if (!drain->modules_stopped)

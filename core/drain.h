@@ -13,6 +13,8 @@
 
 /* Of the whole end, store and threads included. main.c ends the process when they are over. */
 #define DRAIN_SECONDS_MAX 10
+/* Of it, for modules to stop. */
+#define DRAIN_MODULES_MS 2000
 
 /* Starts once; done(arg) when modules are stopped and connections closed. */
 void drain_start(struct core *, sotto_done_fn *done, void *arg);

@@ -254,6 +254,17 @@ watch_signal(struct server *server, uv_signal_t *signal, int number)
     uv_unref((uv_handle_t *)signal);
 }
 
+/* A start that fails later ends the modules that were started as every other stop does: cut off in the middle of reading
+ * what they need, they would complain, too. */
+static int
+end_modules(struct server *server, int status)
+{
+    process_end_within(DRAIN_SECONDS_MAX);
+    host_stop(server->core.host, DRAIN_MODULES_MS, on_drained, server);
+    uv_run(&server->uv, UV_RUN_DEFAULT);
+    return status;
+}
+
 static int
 run(struct server *server)
 {
@@ -261,12 +272,13 @@ run(struct server *server)
 
     if (!status)
         status = keep_room(server);
-    if (!status)
-        status = start_modules(server);
+    if (status)
+        return status;
+    status = start_modules(server);
     if (!status)
         status = open_doors(server);
     if (status)
-        return status;
+        return end_modules(server, status);
     watch_signal(server, &server->sigterm, SIGTERM);
     watch_signal(server, &server->sigint, SIGINT);
     if (server->core.admin)

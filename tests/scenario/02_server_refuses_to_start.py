@@ -123,6 +123,21 @@ def a_busy_port_is_named_with_the_cure(stage):
 
 
 @test
+def a_start_that_fails_late_says_why_and_nothing_else(stage):
+    """The modules have started by then, and chat is reading its rosters."""
+    conf = 'module "auth" { }\nmodule "keyx" { }\nmodule "chat" { }\n'
+    with socket.socket() as busy:
+        busy.bind(('127.0.0.1', 0))
+        busy.listen()
+        address = f'127.0.0.1:{busy.getsockname()[1]}'
+        code, out, err = run(stage, conf, '--listen-admin', address, modules=BUILD / 'modules')
+
+        assert code == MACHINE and out == '', (code, out)
+        complaints = [line for line in err.splitlines() if ' error ' in line]
+        assert len(complaints) == 1 and address in complaints[0], err
+
+
+@test
 def a_data_folder_without_a_parent_or_with_guests_is_refused(stage):
     code, _, err = run(stage, '', '--data', pathlib.Path(stage.folder) / 'no/such/parent')
     assert code == MACHINE and 'make its parent' in err, err
