@@ -81,6 +81,6 @@ page_sum_check(const uint8_t *page, size_t bytes, uint32_t number)
     const uint8_t *told = page + bytes - PAGE_SUM_BYTES;
 
     if (sodium_is_zero(told, PAGE_SUM_BYTES))
-        return sodium_is_zero(page, bytes) ? PAGE_DAMAGED : PAGE_WITHOUT_SUM;
+        return sodium_is_zero(page, bytes) ? PAGE_ZEROS : PAGE_WITHOUT_SUM;
     return read_word(told) == sum_of(page, bytes, number) ? PAGE_SOUND : PAGE_DAMAGED;
 }

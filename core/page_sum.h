@@ -6,7 +6,9 @@
  * protection against whoever can write the file.
  *
  * A sum of zero stands for none. SQLite's own copy of a page always has none (store_vfs.c takes it off), and so has a
- * page that another program copied out of the log, as a shell does that is opened after a crash.
+ * page that another program copied out of the log, as a shell does that is opened after a crash. Nobody writes a page
+ * of zeros with no sum either, but for such a program and a page that was free (secure_delete makes it zeros): whether
+ * that is what it is the map of parents tells (page_map.h), and the caller asks.
  */
 #ifndef CORE_PAGE_SUM_H
 #define CORE_PAGE_SUM_H
@@ -21,7 +23,8 @@
 enum page_state {
     PAGE_SOUND,
     PAGE_WITHOUT_SUM, /* nothing can be said */
-    PAGE_DAMAGED,     /* the sum is another, or the page is all zeros, which nobody writes */
+    PAGE_ZEROS,       /* all of it: a free page without a sum, or a damaged one */
+    PAGE_DAMAGED,     /* the sum is another */
 };
 
 /* Whether the header of a file says that its pages have sums. */

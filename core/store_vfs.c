@@ -9,6 +9,7 @@
  */
 #include "core/store_vfs.h"
 
+#include "core/page_map.h"
 #include "core/page_sum.h"
 #include "core/store_vfs_log.h"
 
@@ -72,18 +73,47 @@ page_number(int size, sqlite3_int64 offset)
     return (uint32_t)(offset / size) + 1;
 }
 
+static int
+read_below(const struct file *file, void *data, size_t size, uint64_t offset)
+{
+    return file->real->pMethods->xRead(file->real, data, (int)size, (sqlite3_int64)offset);
+}
+
+/* The map of parents, as it stands in the file, says that nobody uses the page. In between page and map may change in the
+ * log alone: a page that is taken into use is written, and from then on read from there, or from the file with its sum. */
+static bool
+is_free(const struct file *file, size_t size, uint32_t number)
+{
+    const size_t usable = size - PAGE_SUM_BYTES;
+    uint8_t header[PAGE_SUM_HEADER_BYTES];
+    size_t at = 0;
+    const uint32_t map_number = page_map_find(number, size, usable, &at);
+    uint8_t *map;
+    bool result = false;
+
+    if (map_number == 0 || read_below(file, header, sizeof(header), 0) != SQLITE_OK ||
+        sodium_is_zero(header + PAGE_MAP_ROOT_AT, 4))
+        return false;
+    map = malloc(size);
+    if (map && read_below(file, map, size, (uint64_t)(map_number - 1) * size) == SQLITE_OK)
+        result = page_sum_check(map, size, map_number) < PAGE_ZEROS && map[at] == PAGE_MAP_FREE;
+    free(map);
+    return result;
+}
+
 /* What was read is what was written; is_short: the file ends before the page does. Then a part of a page is damage, and
  * none of it is SQLite's affair. */
 static bool
 is_sound(const struct file *file, const uint8_t *page, int size, uint32_t number, bool is_short)
 {
-    bool is_hole = false;
+    enum page_state state;
 
     if (!file->has_sums)
         return number != 1 || !page_sum_was_in_header(page, (size_t)size);
-    if (is_short || (file->is_new && !file->partner))
-        is_hole = sodium_is_zero(page, (size_t)size);
-    return is_hole || (!is_short && page_sum_check(page, (size_t)size, number) != PAGE_DAMAGED);
+    state = page_sum_check(page, (size_t)size, number);
+    if (state == PAGE_ZEROS)
+        return is_short || (file->is_new && !file->partner) || is_free(file, (size_t)size, number);
+    return !is_short && state != PAGE_DAMAGED;
 }
 
 static int

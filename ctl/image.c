@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/page_map.h"
 #include "core/page_sum.h"
 #include "core/wal.h"
 
@@ -19,8 +20,6 @@
 #define RESERVED_BYTES_MAX 32u
 /* Pages that a damaged header may claim: 256 MiB of ours, mostly untouched. */
 #define KNOWN_MAX (1u << 26)
-#define MAP_ENTRY_BYTES 5
-#define MAP_KIND_FREE 2
 
 static uint32_t
 read_u16(const uint8_t *p)
@@ -45,6 +44,35 @@ static uint32_t
 tree_offset(uint32_t page)
 {
     return page == 1 ? FILE_HEADER_BYTES : 0;
+}
+
+bool
+image_is_damaged(const struct image *image, uint32_t page)
+{
+    return page <= image->known && image->damaged[page] != 0;
+}
+
+static bool
+is_readable(const struct image *image, uint32_t page)
+{
+    return image->takes_damaged || !image_is_damaged(image, page);
+}
+
+/* What SQLite's map of parents says of a page. */
+static bool
+map_entry(const struct image *image, uint32_t page, uint8_t *kind_out, uint32_t *above_out)
+{
+    size_t at = 0;
+    const uint32_t map = page_map_find(page, image->page_bytes, image->usable, &at);
+    const uint8_t *entry;
+
+    if (map == 0 || map > image->count || !is_readable(image, map) ||
+        read_u32(image->data + PAGE_MAP_ROOT_AT) == 0)
+        return false;
+    entry = page_at(image, map) + at;
+    *kind_out = entry[0];
+    *above_out = read_u32(entry + 1);
+    return *kind_out >= 1 && *kind_out <= 5;
 }
 
 /* ---- Opening ---- */
@@ -105,6 +133,22 @@ on_log_page(void *arg, uint32_t page, const uint8_t *data)
     image->damaged[page] = 0;
 }
 
+/* Pages of zeros that are as they should be: free ones that another program copied there, and the one of the locks. */
+static void
+forgive_zeros(struct image *image, uint32_t whole)
+{
+    for (uint32_t page = 1; page <= whole; page++) {
+        uint8_t kind;
+        uint32_t above;
+
+        if (image->damaged[page] &&
+            page_sum_check(page_at(image, page), image->page_bytes, page) == PAGE_ZEROS &&
+            (page_is_lock(page, image->page_bytes) ||
+             (map_entry(image, page, &kind, &above) && kind == PAGE_MAP_FREE)))
+            image->damaged[page] = 0;
+    }
+}
+
 /* Of what stands in the file itself, before the log is laid over it. One page with the right checksum tells that all
  * have some, whatever is left of the header. */
 static void
@@ -117,12 +161,14 @@ find_damaged(struct image *image, size_t size)
         const enum page_state state = page_sum_check(page_at(image, page), bytes, page);
 
         image->has_sums = image->has_sums || state == PAGE_SOUND;
-        image->damaged[page] = state == PAGE_DAMAGED;
+        image->damaged[page] = state >= PAGE_ZEROS;
     }
-    if (image->has_sums)
+    if (image->has_sums) {
         image->usable = image->page_bytes - PAGE_SUM_BYTES;
-    else
+        forgive_zeros(image, whole);
+    } else {
         memset(image->damaged, 0, (size_t)whole + 1);
+    }
     /* The page that the end of the file cuts, and those that are not there. */
     for (uint32_t page = whole + 1; page <= image->known; page++)
         image->damaged[page] = 1;
@@ -252,18 +298,6 @@ image_close(struct image *image)
 
 /* ---- Pages ---- */
 
-bool
-image_is_damaged(const struct image *image, uint32_t page)
-{
-    return page <= image->known && image->damaged[page] != 0;
-}
-
-static bool
-is_readable(const struct image *image, uint32_t page)
-{
-    return image->takes_damaged || !image_is_damaged(image, page);
-}
-
 enum image_kind
 image_kind(const struct image *image, uint32_t page)
 {
@@ -294,23 +328,6 @@ image_cells(const struct image *image, uint32_t page)
     return read_u16(page_at(image, page) + tree_offset(page) + 3);
 }
 
-/* SQLite's map of parents, which files that can shrink have: an entry for each page, on every n-th page. */
-static bool
-map_entry(const struct image *image, uint32_t page, uint8_t *kind_out, uint32_t *above_out)
-{
-    const uint32_t span = image->usable / MAP_ENTRY_BYTES + 1;
-    const uint32_t map = page < 2 ? 0 : (page - 2) / span * span + 2;
-    const uint8_t *entry;
-
-    if (map == 0 || map == page || map > image->count || !is_readable(image, map) ||
-        read_u32(image->data + 52) == 0)
-        return false;
-    entry = page_at(image, map) + (size_t)(page - map - 1) * MAP_ENTRY_BYTES;
-    *kind_out = entry[0];
-    *above_out = read_u32(entry + 1);
-    return *kind_out >= 1 && *kind_out <= 5;
-}
-
 uint32_t
 image_root(const struct image *image, uint32_t page,
            bool (*is_root)(const void *arg, uint32_t page), const void *arg)
@@ -324,7 +341,7 @@ image_root(const struct image *image, uint32_t page,
         /* A page that was cut off is still pointed to, and stands in the map. */
         above = page <= image->known ? image->above[page] : 0;
         if (above == 0 || above == IMAGE_DISPUTED) {
-            if (!map_entry(image, page, &kind, &above) || kind == MAP_KIND_FREE)
+            if (!map_entry(image, page, &kind, &above) || kind == PAGE_MAP_FREE)
                 return 0;
         }
         if (above == 0 || above == page)

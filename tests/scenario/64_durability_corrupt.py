@@ -15,6 +15,7 @@ from damage import NAME, Original, change, damage, harm_file
 from door import RpcError
 from groups import Groups
 from load import FAST_LIMITS, end_load, start_load
+from server_facts import wait_metric
 from sotto import program, wait_object
 from tables import SUM_BYTES
 from tap import comment, main, night, test
@@ -320,6 +321,48 @@ def a_recovered_database_serves_what_was_saved(stage):
         alice, bob = (groups.add(person.login) for person in (alice, bob))
         entries = bob.sync({chat: 0}).entries
         assert len(entries) == 51 - original.pages[page][2], len(entries)
+
+
+def free_pages(data, page_bytes):
+    """Of the list in the file: pages that name others, and those that they name."""
+    trunks, leaves = [], []
+    page = int.from_bytes(data[32:36], 'big')
+    while page:
+        at = (page - 1) * page_bytes
+        words = [int.from_bytes(data[at + 4 * i:at + 4 * i + 4], 'big') for i in range(page_bytes // 4)]
+        trunks.append(page)
+        leaves += words[2:2 + words[1]]
+        page = words[0]
+    return trunks, leaves
+
+
+@test
+def free_pages_that_another_program_wrote_are_no_damage(stage):
+    """What a shell leaves that is opened after a crash: freed pages are zeros there, without a checksum."""
+    server = stage.server('freed', conf=FAST_LIMITS)
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        chat = alice.create([bob])
+        for _ in range(30):
+            alice.send(chat, 'x' * 30000)
+        alice.chat('DeleteChat', {'chat_id': chat})
+        wait_metric(server, 'sotto_chat_purged_total{because="deleted"}', lambda found: found >= 31)
+        assert server.stop() == 0
+    path, page_bytes = server.data / NAME, 4096
+    _, leaves = free_pages(path.read_bytes(), page_bytes)
+    assert len(leaves) > 100, leaves
+    for page in leaves:
+        change(path, (page - 1) * page_bytes, bytes(page_bytes))
+
+    assert ctl(stage, server.data, 'db', 'check')[0] == 0
+    assert ctl(stage, server.data, 'db', 'backup', stage.folder / 'freed.db')[0] == 0
+    server.start()
+    assert server.stop() == 0
+    original = Original(server.data)
+    page = leaf_of(original, 'chat_devices')
+    change(path, (page - 1) * page_bytes, bytes(page_bytes))
+    code, _, words = ctl(stage, server.data, 'db', 'check')
+    assert code == 1 and f'page {page} is not as it was written' in words, words
 
 
 @test

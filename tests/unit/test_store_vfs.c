@@ -6,12 +6,14 @@
  */
 #include "sotto_test.h"
 
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/page_map.h"
 #include "core/page_sum.h"
 #include "core/store_vfs.h"
 #include "core/wal.h"
@@ -139,7 +141,8 @@ reopen(struct fixture *f)
     sqlite3_close(f->db);
     f->db = open_with(f->path, store_vfs_name("crash"));
     assert_int_equal(store_vfs_reserve(f->db), SQLITE_OK);
-    run(f->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    run(f->db,
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
 }
 
 /* A table of rows that fill about a page each, all of generation 1. */
@@ -341,6 +344,108 @@ pages_that_another_program_copied_from_the_log_are_taken(void **state)
     free(log);
 }
 
+static void
+the_map_of_parents_is_found_and_the_page_of_the_locks(void **state)
+{
+    const uint32_t span =
+        (PAGE_BYTES - PAGE_SUM_BYTES) / 5 + 1; /* a map page and those it tells of */
+    size_t at = 0;
+
+    (void)state;
+    assert_int_equal(page_map_find(1, PAGE_BYTES, PAGE_BYTES - PAGE_SUM_BYTES, &at), 0);
+    assert_int_equal(page_map_find(2, PAGE_BYTES, PAGE_BYTES - PAGE_SUM_BYTES, &at), 0);
+    assert_int_equal(page_map_find(3, PAGE_BYTES, PAGE_BYTES - PAGE_SUM_BYTES, &at), 2);
+    assert_int_equal(at, 0);
+    assert_int_equal(page_map_find(1 + span, PAGE_BYTES, PAGE_BYTES - PAGE_SUM_BYTES, &at), 2);
+    assert_true(at + 5 <= PAGE_BYTES - PAGE_SUM_BYTES);
+    assert_int_equal(page_map_find(2 + span, PAGE_BYTES, PAGE_BYTES - PAGE_SUM_BYTES, &at), 0);
+    assert_true(page_is_lock((1 << 30) / PAGE_BYTES + 1, PAGE_BYTES));
+    assert_false(page_is_lock((1 << 30) / PAGE_BYTES, PAGE_BYTES));
+}
+
+/* The database with its log as a crash leaves them, after a shell copied the one into the other. Returns the file. */
+static uint8_t *
+copy_by_another_program(const struct fixture *f, const char *other, size_t *size_out)
+{
+    char log_name[112];
+    size_t size;
+    sqlite3 *plain;
+    uint8_t *data = read_file(f->path, &size);
+
+    write_file(other, data, size);
+    free(data);
+    data = read_file(f->wal, &size);
+    snprintf(log_name, sizeof(log_name), "%s-wal", other);
+    write_file(log_name, data, size);
+    free(data);
+    plain = open_with(other, NULL);
+    assert_true(number(plain, "PRAGMA freelist_count") > 0);
+    sqlite3_close(plain);
+    assert_int_not_equal(access(log_name, F_OK), 0);
+    return read_file(other, size_out);
+}
+
+/* Reads every page, free ones, too. */
+static void
+back_up(sqlite3 *db)
+{
+    sqlite3 *to = open_with(":memory:", NULL);
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", db, "main");
+
+    assert_non_null(backup);
+    assert_int_equal(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    assert_int_equal(sqlite3_backup_finish(backup), SQLITE_OK);
+    sqlite3_close(to);
+}
+
+static void
+check_free_pages(const char *path)
+{
+    char damage[STORE_VFS_SENTENCE_MAX];
+    sqlite3 *db = open_with(path, store_vfs_name(NULL));
+
+    assert_int_equal(number(db, "SELECT quick_check = 'ok' FROM pragma_quick_check"), 1);
+    back_up(db);
+    must(db, "INSERT INTO t VALUES (1000, 3, randomblob(10000)); PRAGMA incremental_vacuum");
+    sqlite3_close(db);
+    assert_int_equal(read_all(path, damage), SQLITE_OK);
+}
+
+/* secure_delete makes freed pages zeros. They are taken for what they are: one alone, which is the whole list of free
+ * pages then and is read at the start, and many. A page in use that is zeros is damaged, as ever. */
+static void
+freed_pages_that_another_program_copied_from_the_log_are_taken(void **state)
+{
+    static const char *const frees[] = {"DROP TABLE u", "DELETE FROM t WHERE id > 9"};
+    struct fixture *f = *state;
+    char other[96], damage[STORE_VFS_SENTENCE_MAX];
+
+    fill(f);
+    must(f->db, "PRAGMA secure_delete = ON; CREATE TABLE u (body BLOB)");
+    snprintf(other, sizeof(other), "%s/b.db", f->folder);
+    for (size_t i = 0; i < 2; i++) {
+        size_t size, zeros = 0, used = 0;
+        uint8_t *data;
+
+        must(f->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+        must(f->db, frees[i]);
+        data = copy_by_another_program(f, other, &size);
+        for (size_t at = 2 * PAGE_BYTES; at < size; at += PAGE_BYTES)
+            if (sodium_is_zero(data + at, PAGE_BYTES))
+                zeros++;
+            else
+                used = at;
+        assert_int_equal(zeros == 1, i == 0);
+        check_free_pages(other);
+
+        memset(data + used, 0, PAGE_BYTES);
+        write_file(other, data, size);
+        assert_int_equal(read_all(other, damage), SQLITE_IOERR_DATA);
+        remove_files(other);
+        free(data);
+    }
+}
+
 /* ---- The log --------------------------------------------------------------------------------------- */
 
 static void
@@ -516,6 +621,9 @@ static const struct CMUnitTest tests[] = {
                                     setup, teardown),
     cmocka_unit_test_setup_teardown(pages_that_another_program_copied_from_the_log_are_taken, setup,
                                     teardown),
+    cmocka_unit_test(the_map_of_parents_is_found_and_the_page_of_the_locks),
+    cmocka_unit_test_setup_teardown(freed_pages_that_another_program_copied_from_the_log_are_taken,
+                                    setup, teardown),
     cmocka_unit_test_setup_teardown(a_changed_bit_of_the_log_is_an_error_while_it_is_in_use, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(a_commit_is_few_writes_and_one_sync, setup, teardown),
