@@ -6,6 +6,7 @@ cannot be, promises without an end, other people's entries for our own (E1, E3).
 import os
 import re
 import secrets
+import sqlite3
 import subprocess
 
 from clients import at, people, person, start, texts
@@ -107,6 +108,53 @@ def answers_to_other_calls_and_to_none_are_not_taken(stage):
             assert code in (0, 1, 5) and not any(row.get('user') for row in shown), (words, code, shown, errors)
         liar.honest()
         assert bob.run('whoami')[0]['user'] == 'bob'
+
+
+@test
+def users_whom_nobody_asked_about_are_not_learned(stage):
+    server = start(stage)
+    with Liar(stage.schema, server.tcp) as liar:
+        alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+        at(alice, liar.address)
+
+        def with_others(reply, _):
+            squatters = [{'user_id': bytes.fromhex(bob.run('whoami')[0]['user_id']), 'name': 'carol'}]
+            reply['users'] = squatters + list(reply.users) + [
+                {'user_id': secrets.token_bytes(16), 'name': f'squatter{number}'} for number in range(2000)]
+            return reply
+
+        liar.answer('AuthService/LookupUsers', with_others)
+        alice.run('new', 'bob')
+        liar.honest()
+
+        alice.run('new', 'carol')
+        alice.run('send', 'carol', 'for carol alone')
+        assert texts(carol.run('read', 'alice')) == ['for carol alone']
+        assert texts(bob.run('read', 'alice')) == []
+        with sqlite3.connect(alice.profile / 'profile.db', timeout=30) as profile:
+            assert profile.execute('SELECT COUNT(*) FROM contacts').fetchone()[0] <= 3
+
+
+@test
+def chats_that_are_not_do_not_fill_the_profile(stage):
+    server = start(stage)
+    with Liar(stage.schema, server.tcp) as liar:
+        alice, _ = people(stage, server, 'alice', 'bob')
+        at(alice, liar.address)
+        alice.run('new', 'bob')
+
+        def with_others(reply, _):
+            reply['chats'] = list(reply.chats) + [
+                {'chat_id': secrets.token_bytes(16), 'type': 2, 'mode': 1} for _ in range(20)]
+            return reply
+
+        liar.answer('ChatService/ListChats', with_others)
+        for _ in range(4):
+            alice.attempt('read', 'nobody')
+
+        with sqlite3.connect(alice.profile / 'profile.db', timeout=30) as profile:
+            kept = profile.execute("SELECT COUNT(*) FROM meta WHERE name LIKE 'unentered %'").fetchone()[0]
+        assert 0 < kept <= 20, kept
 
 
 @test

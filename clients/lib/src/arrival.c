@@ -122,15 +122,6 @@ arrival_forget(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
                      BINDS(bind_blob(chat_id, ID_BYTES)));
 }
 
-static bool
-lists_chat(Sotto__Chat__V1__Chat *const *chats, size_t count, const uint8_t chat_id[ID_BYTES])
-{
-    for (size_t i = 0; i < count; i++)
-        if (chats[i]->chat_id.len == ID_BYTES && id_equal(chats[i]->chat_id.data, chat_id))
-            return true;
-    return false;
-}
-
 int
 arrivals_keep(struct sotto_client *client, Sotto__Chat__V1__Chat *const *chats, size_t count)
 {
@@ -142,8 +133,8 @@ arrivals_keep(struct sotto_client *client, Sotto__Chat__V1__Chat *const *chats, 
         return status;
     while ((status = query_step(&client->profile, row, &client->error)) == 1) {
         query_id(row, 0, chat_id);
-        status =
-            lists_chat(chats, count, chat_id) ? SOTTO_CLIENT_OK : arrival_forget(client, chat_id);
+        status = joining_lists(chats, count, chat_id) ? SOTTO_CLIENT_OK
+                                                      : arrival_forget(client, chat_id);
         if (status)
             break;
     }

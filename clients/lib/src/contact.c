@@ -183,6 +183,20 @@ contact_learn_name(struct sotto_client *client, const Sotto__Auth__V1__User *use
     return contact_store(client, &contact);
 }
 
+/* A server that names users whom nobody asked about would put its own behind names that are looked up later. */
+static bool
+was_asked_for(const Sotto__Auth__V1__LookupUsersRequest *request, const Sotto__Auth__V1__User *user)
+{
+    for (size_t i = 0; i < request->n_names; i++)
+        if (!strcasecmp(request->names[i], user->name))
+            return true;
+    for (size_t i = 0; i < request->n_user_ids; i++)
+        if (user->user_id.len == ID_BYTES &&
+            id_equal(request->user_ids[i].data, user->user_id.data))
+            return true;
+    return false;
+}
+
 static int
 lookup(struct sotto_client *client, const Sotto__Auth__V1__LookupUsersRequest *request)
 {
@@ -194,7 +208,8 @@ lookup(struct sotto_client *client, const Sotto__Auth__V1__LookupUsersRequest *r
     status = profile_begin(&client->profile, &client->error);
     if (status == SOTTO_CLIENT_OK) {
         for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_users; i++)
-            status = contact_learn_name(client, reply->users[i]);
+            if (was_asked_for(request, reply->users[i]))
+                status = contact_learn_name(client, reply->users[i]);
         status = profile_end(&client->profile, status, &client->error);
     }
     pb_free(reply);

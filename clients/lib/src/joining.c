@@ -27,6 +27,8 @@
 #define JOIN_TRIES 6
 #define JITTER_LEAST_MS 50
 #define JITTER_MOST_MS 500
+#define LISTED_MAX 5000 /* chats that are looked at, as many as a server follows for a device */
+#define REASON_NAME "unentered "
 #define NAME_BYTES 48
 #define CLOCK_BYTES 16
 #define REASON_BYTES 480
@@ -73,7 +75,7 @@ name_reason(const uint8_t chat_id[ID_BYTES], char name_out[NAME_BYTES])
 {
     char hex[SOTTO_CLIENT_HEX_BYTES];
     id_hex(chat_id, hex);
-    snprintf(name_out, NAME_BYTES, "unentered %s", hex);
+    snprintf(name_out, NAME_BYTES, REASON_NAME "%s", hex);
 }
 
 /* Why the last try failed, in English; for a person, who may look at it long after. */
@@ -92,6 +94,37 @@ joining_forget_reason(struct sotto_client *client, const uint8_t chat_id[ID_BYTE
     name_reason(chat_id, name);
     return query_run(&client->profile, &client->error, "DELETE FROM meta WHERE name = ?",
                      BINDS(bind_text(name)));
+}
+
+bool
+joining_lists(Sotto__Chat__V1__Chat *const *chats, size_t count, const uint8_t chat_id[ID_BYTES])
+{
+    for (size_t i = 0; i < count; i++)
+        if (chats[i]->chat_id.len == ID_BYTES && id_equal(chats[i]->chat_id.data, chat_id))
+            return true;
+    return false;
+}
+
+/* Of a chat that is listed no more nobody asks why. */
+static int
+keep_reasons(struct sotto_client *client, Sotto__Chat__V1__Chat *const *chats, size_t count)
+{
+    sqlite3_stmt *row;
+    uint8_t id[ID_BYTES];
+    int status = query(&client->profile, &row, &client->error,
+                       "SELECT name FROM meta WHERE name GLOB '" REASON_NAME "*'", NULL, 0);
+    if (status)
+        return status;
+    while ((status = query_step(&client->profile, row, &client->error)) == 1) {
+        const char *name = (const char *)sqlite3_column_text(row, 0);
+        const bool listed =
+            id_from_hex(name + strlen(REASON_NAME), id) && joining_lists(chats, count, id);
+        status = listed ? SOTTO_CLIENT_OK : joining_forget_reason(client, id);
+        if (status)
+            break;
+    }
+    sqlite3_finalize(row);
+    return status;
 }
 
 int
@@ -322,12 +355,12 @@ struct round {
 };
 
 static int
-add_rows(struct sotto_client *client, const Sotto__Chat__V1__ListChatsReply *reply, bool failed,
-         struct round *round)
+add_rows(struct sotto_client *client, Sotto__Chat__V1__Chat *const *chats, size_t count,
+         bool failed, struct round *round)
 {
     int status = SOTTO_CLIENT_OK;
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_chats; i++) {
-        const Sotto__Chat__V1__Chat *row = reply->chats[i];
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
+        const Sotto__Chat__V1__Chat *row = chats[i];
         struct chat known;
         struct buf why = {0};
         bool needs = false;
@@ -352,13 +385,16 @@ joining_run(struct sotto_client *client, size_t *left_out)
                      &sotto__chat__v1__list_chats_reply__descriptor, &reply, NULL);
     if (status)
         return status;
-    round.rows = mem_alloc(reply->n_chats, sizeof(*round.rows));
-    status = arrivals_keep(client, reply->chats, reply->n_chats);
+    const size_t count = reply->n_chats < LISTED_MAX ? reply->n_chats : LISTED_MAX;
+    round.rows = mem_alloc(count, sizeof(*round.rows));
+    status = arrivals_keep(client, reply->chats, count);
     if (status == SOTTO_CLIENT_OK)
-        status = add_rows(client, reply, false, &round);
+        status = keep_reasons(client, reply->chats, count);
+    if (status == SOTTO_CLIENT_OK)
+        status = add_rows(client, reply->chats, count, false, &round);
     round.fresh_count = round.count;
     if (status == SOTTO_CLIENT_OK)
-        status = add_rows(client, reply, true, &round);
+        status = add_rows(client, reply->chats, count, true, &round);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < round.count && i < JOIN_CHATS_MAX; i++)
         status = join(client, round.rows[i]);
     if (left_out)

@@ -11,6 +11,8 @@
 
 #include "store.h"
 
+#include "chat.pb-c.h"
+
 #define JOIN_CHATS_MAX 16        /* a round; the next one goes on */
 #define JOIN_REPAIR_SECONDS 3600 /* a chat that breaks again within this time stays broken */
 
@@ -18,6 +20,10 @@
  * NULL): how many still wait for another round, without those that failed before. A chat that cannot be entered now
  * is left as it is: no error. */
 int joining_run(struct sotto_client *client, size_t *left_out);
+
+/* Whether a chat is among those that the server lists. */
+bool joining_lists(Sotto__Chat__V1__Chat *const *chats, size_t count,
+                   const uint8_t chat_id[ID_BYTES]);
 
 /* Whether a chat of this profile is broken and may be repaired by now. Asks nobody. */
 int joining_look(struct sotto_client *client, bool *due_out);
