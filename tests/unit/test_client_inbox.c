@@ -535,6 +535,60 @@ a_member_who_deleted_the_account_is_none_and_all_devices_are_gone(void **state)
     end_world(&world);
 }
 
+/* Bob's commit of these devices, as entry number `seq`. */
+static void
+take_adds(struct world *world, uint64_t seq, struct mls_peer *peers, size_t count)
+{
+    struct mls_bytes packages[4];
+    struct peer_bundle bundle = {0};
+    for (size_t i = 0; i < count; i++)
+        packages[i] = mls_peer_package(&peers[i], YEAR_SECONDS);
+    mls_peer_commit(&world->bob, packages, count, NULL, 0, &bundle);
+    mls_peer_merge(&world->bob);
+    struct chat chat =
+        take_entry_of(world, seq, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT, &bundle.commit);
+    assert_int_equal(chat.state, CHAT_READY);
+    peer_bundle_fini(&bundle);
+}
+
+static int64_t
+count_from(struct world *world, enum message_kind kind, const struct mls_peer *from)
+{
+    int64_t count = 0;
+    assert_ok(query_number(&world->client->profile, &count, &world->client->error,
+                           "SELECT COUNT(*) FROM messages WHERE kind = ? AND from_user = ?",
+                           BINDS(bind_int(kind), bind_blob(from->user, ID_BYTES))));
+    return count;
+}
+
+/* One commit brings devices of two users: neither is told as the other's, whose certificate may be worth more. */
+static void
+what_happens_to_two_users_at_one_place_is_told_of_both(void **state)
+{
+    static const uint8_t other_key[KEY_BYTES] = {9};
+    struct world world;
+    struct mls_peer carol[1], more[2];
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+    mls_peer_init(&carol[0], 'c', '1', SUITE, (uint64_t)wall_seconds());
+    mls_peer_init(&more[0], 'b', '2', SUITE, (uint64_t)wall_seconds());
+    mls_peer_init(&more[1], 'c', '2', SUITE, (uint64_t)wall_seconds());
+    take_adds(&world, 2, carol, 1);
+
+    take_adds(&world, 3, more, 2);
+    assert_ok(trust_observe(world.client, carol[0].user, other_key));
+    assert_ok(trust_observe(world.client, world.bob.user, other_key));
+
+    assert_int_equal(count_from(&world, KIND_DEVICE_ADDED, &world.bob), 1);
+    assert_int_equal(count_from(&world, KIND_DEVICE_ADDED, &carol[0]), 1);
+    assert_int_equal(count_from(&world, KIND_KEY_CHANGED, &carol[0]), 1);
+    assert_int_equal(count_from(&world, KIND_KEY_CHANGED, &world.bob), 1);
+    mls_peer_fini(&carol[0]);
+    mls_peer_fini(&more[0]);
+    mls_peer_fini(&more[1]);
+    end_world(&world);
+}
+
 #define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
 
 /* Somebody joins by its own commit; the client must then be in this state and epoch. */
@@ -586,6 +640,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_deletion_that_only_the_server_claims_changes_nothing),
     WITH_KIT(a_member_of_a_group_stays_one_when_only_the_server_claims_it),
     WITH_KIT(a_member_who_deleted_the_account_is_none_and_all_devices_are_gone),
+    WITH_KIT(what_happens_to_two_users_at_one_place_is_told_of_both),
     WITH_KIT(another_device_of_a_member_may_join_alone),
     WITH_KIT(a_stranger_who_joins_alone_is_not_followed),
 };

@@ -41,6 +41,22 @@ a_folder_that_others_may_enter_is_refused(void **state)
 }
 
 static void
+a_folder_of_somebody_else_is_refused(void **state)
+{
+    const uid_t somebody = 12345;
+    struct kit *kit = *state;
+    struct profile profile;
+    struct sotto_client_error error;
+    if (geteuid() != 0)
+        skip(); /* only root can give a folder away */
+    assert_ok(mkdir(kit->profile, 0700));
+    assert_ok(chown(kit->profile, somebody, (gid_t)-1));
+
+    assert_fails(profile_init(&profile, kit->profile, NULL, &error), SOTTO_CLIENT_EFAILED);
+    assert_non_null(strstr(error.message, "another user"));
+}
+
+static void
 a_value_survives_closing_and_is_not_readable_in_the_file(void **state)
 {
     struct kit *kit = *state;
@@ -254,6 +270,7 @@ texts_are_counted_in_characters(void **state)
 static const struct CMUnitTest tests[] = {
     WITH_KIT(a_new_profile_is_for_its_owner_alone),
     WITH_KIT(a_folder_that_others_may_enter_is_refused),
+    WITH_KIT(a_folder_of_somebody_else_is_refused),
     WITH_KIT(a_value_survives_closing_and_is_not_readable_in_the_file),
     WITH_KIT(a_missing_value_is_empty),
     WITH_KIT(a_value_changed_on_the_disk_is_an_error),

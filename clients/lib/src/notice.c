@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_DEVICES_MAX 64 /* told of in one event; all of them are remembered */
+#define EVENT_DEVICES_MAX 64 /* of one user, told of in one event; all of them are remembered */
 
 struct seat {
     uint8_t user[ID_BYTES];
@@ -104,11 +104,11 @@ drop_seat(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const st
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* Stores an event for the devices of `list` that are not in `others` although their user is. The
- * event is from the user of the first one. */
+/* Stores an event for the devices of a user that are in `list` and not in `others`, which is about that user alone: what
+ * the certificates are worth is said of all of them at once. */
 static int
-note_difference(struct sotto_client *client, const struct message *model, enum message_kind kind,
-                const struct seats *list, const struct seats *others)
+note_user(struct sotto_client *client, const struct message *model, enum message_kind kind,
+          const uint8_t user[ID_BYTES], const struct seats *list, const struct seats *others)
 {
     struct message message = *model;
     struct contact contact;
@@ -117,17 +117,15 @@ note_difference(struct sotto_client *client, const struct message *model, enum m
     size_t count = 0;
     for (size_t i = 0; i < list->count && count < EVENT_DEVICES_MAX; i++) {
         const struct seat *seat = &list->rows[i];
-        if (has_seat(others, seat) || !has_user(others, seat->user))
+        if (!id_equal(seat->user, user) || has_seat(others, seat))
             continue;
         memcpy(users[count], seat->user, ID_BYTES);
         memcpy(devices[count++], seat->device, ID_BYTES);
-        client->own_devices_stale |= id_equal(seat->user, client->account.user_id);
     }
-    if (count == 0)
-        return SOTTO_CLIENT_OK;
-    int status = contact_load(client, users[0], &contact);
+    int status = contact_load(client, user, &contact);
     if (status)
         return status;
+    client->own_devices_stale |= id_equal(user, client->account.user_id);
     message.kind = kind;
     memcpy(message.from_user, users[0], ID_BYTES);
     memcpy(message.from_device, devices[0], ID_BYTES);
@@ -136,6 +134,24 @@ note_difference(struct sotto_client *client, const struct message *model, enum m
     message.devices = (const uint8_t(*)[ID_BYTES])devices;
     message.verified = contact.verified && !contact.changed;
     return message_store(client, &message, NULL, NULL);
+}
+
+/* Stores an event for each user who stays and has devices in `list` that are not in `others`. */
+static int
+note_difference(struct sotto_client *client, const struct message *model, enum message_kind kind,
+                const struct seats *list, const struct seats *others)
+{
+    int status = SOTTO_CLIENT_OK;
+    struct seats told = {.rows = mem_alloc(list->count, sizeof(struct seat))};
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < list->count; i++) {
+        const struct seat *seat = &list->rows[i];
+        if (has_seat(others, seat) || !has_user(others, seat->user) || has_user(&told, seat->user))
+            continue;
+        told.rows[told.count++] = *seat;
+        status = note_user(client, model, kind, seat->user, list, others);
+    }
+    free(told.rows);
+    return status;
 }
 
 int

@@ -11,8 +11,8 @@
 #include "store.h"
 
 /* Compares the group's devices with those that were there before, stores an event (model: chat, seq,
- * epoch, time) for those that came and one for those that went, and remembers the new ones. Inside
- * the transaction that enters the epoch. */
+ * epoch, time) of each user for those that came and one for those that went, and remembers the new
+ * ones. Inside the transaction that enters the epoch. */
 int notice_devices(struct sotto_client *client, const struct message *model,
                    const struct mls_group *group);
 

@@ -92,6 +92,20 @@ static const char *const migrations[] = {
     /* The sender's name for a message of others, by which one that comes again is known (message.c). */
     "ALTER TABLE messages ADD COLUMN content_id BLOB;"
     "CREATE INDEX messages_content ON messages(chat_id, content_id) WHERE content_id IS NOT NULL;",
+    /* One place of the log may say the same of several users: each has a row. Numbers once given out stay used. */
+    "CREATE TABLE messages_new(local_id INTEGER PRIMARY KEY AUTOINCREMENT, chat_id BLOB NOT NULL,"
+    " seq INTEGER NOT NULL, kind INTEGER NOT NULL, epoch INTEGER NOT NULL, from_user BLOB NOT NULL,"
+    " from_device BLOB NOT NULL, ts_ms INTEGER NOT NULL, client_msg_id INTEGER NOT NULL,"
+    " body BLOB NOT NULL, content_id BLOB, UNIQUE(chat_id, seq, kind, from_user));"
+    "INSERT INTO messages_new SELECT local_id, chat_id, seq, kind, epoch, from_user, from_device,"
+    " ts_ms, client_msg_id, body, content_id FROM messages;"
+    "DELETE FROM sqlite_sequence WHERE name = 'messages_new';"
+    "INSERT INTO sqlite_sequence(name, seq)"
+    " SELECT 'messages_new', seq FROM sqlite_sequence WHERE name = 'messages';"
+    "DROP TABLE messages;"
+    "ALTER TABLE messages_new RENAME TO messages;"
+    "CREATE INDEX messages_own ON messages(client_msg_id) WHERE client_msg_id > 0;"
+    "CREATE INDEX messages_content ON messages(chat_id, content_id) WHERE content_id IS NOT NULL;",
 };
 
 static int
@@ -144,6 +158,12 @@ open_folder(struct profile *profile, const char *folder, struct sotto_client_err
     profile->dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (profile->dir_fd < 0 || fstat(profile->dir_fd, &info))
         return folder_trouble(folder, error);
+    /* Who owns the folder can put another key or database into it, whatever is in the files. */
+    if (info.st_uid != geteuid())
+        return fail(error, SOTTO_CLIENT_EFAILED, "profile",
+                    "the profile %.120s belongs to another user of this machine; choose another "
+                    "folder with --profile",
+                    folder);
     if (info.st_mode & 077)
         return fail(error, SOTTO_CLIENT_EFAILED, "profile",
                     "others may look into the profile; run chmod 700 %.120s", folder);

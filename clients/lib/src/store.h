@@ -199,7 +199,7 @@ struct message {
 };
 
 /* Archives a message with its decrypted content (may be NULL) and a note (may be NULL). A second
- * one with the same chat, seq and kind is ignored. */
+ * one with the same chat, seq, kind and user is ignored. */
 int message_store(struct sotto_client *client, const struct message *message,
                   const struct buf *content, const char *note);
 
