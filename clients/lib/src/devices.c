@@ -2,7 +2,7 @@
 /*
  * Devices in our chats: our own new ones come in, and those that any member removed from their account go out. A
  * new device cannot enter a group by itself; a device that is in it adds it. Of several such devices the one with
- * the lowest leaf does it at once, the others later if it did not (listen.c), and a device that is in the group by
+ * the lowest leaf does it at once, the others later if it did not (chores.c), and a device that is in the group by
  * then is left out, so a late one does no harm.
  */
 #include "chat.h"
