@@ -61,8 +61,12 @@ seats_before(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], struc
         query_id(statement, 1, seats.rows[seats.count++].device);
     }
     sqlite3_finalize(statement);
+    if (status) {
+        free(seats.rows);
+        return status;
+    }
     *out = seats;
-    return status;
+    return SOTTO_CLIENT_OK;
 }
 
 static bool
