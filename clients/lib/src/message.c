@@ -7,7 +7,6 @@
 
 #include "notice.h"
 #include "text.h"
-
 #include "trust.h"
 
 #include "content.pb-c.h"

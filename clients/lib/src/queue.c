@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The send queue as a person sees it: put something in, look at what waits, and decide about what
- * the server refused. Going out is the matter of outbox.c.
+ * the server refused. Going out is the matter of flush.c.
  */
 #include "backoff.h"
 #include "outbox.h"
