@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 
-from clients import NOWHERE, acquainted, at, break_off, device_of, people, start, texts, wait_text
+from clients import acquainted, break_off, device_of, people, start, texts, wait_text, write_offline
 from sotto import wait_object
 from tap import main, test
 
@@ -13,10 +13,16 @@ from tap import main, test
 def enters(client, count):
     """Lets a device listen until it is in all of its user's chats."""
     ear = client.spawn('listen')
-    end = time.monotonic() + 60
-    while [row['state'] for row in client.run('chats')] != ['ready'] * count:
-        assert time.monotonic() < end, client.run('chats')
+    is_in(ear, client, count)
     ear.kill()
+
+
+def is_in(ear, client, count):
+    """Waits until a listening device has told of this many chats that it is in them, and is."""
+    place = 0
+    for _ in range(count):
+        place, _ = wait_object(ear, lambda found: found.get('kind') in ('joined', 'repaired'), place)
+    assert [row['state'] for row in client.run('chats')] == ['ready'] * count
 
 
 @test
@@ -103,9 +109,10 @@ def a_new_device_enters_a_dozen_chats_and_is_told_their_titles_once(stage):
     phone = device_of(stage, server, 'alice', 'phone')
     ears = [client.spawn('listen') for client in (bob, phone)]
 
-    end = time.monotonic() + 90
-    while sorted(row['title'] for row in phone.run('chats')) != sorted(titles):
-        assert time.monotonic() < end, phone.run('chats')
+    place = 0
+    for _ in titles:
+        place, _ = wait_object(ears[1], lambda found: found.get('kind') == 'title', place)
+    assert sorted(row['title'] for row in phone.run('chats')) == sorted(titles)
     for chat in chats:
         bob.run('send', chat, 'welcome')
     for row in phone.run('chats'):
@@ -193,10 +200,7 @@ def set_repaired(client, seconds_ago):
 def what_waits_in_the_queue_comes_once_through_a_repair(stage):
     server = start(stage)
     alice, bob, chat = broken(stage, server)
-    at(alice, NOWHERE)
-    for number in range(3):
-        assert alice.fails(4, 'send', chat, f'queued {number}')
-    at(alice, server.tcp)
+    write_offline(alice, server, chat, *(f'queued {number}' for number in range(3)))
 
     shown = alice.run('read', chat)
 
@@ -270,10 +274,8 @@ def two_new_devices_join_at_the_same_time(stage):
     phone, pad = (device_of(stage, server, 'alice', label) for label in ('phone', 'pad'))
     ears = [client.spawn('listen') for client in (phone, pad)]
 
-    for client in (phone, pad):
-        end = time.monotonic() + 60
-        while [row['state'] for row in client.run('chats')] != ['ready']:
-            assert time.monotonic() < end
+    for ear, client in zip(ears, (phone, pad)):
+        is_in(ear, client, 1)
 
     bob.run('send', 'alice', 'for all of you')
     for ear in ears:

@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import subprocess
 
-from clients import NOWHERE, acquainted, at, device_of, joined, people, start, texts, wait_text
+from clients import acquainted, at, device_of, joined, people, start, texts, wait_text, write_offline
 from liar import Liar
 from tap import main, test
 
@@ -78,10 +78,7 @@ def an_old_copy_that_writes_before_it_is_online_loses_nothing(stage):
     for number in range(3):
         alice.run('send', 'bob', f'forgotten {number}')
     put_back(alice, copy)
-    at(alice, NOWHERE)
-    for number in range(2):
-        assert alice.fails(4, 'send', 'bob', f'offline {number}')
-    at(alice, server.tcp)
+    write_offline(alice, server, 'bob', 'offline 0', 'offline 1')
 
     with watched(stage, server, alice) as (alice, liar):
         assert texts(alice.run('read', 'bob')) == ['offline 0', 'offline 1']
@@ -95,16 +92,11 @@ def an_old_copy_that_writes_before_it_is_online_loses_nothing(stage):
 def what_the_copy_still_has_in_its_queue_and_was_delivered_comes_once(stage):
     server = start(stage)
     alice, bob = acquainted(stage, server, 'alice', 'bob')
-    at(alice, NOWHERE)
-    for number in range(2):
-        assert alice.fails(4, 'send', 'bob', f'queued {number}')
+    write_offline(alice, server, 'bob', 'queued 0', 'queued 1')
     copy = copy_of(stage, alice)
-    at(alice, server.tcp)
     assert texts(alice.run('read', 'bob')) == ['queued 0', 'queued 1']
     put_back(alice, copy)
-    at(alice, NOWHERE)
-    assert alice.fails(4, 'send', 'bob', 'typed into the copy')
-    at(alice, server.tcp)
+    write_offline(alice, server, 'bob', 'typed into the copy')
 
     alice.run('send', 'bob', 'and online')
 
@@ -120,10 +112,8 @@ def what_was_sent_in_a_later_epoch_and_waits_in_the_copy_is_read_once(stage):
     phone = device_of(stage, server, 'alice', 'phone')
     phone.run('read', chat)
     alice.run('chats')
-    at(alice, NOWHERE)
-    assert alice.fails(4, 'send', chat, 'queued')
+    write_offline(alice, server, chat, 'queued')
     copy = copy_of(stage, alice)
-    at(alice, server.tcp)
     bob.run('add', chat, 'carol')  # so that what waits is encrypted anew, and the copy cannot know it again
     assert texts(alice.run('read', chat)) == ['queued']
     ear = bob.spawn('listen')
@@ -180,9 +170,7 @@ def the_listener_of_an_old_copy_tells_of_it_and_sends_what_waits(stage):
     copy = copy_of(stage, alice)
     alice.run('send', 'bob', 'forgotten')
     put_back(alice, copy)
-    at(alice, NOWHERE)
-    assert alice.fails(4, 'send', 'bob', 'typed into the copy')
-    at(alice, server.tcp)
+    write_offline(alice, server, 'bob', 'typed into the copy')
 
     code, told, _ = alice.attempt('listen', '--timeout', '3')
 

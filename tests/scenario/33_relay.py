@@ -11,9 +11,9 @@ from tap import main, night, test
 MIB = 1024 * 1024
 
 
-def relay(stage, *names, keep='30d'):
+def relay(stage, *names):
     """People in one relay chat, and the server. The first made it."""
-    server = stage.server(conf=FAST_LIMITS, module_conf={'chat': f'relay_keep = {keep}\n'})
+    server = stage.server(conf=FAST_LIMITS, module_conf={'chat': 'relay_keep = 30d\n'})
     members = people(stage, server, *names)
     chat = members[0].run('new', *names[1:], '--title', 'Relay', '--mode', 'relay')[0]
     assert chat['mode'] == 'relay'
@@ -118,14 +118,14 @@ def who_comes_too_late_is_told_how_many_messages_were_not_kept(stage):
 
 @test
 def who_missed_commits_that_were_not_kept_joins_anew(stage):
-    server, (alice, bob) = relay(stage, 'alice', 'bob', keep='2s')
+    server, (alice, bob) = relay(stage, 'alice', 'bob')
     bob.run('read', 'Relay')
-    wait_rows(server, 'chat_log', 0)
     other = stage.client('alice-2', server)
     other.run('login', 'alice')
     ear = alice.spawn('listen')
     wait_for(lambda: [row['state'] for row in other.run('chats')], ['ready'])
     ear.stop()
+    restart_with(server, '1s')
     wait_rows(server, 'chat_log', 0)
     restart_with(server, '30d')
     chat = alice.run('chats')[0]['chat']

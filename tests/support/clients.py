@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Short forms for scenarios with the terminal client."""
 import sqlite3
-import time
 
 from load import FAST_LIMITS
 from relay import Relay
@@ -24,7 +23,11 @@ def person(stage, server, name):
 
 
 def people(stage, server, *names):
-    return [person(stage, server, name) for name in names]
+    """Registered clients, who register at the same time."""
+    clients = [stage.client(name, server) for name in names]
+    for process in [client.spawn('register', client.name) for client in clients]:
+        assert process.wait() == 0, process.error_text()
+    return clients
 
 
 def acquainted(stage, server, *names):
@@ -44,11 +47,14 @@ def device_of(stage, server, name, label):
 
 def joined(laptop, phone):
     """Lets the laptop take the phone into all chats; returns when it is in them."""
+    phone_id = phone.run('whoami')[0]['device_id']
+    waiting = [row['chat'] for row in phone.run('chats') if row['state'] != 'ready']
     ear = laptop.spawn('listen')
-    end = time.monotonic() + 30
-    while {row['state'] for row in phone.run('chats')} != {'ready'}:
-        assert time.monotonic() < end
+    for chat in waiting:
+        wait_object(ear, lambda found, chat=chat: found.get('kind') == 'device_added' and
+                    (found['chat'], found['from_device']) == (chat, phone_id))
     ear.kill()
+    assert {row['state'] for row in phone.run('chats')} == {'ready'}
 
 
 def laptop_and_phone(stage, server):
@@ -78,6 +84,13 @@ def at(client, address):
         tcp = web = address
     client.server = Elsewhere
     return client
+
+
+def write_offline(client, server, chat, *lines):
+    """Lets a client write without a server, all in one go: each message waits in its queue."""
+    process = at(client, NOWHERE).spawn_with('\n'.join(lines) + '\n', 'send', chat, '-')
+    assert process.wait() == 4, process.error_text()
+    at(client, server.tcp)
 
 
 def break_off(stage, client, server, method, *words):

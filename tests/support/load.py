@@ -2,6 +2,7 @@
 """Starting sotto-load (tests/load) against a server of a scenario or a bench."""
 import subprocess
 
+from reports import has_sanitizer
 from sotto import BUILD, program, wait_object
 
 # A load generator is one address with many accounts: the limits that keep strangers at bay are raised.
@@ -18,9 +19,8 @@ limits {
 
 
 def is_sanitized():
-    """Whether the build carries a sanitizer, which makes everything several times slower."""
-    cache = (BUILD / 'CMakeCache.txt').read_text(encoding='utf-8').splitlines()
-    return any(line.startswith('SOTTO_SANITIZE:') and not line.endswith('=') for line in cache)
+    """Whether the programs of this run carry a sanitizer."""
+    return has_sanitizer(BUILD)
 
 
 def start_load(stage, server, job, *options, door='tcp'):
