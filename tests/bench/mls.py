@@ -21,6 +21,7 @@ OURS = BUILD / 'bin' / 'sotto-mlsbench'
 ROWS = ('key package', 'join by Welcome', 'memory of a member', 'add one', 'bytes of a Welcome', 'commit with path',
         'process a commit', 'bytes of a commit', 'encrypt 256 bytes', 'decrypt 256 bytes', 'save', 'saved state')
 OURS_ALONE = 'add one with path'  # others have no switch for it
+KNOWN_OPENMLS = {'row': 'add one', 'leaves': 1000, 'unit': 'ms', 'min': 734, 'median': 734, 'max': 734}  # native code, elsewhere
 MICROSECONDS = 1000  # of a row in ms: the table has one digit behind the point
 OTHER_STEPS_SECONDS = 600  # of a step that has no bound of its own
 
@@ -123,6 +124,14 @@ def compare(table, leaves, shape, seconds, peers):
         add(table, f'{row}, {leaves:,} leaves, {shape}', mine[row])
         for name, rows, why_missing in others:
             add_other(table, name, mine[row], rows.get(row), why_missing)
+        if others and (row, leaves) == (KNOWN_OPENMLS['row'], KNOWN_OPENMLS['leaves']):
+            add_other(table, 'OpenMLS as native code, known figure', mine[row], KNOWN_OPENMLS, None)
+
+
+def count_behind(table):
+    """The last line of the job: in how many rows another implementation was ahead of ours."""
+    ratios = [row.get('median', row.get('over')) for row in table.rows if row['job'] == 'B7' and row.get('unit') == 'ratio']
+    table.add('B7', f'rows in which another is ahead, of {len(ratios)}', 'rows', [sum(ratio < 1 for ratio in ratios)])
 
 
 def job(table, sizes, seconds, with_peers):
@@ -131,3 +140,5 @@ def job(table, sizes, seconds, with_peers):
     for leaves in sizes:
         for shape in SHAPES:
             compare(table, leaves, shape, seconds, PEERS if with_peers else ())
+    if with_peers:
+        count_behind(table)
