@@ -39,6 +39,7 @@ class World {
     this.away = []; // members with what they missed
     this.gone = []; // no members any more: they may come back
     this.made = 0;
+    this.seen = { members: 0, missed: 0, refused: 0 }; // the most at a time, the most that one missed, stale commits
   }
 
   get size() {
@@ -85,6 +86,7 @@ class World {
   }
 
   async check() {
+    this.seen.members = Math.max(this.seen.members, this.size);
     await agree(this.awake);
     const from = this.pick();
     const message = await from.send('is everybody here?');
@@ -181,6 +183,7 @@ async function race(world) {
   if (isMember) await loser.clear();
   await world.accept(winner, won);
   for (const member of world.awake) if (member !== loser) await member.refuses(lost);
+  world.seen.refused += 1;
   if (!isMember) world.gone.push(loser);
 }
 
@@ -192,6 +195,7 @@ async function goAway(world) {
 async function comeBack(world) {
   if (world.away.length === 0) return;
   const { member, missed } = world.draw(world.away);
+  world.seen.missed = Math.max(world.seen.missed, missed.length);
   for (const message of missed) await member.take(message);
   world.awake.push(member);
 }
@@ -203,7 +207,7 @@ async function reload(world) {
 const steps = [renew, add, add, remove, propose, joinAlone, resync, race, goAway, goAway, comeBack, reload];
 
 for (const suite of [1, 3]) {
-  test(`suite ${suite}: ${STEPS} random steps from SOTTO_SEED=${seed}`, async () => {
+  test(`suite ${suite}: ${STEPS} random steps from SOTTO_SEED=${seed}`, async (context) => {
     const world = new World(suite, generator(seed + suite));
     const founder = new OutsideOurs(suite, 'founder');
     await founder.ready;
@@ -223,5 +227,7 @@ for (const suite of [1, 3]) {
     }
     while (world.away.length > 0) await comeBack(world);
     await world.check();
+    const { members, missed, refused } = world.seen;
+    context.diagnostic(`up to ${members} members, one of whom missed ${missed} messages; ${refused} stale commits refused`);
   });
 }

@@ -6,11 +6,9 @@
 #include "sotto_test.h"
 
 #include "chat_outside.h"
-#include "chat_peer.h"
-#include "keyx.pb-c.h"
+#include "chat_refusal.h"
 
 #define PROPOSAL SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL
-#define GRACE_MS 60000 /* the preset of removal_grace */
 
 /* Groups that alice makes list what the server offers, in this memory. */
 static void
@@ -20,29 +18,6 @@ list_the_server(struct chat_rig *rig, uint8_t senders[OUTSIDE_SENDERS_BYTES])
     assert_int_equal(rig->alice.mls.senders.len, OUTSIDE_SENDERS_BYTES);
     memcpy(senders, rig->senders, OUTSIDE_SENDERS_BYTES);
     rig->alice.mls.senders = (struct mls_bytes){senders, OUTSIDE_SENDERS_BYTES};
-}
-
-/* keyx says that this device is removed. */
-static void
-remove_device(struct chat_rig *rig, const struct chat_peer *peer)
-{
-    Sotto__Keyx__V1__DeviceRemoved fact = SOTTO__KEYX__V1__DEVICE_REMOVED__INIT;
-    uint8_t payload[128];
-    struct sotto_view view = {.data = payload};
-
-    rig->unknown = peer;
-    fact.user_id = (ProtobufCBinaryData){16, (uint8_t *)peer->mls.user};
-    fact.device_id = (ProtobufCBinaryData){16, (uint8_t *)peer->mls.device};
-    view.size = sotto__keyx__v1__device_removed__pack(&fact, payload);
-    harness_fact(rig->h, "keyx.device.removed.v1", (struct sotto_view){peer->mls.user, 16}, view);
-    harness_run(rig->h);
-}
-
-static void
-wait_grace(struct chat_rig *rig)
-{
-    harness_advance_ms(rig->h, GRACE_MS + 2000);
-    harness_run(rig->h);
 }
 
 static int64_t
@@ -115,9 +90,9 @@ what_members_leave_undone_is_proposed_after_the_grace(void **state)
 
     list_the_server(rig, senders);
     rig_group_with_phone(rig);
-    remove_device(rig, &rig->dora);
+    rig_remove_device(rig, &rig->dora);
     assert_int_equal(proposals(rig), 0);
-    wait_grace(rig);
+    rig_wait_grace(rig);
     assert_int_equal(proposals(rig), 1);
 
     sync = rig_sync(rig, &rig->carol, 2, false);
@@ -144,8 +119,8 @@ a_member_commits_it_by_its_reference_after_a_restart(void **state)
 
     list_the_server(rig, senders);
     rig_group_with_phone(rig);
-    remove_device(rig, &rig->dora);
-    wait_grace(rig);
+    rig_remove_device(rig, &rig->dora);
+    rig_wait_grace(rig);
     rig_restart(rig);
     assert_fails(rig_send(rig, &rig->alice, 1, "too early")->status, SOTTO_EABORTED);
     assert_fails(rig_commit(rig, &rig->alice, NULL, NULL)->status, SOTTO_EABORTED);
@@ -170,9 +145,9 @@ what_members_did_themselves_is_not_proposed(void **state)
 
     list_the_server(rig, senders);
     rig_group_with_phone(rig);
-    remove_device(rig, &rig->dora);
+    rig_remove_device(rig, &rig->dora);
     assert_ok(rig_commit(rig, &rig->carol, NULL, &rig->dora)->status);
-    wait_grace(rig);
+    rig_wait_grace(rig);
     assert_int_equal(proposals(rig), 0);
     assert_int_equal(rig_sync(rig, &rig->carol, 3, false)->n_entries, 0);
 }
@@ -186,8 +161,8 @@ a_last_device_is_left_to_members(void **state)
 
     list_the_server(rig, senders);
     rig_group(rig, 'X');
-    remove_device(rig, &rig->bob);
-    wait_grace(rig);
+    rig_remove_device(rig, &rig->bob);
+    rig_wait_grace(rig);
     assert_int_equal(proposals(rig), 0);
 }
 
@@ -197,8 +172,8 @@ a_group_without_external_sender_is_left_to_members(void **state)
     struct chat_rig *rig = *state;
 
     rig_group_with_phone(rig);
-    remove_device(rig, &rig->dora);
-    wait_grace(rig);
+    rig_remove_device(rig, &rig->dora);
+    rig_wait_grace(rig);
     assert_int_equal(proposals(rig), 0);
     assert_ok(rig_send(rig, &rig->alice, 1, "as before")->status);
 }
@@ -211,12 +186,12 @@ a_removal_is_proposed_however_often_the_server_stops_before(void **state)
 
     list_the_server(rig, senders);
     rig_group_with_phone(rig);
-    remove_device(rig, &rig->dora);
+    rig_remove_device(rig, &rig->dora);
     for (int i = 0; i < 3; i++) {
         rig_restart(rig); /* keyx says it no more */
         assert_int_equal(proposals(rig), 0);
     }
-    wait_grace(rig);
+    rig_wait_grace(rig);
     assert_int_equal(proposals(rig), 1);
 }
 
@@ -232,18 +207,18 @@ nothing_is_proposed_in_a_chat_that_was_started_anew(void **state)
     list_the_server(rig, senders);
     rig_group_with_phone(rig);
     assert_ok(rig_report(rig, &rig->carol, 2, 1)->status);
-    remove_device(rig, &rig->dora);
+    rig_remove_device(rig, &rig->dora);
     rig->resets = 'X';
     assert_ok(rig_create(rig, &rig->alice, 'Y', GROUP, &rig->carol, NULL)->status);
     entries = harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log");
     for (int i = 0; i < 2; i++) {
-        wait_grace(rig);
+        rig_wait_grace(rig);
         assert_int_equal(proposals(rig), 0);
         assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_log"), entries);
         rig_restart(rig);
         rig_go_live(rig);
         harness_forget(rig->h);
-        remove_device(rig, &rig->dora);
+        rig_remove_device(rig, &rig->dora);
         assert_int_equal(harness_push_count(rig->h), 0);
     }
 }

@@ -6,31 +6,8 @@
  */
 #include "sotto_test.h"
 
-#include "chat_peer.h"
+#include "chat_refusal.h"
 #include "chat_tree.h"
-
-/* A sum over all that a refused request must leave as it was. */
-static int64_t
-trace(struct chat_rig *rig)
-{
-    return harness_sql(rig->h, "SELECT (SELECT COUNT(*) FROM chat_log)"
-                               " + 1000 * (SELECT SUM(epoch) FROM chat_chats)"
-                               " + 1000000 * (SELECT SUM(epoch) FROM chat_trees)"
-                               " + 1000000000 * (SELECT COUNT(*) FROM chat_proposals)");
-}
-
-/* The bundle as it stands is refused as invalid, and the text names this. */
-static void
-expect_refusal(struct chat_rig *rig, struct chat_peer *peer, const char *cause)
-{
-    const int64_t before = trace(rig);
-    const struct harness_answer *answer = rig_submit(rig, peer, WHOLE);
-
-    assert_fails(answer->status, SOTTO_EINVALID);
-    if (strstr(answer->text, cause) == NULL)
-        fail_msg("\"%s\" does not say %s", answer->text, cause);
-    assert_int_equal(trace(rig), before);
-}
 
 /* ---- what is refused ----------------------------------------------------------------------------------------- */
 
@@ -102,7 +79,7 @@ a_refusal_names_its_cause(void **state)
     rig_group(rig, 'X');
     rig_prepare(rig, &rig->alice, NULL, &rig->bob);
     bundle->commit.data[bundle->commit.len - 2 * MLS_HASH_BYTES - 8] ^= 1;
-    expect_refusal(rig, &rig->alice, "the commit: signature does not verify (MLS_ESIGNATURE)");
+    rig_expect_refusal(rig, &rig->alice, "the commit: signature does not verify (MLS_ESIGNATURE)");
 
     /* Two commits of one epoch that do the same: the GroupInfo of one does not fit the other. */
     mls_peer_drop(&rig->alice.mls);
@@ -113,7 +90,7 @@ a_refusal_names_its_cause(void **state)
     rig_prepare(rig, &rig->alice, NULL, &rig->bob);
     mls_buf_fini(&bundle->group_info);
     bundle->group_info = first;
-    expect_refusal(rig, &rig->alice, "the GroupInfo: invalid ratchet tree (MLS_ETREE)");
+    rig_expect_refusal(rig, &rig->alice, "the GroupInfo: invalid ratchet tree (MLS_ETREE)");
 }
 
 static void
@@ -152,7 +129,7 @@ a_commit_that_takes_a_pre_shared_key_is_refused(void **state)
     peer_bundle_fini(bundle);
     assert_ok(mls_group_commit(rig->alice.mls.group, &options, &bundle->commit, &bundle->welcome,
                                &bundle->group_info));
-    expect_refusal(rig, &rig->alice, "no pre-shared key");
+    rig_expect_refusal(rig, &rig->alice, "no pre-shared key");
 }
 
 /* Of a proposal, too, only the membership tag is left to members. */
@@ -165,7 +142,7 @@ a_leaving_must_be_signed_by_who_leaves(void **state)
     int64_t before;
 
     rig_group(rig, 'X');
-    before = trace(rig);
+    before = rig_trace(rig);
     assert_ok(mls_peer_propose_remove(&rig->bob.mls, 1, proposal));
     for (size_t i = 0; i + MLS_HASH_BYTES + 1 < proposal->len; i++) {
         proposal->data[i] ^= (uint8_t)(1u << (i % 8));
@@ -177,7 +154,7 @@ a_leaving_must_be_signed_by_who_leaves(void **state)
     proposal->data[proposal->len - MLS_HASH_BYTES - 2] ^= 1;
     answer = rig_leave_again(rig, &rig->bob);
     assert_non_null(strstr(answer->text, "MLS_ESIGNATURE"));
-    assert_int_equal(trace(rig), before);
+    assert_int_equal(rig_trace(rig), before);
     proposal->data[proposal->len - MLS_HASH_BYTES - 2] ^= 1;
     assert_ok(rig_leave_again(rig, &rig->bob)->status);
 }
@@ -348,28 +325,6 @@ who_is_invited_joins_with_the_tree_of_the_server(void **state)
 
 /* ---- joining without an invitation -------------------------------------------------------------------------- */
 
-/* Makes a commit with which a device joins on what `from` knows of the group, instead of its leaf old_leaf if that is
- * one; it stays in the bundle. */
-static void
-prepare_join(struct chat_peer *peer, const struct chat_peer *from, uint32_t old_leaf)
-{
-    struct mls_buf info = {0};
-    struct peer_bundle *bundle = &peer->bundle;
-
-    assert_ok(mls_group_export_info(from->mls.group, true, &info));
-    const struct mls_external_join_params params = {
-        .group_info = mls_buf_bytes(&info),
-        .resync = old_leaf != MLS_LEAF_NONE,
-        .old_leaf = old_leaf,
-    };
-    const struct mls_client self = mls_peer_client(&peer->mls, 86400);
-    peer_bundle_fini(bundle);
-    mls_group_destroy(&peer->mls.group);
-    assert_ok(mls_group_join_external(&peer->mls.config, &self, &params, &peer->mls.group,
-                                      &bundle->commit, &bundle->group_info));
-    mls_buf_fini(&info);
-}
-
 /* Also after a restart, and whatever the device had read before: it may not know that it was accepted. */
 static void
 assert_log_begins_with_the_join(struct chat_rig *rig, struct chat_peer *peer)
@@ -392,7 +347,7 @@ a_device_that_lost_its_state_joins_in_the_place_of_its_old_leaf(void **state)
     const struct harness_answer *answer;
 
     rig_group(rig, 'X');
-    prepare_join(&rig->bob, &rig->alice, 1);
+    rig_prepare_join(&rig->bob, &rig->alice, 1);
     answer = rig_submit(rig, &rig->bob, WHOLE);
     assert_ok(answer->status);
     mls_peer_merge(&rig->bob.mls);
@@ -428,7 +383,7 @@ an_owner_whose_only_device_joins_again_is_owner_still(void **state)
     struct chat_rig *rig = *state;
 
     rig_group(rig, 'X');
-    prepare_join(&rig->alice, &rig->bob, 0);
+    rig_prepare_join(&rig->alice, &rig->bob, 0);
     assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
     mls_peer_merge(&rig->alice.mls);
     assert_int_equal(role_of_alice(rig), OWNER);
@@ -443,7 +398,7 @@ nobody_but_a_member_joins_and_takes_only_itself_out(void **state)
     struct chat_rig *rig = *state;
 
     rig_group(rig, 'X');
-    prepare_join(&rig->dora, &rig->alice, MLS_LEAF_NONE);
+    rig_prepare_join(&rig->dora, &rig->alice, MLS_LEAF_NONE);
     assert_fails(rig_submit(rig, &rig->dora, WHOLE)->status, SOTTO_ENOTFOUND);
     assert_fails(rig_submit_as(rig, &rig->dora, &rig->bob)->status, SOTTO_EINVALID);
     assert_int_equal(harness_sql(rig->h, "SELECT epoch FROM chat_chats"), 1);
@@ -457,9 +412,9 @@ who_left_does_not_join_again(void **state)
 
     rig_group(rig, 'X');
     assert_ok(rig_leave(rig, &rig->carol)->status);
-    prepare_join(&rig->carol, &rig->alice, 2);
+    rig_prepare_join(&rig->carol, &rig->alice, 2);
     assert_fails(rig_submit(rig, &rig->carol, WHOLE)->status, SOTTO_ENOTFOUND);
-    prepare_join(&rig->bob, &rig->alice, 1);
+    rig_prepare_join(&rig->bob, &rig->alice, 1);
     assert_fails(rig_submit(rig, &rig->bob, WHOLE)->status, SOTTO_EABORTED);
 }
 

@@ -155,6 +155,56 @@ nobody_passes_for_a_listed_service(void **state)
     room_fini(&room);
 }
 
+/* Ada's group takes nothing that the service said to another one, be it sent as it was or with the name changed. */
+static void
+expect_from_elsewhere(struct room *room, struct mls_bytes group_id, int error)
+{
+    struct kit_person *ada = &room->people[ADA];
+    const struct mls_outside_params params = {
+        .suite = 3,
+        .group_id = group_id,
+        .epoch = mls_group_epoch(ada->group),
+        .sender_type = MLS_SENDER_EXTERNAL,
+        .external_sender = 1,
+        .signature_seed = room->seed,
+        .proposal = {.type = MLS_PROPOSAL_REMOVE, .leaf = CLEO},
+    };
+    const struct mls_bytes own = mls_group_id(ada->group);
+    struct mls_buf message = {0};
+
+    kit_expect(mls_propose_from_outside(mls_provider_default(), &params, &message), 0, "propose");
+    kit_refuse(ada, mls_buf_bytes(&message), MLS_EGROUP, "of another group");
+    memcpy(message.data + 5, own.data, own.len); /* behind version, wire format and a length */
+    kit_refuse(ada, mls_buf_bytes(&message), error, "of another group, renamed");
+    mls_buf_fini(&message);
+}
+
+/* Members have the group's secrets and their own keys, and are not believed under the service's name; and what the service
+ * said counts in the group it named. */
+static void
+a_member_does_not_pass_for_a_listed_service_nor_its_word_for_one_to_us(void **state)
+{
+    (void)state;
+    const struct claim claim = {0, 1, 0, MLS_CONTENT_PROPOSAL,
+                                mls_bytes(REMOVE_CLEO, sizeof REMOVE_CLEO)};
+    uint8_t name[MLS_GROUP_ID_BYTES_MAX], seed[MLS_ED25519_SEED_BYTES];
+    struct room room;
+
+    room_init(&room);
+    memcpy(seed, room.seed, sizeof seed);
+    memcpy(room.seed, room.people[BEN].seed, sizeof room.seed);
+    expect(&room, &claim, MLS_ESIGNATURE);
+    memcpy(room.seed, seed, sizeof seed);
+
+    const struct mls_bytes own = mls_group_id(room.people[ADA].group);
+    assert_in_range(own.len, 1, 63);
+    memcpy(name, own.data, own.len);
+    name[0] ^= 1;
+    expect_from_elsewhere(&room, mls_bytes(name, own.len), MLS_ESIGNATURE);
+    expect(&room, &claim, 0);
+    room_fini(&room);
+}
+
 static void
 a_service_may_not_do_what_only_members_do(void **state)
 {
@@ -452,6 +502,7 @@ what_members_would_refuse_is_not_made(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_listed_service_may_propose_and_is_no_member),
     cmocka_unit_test(nobody_passes_for_a_listed_service),
+    cmocka_unit_test(a_member_does_not_pass_for_a_listed_service_nor_its_word_for_one_to_us),
     cmocka_unit_test(a_service_may_not_do_what_only_members_do),
     cmocka_unit_test(a_service_may_propose_five_types),
     cmocka_unit_test(whom_a_service_removes_cannot_commit_it_and_another_can),

@@ -388,6 +388,53 @@ forge_add(struct mls_crowd *crowd, const struct mls_buf *package, struct mls_buf
     mls_writer_fini(&body);
 }
 
+/* A commit by which the guest joins alone, signed by the leaf it brings; everything behind the list is missing. */
+static void
+forge_join(const struct mls_crowd_guest *guest, const struct mls_crowd_guest *host,
+           struct mls_buf *commit_out)
+{
+    struct kit_person by = {.group = host->group};
+    struct mls_key_package package;
+    struct mls_proposal_body init = {.type = MLS_PROPOSAL_EXTERNAL_INIT};
+    struct forgery forgery;
+    struct mls_writer body;
+
+    assert_ok(mls_key_package_message_read(mls_buf_bytes(&guest->package), &package));
+    init.u.kem_output = package.init_key;
+    mls_writer_init(&body, mls_provider_default(), 0);
+    const size_t mark = mls_write_vector(&body);
+    forge_value(&body, &init);
+    mls_write_vector_end(&body, mark);
+    mls_write_optional(&body, true);
+    mls_write_raw(&body, package.leaf.encoded);
+    mls_write_opaque(&body, mls_bytes_empty());
+    assert_ok(mls_writer_error(&body));
+    forge_begin(&forgery, &by, MLS_CONTENT_COMMIT, mls_writer_bytes(&body));
+    forgery.content.sender.type = MLS_SENDER_NEW_MEMBER_COMMIT;
+    forgery.seed = guest->seed;
+    forge_end(&forgery, &by, commit_out);
+    mls_writer_fini(&body);
+}
+
+/* Nor does anybody join a full group alone: not by its own library, and no member follows who tries. */
+static void
+check_full_alone(const struct mls_crowd *crowd, struct mls_crowd_guest *last,
+                 struct mls_crowd_guest *late)
+{
+    struct kit_person receiver = {.group = last->group};
+    struct mls_buf info = {0}, commit = {0};
+
+    assert_ok(mls_group_export_info(last->group, true, &info));
+    const struct mls_external_join_params params = {.group_info = mls_buf_bytes(&info)};
+    const struct mls_client self = {.signature_seed = late->seed, .identity = mls_text("late")};
+    kit_expect(mls_group_join_external(&crowd->config, &self, &params, &late->group, &commit, NULL),
+               MLS_ESIZE, "joining alone");
+    forge_join(late, last, &commit);
+    kit_refuse(&receiver, mls_buf_bytes(&commit), MLS_ESIZE, "forged join");
+    mls_buf_fini(&commit);
+    mls_buf_fini(&info);
+}
+
 /* In a full group nobody can be added, by whomever; somebody can be exchanged; and a proposal to add somebody does not
  * keep the others from committing. */
 static void
@@ -433,6 +480,7 @@ a_group_has_5000_members_at_most(void **state)
     assert_ok(mls_crowd_commit(&crowd, &add, 1, NULL, &welcome));
     assert_ok(mls_crowd_guest_join(&last, &crowd, &welcome));
     assert_int_equal(mls_group_member_count(last.group), MLS_MEMBERS_MAX);
+    check_full_alone(&crowd, &last, &late);
     check_full(&crowd, &last, &late);
     mls_buf_fini(&welcome);
     mls_crowd_guest_fini(&late);

@@ -261,12 +261,6 @@ mls_public_group_proposal_count(const struct mls_public_group *group)
     return mls_group_proposal_count(group->group);
 }
 
-void
-mls_public_group_confirmation_tag(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES])
-{
-    memcpy(out, group->group->epoch->confirmation_tag, MLS_HASH_BYTES);
-}
-
 bool
 mls_public_group_next_member(const struct mls_public_group *group, uint32_t *cursor,
                              struct mls_member *member_out)

@@ -97,11 +97,6 @@ void mls_public_group_tree_hash(const struct mls_public_group *group, uint8_t ou
 /* How many proposals are kept, of which a commit may name any. */
 size_t mls_public_group_proposal_count(const struct mls_public_group *group);
 
-/* The confirmation tag (section 6.1) as sent with the commit that led here, or in the GroupInfo: nobody
- * outside can tell whether it is right. */
-void mls_public_group_confirmation_tag(const struct mls_public_group *group,
-                                       uint8_t out[MLS_HASH_BYTES]);
-
 /* Members in the order of their leaves: start with *cursor = 0; false when there are no more. Their
  * credentials are borrowed. */
 bool mls_public_group_next_member(const struct mls_public_group *group, uint32_t *cursor,
