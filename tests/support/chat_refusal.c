@@ -38,17 +38,6 @@ rig_expect_refusal(struct chat_rig *rig, struct chat_peer *peer, const char *cau
 
 /* ---- joining --------------------------------------------------------------------------------------------------- */
 
-const struct harness_answer *
-rig_get_group(struct chat_rig *rig, struct chat_peer *peer)
-{
-    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
-    uint8_t id[16];
-
-    memset(id, rig->chat, 16);
-    request.chat_id = (ProtobufCBinaryData){.data = id, .len = 16};
-    return harness_rpc(rig->h, peer->session, "GetGroup", &request.base);
-}
-
 void
 rig_prepare_join_with(struct chat_peer *peer, const struct mls_external_join_params *params)
 {

@@ -16,8 +16,6 @@ void rig_expect_failure(struct chat_rig *, struct chat_peer *, int status, const
 /* The same as invalid. */
 void rig_expect_refusal(struct chat_rig *, struct chat_peer *, const char *cause);
 
-const struct harness_answer *rig_get_group(struct chat_rig *, struct chat_peer *);
-
 /* Makes a commit with which a device joins on what `from` knows of the group, instead of its leaf old_leaf if that is
  * one; it stays in the bundle. */
 void rig_prepare_join(struct chat_peer *, const struct chat_peer *from, uint32_t old_leaf);
