@@ -122,6 +122,27 @@ def after_a_last_resort_the_keys_and_the_package_are_renewed(stage):
 
 
 @test
+def key_packages_are_replaced_when_they_run_short(stage):
+    """Nearly all of bob's are gone; the next invitation that he takes up makes the stock what it was."""
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    stock = bob.run('devices')[0]['key_packages']
+    server.stop()
+    with database(server) as store:
+        store.execute("""DELETE FROM keyx_packages WHERE last_resort = 0 AND ref NOT IN (
+                           SELECT MIN(ref) FROM keyx_packages WHERE last_resort = 0 GROUP BY device_id, suite)""")
+    server.start()
+    short = bob.run('devices')[0]['key_packages']
+
+    alice.run('new', 'bob')
+    alice.run('send', 'bob', 'by the last but one')
+    assert texts(bob.run('read', 'alice')) == ['by the last but one']
+
+    assert short < 5 < 50 < stock, (short, stock)
+    assert bob.run('devices')[0]['key_packages'] == stock
+
+
+@test
 def devices_tell_how_fresh_their_keys_are(stage):
     alice, _ = two_in_a_chat(stage, start(stage))
 

@@ -244,6 +244,25 @@ ada_processes_commit(struct scene *s)
 }
 
 static int
+check_signature(struct scene *s)
+{
+    return mls_group_check_signature(s->ben.group, mls_buf_bytes(&s->commit));
+}
+
+/* What one call does in place of mls_group_commit(). */
+static int
+add(struct scene *s)
+{
+    return mls_group_add(s->ada.group, mls_buf_bytes(&s->package), &s->commit, &s->welcome);
+}
+
+static int
+remove_ben(struct scene *s)
+{
+    return mls_group_remove(s->ada.group, mls_group_own_leaf(s->ben.group), &s->commit);
+}
+
+static int
 cleo_knows_her_commit(struct scene *s)
 {
     return process_into(&s->cleo, &s->commit);
@@ -425,6 +444,8 @@ begin_group(struct scene *s)
     starve(s, "key package", make_key_package, NULL);
     starve(s, "key package info", read_key_package, NULL);
     starve(s, "create", create, NULL);
+    starve(s, "add", add, &s->ada);
+    mls_group_clear_pending(s->ada.group);
     starve(s, "commit of an add", commit_add, &s->ada);
     starve(s, "join", join, NULL);
     assert_ok(mls_group_merge_pending(s->ada.group));
@@ -463,6 +484,7 @@ change_group(struct scene *s)
     assert_ok(process_into(&s->ben, &s->proposal));
     starve(s, "commit of kept proposals", commit_kept, &s->ada);
     starve(s, "view of a commit", view_commit, NULL);
+    starve(s, "signature of a commit", check_signature, &s->ben);
     starve(s, "process a commit", process_commit, &s->ben);
     starve(s, "follow a commit", follow_commit, NULL);
     starve(s, "followed tree", export_followed_tree, NULL);
@@ -495,6 +517,8 @@ talk(struct scene *s)
     starve(s, "load", load, &s->ada);
     kit_say(&s->ada, &s->ben, "still here");
     kit_say(&s->cleo, &s->ada, "me too");
+    starve(s, "remove", remove_ben, &s->ada);
+    mls_group_clear_pending(s->ada.group);
 }
 
 /* What others send and we do not: proposals and commits in PrivateMessage. */
