@@ -6,7 +6,7 @@ server can do. Clients block and say so; nothing is encrypted to a key that nobo
 """
 import secrets
 
-from clients import at, people, start, texts
+from clients import at, device_of, people, start, texts
 from liar import FalseUser, Liar
 from tap import main, test
 
@@ -121,6 +121,21 @@ def a_device_that_the_user_did_not_certify_gets_into_no_chat(stage):
 
 
 @test
+def a_package_of_a_device_that_its_user_removed_is_refused(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    phone = device_of(stage, server, 'bob', 'phone')
+    with Liar(stage.schema, server.tcp) as liar:
+        kept = packages_of(bob, alice, liar)
+        at(alice, liar.address)
+        bob.run('device-remove', phone.run('whoami')[0]['device_id'])
+        liar.answer('KeyService/ClaimKeyPackages', lambda reply, _: {**reply, 'key_packages': kept})
+
+        assert len(kept) == 2 and alice.fails(5, 'new', 'bob')['code'] == 'blocked'
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
 def a_truncated_key_log_is_noticed_over_the_wire(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
@@ -191,12 +206,12 @@ def an_invitation_by_a_device_that_its_user_did_not_certify_is_not_taken(stage):
         assert [row['chat'] for row in alice.run('chats')] == [welcomes[0]['chat_id'].hex()]
 
 
-def invite_package(victim, helper, liar):
-    """A KeyPackage of the victim, as the server has them: another client claims one and we look at the answer."""
+def packages_of(victim, helper, liar):
+    """KeyPackages of all devices of the victim, as the server hands them out: another client claims them and we look."""
     seen = []
 
     def look(reply, _):
-        seen.extend(one.key_package for one in reply.key_packages)
+        seen.extend(reply.key_packages)
         return {**reply, 'key_packages': [], 'no_keys': [one.user_id for one in reply.key_packages]}
 
     liar.answer('KeyService/ClaimKeyPackages', look)
@@ -204,7 +219,11 @@ def invite_package(victim, helper, liar):
     at(helper, liar.address).attempt('new', victim.name)
     helper.server = before
     liar.honest()
-    return seen[0]
+    return seen
+
+
+def invite_package(victim, helper, liar):
+    return packages_of(victim, helper, liar)[0].key_package
 
 
 def content(text):
