@@ -38,19 +38,16 @@ wasm_packages_add(struct packages *list, const uint8_t *package, size_t len)
     return 0;
 }
 
-/* After a ReInit: id and extensions of the successor, the latter encoded. MLS_ENOTFOUND: there was none. */
+/* After a ReInit: id and extensions of the successor. */
 EXPORT(group_successor)
 int
 wasm_group_successor(const struct mls_group *group, struct mls_buf *id_out,
                      struct mls_buf *extensions_out)
 {
     struct mls_reinit_view view;
+    bool closed = mls_group_is_closed(group, &view);
 
-    if (!mls_group_is_closed(group, &view))
-        return MLS_ENOTFOUND;
-    int error = wasm_buf_set(id_out, view.group_id.data, view.group_id.len);
-    return error != 0 ? error
-                      : wasm_buf_set(extensions_out, view.extensions.data, view.extensions.len);
+    return wasm_tell_reinit(closed, &view, id_out, extensions_out);
 }
 
 /* The suite of the successor; 0 while the group is not closed. */
@@ -63,24 +60,27 @@ wasm_group_successor_suite(const struct mls_group *group)
     return mls_group_is_closed(group, &view) ? view.suite : 0;
 }
 
-/* The successor of a closed group with an empty id, else a branch under this id. */
-EXPORT(group_continue)
+EXPORT(group_reinit)
 int
-wasm_group_continue(uint32_t owner, const struct mls_group *old, const uint8_t *id, size_t id_len,
-                    const uint8_t *seed, const uint8_t *identity, size_t identity_len,
-                    double not_before, double not_after, const struct packages *packages,
-                    struct mls_buf *commit_out, struct mls_buf *welcome_out,
-                    struct mls_group **group_out)
+wasm_group_reinit(uint32_t owner, const struct mls_client *client, const struct mls_group *old,
+                  const struct packages *packages, struct mls_buf *commit_out,
+                  struct mls_buf *welcome_out, struct mls_group **group_out)
 {
     const struct mls_config config = wasm_config(owner);
-    const struct mls_client client = {
-        .signature_seed = seed,
-        .identity = bytes(identity, identity_len),
-        .lifetime = {(uint64_t)not_before, (uint64_t)not_after},
-    };
 
-    return id_len == 0 ? mls_group_reinit(&config, &client, old, packages->items, packages->count,
-                                          commit_out, welcome_out, group_out)
-                       : mls_group_branch(&config, &client, old, bytes(id, id_len), packages->items,
-                                          packages->count, commit_out, welcome_out, group_out);
+    return mls_group_reinit(&config, client, old, packages->items, packages->count, commit_out,
+                            welcome_out, group_out);
+}
+
+EXPORT(group_branch)
+int
+wasm_group_branch(uint32_t owner, const struct mls_client *client, const struct mls_group *old,
+                  const uint8_t *id, size_t id_len, const struct packages *packages,
+                  struct mls_buf *commit_out, struct mls_buf *welcome_out,
+                  struct mls_group **group_out)
+{
+    const struct mls_config config = wasm_config(owner);
+
+    return mls_group_branch(&config, client, old, bytes(id, id_len), packages->items,
+                            packages->count, commit_out, welcome_out, group_out);
 }

@@ -52,6 +52,13 @@ wasm_public_take_proposal(struct mls_public_group *group, const uint8_t *message
     return mls_public_group_take_proposal(group, bytes(message, len), received_out);
 }
 
+EXPORT(public_forget_proposals)
+void
+wasm_public_forget_proposals(struct mls_public_group *group, size_t count)
+{
+    mls_public_group_forget_proposals(group, count);
+}
+
 /* The next group has the owner of this one. */
 EXPORT(public_take_commit)
 int
@@ -70,6 +77,20 @@ wasm_public_check_info(const struct mls_public_group *group, const uint8_t *grou
 }
 
 /* ---- What is true now ------------------------------------------------------------------------ */
+
+EXPORT(public_id)
+int
+wasm_public_id(const struct mls_public_group *group, struct mls_buf *id_out)
+{
+    return mls_buf_set(id_out, mls_provider_default(), mls_public_group_id(group));
+}
+
+EXPORT(public_suite)
+uint32_t
+wasm_public_suite(const struct mls_public_group *group)
+{
+    return mls_public_group_suite(group);
+}
 
 EXPORT(public_epoch)
 double
@@ -117,9 +138,57 @@ wasm_public_member(const struct mls_public_group *group, uint32_t leaf,
     return error != 0 ? error : wasm_tell_member(&member, identity_out, key_out);
 }
 
-EXPORT(public_is_closed)
-int
-wasm_public_is_closed(const struct mls_public_group *group)
+/* The first member at `leaf` or behind it; MLS_LEAF_NONE: there is none. */
+EXPORT(public_next_member)
+uint32_t
+wasm_public_next_member(const struct mls_public_group *group, uint32_t leaf)
 {
-    return mls_public_group_is_closed(group, NULL);
+    struct mls_member member;
+
+    return mls_public_group_next_member(group, &leaf, &member) ? member.leaf : MLS_LEAF_NONE;
+}
+
+EXPORT(public_extension)
+int
+wasm_public_extension(const struct mls_public_group *group, uint32_t type, struct mls_buf *data_out)
+{
+    struct mls_bytes data;
+    int error = mls_public_group_extension(group, (uint16_t)type, &data);
+
+    return error != 0 ? error : wasm_buf_set(data_out, data.data, data.len);
+}
+
+EXPORT(public_confirmation_tag)
+void
+wasm_public_confirmation_tag(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES])
+{
+    mls_public_group_confirmation_tag(group, out);
+}
+
+EXPORT(public_memory)
+size_t
+wasm_public_memory(const struct mls_public_group *group)
+{
+    return mls_public_group_memory(group);
+}
+
+EXPORT(public_successor)
+int
+wasm_public_successor(const struct mls_public_group *group, struct mls_buf *id_out,
+                      struct mls_buf *extensions_out)
+{
+    struct mls_reinit_view view;
+    bool closed = mls_public_group_is_closed(group, &view);
+
+    return wasm_tell_reinit(closed, &view, id_out, extensions_out);
+}
+
+/* 0 while the group is not closed. */
+EXPORT(public_successor_suite)
+uint32_t
+wasm_public_successor_suite(const struct mls_public_group *group)
+{
+    struct mls_reinit_view view;
+
+    return mls_public_group_is_closed(group, &view) ? view.suite : 0;
 }

@@ -47,5 +47,11 @@ HOST(find_psk)
 int host_find_psk(uint32_t owner, const uint8_t *id, size_t id_len, struct mls_buf *psk_out);
 HOST(find_group)
 const struct mls_group *host_find_group(uint32_t owner, const uint8_t *id, size_t id_len);
+HOST(check_outsider)
+int host_check_outsider(uint32_t owner, const struct mls_change *change);
+
+/* The bounds of struct mls_config, asked for when a group is made; 0: none. */
+enum { HOST_LIMIT_LIFETIME, HOST_LIMIT_LEAF_BYTES };
+HOST(limit) double host_limit(uint32_t owner, int which);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The imports of host.h for a WebAssembly instance, from a table of primitives (node_primitives.mjs shows its shape) and
-// three questions. Addresses become views of the instance's memory, which are taken anew at each call, since memory that
+// its questions. Addresses become views of the instance's memory, which are taken anew at each call, since memory that
 // grows leaves old views empty.
 
 // Runs what gives bytes and writes them; -1 tells the library that it failed.
@@ -14,7 +14,8 @@ function writing(memory, out, make) {
 }
 
 // ask: { checkCredential(owner, credential) -> 0 or an error, now(owner) -> seconds, findPsk(owner, id, out) -> 0 or an error,
-//        findGroup(owner, id) -> a handle or 0 }
+//        findGroup(owner, id) -> a handle or 0, checkOutsider(owner, change) -> 0 or an error,
+//        limit(owner, which) -> a bound, 0 for none }
 export function hostImports(instance, primitives, ask) {
   const memory = () => new Uint8Array(instance().exports.memory.buffer);
   const copy = (at, length) => memory().slice(at, at + length);
@@ -48,5 +49,7 @@ export function hostImports(instance, primitives, ask) {
     now: (owner) => ask.now(owner),
     find_psk: (owner, id, length, out) => ask.findPsk(owner, copy(id, length), out),
     find_group: (owner, id, length) => ask.findGroup(owner, copy(id, length)),
+    check_outsider: (owner, change) => ask.checkOutsider(owner, change),
+    limit: (owner, which) => ask.limit(owner, which),
   };
 }

@@ -3,234 +3,154 @@
 // crypto/mls as a JavaScript module over mls.wasm: key packages and groups with byte arrays, nothing of the memory shows.
 //
 //   const mls = await Mls.load(wasmBytes, nodePrimitives);
-//   const { message, secrets } = mls.keyPackage({ suite: 3, seed, identity, lifetime: [from, to] });
-//   const group = mls.create({ suite: 3, id, seed, identity, lifetime: [from, to], hooks });
+//   const ada = { seed, identity };                          // and a lifetime, extensionTypes: instance.mjs
+//   const { message, secrets } = mls.keyPackage({ ...ben, suite: 3 });
+//   const group = mls.create({ ...ada, suite: 3, id, hooks });
 //   const { commit, welcome } = group.commit([{ add: message }]);    group.mergePending();
 //
-// hooks of a group: checkCredential({ identity, signatureKey, replaces }) -> true or false (required), now() -> Unix seconds,
-// findPsk(id) -> bytes or null, findGroup(id) -> the group of that id or null. Errors are MlsError with the name of mls/error.h. A group holds memory of the instance until
-// free(); its rules (when to save, what waits) are those of mls/mls.h.
+// The hooks of a group answer what the library asks (owners.mjs). Errors are MlsError, with the name of mls/error.h and its
+// sentence. A group holds memory of the instance until free(); its rules (when to save, what waits) are those of mls/mls.h.
 import { Group } from './group.mjs';
-import { HANDLE } from './handle.mjs';
 import { hostImports } from './host.mjs';
+import { Instance } from './instance.mjs';
+import { HANDLE, Owners } from './owners.mjs';
 import { PublicGroup } from './public_group.mjs';
+import * as views from './views.mjs';
 
-const CREDENTIAL_REFUSED = -15; // MLS_ECREDENTIAL
-const PSK_UNKNOWN = -22; // MLS_EPSK
+export { MlsError } from './instance.mjs';
 
-export class MlsError extends Error {
-  constructor(name) {
-    super(name);
-    this.name = name;
-  }
-}
+const NONE = 0xffffffff; // no leaf, no external sender
+const nothing = new Uint8Array();
 
 export class Mls {
-  #owners = new Map(); // number of an owner -> { hooks, uses }
-  #kept = [];
-  #nextOwner = 1;
+  #inside;
+  #owners = new Owners();
 
   // Compiles and starts the library; the primitives as in node_primitives.mjs.
   static async load(wasm, primitives) {
     const mls = new Mls();
-    const imports = { host: hostImports(() => mls.instance, primitives, mls.#questions()) };
-    ({ instance: mls.instance } = await WebAssembly.instantiate(wasm, imports));
+    const answers = mls.#owners.answers(() => mls.#inside);
+    mls.#inside = await Instance.load(wasm, (instance) => hostImports(instance, primitives, answers));
     return mls;
   }
 
-  #questions() {
-    return {
-      checkCredential: (owner, at) => {
-        const [identity, signatureKey, oldIdentity, oldKey] = [0, 1, 2, 3].map(
-          (field) => this.view(this.wasm.credential_bytes(at, field)));
-        const replaces = oldKey.length > 0 ? { identity: oldIdentity, signatureKey: oldKey } : null;
-        const good = this.#owners.get(owner).hooks.checkCredential({ identity, signatureKey, replaces });
-        return good === true ? 0 : CREDENTIAL_REFUSED;
-      },
-      now: (owner) => this.#owners.get(owner).hooks.now?.() ?? Math.floor(Date.now() / 1000),
-      findPsk: (owner, id, out) => {
-        const psk = this.#owners.get(owner).hooks.findPsk?.(id);
-        return psk ? this.lend([psk], (at, length) => this.wasm.buf_set(out, at, length)) : PSK_UNKNOWN;
-      },
-      findGroup: (owner, id) => this.#owners.get(owner).hooks.findGroup?.(id)?.[HANDLE] ?? 0,
-    };
-  }
+  // ---- Key packages and signatures -----------------------------------------------------------
 
-  get wasm() { return this.instance.exports; }
-
-  // ---- Bytes in and out --------------------------------------------------------------------
-
-  read(at, length) { return new Uint8Array(this.wasm.memory.buffer).slice(at, at + length); }
-
-  view(at) { return this.read(this.wasm.bytes_data(at), this.wasm.bytes_len(at)); }
-
-  // Runs a call that keeps arrays in the instance until it returns; then they are wiped.
-  keeping(call) {
-    const before = this.#kept;
-    this.#kept = [];
-    try {
-      return call();
-    } finally {
-      for (const end of this.#kept) end();
-      this.#kept = before;
-    }
-  }
-
-  keep(array) {
-    const at = this.wasm.alloc(array.length);
-    new Uint8Array(this.wasm.memory.buffer).set(array, at);
-    this.#kept.push(() => this.wasm.free(at, array.length));
-    return [at, array.length];
-  }
-
-  // A list of [type, data].
-  keepExtensions(extensions = []) {
-    const list = this.wasm.extensions_new();
-    this.#kept.push(() => this.wasm.extensions_free(list));
-    for (const [type, data] of extensions) this.check(this.wasm.extensions_add(list, type, ...this.keep(data)));
-    return list;
-  }
-
-  // Copies arrays into the instance for one call, as address and length each, and wipes them after it.
-  lend(arrays, call) {
-    return this.keeping(() => call(...arrays.flatMap((array) => this.keep(array))));
-  }
-
-  check(error) {
-    if (error === 0) return;
-    const at = this.wasm.error_name(error);
-    const memory = new Uint8Array(this.wasm.memory.buffer);
-    throw new MlsError(new TextDecoder().decode(memory.slice(at, memory.indexOf(0, at))));
-  }
-
-  // Calls with so many fresh buffers and gives what they hold.
-  outputs(count, call) {
-    const bufs = Array.from({ length: count }, () => this.wasm.buf_new());
-    try {
-      this.check(call(...bufs));
-      return bufs.map((buf) => this.read(this.wasm.buf_data(buf), this.wasm.buf_len(buf)));
-    } finally {
-      for (const buf of bufs) this.wasm.buf_free(buf);
-    }
-  }
-
-  // Calls with the place of so many bytes of the instance, and gives them.
-  fixed(length, call) {
-    const at = this.wasm.alloc(length);
-    try {
-      this.check(call(at) ?? 0);
-      return this.read(at, length);
-    } finally {
-      this.wasm.free(at, length);
-    }
-  }
-
-  // ---- Key packages and groups -------------------------------------------------------------
-
-  keyPackage({ suite, seed, identity, lifetime: [from, to] }) {
-    const [message, secrets] = this.lend([seed, identity], (seedAt, _, at, length) => this.outputs(2,
-      (messageOut, privateOut) => this.wasm.key_package_create(suite, seedAt, at, length, from, to,
-        messageOut, privateOut)));
+  // Of the hooks now and lifetimeMax count, when the client names no lifetime.
+  keyPackage({ suite, hooks = {}, ...client }) {
+    const inside = this.#inside;
+    const [[message, secrets], hold] = this.#owners.making(hooks, (owner) => inside.keeping(() => inside.outputs(2,
+      (...outs) => inside.wasm.key_package_create(owner, inside.keepClient(client), suite, ...outs))));
+    hold.drop();
     return { message, secrets };
   }
 
-  keyPackageRef(message) {
-    return this.lend([message], (at, length) => this.outputs(1,
-      (out) => this.wasm.key_package_ref(at, length, out)))[0];
+  // Checks a key package and tells what it says.
+  keyPackageInfo(message) { return views.viewKeyPackage(this.#inside, message); }
+
+  // By the one rule for Ed25519 (docs/e2ee.md), whatever the primitives would take.
+  verifySignature(publicKey, message, signature) {
+    return this.#inside.lend([publicKey, message, signature],
+      (key, _, at, length, signatureAt) => this.#inside.wasm.ed25519_verify(key, at, length, signatureAt)) === 0;
   }
 
-  // The number that a call writes to a place it is given.
-  pointer(call) {
-    const bytes = this.fixed(4, call);
-    return new DataView(bytes.buffer).getUint32(0, true);
-  }
+  // ---- Groups ------------------------------------------------------------------------------
 
-  // What asks the same hooks: more() for another one, drop() for one less.
-  #owned(owner) {
-    const entry = this.#owners.get(owner);
-    return {
-      more: () => { entry.uses++; return this.#owned(owner); },
-      drop: () => { if (--entry.uses === 0) this.#owners.delete(owner); },
-    };
-  }
-
+  // A thing of a kind, which `call` makes at the place it is given, with the number of its hooks.
   #made(Kind, hooks, call) {
-    const owner = this.#nextOwner++;
-    this.#owners.set(owner, { hooks, uses: 1 });
-    try {
-      return new Kind(this, this.pointer((out) => call(owner, out)), this.#owned(owner));
-    } catch (error) {
-      this.#owners.delete(owner);
-      throw error;
-    }
+    const [handle, hold] = this.#owners.making(hooks,
+      (owner) => this.#inside.keeping(() => this.#inside.pointer((out) => call(owner, out))));
+    return new Kind(this.#inside, handle, hold);
   }
 
-  #group(hooks, call) { return this.#made(Group, hooks, call); }
+  // The same with `count` outputs beside it: gives the group and them.
+  #madeWith(count, hooks, call) {
+    let outputs;
+    const group = this.#made(Group, hooks, (owner, out) => {
+      outputs = this.#inside.outputs(count, (...outs) => call(owner, out, outs));
+      return 0;
+    });
+    return [group, ...outputs];
+  }
 
   // `extensions` of the group context: a list of [type, data].
-  create({ suite, id, seed, identity, lifetime: [from, to], extensions = [], hooks }) {
-    return this.#group(hooks, (owner, out) => this.lend([id, seed, identity],
-      (idAt, idLength, seedAt, _, at, length) => this.wasm.group_create(owner, suite, idAt, idLength, seedAt,
-        at, length, from, to, this.keepExtensions(extensions), out)));
+  create({ suite, id, extensions = [], hooks, ...client }) {
+    const inside = this.#inside;
+    return this.#made(Group, hooks, (owner, out) => inside.wasm.group_create(owner, inside.keepClient(client), suite,
+      ...inside.keep(id), inside.keepExtensions(extensions), out));
   }
 
-  join({ welcome, secrets, seed, tree = new Uint8Array(), hooks }) {
-    return this.#group(hooks, (owner, out) => this.lend([welcome, secrets, tree, seed],
-      (welcomeAt, welcomeLength, at, length, treeAt, treeLength, seedAt) => this.wasm.group_join(owner,
-        welcomeAt, welcomeLength, at, length, seedAt, treeAt, treeLength, out)));
+  // Gives the group; `onInviter` gets the leaf of who invites.
+  join({ welcome, secrets, seed, tree = nothing, hooks, onInviter = () => {} }) {
+    const inside = this.#inside;
+    let group;
+    const inviter = inside.pointer((inviterOut) => {
+      group = this.#made(Group, hooks, (owner, out) => inside.wasm.group_join(owner, inside.keepClient({ seed }),
+        ...inside.keep(welcome), ...inside.keep(secrets), ...inside.keep(tree), inviterOut, out));
+      return 0;
+    });
+    onInviter(inviter);
+    return group;
   }
 
   // Gives the group and the commit by which it is joined; the commit is pending until group.mergePending(). `resync` is our
-  // old leaf, when we were a member and lost our state.
-  joinExternal({ groupInfo, tree = new Uint8Array(), seed, identity, resync = null, hooks }) {
-    let commit;
-    const group = this.#group(hooks, (owner, out) => {
-      [commit] = this.lend([groupInfo, tree, seed, identity], (infoAt, infoLength, treeAt, treeLength, seedAt, _, at,
-        length) => this.outputs(1, (commitOut) => this.wasm.group_join_external(owner, infoAt, infoLength, treeAt,
-        treeLength, seedAt, at, length, Number(resync !== null), resync ?? 0, out, commitOut)));
-      return 0;
-    });
-    return { group, commit };
+  // old leaf, when we were a member and lost our state; `psks` are proposals of PSKs to bring in.
+  joinExternal({ groupInfo, tree = nothing, resync = null, psks = [], authenticatedData = nothing, hooks, ...client }) {
+    const inside = this.#inside;
+    const [group, commit, nextInfo] = this.#madeWith(2, hooks, (owner, out, outs) => inside.wasm.group_join_external(owner,
+      inside.keepClient(client), ...inside.keep(groupInfo), ...inside.keep(tree), resync ?? NONE,
+      inside.keepProposals(psks), ...inside.keep(authenticatedData), out, ...outs));
+    return { group, commit, groupInfo: nextInfo };
   }
 
   restore({ state, hooks }) {
-    return this.#group(hooks, (owner, out) => this.lend([state],
-      (at, length) => this.wasm.group_load(owner, at, length, out)));
+    return this.#made(Group, hooks, (owner, out) => this.#inside.wasm.group_load(owner, ...this.#inside.keep(state), out));
   }
 
   // ---- Groups that continue a group --------------------------------------------------------
 
-  #continued({ old, id, seed, identity, lifetime: [from, to], keyPackages, hooks }) {
-    let made;
-    const group = this.#group(hooks, (owner, out) => this.keeping(() => {
-      const list = this.wasm.packages_new();
-      try {
-        for (const one of keyPackages) this.check(this.wasm.packages_add(list, ...this.keep(one)));
-        made = this.outputs(2, (...outs) => this.wasm.group_continue(owner, old[HANDLE], ...this.keep(id),
-          this.keep(seed)[0], ...this.keep(identity), from, to, list, ...outs, out));
-        return 0;
-      } finally {
-        this.wasm.packages_free(list);
-      }
-    }));
-    return { group, commit: made[0], welcome: made[1] };
+  // The successor that the ReInit of a closed group asks for, with key packages of all others.
+  reinit({ old, keyPackages, hooks, ...client }) {
+    const inside = this.#inside;
+    const [group, commit, welcome] = this.#madeWith(2, hooks, (owner, out, outs) => inside.wasm.group_reinit(owner,
+      inside.keepClient(client), old[HANDLE], inside.keepPackages(keyPackages), ...outs, out));
+    return { group, commit, welcome };
   }
 
-  // The successor that the ReInit of a closed group asks for, with key packages of all others.
-  reinit(params) { return this.#continued({ ...params, id: new Uint8Array() }); }
-
   // A group of some members of `old`, under an id of its own.
-  branch(params) { return this.#continued(params); }
+  branch({ old, id, keyPackages, hooks, ...client }) {
+    const inside = this.#inside;
+    const [group, commit, welcome] = this.#madeWith(2, hooks, (owner, out, outs) => inside.wasm.group_branch(owner,
+      inside.keepClient(client), old[HANDLE], ...inside.keep(id), inside.keepPackages(keyPackages), ...outs, out));
+    return { group, commit, welcome };
+  }
 
-  // ---- Following from outside --------------------------------------------------------------
+  // ---- From outside ------------------------------------------------------------------------
 
-  follow({ groupInfo, tree = new Uint8Array(), hooks }) {
-    return this.#made(PublicGroup, hooks, (owner, out) => this.lend([groupInfo, tree],
-      (infoAt, infoLength, treeAt, treeLength) => this.wasm.public_open(owner, infoAt, infoLength, treeAt, treeLength, out)));
+  // What somebody proposes who is no member of the group with this GroupInfo: a service by its place among the
+  // external_senders, or without one whoever asks to be added, with the seed of the key package.
+  proposeFromOutside({ groupInfo, externalSender = null, seed, proposal, authenticatedData = nothing }) {
+    const inside = this.#inside;
+    const { suite, groupId, epoch } = this.viewGroupInfo(groupInfo);
+    return inside.keeping(() => inside.output((out) => inside.wasm.propose_from_outside(suite, ...inside.keep(groupId), epoch,
+      externalSender ?? NONE, inside.keep(seed)[0], inside.keepProposals([proposal]), ...inside.keep(authenticatedData), out)));
+  }
+
+  follow({ groupInfo, tree = nothing, hooks }) {
+    const inside = this.#inside;
+    return this.#made(PublicGroup, hooks,
+      (owner, out) => inside.wasm.public_open(owner, ...inside.keep(groupInfo), ...inside.keep(tree), out));
   }
 
   restoreFollowed({ state, hooks }) {
-    return this.#made(PublicGroup, hooks, (owner, out) => this.lend([state],
-      (at, length) => this.wasm.public_load(owner, at, length, out)));
+    return this.#made(PublicGroup, hooks, (owner, out) => this.#inside.wasm.public_load(owner, ...this.#inside.keep(state), out));
   }
+
+  // ---- What anybody may read of a message (views.mjs) ---------------------------------------
+
+  viewMessage(message) { return views.viewMessage(this.#inside, message); }
+  viewProposal(message) { return views.viewProposal(this.#inside, message); }
+  viewCommit(message) { return views.viewCommit(this.#inside, message); }
+  viewWelcome(message) { return views.viewWelcome(this.#inside, message); }
+  viewGroupInfo(message) { return views.viewGroupInfo(this.#inside, message); }
 }
