@@ -96,13 +96,15 @@ def nothing_is_sent_while_the_server_keeps_a_removed_device_in_the_chat(stage):
         for code in ('aborted', 'permission_denied'):
             liar.withhold('ChatService/Commit', code, 'not now')
             assert 'a device that alice removed' in bob.fails(5, 'send', 'alice', 'secret')['message'], code
+        liar.withhold('ChatService/Commit', 'unavailable', 'not now')
+        assert bob.fails(1, 'send', 'alice', 'which waits')['code'] == 'aborted'
         assert liar.calls('ChatService/Send') == []
         liar.honest()
 
         bob.run('send', 'alice', 'for the laptop alone')
 
         assert devices_in(bob, chat) == {'alice': 1, 'bob': 1}
-        assert texts(alice.run('read', chat)) == ['for both', 'for the laptop alone']
+        assert texts(alice.run('read', chat)) == ['for both', 'which waits', 'for the laptop alone']
 
 
 if __name__ == '__main__':

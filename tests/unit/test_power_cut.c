@@ -131,7 +131,7 @@ open_store(struct cut *cut)
         .queue_bytes = 64 << 20,
         .cache_bytes = 2 << 20,
         .busy_ms = 1000,
-        .wal_bytes = 1 << 20, /* small, so that checkpoints are among the moments, and snapshots small */
+        .wal_bytes = 1 << 20, /* checkpoints are among the moments, and snapshots small */
         .breaker_failures = 5,
         .vfs = "crash",
     };

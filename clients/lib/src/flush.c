@@ -54,7 +54,18 @@ parcels_fini(struct parcel *parcels, size_t count)
         buf_fini(&parcels[i].message);
 }
 
-/* Reads the next rows of the queue that may go out, at most `window`. */
+/* Whether a chat stands in the batch with a message of another epoch than this one. */
+static bool
+is_of_another_epoch(const struct parcel *parcel, const struct parcel *batch, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (batch[i].epoch != parcel->epoch && id_equal(batch[i].chat_id, parcel->chat_id))
+            return true;
+    return false;
+}
+
+/* Reads the next rows of the queue that may go out, at most `window`, of each chat those of one epoch: if the server
+ * refuses them as too old, what was written after them must not be there before them. */
 static int
 read_queue(struct sotto_client *client, uint64_t after, size_t window, struct parcel *parcels,
            size_t *count_out)
@@ -71,12 +82,15 @@ read_queue(struct sotto_client *client, uint64_t after, size_t window, struct pa
     size_t count = 0;
     while (count < window &&
            (status = query_step(&client->profile, statement, &client->error)) == 1) {
-        struct parcel *parcel = &parcels[count++];
+        struct parcel *parcel = &parcels[count];
         *parcel = (struct parcel){.number = (uint64_t)sqlite3_column_int64(statement, 0),
                                   .epoch = (uint64_t)sqlite3_column_int64(statement, 2)};
         query_id(statement, 1, parcel->chat_id);
+        if (is_of_another_epoch(parcel, parcels, count))
+            break;
         buf_set(&parcel->message, sqlite3_column_blob(statement, 3),
                 (size_t)sqlite3_column_bytes(statement, 3));
+        count++;
     }
     sqlite3_finalize(statement);
     *count_out = count;
@@ -261,7 +275,7 @@ flush_once(struct sotto_client *client, size_t window, struct rest *rest,
         if (settled)
             return settled;
         client->error = kept;
-    } while (status == SOTTO_CLIENT_OK && count == window && !rest->stale && !rest->busy);
+    } while (status == SOTTO_CLIENT_OK && !rest->stale && !rest->busy);
     return status;
 }
 
