@@ -120,9 +120,15 @@ decode_body(struct call *call, struct sotto_view body, const ProtobufCMessageDes
 }
 
 static size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t
 budget(size_t bytes)
 {
-    return bytes > RPC_ARENA_MIN / RPC_ARENA_FACTOR ? bytes * RPC_ARENA_FACTOR : RPC_ARENA_MIN;
+    return larger(bytes * RPC_ARENA_FACTOR, RPC_ARENA_MIN);
 }
 
 /* Decoding may take memory as what came warrants; then the handler as its method warrants. */
@@ -181,7 +187,7 @@ call_make(struct conn *conn, const struct frame_in *frame)
         refuse(call, SOTTO_EUNIMPLEMENTED, "The server has no such method.");
     else
         decode(call, frame);
-    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + frame->size + call->arena.used);
+    call->request_bytes = (uint32_t)(CALL_BLOCK_BYTES + larger(frame->size, call->arena.used));
     loop->call_bytes += call->request_bytes;
     return call;
 }

@@ -34,7 +34,7 @@ struct call {
     struct wheel_entry deadline;
     uint64_t start_ns; /* when it was read */
     uint32_t deadline_ms;
-    uint32_t request_bytes; /* what came and what decoding it took */
+    uint32_t request_bytes; /* what came or what decoding it took, whichever is more */
     bool answered;          /* by deadline or Cancel, before its handler ended it */
     bool gone;              /* the connection has closed */
     struct sotto_caller caller;

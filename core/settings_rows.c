@@ -95,7 +95,7 @@ static const struct settings_row limit_rows[] = {
     KEY(limits.logic_queue_items, "logic_queue", SOTTO_CONF_INT, "65536", .min = 64, .max = 1 << 20,
         .doc = "Calls that wait for the logic thread before sockets are read more slowly."),
     KEY(limits.logic_queue_bytes, "logic_queue_size", SOTTO_CONF_SIZE, "64MiB", .min = 20 << 20,
-        .max = INT64_C(1) << 32, .doc = "Their bytes."),
+        .max = INT64_C(1) << 32, .doc = "The memory that these take."),
     KEY(limits.rate_table_entries, "rate_table", SOTTO_CONF_INT, "100000", .min = 100,
         .max = 1000000, .doc = "Accounts and addresses that the rate limiter remembers."),
     KEY(limits.drain_ms, "drain_timeout", SOTTO_CONF_DURATION, "5s", .min = 0, .max = 5000,
