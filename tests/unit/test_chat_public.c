@@ -473,69 +473,6 @@ a_damaged_tree_is_no_tree(void **state)
     assert_int_equal(harness_sql(rig->h, "SELECT epoch FROM chat_chats"), 1);
 }
 
-/* ---- a chat from before -------------------------------------------------------------------------------------- */
-
-static void
-forget_the_tree(struct chat_rig *rig)
-{
-    harness_stop(rig->h);
-    rig_resume(rig);
-    harness_sql(rig->h, "DELETE FROM chat_trees");
-}
-
-static void
-show_the_group(struct chat_peer *by, struct chat_peer *to)
-{
-    mls_buf_fini(&to->bundle.start);
-    assert_ok(mls_group_export_info(by->mls.group, true, &to->bundle.start));
-}
-
-static void
-a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit(void **state)
-{
-    struct chat_rig *rig = *state;
-    const struct harness_answer *answer;
-    Sotto__Chat__V1__GroupWanted *wanted;
-
-    rig_group(rig, 'X');
-    forget_the_tree(rig);
-    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
-    answer = rig_submit(rig, &rig->alice, WHOLE);
-    assert_fails(answer->status, SOTTO_EPRECONDITION);
-    wanted =
-        sotto__chat__v1__group_wanted__unpack(NULL, answer->details.size, answer->details.data);
-    assert_non_null(wanted);
-    assert_int_equal(wanted->epoch, 1);
-    sotto__chat__v1__group_wanted__free_unpacked(wanted, NULL);
-    assert_fails(rig_get_group(rig, &rig->bob)->status, SOTTO_EPRECONDITION);
-
-    show_the_group(&rig->alice, &rig->alice);
-    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
-    mls_peer_merge(&rig->alice.mls);
-    assert_ok(rig_commit(rig, &rig->alice, &rig->dora, NULL)->status);
-}
-
-/* The last commit's GroupInfo says which group it was. */
-static void
-only_the_group_of_the_chat_can_be_shown(void **state)
-{
-    struct chat_rig *rig = *state;
-    struct mls_peer other;
-
-    rig_group(rig, 'X');
-    forget_the_tree(rig);
-    mls_peer_init(&other, 'a', '1', 3, rig->alice.mls.now);
-    mls_peer_create(&other, (const uint8_t *)"XXXXXXXXXXXXXXXX");
-    rig_prepare(rig, &rig->alice, NULL, &rig->bob);
-    mls_buf_fini(&rig->alice.bundle.start);
-    assert_ok(mls_group_export_info(other.group, true, &rig->alice.bundle.start));
-    assert_int_not_equal(rig_submit(rig, &rig->alice, WHOLE)->status, SOTTO_OK);
-    assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_trees"), 0);
-    show_the_group(&rig->carol, &rig->alice);
-    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
-    mls_peer_fini(&other);
-}
-
 #define PUBLIC_TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(every_bit_of_a_commit_but_its_membership_tag_counts),
@@ -558,8 +495,6 @@ static const struct CMUnitTest tests[] = {
     PUBLIC_TEST(groups_are_followed_through_a_restart_and_a_full_cache),
     PUBLIC_TEST(a_leave_that_is_not_written_leaves_the_group_in_the_cache),
     PUBLIC_TEST(a_damaged_tree_is_no_tree),
-    PUBLIC_TEST(a_chat_that_is_not_followed_yet_is_shown_by_its_next_commit),
-    PUBLIC_TEST(only_the_group_of_the_chat_can_be_shown),
 };
 
 SOTTO_TEST_MAIN(tests)

@@ -256,43 +256,6 @@ an_extension_that_members_lack_is_not_set(void **state)
     mls_writer_fini(&w);
 }
 
-/* A member's own extensions in a GroupInfo are nobody else's matter: the server takes it, and a joiner reads past them. */
-static void
-a_group_info_may_have_extensions_that_nobody_knows(void **state)
-{
-    struct chat_rig *rig = *state;
-    struct mls_buf *info = &rig->alice.bundle.group_info;
-    const Sotto__Chat__V1__GetGroupReply *reply;
-    struct mls_group_info read;
-    struct mls_writer extensions, w;
-
-    rig_group(rig, 'X');
-    rig_prepare(rig, &rig->alice, NULL, NULL);
-    assert_ok(mls_group_info_message_read(mls_buf_bytes(info), &read));
-    mls_writer_init(&extensions, rig->alice.mls.config.provider, 0);
-    mls_write_raw(&extensions, read.extensions);
-    mls_extension_write(&extensions, 0x0a0b, mls_text("unknown"));
-    read.extensions = mls_writer_bytes(&extensions);
-    mls_writer_init(&w, rig->alice.mls.config.provider, 0);
-    mls_message_header_write(&w, MLS_WIRE_GROUP_INFO);
-    mls_group_info_write_signed(&w, &rig->alice.mls.group->c, rig->alice.mls.device_seed, &read);
-    mls_buf_fini(info);
-    assert_ok(mls_buf_take(info, &w));
-    mls_writer_fini(&w);
-    mls_writer_fini(&extensions);
-    assert_ok(rig_submit(rig, &rig->alice, WHOLE)->status);
-
-    reply = (const void *)rig_get_group(rig, &rig->bob)->message;
-    const struct mls_external_join_params params = {
-        .group_info = to_mls(reply->group_info),
-        .ratchet_tree = to_mls(reply->ratchet_tree),
-        .resync = true,
-        .old_leaf = 1,
-    };
-    rig_prepare_join_with(&rig->bob, &params);
-    assert_ok(rig_submit(rig, &rig->bob, WHOLE)->status);
-}
-
 /* Who may propose from outside is said at the creation: a later context does not add the committer, does not replace the
  * server, and takes nothing of anybody's role. */
 static void
@@ -467,7 +430,6 @@ static const struct CMUnitTest tests[] = {
     TRESPASS_TEST(no_chat_is_closed_for_a_successor_or_branched),
     TRESPASS_TEST(who_joins_alone_brings_no_pre_shared_key),
     TRESPASS_TEST(an_extension_that_members_lack_is_not_set),
-    TRESPASS_TEST(a_group_info_may_have_extensions_that_nobody_knows),
     TRESPASS_TEST(context_extensions_give_nobody_a_right),
     TRESPASS_TEST(a_device_that_was_removed_a_moment_before_does_not_join),
     TRESPASS_TEST(a_device_that_was_taken_out_comes_on_a_new_leaf_or_not_at_all),
