@@ -39,6 +39,10 @@ if(SOTTO_COVERAGE)
 endif()
 
 add_library(sotto_flags INTERFACE)
+if(SOTTO_SANITIZE MATCHES "thread")
+    target_sources(sotto_flags INTERFACE
+        $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${PROJECT_SOURCE_DIR}/cmake/tsan_signals.c>)
+endif()
 
 # The server and the clients are Linux programs; -std=c11 alone would hide POSIX.
 target_compile_definitions(sotto_flags INTERFACE _GNU_SOURCE)

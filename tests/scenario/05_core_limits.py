@@ -8,9 +8,9 @@ import struct
 import time
 
 from door import RpcError, split_address
-from load import is_sanitized
 from server_facts import metric, resident_kib, wait_metric
 from tap import main, test
+from under_test import is_sanitized
 
 UNAUTHENTICATED, TOO_BIG, PROTOCOL, LIMIT, SHUTDOWN = 4401, 1009, 1002, 4429, 1001
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'

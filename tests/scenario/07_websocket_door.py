@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The WebSocket door: the same frames as over TCP, its own life around them, and its limits."""
 import struct
-import time
 
-from door import DEADLINE_SECONDS, RpcError
-from load import is_sanitized
+from door import RpcError
 from logins import Accounts, auth
 from server_facts import metric, resident_kib
 from tap import main, test
+from under_test import deadline, is_sanitized
 from websocket import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RawSocket, read_answer, ws_frame
 
 NORMAL, SHUTDOWN, TOO_BIG, UNAUTHENTICATED, IDLE, LIMIT = 1000, 1001, 1009, 4401, 4408, 4429
@@ -121,7 +120,7 @@ def silence_is_answered_with_a_ping_and_then_with_the_end(stage):
         token = accounts.register('alice').access
     door = stage.websocket(server)
     auth(door, 'Attach', {'access_token': token})
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = deadline()
 
     assert door.read_ws_frame(end) == (FIN | PING, b'')
     door.send_bytes(ws_frame(PONG))  # alive: it asks again

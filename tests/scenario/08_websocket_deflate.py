@@ -5,9 +5,9 @@ import os
 import re
 import zlib
 
-from load import is_sanitized
 from logins import Accounts, auth
 from tap import main, test
+from under_test import is_sanitized
 from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, ws_frame
 from ws_cases import message
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """RFC 6455 case by case (tests/support/ws_cases.py), and one session in every way a network may cut it."""
-import time
 
-from door import DEADLINE_SECONDS, Closed
+from door import Closed
 from tap import comment, main, test
+from under_test import deadline
 from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, Woken, ws_frame
 from ws_cases import OPEN, cases, message, text_cases
 
@@ -16,7 +16,7 @@ END = 'the end of the case'
 def what_comes(door, until):
     """What the server says as words, until all of `until` are among them or it closes."""
     heard = []
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = deadline()
     try:
         while not set(until) <= set(heard):
             try:
@@ -100,7 +100,7 @@ def session(schema):
 def read_words(door, count):
     heard = []
     while len(heard) < count:
-        end = time.monotonic() + DEADLINE_SECONDS
+        end = deadline()
         try:
             frame = door.read_frame(end)
         except Woken:

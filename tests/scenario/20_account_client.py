@@ -9,6 +9,7 @@ import time
 from clients import at, people, person, start, texts, wait_text
 from relay import Relay
 from tap import main, skip, test
+from under_test import deadline
 
 
 @test
@@ -260,7 +261,7 @@ def a_client_that_crashes_leaves_no_dump_of_its_keys(stage):
         process = alice.spawn('listen')
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, kept)
-    end = time.monotonic() + 30
+    end = deadline()
     while core_limits(process.pid) != ['0', '0']:
         assert time.monotonic() < end, core_limits(process.pid)
 

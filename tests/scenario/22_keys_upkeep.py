@@ -6,6 +6,7 @@ import time
 
 from clients import database, people, start, texts, wait_text
 from tap import main, test
+from under_test import deadline
 
 DAY = 86400
 
@@ -28,7 +29,7 @@ def epoch(client):
 
 def wait_epoch(client, least):
     """Waits until a client's one chat has come that far."""
-    end = time.monotonic() + 30
+    end = deadline()
     while (now := epoch(client)) < least:
         assert time.monotonic() < end, now
     return now

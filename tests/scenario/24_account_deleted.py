@@ -8,6 +8,7 @@ from clients import acquainted, database, device_of, joined, people, start, text
 from sotto import PASSWORD, program, wait_object
 from tap import main, test
 from terminal import Terminal
+from under_test import deadline
 
 WIPED = ('profile.db', 'profile.db-wal', 'profile.db-shm', 'key')
 
@@ -159,7 +160,7 @@ def a_server_that_dies_after_the_answer_and_again_goes_on_where_it_was(stage):
     ear.kill()
     server.start()
 
-    end = time.monotonic() + 60
+    end = deadline(60)
     while any('account_deleted' not in kinds(bob, chat) for chat in chats):
         assert time.monotonic() < end
     for chat in chats:

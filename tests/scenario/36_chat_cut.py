@@ -13,6 +13,7 @@ from clients import at, people, start
 from relay import Relay
 from sotto import wait_object
 from tap import comment, main, night, test
+from under_test import deadline
 
 LOGINS = 4  # positions a direction; a login stretches a password
 TOGETHER = 12  # sends at a time: each may wait for a second before it connects again
@@ -101,7 +102,7 @@ def wherever_the_connection_breaks_both_archives_end_up_equal(stage):
     chat = alice.run('new', 'bob')[0]['chat']
     group = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
     laptop = alice.spawn('listen')
-    end = time.monotonic() + 30
+    end = deadline()
     while {row['state'] for row in phone.whole('chats')} != {'ready'}:
         assert time.monotonic() < end
     writers = [Writer(bob, chat), Writer(bob, group)]

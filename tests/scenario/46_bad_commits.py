@@ -8,6 +8,7 @@ from clients import at, people, person, start, texts
 from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups, seat
 from liar import Liar
 from tap import main, night, test
+from under_test import deadline
 
 COMMIT = 2
 
@@ -15,7 +16,7 @@ COMMIT = 2
 def repaired(chat, *clients):
     """Lets devices listen until they are back in the chat."""
     ears = [client.spawn('listen') for client in clients]
-    end = time.monotonic() + 60
+    end = deadline(60)
     for client in clients:
         while row_of(client, chat)['state'] != 'ready':
             assert time.monotonic() < end, client.run('chats')
@@ -90,7 +91,7 @@ def a_report_survives_a_kill_and_what_the_server_says_of_reports_proves_nothing(
         alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
         liar.frames('ChatService/ReportCommit', lambda frame: [])
         ear = at(alice, liar.address).spawn('listen')
-        end = time.monotonic() + 30
+        end = deadline()
         while not liar.calls('ChatService/ReportCommit'):
             assert time.monotonic() < end
         ear.kill()

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from clients import at, person, start
 from groups import GROUP, Groups
 from liar import Liar
-from sotto import DEADLINE_SECONDS
 from tap import main, test
+from under_test import deadline
 
 COMMIT = 2
 LATER = 5  # an epoch that the chat has not reached
@@ -73,7 +73,7 @@ def setting(stage):
 
 
 def wait_for(found):
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = deadline()
     while not found():
         assert time.monotonic() < end
         time.sleep(0.05)

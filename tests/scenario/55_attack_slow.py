@@ -8,10 +8,10 @@ All attackers come from loopback addresses, end by themselves and are bounded in
 import time
 
 from crowd import Crowd
-from load import is_sanitized
 from logins import Accounts, auth
 from server_facts import metric, resident_kib, wait_metric
 from tap import comment, main, night, test
+from under_test import is_sanitized
 from websocket import JSON, PROTO, upgrade_request, ws_frame
 
 CROWD = 5000

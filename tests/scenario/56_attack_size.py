@@ -7,10 +7,11 @@ import time
 from bystander import Bystander
 from crowd import Crowd
 from door import RpcError
-from load import FAST_LIMITS, is_sanitized
+from load import FAST_LIMITS
 from logins import Accounts, auth
 from server_facts import Peak, metric, resident_kib, wait_metric
 from tap import comment, main, night, test
+from under_test import is_sanitized
 from websocket import PROTO, WebSocketDoor, upgrade_request, ws_frame
 
 CROWD = night(200, 1000)  # of each shape

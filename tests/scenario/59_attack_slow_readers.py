@@ -3,10 +3,11 @@
 # timeout: 180
 """Members of a group that stop reading (R8): they are closed at the bound of their queue, cost bounded memory, disturb
 nobody, and lack nothing when they come back."""
-from load import FAST_LIMITS, is_sanitized, start_load
+from load import FAST_LIMITS, start_load
 from server_facts import resident_kib, wait_metric
 from sotto import wait_object
 from tap import main, night, test
+from under_test import is_sanitized
 
 MEMBERS, STALLED = night(100, 1000), night(20, 100)
 MESSAGES, MESSAGE_BYTES = night(2000, 10000), 4000  # more than the kernel's buffers hold

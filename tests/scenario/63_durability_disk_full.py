@@ -17,6 +17,7 @@ from load import FAST_LIMITS, end_load, start_load
 from logins import auth, refusal
 from sotto import wait_object
 from tap import comment, main, skip, test
+from under_test import deadline
 
 DISK = '8m'
 CONF = FAST_LIMITS + 'store { wal = 256KiB  reserve = 1MiB }\n'
@@ -48,7 +49,7 @@ def fill(path, most=1 << 30):
 
 def until(action):
     """Repeats an action that the server may still refuse as unavailable; returns what it returns."""
-    end = time.monotonic() + WAIT_SECONDS
+    end = deadline(WAIT_SECONDS)
     while True:
         try:
             return action()
@@ -57,7 +58,7 @@ def until(action):
 
 
 def wait_for(condition):
-    end = time.monotonic() + WAIT_SECONDS
+    end = deadline(WAIT_SECONDS)
     while not condition():
         assert time.monotonic() < end, 'it did not happen in time'
 

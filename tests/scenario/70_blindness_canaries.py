@@ -14,10 +14,11 @@ import subprocess
 import zlib
 
 from canary import sightings
-from load import FAST_LIMITS, is_sanitized, start_load
+from load import FAST_LIMITS, start_load
 from logins import Accounts
 from sotto import wait_object
 from tap import comment, main, skip, test
+from under_test import is_sanitized
 
 AUTH = 'sotto.auth.v1.AuthService'
 MESSAGES = 1000

@@ -9,10 +9,11 @@ from sotto import SOURCE, Stage
 from tap import main, test
 
 
-def run_programs(stage, seconds=20, env=None, **programs):
+def run_programs(stage, seconds=20, env=None, sanitizer='', **programs):
     """Runs shell scripts as if they were unit tests; returns (exit code, last line, all output)."""
     folder = stage.folder / 'build' / 'tests'
     folder.mkdir(parents=True)
+    (stage.folder / 'build' / 'CMakeCache.txt').write_text(f'SOTTO_SANITIZE:STRING={sanitizer}\n')
     rows = []
     for name, script in programs.items():
         (folder / name).write_text(f'#!/bin/sh\n{script}\n')
@@ -110,6 +111,14 @@ def a_program_that_hangs_is_ended_and_is_a_failure(stage):
 
     assert (code, last) == (1, '1 passed, 1 failed, 0 skipped')
     assert 'took longer than 1 s' in output
+
+
+@test
+def a_program_with_a_sanitizer_has_more_time(stage):
+    code, last, output = run_programs(stage, seconds=1, sanitizer='thread',
+                                      one='sleep 1.2; printf "1..1\\nok 1 - a\\n"')
+
+    assert (code, last) == (0, '1 passed, 0 failed, 0 skipped'), output
 
 
 @test

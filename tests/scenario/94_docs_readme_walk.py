@@ -13,6 +13,7 @@ import time
 
 from sotto import SOURCE, program
 from tap import main, test
+from under_test import deadline
 
 BLOCK = re.compile(r'^```sh\n(.*?)^```$', re.M | re.S)
 PASSWORD = b'walk-0-along\n'
@@ -28,7 +29,7 @@ def type_line(command, cwd, until=None):
     if pid == 0:
         os.chdir(cwd)
         os.execvp('sh', ['sh', '-c', f'exec {command}'])
-    text, answered, end = b'', 0, time.monotonic() + SECONDS
+    text, answered, end = b'', 0, deadline(SECONDS)
     try:
         while time.monotonic() < end:
             if not select.select([terminal], [], [], end - time.monotonic())[0]:

@@ -17,7 +17,7 @@ import time
 from door import Door
 from logins import auth
 from protobuf import Schema
-from sotto import BUILD
+from under_test import BUILD, patient
 
 PAUSE_SECONDS = 0.005
 
@@ -39,7 +39,7 @@ class Bystander:
         return self
 
     def __exit__(self, *_):
-        told, _ = self.child.communicate(timeout=60)
+        told, _ = self.child.communicate(timeout=patient(60))
         assert self.child.returncode == 0, 'a bystander was not answered'
         self.seconds = json.loads(told)
 

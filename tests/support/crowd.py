@@ -18,6 +18,7 @@ import threading
 import time
 
 from door import split_address
+from under_test import patient
 
 PER_ADDRESS = 50  # below the server's cap on connections that have not attached
 DRIP_SECONDS = 0.2
@@ -55,7 +56,7 @@ class Crowd:
         assert reads or drip
         for _ in range(count):
             source = f'127.{self.network}.{self.joined // PER_ADDRESS}.1'
-            connection = socket.create_connection(self.address, 30, (source, 0))
+            connection = socket.create_connection(self.address, patient(), (source, 0))
             self.joined += 1
             if first:
                 connection.sendall(first)
@@ -119,7 +120,7 @@ class Crowd:
     def wait_closed(self, count, seconds=60):
         """Waits until the server has ended so many connections."""
         with self.closed:
-            done = self.closed.wait_for(lambda: self.closed_count >= count, seconds)
+            done = self.closed.wait_for(lambda: self.closed_count >= count, patient(seconds))
             assert done, f'{self.closed_count} of {self.joined} were closed'
 
     def close(self):

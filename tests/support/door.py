@@ -12,8 +12,9 @@ import socket
 import struct
 import time
 
+from under_test import DEADLINE_SECONDS, deadline, patient
+
 FRAME = 'sotto.frame.v1.Frame'
-DEADLINE_SECONDS = 30
 
 
 class RpcError(Exception):
@@ -46,7 +47,7 @@ class Door:
     def __init__(self, schema, address, hello=True):
         self.schema = schema
         self.pending = b''
-        self.socket = socket.create_connection(split_address(address), DEADLINE_SECONDS)
+        self.socket = socket.create_connection(split_address(address), patient())
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.events = []
         self.replies = {}
@@ -110,7 +111,7 @@ class Door:
 
     def pump(self, done, seconds=DEADLINE_SECONDS):
         """Reads and sorts frames until done() returns something true; returns that."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while True:
             result = done()
             if result:

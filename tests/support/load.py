@@ -2,8 +2,8 @@
 """Starting sotto-load (tests/load) against a server of a scenario or a bench."""
 import subprocess
 
-from reports import has_sanitizer
-from sotto import BUILD, program, wait_object
+from sotto import wait_object
+from under_test import program
 
 # A load generator is one address with many accounts: the limits that keep strangers at bay are raised.
 FAST_LIMITS = '''
@@ -16,11 +16,6 @@ limits {
     rate "send"     { per_second = 1000000  burst = 1000000 }
 }
 '''
-
-
-def is_sanitized():
-    """Whether the programs of this run carry a sanitizer."""
-    return has_sanitizer(BUILD)
 
 
 def start_load(stage, server, job, *options, door='tcp'):

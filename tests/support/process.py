@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-DEADLINE_SECONDS = 30
+from under_test import DEADLINE_SECONDS, deadline, patient
 
 
 def under_strace(*options):
@@ -48,7 +48,7 @@ class Process:
 
     def wait_line(self, matches, start=0, seconds=DEADLINE_SECONDS):
         """Returns (index, line) of the first line from `start` for which matches(line) holds."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         place = start
         with self.changed:
             while True:
@@ -58,7 +58,7 @@ class Process:
                     place += 1
                 left = end - time.monotonic()
                 if self.ended_output or left <= 0:
-                    why = 'ended' if self.ended_output else f'said nothing fitting in {seconds} s'
+                    why = 'ended' if self.ended_output else f'said nothing fitting in {patient(seconds)} s'
                     raise Timeout(f'{self.command[0]} {why}; stdout: {self.lines[-20:]}; '
                                   f'stderr: {self.error_text()[-3000:]}')
                 self.changed.wait(left)
@@ -77,10 +77,10 @@ class Process:
     def wait(self, seconds=DEADLINE_SECONDS):
         """Waits for the exit; returns the code (negative: the signal)."""
         try:
-            code = self.child.wait(seconds)
+            code = self.child.wait(patient(seconds))
         except subprocess.TimeoutExpired:
-            raise Timeout(f'{self.command[0]} did not exit within {seconds} s') from None
-        self.reader.join(DEADLINE_SECONDS)
+            raise Timeout(f'{self.command[0]} did not exit within {patient(seconds)} s') from None
+        self.reader.join(patient())
         return code
 
     def stop(self, seconds=DEADLINE_SECONDS):

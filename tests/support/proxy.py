@@ -10,8 +10,9 @@ import signal
 import socket
 import time
 
-from door import DEADLINE_SECONDS, split_address
+from door import split_address
 from tap import skip
+from under_test import deadline, patient
 
 HOST = '127.0.0.77'
 
@@ -60,10 +61,10 @@ class Proxy:
         self.wait_open()
 
     def wait_open(self):
-        end = time.monotonic() + DEADLINE_SECONDS
+        end = deadline()
         while True:
             try:
-                socket.create_connection(split_address(self.address), DEADLINE_SECONDS).close()
+                socket.create_connection(split_address(self.address), patient()).close()
                 return
             except ConnectionRefusedError:
                 assert self.process.running and time.monotonic() < end, self.process.error_text()

@@ -21,13 +21,6 @@ def reports_in(text):
     return REPORT.findall(text)
 
 
-def has_sanitizer(build):
-    """Whether a build carries a sanitizer, which makes everything several times slower."""
-    cache = build / 'CMakeCache.txt'
-    lines = cache.read_text(encoding='utf-8').splitlines() if cache.exists() else []
-    return any(line.startswith('SOTTO_SANITIZE:') and not line.endswith('=') for line in lines)
-
-
 def report_option(folder):
     """The option of every sanitizer that sends its reports to the folder."""
     return f'log_path={folder}/{PREFIX}'

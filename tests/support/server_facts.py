@@ -3,6 +3,8 @@
 import re
 import time
 
+from under_test import deadline
+
 
 def metric(server, series):
     """The value of one series on /metrics; 0 when it is not there."""
@@ -13,7 +15,7 @@ def metric(server, series):
 
 def wait_metric(server, series, enough):
     """Asks again until it is; a server without descriptors turns the question away, too."""
-    end = time.monotonic() + 30
+    end = deadline()
     value = None
     while value is None or not enough(value):
         assert time.monotonic() < end, f'{series} is {value}'

@@ -21,22 +21,14 @@ import urllib.request
 
 from door import Door
 from json_door import JsonDoor
-from process import DEADLINE_SECONDS, Process
+from process import Process
 from protobuf import Schema
 from reports import reports_in, take_reports, watched
+from under_test import BUILD, DEADLINE_SECONDS, SOURCE, patient, program  # SOURCE for those who import this file
 from websocket import WebSocketDoor
 
-SOURCE = pathlib.Path(os.environ.get('SOTTO_SOURCE') or pathlib.Path(__file__).resolve().parents[2])
-BUILD = pathlib.Path(os.environ.get('SOTTO_BUILD') or SOURCE / 'build')
 MODULES = ('auth', 'keyx', 'chat')
 PASSWORD = 'correct horse battery 7'
-
-
-def program(name):
-    """The path of a program of the build. A build without it is a failure, never a reason to skip."""
-    path = BUILD / 'bin' / name
-    assert path.exists(), f'{name} is not built'
-    return path
 
 # What the client says is compared with English, whatever the developer speaks.
 os.environ['SOTTO_LANG'] = 'en'
@@ -118,7 +110,7 @@ class Server:
                                          headers=headers or {})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=DEADLINE_SECONDS) as answer:
+            with opener.open(request, timeout=patient()) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()

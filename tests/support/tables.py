@@ -3,7 +3,7 @@
 import sqlite3
 import time
 
-from process import DEADLINE_SECONDS
+from under_test import deadline, patient
 
 FILES = ('sotto.db', 'sotto.db-wal')
 PAGE_BYTES, SUM_BYTES = 4096, 8
@@ -12,7 +12,7 @@ PAGE_BYTES, SUM_BYTES = 4096, 8
 def ask(server, sql, *values):
     """The first column of the first row."""
     path = f'file:{server.data / "sotto.db"}?mode=ro'
-    connection = sqlite3.connect(path, uri=True, timeout=DEADLINE_SECONDS)
+    connection = sqlite3.connect(path, uri=True, timeout=patient())
     try:
         return connection.execute(sql, values).fetchone()[0]
     finally:
@@ -33,7 +33,7 @@ def without_sums(path):
 
 def wait_for(question, wanted=True):
     """Asks until the answer is the wanted one; fails with the last answer."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = deadline()
     while (answer := question()) != wanted and time.monotonic() < end:
         time.sleep(0.05)
     assert answer == wanted, f'it stayed {answer!r}, not {wanted!r}'

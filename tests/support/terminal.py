@@ -21,7 +21,8 @@ import threading
 import time
 import unicodedata
 
-from process import DEADLINE_SECONDS, Timeout
+from process import Timeout
+from under_test import DEADLINE_SECONDS, deadline
 
 CSI = re.compile(r'\x1b\[([?0-9;]*)([A-Za-z@])')
 
@@ -166,7 +167,7 @@ class Terminal:
         return ''.join(lines[at:])
 
     def wait(self, holds, what, seconds=DEADLINE_SECONDS):
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         with self.changed:
             while not holds():
                 left = end - time.monotonic()
@@ -186,7 +187,7 @@ class Terminal:
 
     def finish(self, seconds=DEADLINE_SECONDS):
         """Waits for the exit; returns the code (negative: the signal)."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         with self.changed:
             while not self.ended and time.monotonic() < end:
                 self.changed.wait(0.2)

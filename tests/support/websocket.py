@@ -17,7 +17,8 @@ import struct
 import time
 import zlib
 
-from door import DEADLINE_SECONDS, FRAME, Closed, Door, split_address
+from door import FRAME, Closed, Door, split_address
+from under_test import DEADLINE_SECONDS, deadline, patient
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
@@ -63,7 +64,7 @@ class RawSocket:
     """Bytes to and from the HTTP port, with a deadline."""
 
     def __init__(self, address):
-        self.socket = socket.create_connection(split_address(address), DEADLINE_SECONDS)
+        self.socket = socket.create_connection(split_address(address), patient())
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
@@ -71,7 +72,7 @@ class RawSocket:
 
     def read_all(self):
         """What comes until the server closes."""
-        end = time.monotonic() + DEADLINE_SECONDS
+        end = deadline()
         data = b''
         while True:
             self.socket.settimeout(max(end - time.monotonic(), 0.01))
@@ -118,7 +119,7 @@ class WebSocketDoor(Door):
     def shake_hands(self):
         request = upgrade_request(self.address, protocol=self.protocol, **self.request)
         self.send_bytes(request)
-        end = time.monotonic() + DEADLINE_SECONDS
+        end = deadline()
         while b'\r\n\r\n' not in self.pending:
             self.read_some(end)
         status, self.answer, self.pending = read_answer(self.pending)
@@ -199,7 +200,7 @@ class WebSocketDoor(Door):
             pass
 
     def pump(self, done, seconds=DEADLINE_SECONDS):
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while True:
             result = done()
             if result:
