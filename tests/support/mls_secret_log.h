@@ -34,7 +34,7 @@ struct mls_secret_log {
 void mls_secret_log_init(struct mls_secret_log *log);
 void mls_secret_log_fini(struct mls_secret_log *log);
 
-/* False where the memory cannot be walked: under AddressSanitizer. */
+/* False where the memory cannot be walked: with a sanitizer, which maps terabytes for its shadow. */
 bool mls_secret_log_can_search_memory(void);
 
 /* Marks each secret that stands in the heap, in writable data or in mapped memory. */
