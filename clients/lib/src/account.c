@@ -273,7 +273,7 @@ static int
 login_exchange(struct sotto_client *client, const char *name, const char *password,
                uint8_t export_key[OPAQUE_EXPORT_KEY_BYTES], Sotto__Auth__V1__LoginReply **reply_out)
 {
-    struct opaque_login login = {{0}, {0}, {0}, {0}};
+    struct opaque_login login = {0};
     uint8_t start_id[ID_BYTES];
     int status = account_prove(client, name, password, start_id, &login);
     if (status == SOTTO_CLIENT_OK)

@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE 3
 #define FIRST_SEQ 1 /* of a chat's log: the commit that makes it */
 #define SENDERS_BYTES_MAX 256
 #define LEAF_LIFETIME_SECONDS (365 * 86400)
@@ -104,8 +103,7 @@ finish_creation(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         status = fail_malformed(&client->error); /* the call stays, and is repeated */
     } else if (status == SOTTO_CLIENT_OK) {
         status = group_accepted(client, chat_id, reply, enter_first);
-    } else if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile") &&
-               strcmp(client->error.code, "resource_exhausted")) {
+    } else if (is_refused(client, status) && strcmp(client->error.code, "resource_exhausted")) {
         struct sotto_client_error kept = client->error;
         Sotto__Chat__V1__CreateConflict *conflict =
             pb_unpack(&sotto__chat__v1__create_conflict__descriptor, details.data, details.len);
@@ -141,7 +139,7 @@ chat_finish_creations(struct sotto_client *client)
             continue;
         status = finish_creation(client, chats[i].id, NULL);
         /* Refused: the chat is gone again, which is all there is to do about it here. */
-        if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
+        if (is_refused(client, status))
             status = SOTTO_CLIENT_OK;
     }
     free(chats);
@@ -252,7 +250,7 @@ create_group(struct sotto_client *client, const struct senders *senders, const s
     uint64_t now = (uint64_t)wall_seconds();
     struct mls_client self = group_mls_client(client);
     struct mls_group_params params = {
-        .suite = SUITE,
+        .suite = GROUP_SUITE,
         .group_id = {chat->id, ID_BYTES},
         .extensions = &extension,
         .extension_count = senders->len > 0,
@@ -275,7 +273,7 @@ store_creation(struct sotto_client *client, struct chat *chat, const struct chat
     request.chat_id = view(chat->id, ID_BYTES);
     request.type = (Sotto__Chat__V1__ChatType)plan->type;
     request.mode = (Sotto__Chat__V1__Mode)plan->mode;
-    request.suite = SUITE;
+    request.suite = GROUP_SUITE;
     request.first = &first;
     if (plan->resets)
         request.resets = view(plan->resets, ID_BYTES);
@@ -335,13 +333,11 @@ chat_make(struct sotto_client *client, const struct chat_plan *plan, struct chat
     struct chat chat;
     int status = learn_senders(client, &senders);
     if (status == SOTTO_CLIENT_OK)
-        status = group_claim(client, plan->users, plan->count, SUITE, &claim);
+        status = group_claim(client, plan->users, plan->count, &claim);
     if (status)
         return status;
     size_t count = claim->n_key_packages;
-    ProtobufCBinaryData *packages = mem_alloc(count, sizeof(*packages));
-    for (size_t i = 0; i < count; i++)
-        packages[i] = claim->key_packages[i]->key_package;
+    ProtobufCBinaryData *packages = group_packages(claim);
     size_t first = count < ADDS_PER_COMMIT ? count : ADDS_PER_COMMIT;
     status = profile_lock(&client->profile, &client->error);
     if (status == SOTTO_CLIENT_OK) {
@@ -379,7 +375,8 @@ use_existing(struct sotto_client *client, const struct chat_plan *plan,
         memcpy(chat_out->id, existing, ID_BYTES);
         struct contact contact;
         status = contact_load(client, plan->users[0], &contact);
-        snprintf(chat_out->title, sizeof(chat_out->title), "%s", contact.name);
+        if (status == SOTTO_CLIENT_OK)
+            snprintf(chat_out->title, sizeof(chat_out->title), "%s", contact.name);
     }
     return status;
 }

@@ -31,8 +31,7 @@ refuse_package(struct sotto_client *client, const uint8_t *user_id, const char *
 }
 
 static int
-check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPackage *claimed,
-              uint16_t suite)
+check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPackage *claimed)
 {
     struct mls_key_package_info info;
     struct verify_cert cert;
@@ -44,7 +43,7 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
     if (mls_key_package_info(
             mls_provider_default(),
             (struct mls_bytes){claimed->key_package.data, claimed->key_package.len}, &info) ||
-        info.suite != suite || info.leaf_bytes > GROUP_LEAF_BYTES_MAX)
+        info.suite != GROUP_SUITE || info.leaf_bytes > GROUP_LEAF_BYTES_MAX)
         return refuse_package(client, user_id, "is not valid");
     if (now < info.lifetime.not_before || now > info.lifetime.not_after)
         return refuse_package(client, user_id, "has expired");
@@ -95,7 +94,7 @@ observe_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], 
 
 static int
 check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-            uint16_t suite, const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
+            const Sotto__Keyx__V1__ClaimKeyPackagesReply *reply)
 {
     int status = SOTTO_CLIENT_OK;
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
@@ -118,7 +117,7 @@ check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
     }
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < reply->n_key_packages; i++) {
         status = was_asked_for(user_ids, count, reply->key_packages[i]->user_id)
-                     ? check_package(client, reply->key_packages[i], suite)
+                     ? check_package(client, reply->key_packages[i])
                      : fail(&client->error, SOTTO_CLIENT_EFAILED, "data_loss",
                             "the server answered with another user's key package");
     }
@@ -127,14 +126,12 @@ check_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
 
 /* The request's id: that of the claim for the same users whose answer was lost, or a new one. */
 static ProtobufCBinaryData
-claim_id(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-         uint16_t suite)
+claim_id(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count)
 {
     struct open_claim *claim = &client->claim;
     uint8_t users[KEY_BYTES];
     crypto_generichash_state hash;
     crypto_generichash_init(&hash, NULL, 0, sizeof(users));
-    crypto_generichash_update(&hash, (const uint8_t *)&suite, sizeof(suite));
     crypto_generichash_update(&hash, user_ids[0], count * ID_BYTES);
     crypto_generichash_final(&hash, users, sizeof(users));
     if (!claim->open || memcmp(claim->users, users, sizeof(users)) != 0)
@@ -145,7 +142,7 @@ claim_id(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_
 
 static int
 claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-           uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
+           Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
         SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
@@ -155,9 +152,9 @@ claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], siz
         views[i] = view(user_ids[i], ID_BYTES);
     request.n_user_ids = count;
     request.user_ids = views;
-    request.suite = suite;
+    request.suite = GROUP_SUITE;
     request.skip_own_device = true;
-    request.request_id = claim_id(client, user_ids, count, suite);
+    request.request_id = claim_id(client, user_ids, count);
     int status = rpc(client, KEYX_METHOD("ClaimKeyPackages"), &request.base,
                      &sotto__keyx__v1__claim_key_packages_reply__descriptor, &reply, NULL);
     free(views);
@@ -165,7 +162,7 @@ claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], siz
     if (status == SOTTO_CLIENT_OK)
         status = observe_claim(client, user_ids, count, reply);
     if (status == SOTTO_CLIENT_OK)
-        status = check_claim(client, user_ids, count, suite, reply);
+        status = check_claim(client, user_ids, count, reply);
     if (status) {
         pb_free(reply);
         return status;
@@ -176,7 +173,7 @@ claim_page(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], siz
 
 int
 group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-            uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
+            Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesReply *all = NULL;
     int status = trust_gate_verified(client, user_ids, count); /* before packages are used up */
@@ -184,7 +181,7 @@ group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
         Sotto__Keyx__V1__ClaimKeyPackagesReply *page = NULL;
         size_t left = count - done;
         status = claim_page(client, user_ids + done,
-                            left < USERS_PER_CLAIM ? left : USERS_PER_CLAIM, suite, &page);
+                            left < USERS_PER_CLAIM ? left : USERS_PER_CLAIM, &page);
         if (status == SOTTO_CLIENT_OK && all)
             pb_move((void ***)&all->key_packages, &all->n_key_packages, (void **)page->key_packages,
                     &page->n_key_packages);
@@ -199,4 +196,13 @@ group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], si
     }
     *reply_out = all;
     return SOTTO_CLIENT_OK;
+}
+
+ProtobufCBinaryData *
+group_packages(const Sotto__Keyx__V1__ClaimKeyPackagesReply *claim)
+{
+    ProtobufCBinaryData *packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
+    for (size_t i = 0; i < claim->n_key_packages; i++)
+        packages[i] = claim->key_packages[i]->key_package;
+    return packages;
 }

@@ -17,8 +17,6 @@
 #include <string.h>
 
 #define COMMIT_TRIES 8
-#define JITTER_LEAST_MS 50
-#define JITTER_MOST_MS 500
 #define PROPOSALS_MAX 200 /* of one kind in a commit: the server takes no more */
 
 /* ---- bundles --------------------------------------------------------------------------------- */
@@ -63,10 +61,10 @@ make_commit(struct sotto_client *client, struct mls_group *group,
     if (!problem)
         problem =
             mls_group_commit(group, &options, &bundle.commit, &bundle.welcome, &bundle.group_info);
-    if (problem)
+    if (problem) {
         group_bundle_fini(&bundle);
-    if (problem)
         return group_trouble(client, TR("change the members of the chat"), problem);
+    }
     *bundle_out = bundle;
     return SOTTO_CLIENT_OK;
 }
@@ -187,6 +185,13 @@ is_of_current_epoch(const Sotto__Chat__V1__CommitRequest *request, const struct 
     return is;
 }
 
+static int
+fail_damaged(struct sotto_client *client)
+{
+    return fail(&client->error, SOTTO_CLIENT_EFAILED, "profile",
+                "a pending commit in this profile is damaged; restore the profile");
+}
+
 /* Puts the group as it was before the commit into the stored call: the server has begun to follow groups
  * and has not seen this one yet. */
 static int
@@ -197,7 +202,9 @@ show_group(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     struct mls_buf start = {0};
     struct buf call = {0};
     int status = group_load(client, chat_id, &group);
-    if (status || !group)
+    if (status == SOTTO_CLIENT_OK && !group)
+        status = fail_damaged(client);
+    if (status)
         return status;
     int problem = mls_group_export_info(group, true, &start);
     mls_group_destroy(&group);
@@ -244,8 +251,7 @@ finish_pending(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
         pb_unpack(&sotto__chat__v1__commit_request__descriptor, call.data, call.len);
     buf_fini(&call);
     if (!request)
-        return fail(&client->error, SOTTO_CLIENT_EFAILED, "profile",
-                    "a pending commit in this profile is damaged; restore the profile");
+        return fail_damaged(client);
     status = rpc(client, CHAT_METHOD("Commit"), &request->base,
                  &sotto__chat__v1__commit_reply__descriptor, &reply, &details);
     if (status && wants_group(&client->error, request, &details)) {
@@ -395,7 +401,7 @@ group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         if (status && !lost)
             return status;
         if (lost)
-            pause_jitter(JITTER_LEAST_MS, JITTER_MOST_MS);
+            pause_after_race();
         /* After a yes the log may still hold what came before it; after a lost race, what won. */
         struct sotto_client_error kept = client->error;
         int caught_up = sync_run(client, false);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -135,16 +136,20 @@ die(struct conn *conn, struct sotto_client_error *error, const char *why)
     return tell_end(conn, error, why);
 }
 
+static int
+ms_until(int64_t deadline_ms)
+{
+    const int64_t left = deadline_ms - conn_now_ms();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
 /* Waits until the socket is ready for `events` or deadline_ms (negative: never). 1, 0 or error. */
 static int
 wait_ready(struct conn *conn, short events, int64_t deadline_ms, struct sotto_client_error *error)
 {
     for (;;) {
-        int64_t left = deadline_ms < 0 ? 3600000 : deadline_ms - conn_now_ms();
-        if (left < 0)
-            left = 0;
         struct pollfd poll_fd = {.fd = conn->fd, .events = events};
-        int count = poll(&poll_fd, 1, left > 3600000 ? 3600000 : (int)left);
+        int count = poll(&poll_fd, 1, deadline_ms < 0 ? -1 : ms_until(deadline_ms));
         if (count > 0)
             return 1;
         if (count < 0 && errno != EINTR)
@@ -502,8 +507,7 @@ is_woken(const struct conn *conn, int64_t deadline_ms)
 {
     struct pollfd fds[2] = {{.fd = conn->fd, .events = POLLIN},
                             {.fd = conn->wake_fd, .events = POLLIN}};
-    int64_t left = deadline_ms - conn_now_ms();
-    return conn->wake_fd >= 0 && poll(fds, 2, left > 0 ? (int)left : 0) > 0 && fds[1].revents;
+    return conn->wake_fd >= 0 && poll(fds, 2, ms_until(deadline_ms)) > 0 && fds[1].revents;
 }
 
 int

@@ -128,6 +128,44 @@ contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
     return SOTTO_CLIENT_OK;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcasecmp(a, b);
+}
+
+void
+contact_sort_names(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count)
+{
+    qsort(names, count, sizeof(*names), compare_names);
+}
+
+int
+contact_show_names(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
+                   char (**names_out)[SOTTO_CLIENT_NAME_BYTES])
+{
+    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, sizeof(*names));
+    int status = SOTTO_CLIENT_OK;
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
+        status = contact_show_name(client, user_ids[i], names[i]);
+    if (status) {
+        free(names);
+        return status;
+    }
+    contact_sort_names(names, count);
+    *names_out = names;
+    return SOTTO_CLIENT_OK;
+}
+
+const char **
+contact_name_list(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count)
+{
+    const char **list = mem_alloc(count, sizeof(*list));
+    for (size_t i = 0; i < count; i++)
+        list[i] = names[i];
+    return list;
+}
+
 /* Looks through the contacts for a name, without case. */
 static int
 find_known(struct sotto_client *client, const char *name, struct contact *contact_out)

@@ -8,7 +8,6 @@
 #include "sync.h"
 
 #include <string.h>
-#include <time.h>
 
 /* Asks the server. A chat that it does not know any more is as good as deleted. */
 static int
@@ -47,7 +46,7 @@ sotto_client_delete_chat(struct sotto_client *client, const char *chat, sotto_cl
     if (found.state != CHAT_LEFT) {
         found.left_how = LEFT_DELETED;
         memcpy(found.left_by, client->account.user_id, ID_BYTES);
-        found.left_ms = (int64_t)time(NULL) * 1000;
+        found.left_ms = wall_ms();
     }
     found.exists = true;
     found.state = CHAT_LEFT;

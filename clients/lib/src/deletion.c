@@ -51,7 +51,7 @@ look_again(struct sotto_client *client)
 static int
 delete_at_server(struct sotto_client *client, const char *password)
 {
-    struct opaque_login login = {{0}, {0}, {0}, {0}};
+    struct opaque_login login = {0};
     uint8_t start_id[ID_BYTES];
     int status = account_prove(client, client->account.name, password, start_id, &login);
     if (status == SOTTO_CLIENT_OK)

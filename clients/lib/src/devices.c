@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE 3
 #define GONE_MAX 32 /* leaves looked at a time; the next occasion finds the rest */
 
 /* True when one of our devices is not in the chat, and it is for us to add it. */
@@ -60,7 +59,7 @@ claim_and_add(struct sotto_client *client, const struct chat *chat, size_t *miss
     uint8_t self[1][ID_BYTES];
     size_t count = 0;
     memcpy(self[0], client->account.user_id, ID_BYTES);
-    int status = group_claim(client, (const uint8_t(*)[ID_BYTES])self, 1, SUITE, &claim);
+    int status = group_claim(client, (const uint8_t(*)[ID_BYTES])self, 1, &claim);
     if (status)
         return status;
     ProtobufCBinaryData *packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
@@ -165,12 +164,11 @@ drop(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], const struct 
     ProtobufCBinaryData *packages = NULL;
     int status = SOTTO_CLIENT_OK;
     if (gone->lonely && !gone->deleted)
-        status = group_claim(client, (const uint8_t(*)[ID_BYTES])gone->user, 1, SUITE, &claim);
+        status = group_claim(client, (const uint8_t(*)[ID_BYTES])gone->user, 1, &claim);
     if (status == SOTTO_CLIENT_OK && claim) {
-        packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
-        for (size_t i = 0; i < claim->n_key_packages; i++)
-            packages[change.count++] = claim->key_packages[i]->key_package;
+        packages = group_packages(claim);
         change.packages = packages;
+        change.count = claim->n_key_packages;
     }
     if (status == SOTTO_CLIENT_OK && (!gone->lonely || gone->deleted || change.count))
         status = group_change(client, chat_id, &change);
@@ -230,7 +228,7 @@ int
 chat_drop_and_gate(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     const int status = drop_gone(client, chat_id);
-    if (status && (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile")))
+    if (status && !is_refused(client, status))
         return status;
     return chat_gate_readers(client, chat_id);
 }

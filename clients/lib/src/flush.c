@@ -18,8 +18,6 @@
 #include <string.h>
 
 #define EPOCH_TRIES 8
-#define EPOCH_JITTER_LEAST_MS 50
-#define EPOCH_JITTER_MOST_MS 500
 #define NETWORK_TRIES 3
 #define BUSY_TRIES 60 /* refusals for being too fast, before giving up */
 #define BUSY_PAUSE_LEAST_MS 100
@@ -322,7 +320,7 @@ flush_connected(struct sotto_client *client, struct sotto_client_error *refusal)
     while (status == SOTTO_CLIENT_OK && (rest.stale || rest.busy) && stale_tries < EPOCH_TRIES &&
            busy_tries < BUSY_TRIES) {
         if (stale_tries > 1)
-            pause_jitter(EPOCH_JITTER_LEAST_MS, EPOCH_JITTER_MOST_MS);
+            pause_after_race();
         if (rest.busy)
             pause_jitter(BUSY_PAUSE_LEAST_MS, BUSY_PAUSE_MOST_MS);
         status = flush_once(client, busy_tries ? 1 : OUTBOX_BATCH, &rest, refusal);

@@ -19,6 +19,7 @@
 #include "mls/view.h"
 #include "keyx.pb-c.h"
 
+#define GROUP_SUITE MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519 /* of groups of ours */
 #define ADDS_PER_COMMIT 200
 #define GROUP_LEAF_BYTES_MAX 1024 /* servers refuse larger ones, too (docs/protocol.md) */
 
@@ -66,7 +67,10 @@ int group_trouble(struct sotto_client *client, const char *what, int problem);
  * identities against what is pinned (SOTTO_CLIENT_EBLOCKED when one changed), certificates, lifetimes. Free with
  * pb_free. */
 int group_claim(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES], size_t count,
-                uint16_t suite, Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out);
+                Sotto__Keyx__V1__ClaimKeyPackagesReply **reply_out);
+
+/* Views of the claimed packages, in memory of their own (free). */
+ProtobufCBinaryData *group_packages(const Sotto__Keyx__V1__ClaimKeyPackagesReply *claim);
 
 /* ---- commits --------------------------------------------------------------------------------- */
 

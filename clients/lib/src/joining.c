@@ -25,8 +25,6 @@
 #include <time.h>
 
 #define JOIN_TRIES 6
-#define JITTER_LEAST_MS 50
-#define JITTER_MOST_MS 500
 #define LISTED_MAX 5000 /* chats that are looked at, as many as a server follows for a device */
 #define REASON_NAME "unentered "
 #define NAME_BYTES 48
@@ -333,7 +331,7 @@ join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
         profile_unlock(&client->profile);
         if (!status || strcmp(client->error.code, "aborted"))
             break;
-        pause_jitter(JITTER_LEAST_MS, JITTER_MOST_MS);
+        pause_after_race();
         const struct sotto_client_error lost = client->error;
         int settled = sync_run(client, false);
         if (settled == SOTTO_CLIENT_OK)
@@ -342,7 +340,7 @@ join(struct sotto_client *client, const Sotto__Chat__V1__Chat *row)
             return settled;
         client->error = lost;
     }
-    if (status != SOTTO_CLIENT_EFAILED || !strcmp(client->error.code, "profile"))
+    if (!is_refused(client, status))
         return status;
     return note_reason(client, row->chat_id.data, client->error.message);
 }

@@ -78,12 +78,6 @@ sotto_client_find(struct sotto_client *client, const char *chat, sotto_client_ch
     return status ? status : chat_show(client, &found, NULL, each, arg);
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
 int
 sotto_client_known_users(struct sotto_client *client, sotto_client_name_fn each, void *arg)
 {
@@ -111,7 +105,7 @@ sotto_client_known_users(struct sotto_client *client, sotto_client_name_fn each,
             memcpy(names[count++], contact.name, SOTTO_CLIENT_NAME_BYTES);
     }
     sqlite3_finalize(statement);
-    qsort(names, count, sizeof(*names), compare_names);
+    contact_sort_names(names, count);
     for (size_t i = 0; status >= 0 && i < count && each(names[i], arg) == 0;)
         i++;
     free(names);

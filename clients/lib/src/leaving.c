@@ -177,7 +177,7 @@ leaving_commit(struct sotto_client *client)
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++) {
         status = group_change(client, chats[i].id, &(struct group_change){0});
         /* Nobody asked for it: what is refused here, somebody else does, or the next try. */
-        if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
+        if (is_refused(client, status))
             status = SOTTO_CLIENT_OK;
     }
     free(chats);

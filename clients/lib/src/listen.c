@@ -142,7 +142,7 @@ send_waiting(struct sotto_client *client, struct listener *listener)
     int status = check_readers(client);
     if (status == SOTTO_CLIENT_OK)
         status = outbox_flush(client);
-    if (status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile"))
+    if (is_refused(client, status))
         status = SOTTO_CLIENT_OK;
     if (status == SOTTO_CLIENT_OK && listener->how->follow)
         status = show_new(client, listener, false);

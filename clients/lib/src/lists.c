@@ -193,9 +193,7 @@ chat_show(struct sotto_client *client, const struct chat *chat, const Sotto__Cha
                               " AND kind = 1 ORDER BY seq DESC LIMIT 1",
                               BINDS(bind_blob(chat->id, ID_BYTES)), keep_text, &text, NULL, NULL);
     if (status == SOTTO_CLIENT_OK) {
-        members = mem_alloc(shown.member_count, sizeof(*members));
-        for (size_t i = 0; i < shown.member_count; i++)
-            members[i] = names[i];
+        members = contact_name_list(names, shown.member_count);
         shown.title = (const char *)title.data;
         shown.last_text = (const char *)text.data;
         shown.members = members;

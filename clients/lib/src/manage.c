@@ -18,10 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE 3
 #define LEAVE_TRIES 8
-#define JITTER_LEAST_MS 50
-#define JITTER_MOST_MS 500
 #define OWN_DEVICES_MAX 32 /* the server takes no more proposals at once */
 
 /* ---- what all have in common ----------------------------------------------------------------- */
@@ -114,12 +111,10 @@ add_users(struct sotto_client *client, const struct chat *chat, const uint8_t (*
           size_t count)
 {
     Sotto__Keyx__V1__ClaimKeyPackagesReply *claim = NULL;
-    int status = group_claim(client, users, count, SUITE, &claim);
+    int status = group_claim(client, users, count, &claim);
     if (status)
         return status;
-    ProtobufCBinaryData *packages = mem_alloc(claim->n_key_packages, sizeof(*packages));
-    for (size_t i = 0; i < claim->n_key_packages; i++)
-        packages[i] = claim->key_packages[i]->key_package;
+    ProtobufCBinaryData *packages = group_packages(claim);
     status = group_add(client, chat->id, packages, claim->n_key_packages);
     free(packages);
     pb_free(claim);
@@ -253,7 +248,7 @@ leave(struct sotto_client *client, struct chat *chat)
         if (status && !again)
             return status;
         if (again)
-            pause_jitter(JITTER_LEAST_MS, JITTER_MOST_MS);
+            pause_after_race();
         struct sotto_client_error kept = client->error;
         int caught_up = sync_run(client, false);
         if (caught_up == SOTTO_CLIENT_OK)

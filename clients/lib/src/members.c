@@ -182,33 +182,16 @@ chat_members(struct sotto_client *client, const uint8_t id[ID_BYTES],
     return SOTTO_CLIENT_OK;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcasecmp(a, b);
-}
-
 int
 chat_member_names(struct sotto_client *client, const uint8_t id[ID_BYTES],
                   char (**names_out)[SOTTO_CLIENT_NAME_BYTES], size_t *count_out)
 {
     uint8_t(*ids)[ID_BYTES] = NULL;
-    size_t count = 0;
-    int status = chat_members(client, id, &ids, &count);
-    if (status)
-        return status;
-    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, SOTTO_CLIENT_NAME_BYTES);
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = contact_show_name(client, ids[i], names[i]);
+    int status = chat_members(client, id, &ids, count_out);
+    if (status == SOTTO_CLIENT_OK)
+        status = contact_show_names(client, (const uint8_t(*)[ID_BYTES])ids, *count_out, names_out);
     free(ids);
-    if (status) {
-        free(names);
-        return status;
-    }
-    qsort(names, count, SOTTO_CLIENT_NAME_BYTES, compare_names);
-    *names_out = names;
-    *count_out = count;
-    return SOTTO_CLIENT_OK;
+    return status;
 }
 
 int

@@ -33,35 +33,6 @@ open_chat(struct sotto_client *client, const char *name, struct chat *chat_out)
     return status ? status : chat_find(client, name, chat_out);
 }
 
-static const char **
-name_list(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count)
-{
-    const char **list = mem_alloc(count, sizeof(*list));
-    for (size_t i = 0; i < count; i++)
-        list[i] = names[i];
-    return list;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcasecmp(a, b);
-}
-
-/* In alphabetical order, in memory of their own (free). */
-static int
-show_names(struct sotto_client *client, const uint8_t (*users)[ID_BYTES], size_t count,
-           char (**names_out)[SOTTO_CLIENT_NAME_BYTES])
-{
-    char(*names)[SOTTO_CLIENT_NAME_BYTES] = mem_alloc(count, sizeof(*names));
-    int status = SOTTO_CLIENT_OK;
-    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < count; i++)
-        status = contact_show_name(client, users[i], names[i]);
-    qsort(names, count, sizeof(*names), compare_names);
-    *names_out = names;
-    return status;
-}
-
 /* The users of a chat who are not on the list, in memory of their own (free). */
 static int
 find_missing(struct sotto_client *client, const struct chat *old, const uint8_t (*users)[ID_BYTES],
@@ -88,15 +59,15 @@ show(struct sotto_client *client, const struct chat *old, const uint8_t (*users)
     struct buf title = {0};
     int status = find_missing(client, old, users, count, &missing, &shown->missing_count);
     if (status == SOTTO_CLIENT_OK)
-        status = show_names(client, users, count, &names);
+        status = contact_show_names(client, users, count, &names);
     if (status == SOTTO_CLIENT_OK)
-        status = show_names(client, (const uint8_t(*)[ID_BYTES])missing, shown->missing_count,
-                            &missing_names);
+        status = contact_show_names(client, (const uint8_t(*)[ID_BYTES])missing,
+                                    shown->missing_count, &missing_names);
     if (status == SOTTO_CLIENT_OK)
         status = chat_show_title(client, old, &title);
     if (status == SOTTO_CLIENT_OK) {
-        const char **in = name_list(names, count);
-        const char **out = name_list(missing_names, shown->missing_count);
+        const char **in = contact_name_list(names, count);
+        const char **out = contact_name_list(missing_names, shown->missing_count);
         id_hex(old->id, shown->chat);
         shown->title = (const char *)title.data;
         shown->members = in;

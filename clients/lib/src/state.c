@@ -16,6 +16,8 @@
 #define NAME_CHARS_MAX 32
 #define PASSWORD_CHARS_MIN 8
 #define PASSWORD_CHARS_MAX 72
+#define RACE_LEAST_MS 50
+#define RACE_MOST_MS 500
 
 void
 id_hex(const uint8_t id[ID_BYTES], char hex_out[SOTTO_CLIENT_HEX_BYTES])
@@ -76,6 +78,18 @@ pause_jitter(unsigned least_ms, unsigned most_ms)
     unsigned ms = least_ms + randombytes_uniform(most_ms - least_ms + 1);
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000},
               NULL);
+}
+
+void
+pause_after_race(void)
+{
+    pause_jitter(RACE_LEAST_MS, RACE_MOST_MS);
+}
+
+bool
+is_refused(const struct sotto_client *client, int status)
+{
+    return status == SOTTO_CLIENT_EFAILED && strcmp(client->error.code, "profile") != 0;
 }
 
 /* ---- what a person typed --------------------------------------------------------------------- */

@@ -91,6 +91,12 @@ int64_t wall_ms(void);
 
 /* Pauses for a random time between the two bounds. */
 void pause_jitter(unsigned least_ms, unsigned most_ms);
+/* The same after somebody else's commit was faster, so that not all who lost try again at once. */
+void pause_after_race(void);
+
+/* Whether status is a refusal, and not trouble of the connection, the login or the profile: what nobody asked for may
+ * go without. */
+bool is_refused(const struct sotto_client *client, int status);
 
 /* Reads the account of the profile into client->account; exists is false when there is none. */
 int account_load(struct sotto_client *client);

@@ -95,8 +95,7 @@ titles_tell(struct sotto_client *client)
         status = chat_check_readers(client, chats[i].id);
         if (status == SOTTO_CLIENT_OK)
             status = tell(client, &chats[i]);
-        if ((status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED) &&
-            strcmp(client->error.code, "profile"))
+        if (is_refused(client, status) || status == SOTTO_CLIENT_EBLOCKED)
             status = SOTTO_CLIENT_OK; /* it stays owed */
     }
     free(chats);

@@ -44,6 +44,12 @@ int contact_store(struct sotto_client *client, const struct contact *contact);
 /* The name to show for a user: its own, a contact's, or the id in hex. */
 int contact_show_name(struct sotto_client *client, const uint8_t user_id[ID_BYTES],
                       char name_out[SOTTO_CLIENT_NAME_BYTES]);
+/* Those of several users in alphabetical order, in memory of their own (free). */
+int contact_show_names(struct sotto_client *client, const uint8_t (*user_ids)[ID_BYTES],
+                       size_t count, char (**names_out)[SOTTO_CLIENT_NAME_BYTES]);
+void contact_sort_names(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count);
+/* Pointers to them, as a caller of the library is given them; likewise (free). */
+const char **contact_name_list(char (*names)[SOTTO_CLIENT_NAME_BYTES], size_t count);
 
 /* Finds a user by name: ourselves, a contact, else the server is asked. A name once learned
  * stays with its id. */

@@ -87,8 +87,7 @@ int
 upkeep_renew(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 {
     int status = group_change(client, chat_id, &(struct group_change){.renew = true});
-    const bool refused = (status == SOTTO_CLIENT_EFAILED || status == SOTTO_CLIENT_EBLOCKED) &&
-                         strcmp(client->error.code, "profile") != 0;
+    const bool refused = is_refused(client, status) || status == SOTTO_CLIENT_EBLOCKED;
     if (status && !refused)
         return status;
     status = profile_begin(&client->profile, &client->error);
