@@ -158,13 +158,6 @@ wasm_public_extension(const struct mls_public_group *group, uint32_t type, struc
     return error != 0 ? error : wasm_buf_set(data_out, data.data, data.len);
 }
 
-EXPORT(public_confirmation_tag)
-void
-wasm_public_confirmation_tag(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES])
-{
-    mls_public_group_confirmation_tag(group, out);
-}
-
 EXPORT(public_memory)
 size_t
 wasm_public_memory(const struct mls_public_group *group)

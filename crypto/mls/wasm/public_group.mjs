@@ -10,7 +10,6 @@ export class PublicGroup extends Followed {
     super(inside, 'public', handle, hold);
   }
 
-  get confirmationTag() { return this.hash('confirmation_tag'); }
   get memoryBytes() { return this.call('memory'); }
 
   // Keeps a proposal of this epoch and tells what it asks for.
