@@ -143,7 +143,11 @@ hint_profiles(const struct cli *cli)
             continue;
         if (shown++ == 0)
             fprintf(stderr, "       %s\n", tr("or did you forget --profile? There are:"));
-        fprintf(stderr, "         --profile %s/%s\n", folder, entry->d_name);
+        /* Anybody can make a folder in a shared one. */
+        char harmless[sizeof(path)];
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        clean_line(path, harmless, sizeof(harmless));
+        fprintf(stderr, "         --profile %s\n", harmless);
     }
     if (dir)
         closedir(dir);

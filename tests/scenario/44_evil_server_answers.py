@@ -6,6 +6,7 @@ cannot be, promises without an end, other people's entries for our own (E1, E3).
 import os
 import re
 import secrets
+import shutil
 import sqlite3
 import subprocess
 
@@ -67,6 +68,18 @@ def what_others_and_the_server_write_gives_a_terminal_no_orders(stage):
             assert_harmless(bob, 'members', chat)
         liar.frames('ChatService/Sync', lambda _: [{'goodbye': {'code': 4000, 'reason': ORDERS}}])
         assert_harmless(bob, 'chats')
+
+
+@test
+def a_folder_that_somebody_put_beside_a_profile_gives_a_terminal_no_orders(stage):
+    server = start(stage)
+    alice, = people(stage, server, 'alice')
+    beside = alice.profile.parent / 'x\x1b]0;owned\x07'
+    shutil.copytree(alice.profile, beside)
+
+    hint = said(stage.client('nobody', server), 'chats')
+
+    assert '--profile' in hint and 'owned' in hint and not OBEYED.search(hint), hint
 
 
 @test

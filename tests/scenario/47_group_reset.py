@@ -253,5 +253,30 @@ def a_confirmation_whose_process_was_killed_is_finished_by_a_listener(stage):
         assert {row['user']: row['devices'] for row in alice.run('members', 'Garden')} == {'alice': 1, 'bob': 1}
 
 
+@test
+def who_was_added_meanwhile_stands_in_the_way_until_taken_out_and_comes_back_after(stage):
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
+        dora = person(stage, server, 'dora')
+        alice.run('chats')
+        bob.run('chats')
+        alice.run('reset', 'Garden', '--without', 'mallory', '--yes')
+        alice.run('add', 'Garden', 'dora')
+        liar.answer('ChatService/Sync', without_welcomes)
+        assert_reset(at(bob, liar.address), chat)  # the invitation is gone: what counts is who is in it by now
+
+        refusal = bob.fails(1, 'confirm', 'Garden', '--yes')['message']
+        assert 'dora' in refusal, refusal
+        alice.run('remove', 'Garden', 'dora')
+        bob.run('confirm', 'Garden', '--yes')
+        liar.honest()
+        alice.run('add', 'Garden', 'dora')
+
+        bob.run('send', 'Garden', 'all of us')
+        assert texts(alice.run('read', 'Garden')) == ['all of us']
+        assert texts(dora.run('read', 'Garden')) == ['all of us']
+
+
 if __name__ == '__main__':
     main()

@@ -427,6 +427,34 @@ a_gap_is_no_excuse_in_an_archive(void **state)
 }
 
 static void
+assert_no_keys(struct world *world)
+{
+    struct buf state = {0};
+    assert_ok(chat_get_blob(world->client, world->chat_id, CHAT_BLOB_MLS, &state));
+    assert_int_equal(state.len, 0);
+}
+
+static void
+a_member_who_is_removed_keeps_no_keys_of_the_group(void **state)
+{
+    const uint32_t own_leaf[] = {1};
+    struct world world;
+    struct peer_bundle bundle = {0};
+    make_world(state, &world, CHAT_GROUP);
+    take_welcome(&world);
+    mls_peer_commit(&world.bob, NULL, 0, own_leaf, 1, &bundle);
+
+    struct chat chat =
+        take_entry_of(&world, 2, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT, &bundle.commit);
+
+    assert_int_equal(chat.state, CHAT_LEFT);
+    assert_int_equal(chat.left_how, LEFT_REMOVED);
+    assert_no_keys(&world);
+    peer_bundle_fini(&bundle);
+    end_world(&world);
+}
+
+static void
 a_deleted_chat_is_left_and_can_be_forgotten(void **state)
 {
     struct world world;
@@ -444,6 +472,7 @@ a_deleted_chat_is_left_and_can_be_forgotten(void **state)
     assert_ok(inbox_end(world.client, &inbox, status));
     assert_ok(chat_load(world.client, world.chat_id, &chat));
     assert_int_equal(inbox.deleted_count, 1); /* to be acknowledged */
+    assert_no_keys(&world);
     assert_int_equal(chat.state, CHAT_LEFT);
     assert_int_equal(count_kind(&world, KIND_DELETED), 1);
 
@@ -633,6 +662,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(whoever_invited_names_a_group_and_not_a_chat_of_two),
     WITH_KIT(a_gap_of_a_relay_chat_is_stepped_over_and_told),
     WITH_KIT(a_gap_is_no_excuse_in_an_archive),
+    WITH_KIT(a_member_who_is_removed_keeps_no_keys_of_the_group),
     WITH_KIT(a_deleted_chat_is_left_and_can_be_forgotten),
     WITH_KIT(a_message_that_comes_again_is_stored_once_and_another_of_its_name_too),
     WITH_KIT(a_title_counts_from_owner_and_admins),

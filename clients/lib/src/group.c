@@ -129,7 +129,7 @@ group_save(struct sotto_client *client, struct chat *chat, const struct mls_grou
     chat->epoch = epoch;
     chat->proposals = mls_group_proposal_count(group);
     int status = chat_store(client, chat);
-    if (status == SOTTO_CLIENT_OK)
+    if (status == SOTTO_CLIENT_OK && chat->state != CHAT_LEFT)
         status = chat_set_blob(client, chat->id, CHAT_BLOB_MLS, state.data, state.len);
     if (status == SOTTO_CLIENT_OK && roster_changed && mls_group_is_active(group))
         status = save_roster(client, chat, group);

@@ -30,7 +30,7 @@ int group_load(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
 /* The same from the bytes of a saved group. */
 int group_read(struct sotto_client *client, const struct buf *state, struct mls_group **group_out);
 
-/* Writes the MLS state, the epoch and the roster. Inside a transaction. */
+/* Writes the MLS state (of a chat that is left: nothing of it), the epoch and the roster. Inside a transaction. */
 int group_save(struct sotto_client *client, struct chat *chat, const struct mls_group *group);
 
 /* The callbacks and primitives for a group of this client. */

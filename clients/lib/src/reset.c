@@ -303,7 +303,8 @@ look(struct sotto_client *client, struct offer *offer)
     return status;
 }
 
-/* Finds the reset that waits for a chat, and judges it anew: a person may have accepted a key meanwhile. */
+/* Finds the reset that waits for a chat, and judges it anew: a person may have accepted a key meanwhile, or who stood in the
+ * way was taken out. */
 static int
 open_offer(struct sotto_client *client, const char *name, struct chat *old_out,
            struct offer *offer_out)
@@ -314,7 +315,13 @@ open_offer(struct sotto_client *client, const char *name, struct chat *old_out,
     if (status == SOTTO_CLIENT_OK && !offer_out->exists)
         status = fail(&client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
                       "nobody starts this chat anew; there is nothing to confirm");
-    if (status == SOTTO_CLIENT_OK && offer_out->welcome.len && offer_out->refusal != OFFER_GONE)
+    const bool may_change =
+        offer_out->refusal != OFFER_GONE && offer_out->refusal != OFFER_OTHER_CHAT;
+    if (may_change) {
+        offer_out->refusal = OFFER_UNSEEN;
+        offer_out->user_count = 0;
+    }
+    if (status == SOTTO_CLIENT_OK && may_change)
         status = offer_judge_again(client, offer_out);
     if (status == SOTTO_CLIENT_OK &&
         (offer_out->refusal == OFFER_UNSEEN || offer_out->refusal == OFFER_WITHOUT_US))

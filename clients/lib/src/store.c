@@ -127,13 +127,16 @@ chat_store(struct sotto_client *client, const struct chat *chat)
         " ?12, ?13)"
         " ON CONFLICT(chat_id) DO UPDATE SET type = ?2, mode = ?3, state = ?4, cursor = ?5,"
         " acked = ?6, read_seq = ?7, last_ts = ?8, epoch = ?9, record = ?10, proposals = ?11,"
-        " spent_epoch = ?12, title_owed = ?13",
+        " spent_epoch = ?12, title_owed = ?13,"
+        " mls = CASE WHEN ?4 = ?14 THEN NULL ELSE mls END,"
+        " pending_call = CASE WHEN ?4 = ?14 THEN NULL ELSE pending_call END",
         BINDS(bind_blob(chat->id, ID_BYTES), bind_int(chat->type), bind_int(chat->mode),
               bind_int(chat->state), bind_int((int64_t)chat->cursor),
               bind_int((int64_t)chat->acked), bind_int((int64_t)chat->read_seq),
               bind_int(chat->last_ts), bind_int((int64_t)chat->epoch),
               bind_blob(sealed.data, sealed.len), bind_int((int64_t)chat->proposals),
-              bind_int((int64_t)chat->spent_epoch), bind_int((int64_t)chat->title_owed)));
+              bind_int((int64_t)chat->spent_epoch), bind_int((int64_t)chat->title_owed),
+              bind_int(CHAT_LEFT)));
     buf_fini(&value);
     buf_fini(&sealed);
     return status;

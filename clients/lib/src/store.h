@@ -73,7 +73,8 @@ seq_is_possible(uint64_t seq)
 }
 
 int chat_load(struct sotto_client *client, const uint8_t id[ID_BYTES], struct chat *chat_out);
-/* Inserts or updates everything but the MLS state and the pending call. */
+/* Inserts or updates everything but the MLS state and the pending call, which go when the chat is left: whoever steals
+ * the profile later finds no key of a group that we are not in. */
 int chat_store(struct sotto_client *client, const struct chat *chat);
 /* Deletes a chat with its members; its messages stay if it has any. */
 int chat_delete(struct sotto_client *client, const uint8_t id[ID_BYTES]);
