@@ -77,6 +77,7 @@ nobody_hands_in_a_removal_of_the_servers(void **state)
 
     ds = harness_state(rig->h);
     make_removal(rig, &rig->carol, ds->outside->seed);
+    mls_buf_fini(&rig->bob.last_proposals[0]);
     rig->bob.last_proposals[0] = rig->carol.last_proposals[0];
     assert_fails(rig_leave_again(rig, &rig->bob)->status, SOTTO_EPERM);
     assert_int_equal(rig_trace(rig), before);
