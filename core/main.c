@@ -134,8 +134,8 @@ create_parts(struct server *server)
         timers_create(&server->uv, &core->timers) != 0 ||
         job_pool_create(&server->uv, &job_options, core->metrics, &core->jobs) != 0 ||
         rpc_create(core, &settings->limits, &core->rpc) != 0 ||
-        sessions_create(core, &core->sessions) != 0 || broker_create(core, &core->broker) != 0 ||
-        io_create(core, &io_options, &core->io) != 0 ||
+        sessions_create(core, &settings->limits, &core->sessions) != 0 ||
+        broker_create(core, &core->broker) != 0 || io_create(core, &io_options, &core->io) != 0 ||
         metrics_add_source(core->metrics, rpc_render_metrics, core->rpc) != 0 ||
         metrics_add_source(core->metrics, broker_render_metrics, core->broker) != 0)
         return fatal(server, "out of memory or threads");

@@ -38,13 +38,15 @@ login_equal(const struct map_node *node, const void *key, size_t size)
 }
 
 int
-sessions_create(struct core *core, struct sessions **sessions_out)
+sessions_create(struct core *core, const struct settings_limits *limits,
+                struct sessions **sessions_out)
 {
     struct sessions *all = calloc(1, sizeof(*all));
 
     if (!all)
         return SOTTO_ENOMEM;
     all->core = core;
+    all->account_max = (size_t)limits->connections_per_account;
     if (map_init(&all->users, user_equal) || map_init(&all->devices, device_equal) ||
         map_init(&all->logins, login_equal)) {
         sessions_destroy(&all);
@@ -259,6 +261,18 @@ enter_indexes(struct session *session)
     session->attached = true;
 }
 
+/* Whether the account has as many connections as one may: with fewer nobody fills the server's. */
+static bool
+is_crowded(const struct sessions *all, const uint8_t *user)
+{
+    size_t left = all->account_max;
+    const struct map_node *node = map_get(&all->users, user, SOTTO_ID_BYTES);
+
+    while (node && --left > 0)
+        node = map_get_next(&all->users, node, user, SOTTO_ID_BYTES);
+    return node != NULL;
+}
+
 int
 session_attach(struct sessions *all, uint64_t id, const struct sotto_identity *identity)
 {
@@ -272,6 +286,8 @@ session_attach(struct sessions *all, uint64_t id, const struct sotto_identity *i
     if (!first && (!same_id(session->identity.user, identity->user) ||
                    !same_id(session->identity.device, identity->device)))
         return SOTTO_EPRECONDITION;
+    if (first && is_crowded(all, identity->user))
+        return SOTTO_EEXHAUSTED;
     leave_indexes(session);
     session->identity = *identity;
     enter_indexes(session);

@@ -55,7 +55,7 @@ queue_fn session_on_opened, session_on_closed;
 /* Frees it if it is closed and its last call has ended. Called by rpc.c when a call ends. */
 void session_settle(struct session *);
 
-int sessions_create(struct core *, struct sessions **sessions_out);
+int sessions_create(struct core *, const struct settings_limits *, struct sessions **sessions_out);
 /* NULL-safe; all connections are gone. */
 void sessions_destroy(struct sessions **);
 struct core *sessions_core(const struct sessions *);

@@ -14,6 +14,7 @@ struct sessions {
     size_t capacity, free_count;
     uint64_t serial;
     size_t count;
+    size_t account_max; /* attached ones of a user */
     struct map users, devices, logins;
     uint64_t visits;      /* pushes so far */
     struct push **pushes; /* the one under way, by I/O loop */

@@ -49,20 +49,21 @@ struct settings_rate {
 };
 
 struct settings_limits {
-    int64_t connections;            /* open at once, all doors */
-    int64_t unattached_per_address; /* connections before Attach of one address (IPv6: /64) */
-    int64_t attach_ms;              /* a connection must attach within */
-    int64_t unattached_frame_bytes; /* largest frame before Attach */
-    int64_t frame_bytes;            /* largest frame after it */
-    int64_t send_queue_bytes;       /* queued to one reader before it is closed as slow */
-    int64_t calls_in_flight;        /* of one connection; more are not read from the socket */
-    int64_t ping_after_ms;          /* of silence */
-    int64_t idle_ms;                /* of silence, then the connection is closed */
-    int64_t logic_queue_items;      /* calls queued to the logic loop */
-    int64_t logic_queue_bytes;      /* their bytes */
-    int64_t rate_table_entries;     /* accounts and addresses that the rate limiter remembers */
-    int64_t drain_ms;               /* how long SIGTERM waits for open requests */
-    int64_t callback_warn_ms;       /* a module callback over this is logged */
+    int64_t connections;             /* open at once, all doors */
+    int64_t unattached_per_address;  /* connections before Attach of one address (IPv6: /64) */
+    int64_t connections_per_account; /* attached */
+    int64_t attach_ms;               /* a connection must attach within */
+    int64_t unattached_frame_bytes;  /* largest frame before Attach */
+    int64_t frame_bytes;             /* largest frame after it */
+    int64_t send_queue_bytes;        /* queued to one reader before it is closed as slow */
+    int64_t calls_in_flight;         /* of one connection; more are not read from the socket */
+    int64_t ping_after_ms;           /* of silence */
+    int64_t idle_ms;                 /* of silence, then the connection is closed */
+    int64_t logic_queue_items;       /* calls queued to the logic loop */
+    int64_t logic_queue_bytes;       /* their bytes */
+    int64_t rate_table_entries;      /* accounts and addresses that the rate limiter remembers */
+    int64_t drain_ms;                /* how long SIGTERM waits for open requests */
+    int64_t callback_warn_ms;        /* a module callback over this is logged */
     struct settings_rate rates[SETTINGS_RATES]; /* by enum sotto_rate */
 };
 

@@ -77,6 +77,8 @@ static const struct settings_row limit_rows[] = {
     KEY(limits.unattached_per_address, "unattached_per_address", SOTTO_CONF_INT, "64", .min = 1,
         .max = 1000000,
         .doc = "Connections from one address (IPv6: one /64 network) that have not attached yet."),
+    KEY(limits.connections_per_account, "connections_per_account", SOTTO_CONF_INT, "100", .min = 1,
+        .max = 1000000, .doc = "Attached connections of one account, all its devices together."),
     KEY(limits.attach_ms, "attach_timeout", SOTTO_CONF_DURATION, "10s", .min = 100, .max = 10000,
         .doc = "A connection that has not attached after this time is closed."),
     KEY(limits.unattached_frame_bytes, "unattached_frame", SOTTO_CONF_SIZE, "4KiB", .min = 256,

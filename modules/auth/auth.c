@@ -261,7 +261,7 @@ static const struct sotto_conf_row config[] = {
      .min = 1,
      .max = 1000000,
      .doc = "Logins that may be between their two steps at once (60 s each, about 200 bytes "
-            "each)."},
+            "each). One more ends the oldest."},
     {.name = "cleanup_interval",
      .type = SOTTO_CONF_DURATION,
      .preset = "10m",

@@ -34,6 +34,9 @@ attach(struct auth *auth, struct sotto_req *req, const struct auth_claims *claim
         sotto_fail(req, rc, "this connection belongs to another user or device");
         auth->host->session->close(auth->host, session, SOTTO_GOODBYE_UNAUTHENTICATED,
                                    "attached as somebody else");
+    } else if (rc == SOTTO_EEXHAUSTED) {
+        sotto_fail(req, rc,
+                   "this account has as many connections as one may have; close some of them");
     } else if (rc != 0) {
         sotto_fail(req, rc, "the connection is gone");
     } else {

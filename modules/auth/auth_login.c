@@ -31,11 +31,7 @@ reply_start(struct auth *auth, struct start_op *op)
     Sotto__Auth__V1__LoginStartReply reply = SOTTO__AUTH__V1__LOGIN_START_REPLY__INIT;
     uint8_t id[SOTTO_ID_BYTES];
 
-    if (auth_pending_add(auth->pending, auth->host->api->mono_ms(auth->host), &op->start, id) !=
-        0) {
-        sotto_fail(op->req, SOTTO_EEXHAUSTED, AUTH_TEXT_BUSY);
-        return;
-    }
+    auth_pending_add(auth->pending, auth->host->api->mono_ms(auth->host), &op->start, id);
     auth_count(auth, AUTH_M_LOGIN_STARTS, 0, 1);
     reply.login_start_id = (ProtobufCBinaryData){sizeof(id), id};
     reply.ke2 = (ProtobufCBinaryData){sizeof(op->ke2), op->ke2};

@@ -2,7 +2,8 @@
 /*
  * See auth_pending.h. Entries hang in one of two lists: free ones in a stack, taken ones in the
  * order of their making, which is the order of their expiry. Expired ones are freed when a new one
- * comes.
+ * comes. When none has expired the oldest gives way: whoever fills the table would otherwise keep
+ * everybody out, and so has to fill it anew within the second that a login takes.
  */
 #include "auth_pending.h"
 
@@ -84,7 +85,7 @@ expire(struct auth_pending *pending, int64_t now_ms)
         release(pending, pending->oldest);
 }
 
-int
+void
 auth_pending_add(struct auth_pending *pending, int64_t now_ms, const struct auth_login_start *start,
                  uint8_t id_out[SOTTO_ID_BYTES])
 {
@@ -92,9 +93,9 @@ auth_pending_add(struct auth_pending *pending, int64_t now_ms, const struct auth
     struct entry *entry;
 
     expire(pending, now_ms);
+    if (pending->free == NONE)
+        release(pending, pending->oldest);
     place = pending->free;
-    if (place == NONE)
-        return SOTTO_EEXHAUSTED;
     entry = &pending->entries[place];
     pending->free = entry->next;
     entry->start = *start;
@@ -113,7 +114,6 @@ auth_pending_add(struct auth_pending *pending, int64_t now_ms, const struct auth
     for (int i = 0; i < 4; i++)
         id_out[i] = (uint8_t)(place >> (24 - 8 * i));
     memcpy(id_out + 4, entry->random, RANDOM_BYTES);
-    return 0;
 }
 
 int

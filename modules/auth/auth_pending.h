@@ -28,10 +28,9 @@ int auth_pending_create(size_t capacity, struct auth_pending **pending_out);
 /* Wipes and frees. NULL-safe. */
 void auth_pending_destroy(struct auth_pending **);
 
-/* Keeps a copy. now_ms is monotonic. SOTTO_EEXHAUSTED: every entry is taken and none has
- * expired. */
-int auth_pending_add(struct auth_pending *, int64_t now_ms, const struct auth_login_start *,
-                     uint8_t id_out[SOTTO_ID_BYTES]);
+/* Keeps a copy; when every entry is taken, in the place of the oldest. now_ms is monotonic. */
+void auth_pending_add(struct auth_pending *, int64_t now_ms, const struct auth_login_start *,
+                      uint8_t id_out[SOTTO_ID_BYTES]);
 /* Takes an entry out: the caller owns and wipes the copy. SOTTO_ENOTFOUND: unknown, used or
  * expired. */
 int auth_pending_take(struct auth_pending *, int64_t now_ms, const uint8_t id[SOTTO_ID_BYTES],

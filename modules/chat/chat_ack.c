@@ -214,11 +214,13 @@ static void
 take_cursor(struct ack_op *op, const Sotto__Chat__V1__Cursor *cursor)
 {
     struct chat *chat = roster_chat(op->ds, cursor->chat_id);
-    struct chat_seat *seat = chat != NULL ? roster_seat(chat, op->device) : NULL;
+    struct chat_seat *seat;
     uint32_t upto;
 
-    if (chat == NULL)
-        return;
+    if (chat == NULL || chat->seen == op->ds->serial)
+        return; /* or named twice: before a search through thousands of seats */
+    chat->seen = op->ds->serial;
+    seat = roster_seat(chat, op->device);
     upto = cursor->seq > chat->seq ? chat->seq : (uint32_t)cursor->seq;
     if (seat != NULL) {
         /* The same once more in a relay chat: the first answer may have said that it could not be written. */
@@ -260,6 +262,7 @@ take_part(struct ack_op *op)
     const size_t count = op->in->n_cursors + op->in->n_welcomes_joined + op->in->n_deleted_seen;
 
     op->count = 0;
+    op->ds->serial++;
     while (op->next < count && op->count < ROWS_PART)
         take_entry(op, op->next++);
     return op->next == count;

@@ -10,6 +10,7 @@ FAST_LIMITS = '''
 limits {
     unattached_per_address = 20000
     connections = 20000
+    connections_per_account = 20000
     rate "login"    { per_second = 100000  burst = 100000 }
     rate "register" { per_second = 100000  burst = 100000 }
     rate "general"  { per_second = 1000000  burst = 1000000 }

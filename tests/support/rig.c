@@ -110,6 +110,7 @@ rig_init(struct rig *rig)
 
     memset(rig, 0, sizeof(*rig));
     *limits = (struct settings_limits){
+        .connections_per_account = 100000,
         .connections = 10000,
         .unattached_per_address = 10000,
         .attach_ms = 60000,
@@ -166,7 +167,7 @@ rig_start(struct rig *rig, uint32_t io_threads)
     loop_options.metrics = rig->core.metrics;
     assert_ok(loop_create(&rig->uv, &loop_options, &rig->core.logic));
     assert_ok(rpc_create(&rig->core, &rig->settings.limits, &rig->core.rpc));
-    assert_ok(sessions_create(&rig->core, &rig->core.sessions));
+    assert_ok(sessions_create(&rig->core, &rig->settings.limits, &rig->core.sessions));
     assert_ok(broker_create(&rig->core, &rig->core.broker));
     rig->module = (struct host_module){
         .base = {.api = &api, .rpc = &rpc_api, .session = &session_api, .broker = &broker_api},

@@ -27,7 +27,7 @@ a_pending_login_is_taken_once(void **state)
     (void)state;
     memset(start.user, 7, sizeof(start.user));
     assert_ok(auth_pending_create(2, &pending));
-    assert_ok(auth_pending_add(pending, 0, &start, id));
+    auth_pending_add(pending, 0, &start, id);
 
     assert_ok(auth_pending_take(pending, 1, id, &found));
     assert_memory_equal(&found, &start, sizeof(start));
@@ -46,7 +46,7 @@ an_id_with_any_bit_changed_finds_nothing(void **state)
     (void)state;
     assert_ok(auth_pending_create(4, &pending));
     for (int i = 0; i < 4; i++)
-        assert_ok(auth_pending_add(pending, 0, &start, id));
+        auth_pending_add(pending, 0, &start, id);
     for (size_t bit = 0; bit < 8 * sizeof(id); bit++) {
         memcpy(other, id, sizeof(id));
         other[bit / 8] ^= (uint8_t)(1u << (bit % 8));
@@ -56,24 +56,27 @@ an_id_with_any_bit_changed_finds_nothing(void **state)
     auth_pending_destroy(&pending);
 }
 
+/* First those that have expired, then the oldest: who fills the table keeps nobody out. */
 static void
-expired_entries_make_room_and_unexpired_ones_do_not(void **state)
+expired_entries_make_room_and_so_does_the_oldest(void **state)
 {
+    const int64_t late = AUTH_PENDING_LIFETIME_MS + 5;
     struct auth_pending *pending;
     struct auth_login_start start = {.known = true}, found;
-    uint8_t first[SOTTO_ID_BYTES], id[SOTTO_ID_BYTES];
+    uint8_t ids[5][SOTTO_ID_BYTES];
 
     (void)state;
     assert_ok(auth_pending_create(3, &pending));
-    assert_ok(auth_pending_add(pending, 0, &start, first));
-    assert_ok(auth_pending_add(pending, 10, &start, id));
-    assert_ok(auth_pending_add(pending, 20, &start, id));
-    assert_fails(auth_pending_add(pending, AUTH_PENDING_LIFETIME_MS - 1, &start, id),
-                 SOTTO_EEXHAUSTED);
-    assert_ok(auth_pending_add(pending, AUTH_PENDING_LIFETIME_MS, &start, id));
-    assert_fails(auth_pending_take(pending, AUTH_PENDING_LIFETIME_MS, first, &found),
-                 SOTTO_ENOTFOUND);
-    assert_int_equal(auth_pending_count(pending, AUTH_PENDING_LIFETIME_MS + 20), 1);
+    for (int i = 0; i < 3; i++)
+        auth_pending_add(pending, 10 * i, &start, ids[i]);
+    auth_pending_add(pending, late, &start, ids[3]);
+    assert_fails(auth_pending_take(pending, late, ids[0], &found), SOTTO_ENOTFOUND);
+    auth_pending_add(pending, late, &start, ids[4]); /* full, and none has expired */
+    assert_int_equal(auth_pending_count(pending, late), 3);
+    assert_fails(auth_pending_take(pending, late, ids[1], &found), SOTTO_ENOTFOUND);
+    for (int i = 2; i < 5; i++)
+        assert_ok(auth_pending_take(pending, late, ids[i], &found));
+    assert_int_equal(auth_pending_count(pending, late), 0);
     auth_pending_destroy(&pending);
 }
 
@@ -89,7 +92,7 @@ many_pending_logins_come_and_go_in_any_order(void **state)
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < MANY; i++) {
             memcpy(start.user, &i, sizeof(i));
-            assert_ok(auth_pending_add(pending, (int64_t)i, &start, ids[i]));
+            auth_pending_add(pending, (int64_t)i, &start, ids[i]);
         }
         for (size_t i = 0; i < MANY; i++) {
             const size_t at = (i * 1237) % MANY; /* 1237 and 5000 have no common factor */
@@ -153,7 +156,7 @@ ids_that_collide_are_told_apart(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(a_pending_login_is_taken_once, setup),
     cmocka_unit_test_setup(an_id_with_any_bit_changed_finds_nothing, setup),
-    cmocka_unit_test_setup(expired_entries_make_room_and_unexpired_ones_do_not, setup),
+    cmocka_unit_test_setup(expired_entries_make_room_and_so_does_the_oldest, setup),
     cmocka_unit_test_setup(many_pending_logins_come_and_go_in_any_order, setup),
     cmocka_unit_test_setup(many_ended_logins_are_kept_and_forgotten_in_time, setup),
     cmocka_unit_test_setup(ids_that_collide_are_told_apart, setup),

@@ -259,6 +259,38 @@ long_acknowledgements_of_a_user_wait_for_each_other(void **state)
     assert_ok(answers[0]->status);
 }
 
+/* The first word on a chat counts: a search through thousands of seats for each of thousands of repeats would hold up
+ * everybody. */
+static void
+a_chat_that_is_named_again_and_again_is_looked_up_once(void **state)
+{
+    struct chat_rig *rig = *state;
+    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
+    Sotto__Chat__V1__Cursor cursors[2], *items[2];
+    uint8_t id[16];
+
+    rig_group(rig, 'X');
+    assert_ok(rig_send(rig, &rig->alice, 1, "one")->status);
+    memset(id, 'X', sizeof(id));
+    for (uint64_t i = 0; i < 2; i++) {
+        sotto__chat__v1__cursor__init(&cursors[i]);
+        cursors[i].chat_id = chat_bytes(id, sizeof(id));
+        cursors[i].seq = 1 + i;
+        items[i] = &cursors[i];
+    }
+    request.n_cursors = 2;
+    request.cursors = items;
+    assert_ok(harness_rpc(rig->h, rig->bob.session, "Ack", &request.base)->status);
+    harness_advance_ms(rig->h, CHAT_ACK_EVERY_MS + 1);
+    assert_int_equal(harness_sql(rig->h, "SELECT MAX(read_seq) FROM chat_seats WHERE device = 2"),
+                     1);
+    cursors[0].seq = 2;
+    assert_ok(harness_rpc(rig->h, rig->bob.session, "Ack", &request.base)->status);
+    harness_advance_ms(rig->h, CHAT_ACK_EVERY_MS + 1);
+    assert_int_equal(harness_sql(rig->h, "SELECT MAX(read_seq) FROM chat_seats WHERE device = 2"),
+                     2);
+}
+
 /* As if there were that many seats: what waits is handed over in parts, the newest first, until nothing waits. */
 static void
 all_cursors_that_wait_are_written(void **state)
@@ -292,6 +324,7 @@ static const struct CMUnitTest tests[] = {
     TURN_TEST(nobody_has_a_chat_alone_by_committing_without_a_pause),
     TURN_TEST(a_long_acknowledgement_is_written_in_parts),
     TURN_TEST(long_acknowledgements_of_a_user_wait_for_each_other),
+    TURN_TEST(a_chat_that_is_named_again_and_again_is_looked_up_once),
     TURN_TEST(all_cursors_that_wait_are_written),
     cmocka_unit_test(a_clock_that_is_set_back_holds_up_nobody),
 };

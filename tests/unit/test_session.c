@@ -2,6 +2,8 @@
 /* Sessions: binding, expiry, finding by user, device and login, and pushing. */
 #include "rig.h"
 
+#include "core/session_table.h"
+
 #define PEERS 6
 
 struct fixture {
@@ -171,6 +173,36 @@ a_session_belongs_to_one_user(void **state)
     assert_int_equal(sessions_attached(f->rig.core.sessions), PEERS);
 }
 
+static bool
+has_left(void *arg)
+{
+    const struct fixture *f = arg;
+
+    return sessions_attached(f->rig.core.sessions) < PEERS;
+}
+
+/* alice has two; a third is refused and may be tried again when one is gone. */
+static void
+a_user_has_so_many_sessions_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct peer third;
+
+    f->rig.core.sessions->account_max = 2;
+    peer_open(&third, &f->rig);
+    peer_call(&third, 1, "Enter", users[0]);
+    expect_error(peer_read(&third), 1, "resource_exhausted");
+    peer_call(&f->peers[0], 1, "Enter", users[0]); /* extends */
+    expect_text(peer_read(&f->peers[0]), 1, users[0]);
+    assert_int_equal(sessions_attached(f->rig.core.sessions), PEERS);
+    session_close(f->rig.core.sessions, f->ids[1], SOTTO_GOODBYE_UNAUTHENTICATED, "enough");
+    peer_read_end(&f->peers[1]);
+    rig_until(&f->rig, has_left, f);
+    peer_call(&third, 2, "Enter", users[0]);
+    expect_text(peer_read(&third), 2, users[0]);
+    peer_close(&third);
+}
+
 static void
 an_expired_token_ends_the_session(void **state)
 {
@@ -235,6 +267,7 @@ static const struct CMUnitTest tests[] = {
     CASE(pushes_and_replies_keep_their_order),
     CASE(a_closed_login_hears_why),
     CASE(a_session_belongs_to_one_user),
+    CASE(a_user_has_so_many_sessions_and_no_more),
     CASE(an_expired_token_ends_the_session),
     CASE(modules_hear_of_bound_and_ended_sessions),
     CASE(an_old_id_never_finds_a_new_session),

@@ -44,7 +44,8 @@ struct sotto_session_match {
 struct sotto_session_api {
     uint32_t struct_size;
     /* Binds a session, or extends it when user and device are the same as before.
-     * SOTTO_ENOTFOUND: it is gone. SOTTO_EPRECONDITION: bound to another user or device. */
+     * SOTTO_ENOTFOUND: it is gone. SOTTO_EPRECONDITION: bound to another user or device.
+     * SOTTO_EEXHAUSTED: the user has as many sessions as the conf allows. */
     int (*attach)(struct sotto_host *, uint64_t session, const struct sotto_identity *);
     /* Sends Goodbye{code, reason} and closes. Unknown sessions are ignored. */
     void (*close)(struct sotto_host *, uint64_t session, int code, const char *reason);
