@@ -196,11 +196,15 @@ within_rate(struct call *call)
 {
     struct rpc *rpc = rpc_of(call);
     enum sotto_rate rate = call->method ? call->method->row->rate : SOTTO_RATE_GENERAL;
+    /* Who guesses passwords does so from accounts, too, each with a bucket, and makes more of them: here it is the
+     * address that pays. */
+    const bool is_entrance = rate == SOTTO_RATE_LOGIN || rate == SOTTO_RATE_REGISTER;
+    const struct ratelimit_key *payer =
+        is_entrance ? &call->session->at_address : &call->session->payer;
     uint32_t retry_ms = 0;
     char text[64];
 
-    if (ratelimit_take(rpc->limit, rate, &call->session->payer, loop_now(rpc->core->logic),
-                       &retry_ms))
+    if (ratelimit_take(rpc->limit, rate, payer, loop_now(rpc->core->logic), &retry_ms))
         return true;
     rpc->over_rate[rate]++;
     snprintf(text, sizeof(text), "Too many requests: try again in %u ms.", retry_ms);

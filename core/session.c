@@ -162,7 +162,8 @@ session_make(struct sessions *all, struct conn *conn, struct io_loop *loop, cons
     session->conn = conn;
     session->loop = loop;
     session->door = door;
-    ratelimit_key_address(peer, &session->payer);
+    ratelimit_key_address(peer, &session->at_address);
+    session->payer = session->at_address;
     net_addr_print_host(peer, session->address, sizeof(session->address));
     return session;
 }

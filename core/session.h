@@ -41,8 +41,9 @@ struct session {
     struct sotto_identity identity;
     struct map_node by_user, by_device, by_login;
     struct wheel_entry expiry;
-    struct ratelimit_key payer; /* the address, after attach the user */
-    uint64_t visit;             /* number of the last push that reached it */
+    struct ratelimit_key payer;      /* the address, after attach the user */
+    struct ratelimit_key at_address; /* that, attached or not */
+    uint64_t visit;                  /* number of the last push that reached it */
     struct queue_item opened, closed;
     char address[INET6_ADDRSTRLEN];
 };

@@ -114,6 +114,23 @@ def two_thousand_logins_at_once_are_queued_refused_and_forgotten(stage):
         comment(bystander.told())
 
 
+@test
+def accounts_of_one_address_have_no_more_logins_together_than_a_stranger(stage):
+    burst, rate = 20, 1
+    server = stage.server(conf=f'limits {{ rate "login" {{ per_second = {rate}  burst = {burst} }} '
+                               'rate "register" { per_second = 100  burst = 100 } }')
+    with Accounts(stage, server) as accounts:
+        begun = time.monotonic()
+        doors = [accounts.register(name).attached() for name in ('mallory', 'mallory2', 'mallory3')]
+        ke1, = accounts.opaque.ask('login-start', PASSWORD)
+        passed = 0
+        for door in doors:
+            numbers = [door.start_call(LOGIN_START, {'name': 'alice', 'ke1': ke1}) for _ in range(burst)]
+            passed += answers(door, numbers, LOGIN_START)[0]
+        spent = len(doors)  # each account began with a RegisterStart
+        assert 0 < passed + spent <= burst + 1 + 1.1 * rate * (time.monotonic() - begun), passed
+
+
 def attaches(login):
     try:
         return auth(login.attached(), 'WhoAmI').name == 'mallory'

@@ -25,7 +25,8 @@ enum sotto_level {
     SOTTO_LEVEL_SESSION,  /* an attached connection */
 };
 
-/* Which bucket of the rate limiter pays; the rates are conf keys of the server. */
+/* Which bucket of the rate limiter pays; the rates are conf keys of the server. The account's after attach, the address's
+ * before and, whoever asks, for LOGIN and REGISTER. */
 enum sotto_rate {
     SOTTO_RATE_GENERAL = 0,
     SOTTO_RATE_LOGIN,
