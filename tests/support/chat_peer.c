@@ -3,29 +3,11 @@
 #include "sotto_test.h"
 
 #include "chat_peer.h"
+#include "chat_peer_parts.h"
 
 #include "keyx.pb-c.h"
 
 const struct sotto_module *sotto_module_entry(void);
-
-static ProtobufCBinaryData
-bytes(const void *data, size_t size)
-{
-    return (ProtobufCBinaryData){.data = (uint8_t *)data, .len = size};
-}
-
-static ProtobufCBinaryData
-buf_bytes(const struct mls_buf *buf)
-{
-    return bytes(buf->data, buf->len);
-}
-
-static ProtobufCBinaryData
-chat_id(const struct chat_rig *rig, uint8_t out[16])
-{
-    memset(out, rig->chat, 16);
-    return bytes(out, 16);
-}
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
@@ -126,8 +108,8 @@ rig_resume(struct chat_rig *rig)
 
 /* ---- bundles --------------------------------------------------------------------------------------------- */
 
-static uint32_t
-find_leaf(const struct chat_peer *peer, const struct chat_peer *target)
+uint32_t
+peer_find_leaf(const struct chat_peer *peer, const struct chat_peer *target)
 {
     struct mls_member member;
     struct verify_cert cert;
@@ -155,19 +137,19 @@ make_bundle(struct chat_peer *peer, struct chat_peer *first, struct chat_peer *s
     if (second != NULL)
         adds[count++] = mls_peer_package(&second->mls, 86400);
     if (remove != NULL)
-        leaf = find_leaf(peer, remove);
+        leaf = peer_find_leaf(peer, remove);
     peer_bundle_fini(&peer->bundle);
     mls_peer_commit(&peer->mls, adds, count, &leaf, remove != NULL, &peer->bundle);
 }
 
-static void
-fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *bundle)
+void
+peer_fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *bundle)
 {
     sotto__chat__v1__bundle__init(out);
-    out->commit = buf_bytes(&bundle->commit);
-    out->welcome = buf_bytes(&bundle->welcome);
-    out->group_info = buf_bytes(&bundle->group_info);
-    out->start = buf_bytes(&bundle->start);
+    out->commit = peer_buf(&bundle->commit);
+    out->welcome = peer_buf(&bundle->welcome);
+    out->group_info = peer_buf(&bundle->group_info);
+    out->start = peer_buf(&bundle->start);
 }
 
 static const struct harness_answer *
@@ -177,10 +159,10 @@ ask_create(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
     Sotto__Chat__V1__Bundle bundle;
     uint8_t id[16], old[16];
 
-    fill_bundle(&bundle, &peer->bundle);
+    peer_fill_bundle(&bundle, &peer->bundle);
     memset(old, rig->resets, 16);
-    request.resets = bytes(old, rig->resets != 0 ? 16 : 0);
-    request.chat_id = chat_id(rig, id);
+    request.resets = peer_bytes(old, rig->resets != 0 ? 16 : 0);
+    request.chat_id = rig_chat_id(rig, id);
     request.type = rig->type;
     request.mode = rig->mode;
     request.suite = peer->mls.suite;
@@ -210,7 +192,7 @@ rig_create(struct chat_rig *rig, struct chat_peer *peer, char chat, Sotto__Chat_
 
     rig->chat = chat;
     rig->type = type;
-    mls_peer_create(&peer->mls, chat_id(rig, id).data);
+    mls_peer_create(&peer->mls, rig_chat_id(rig, id).data);
     make_bundle(peer, first, second, NULL);
     answer = rig_create_again(rig, peer);
     if (answer->status == SOTTO_OK)
@@ -242,14 +224,14 @@ submit(struct chat_rig *rig, const struct chat_peer *maker, const struct chat_pe
     Sotto__Chat__V1__Bundle bundle;
     uint8_t id[16];
 
-    fill_bundle(&bundle, &maker->bundle);
+    peer_fill_bundle(&bundle, &maker->bundle);
     if (variant == NO_WELCOME)
         bundle.welcome.len = 0;
     if (variant == NO_GROUP_INFO)
         bundle.group_info.len = 0;
     if (variant == WELCOME_AS_COMMIT)
         bundle.commit = bundle.welcome;
-    request.chat_id = chat_id(rig, id);
+    request.chat_id = rig_chat_id(rig, id);
     request.bundle = &bundle;
     return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, sender->session, "Commit",
                                                         &request.base);
@@ -299,7 +281,7 @@ send_data(struct chat_rig *rig, const struct chat_peer *peer, uint64_t client_ms
     Sotto__Chat__V1__SendRequest request = SOTTO__CHAT__V1__SEND_REQUEST__INIT;
     uint8_t id[16];
 
-    request.chat_id = chat_id(rig, id);
+    request.chat_id = rig_chat_id(rig, id);
     request.client_msg_id = client_msg_id;
     request.message = message;
     return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Send",
@@ -310,7 +292,7 @@ const struct harness_answer *
 rig_send_bytes(struct chat_rig *rig, struct chat_peer *peer, uint64_t id, const void *data,
                size_t size)
 {
-    return send_data(rig, peer, id, bytes(data, size), false);
+    return send_data(rig, peer, id, peer_bytes(data, size), false);
 }
 
 const struct harness_answer *
@@ -324,13 +306,13 @@ const struct harness_answer *
 rig_send_begin(struct chat_rig *rig, struct chat_peer *peer, uint64_t id, const char *text)
 {
     mls_peer_encrypt(&peer->mls, text, &peer->last_message);
-    return send_data(rig, peer, id, buf_bytes(&peer->last_message), true);
+    return send_data(rig, peer, id, peer_buf(&peer->last_message), true);
 }
 
 const struct harness_answer *
 rig_send_again(struct chat_rig *rig, struct chat_peer *peer, uint64_t id)
 {
-    return send_data(rig, peer, id, buf_bytes(&peer->last_message), false);
+    return send_data(rig, peer, id, peer_buf(&peer->last_message), false);
 }
 
 const struct harness_answer *
@@ -363,7 +345,7 @@ sync_with(struct chat_rig *rig, const struct chat_peer *peer, const uint64_t *cu
     Sotto__Chat__V1__Cursor item = SOTTO__CHAT__V1__CURSOR__INIT, *items[] = {&item};
     uint8_t id[16];
 
-    item.chat_id = chat_id(rig, id);
+    item.chat_id = rig_chat_id(rig, id);
     item.seq = cursor != NULL ? *cursor : 0;
     request.n_cursors = cursor != NULL;
     request.cursors = items;
@@ -452,224 +434,11 @@ rig_ack(struct chat_rig *rig, struct chat_peer *peer, uint64_t seq, bool joined)
     ProtobufCBinaryData name;
     uint8_t id[16];
 
-    name = item.chat_id = chat_id(rig, id);
+    name = item.chat_id = rig_chat_id(rig, id);
     item.seq = seq;
     request.n_cursors = 1;
     request.cursors = items;
     request.n_welcomes_joined = joined;
     request.welcomes_joined = &name;
     assert_ok(harness_rpc(rig->h, peer->session, "Ack", &request.base)->status);
-}
-
-/* ---- lists ----------------------------------------------------------------------------------------------- */
-
-const Sotto__Chat__V1__ListChatsReply *
-rig_list(struct chat_rig *rig, struct chat_peer *peer)
-{
-    const Sotto__Chat__V1__ListChatsRequest request = SOTTO__CHAT__V1__LIST_CHATS_REQUEST__INIT;
-    const struct harness_answer *answer =
-        harness_rpc(rig->h, peer->session, "ListChats", &request.base);
-
-    assert_ok(answer->status);
-    return (const void *)answer->message;
-}
-
-static const struct harness_answer *
-list_members(struct chat_rig *rig, const struct chat_peer *peer)
-{
-    Sotto__Chat__V1__ListMembersRequest request = SOTTO__CHAT__V1__LIST_MEMBERS_REQUEST__INIT;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    return harness_rpc(rig->h, peer->session, "ListMembers", &request.base);
-}
-
-const Sotto__Chat__V1__ListMembersReply *
-rig_members(struct chat_rig *rig, struct chat_peer *peer)
-{
-    const struct harness_answer *answer = list_members(rig, peer);
-
-    assert_ok(answer->status);
-    return (const void *)answer->message;
-}
-
-static const struct harness_answer *
-set_role(struct chat_rig *rig, const struct chat_peer *peer, const struct chat_peer *target,
-         Sotto__Chat__V1__Role role, bool is_begin)
-{
-    Sotto__Chat__V1__SetRoleRequest request = SOTTO__CHAT__V1__SET_ROLE_REQUEST__INIT;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    request.user_id = bytes(target->mls.user, 16);
-    request.role = role;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "SetRole",
-                                                        &request.base);
-}
-
-const struct harness_answer *
-rig_set_role(struct chat_rig *rig, struct chat_peer *peer, const struct chat_peer *target,
-             Sotto__Chat__V1__Role role)
-{
-    return set_role(rig, peer, target, role, false);
-}
-
-const struct harness_answer *
-rig_set_role_begin(struct chat_rig *rig, struct chat_peer *peer, const struct chat_peer *target,
-                   Sotto__Chat__V1__Role role)
-{
-    return set_role(rig, peer, target, role, true);
-}
-
-static const struct harness_answer *
-leave(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
-{
-    Sotto__Chat__V1__LeaveRequest request = SOTTO__CHAT__V1__LEAVE_REQUEST__INIT;
-    ProtobufCBinaryData proposals[] = {buf_bytes(&peer->last_proposals[0]),
-                                       buf_bytes(&peer->last_proposals[1])};
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    request.proposals = proposals;
-    request.n_proposals = (size_t)(proposals[0].len > 0) + (proposals[1].len > 0);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Leave",
-                                                        &request.base);
-}
-
-static void
-propose(struct chat_peer *peer, const struct chat_peer *target, const struct chat_peer *also)
-{
-    mls_buf_fini(&peer->last_proposals[0]);
-    mls_buf_fini(&peer->last_proposals[1]);
-    assert_ok(
-        mls_peer_propose_remove(&peer->mls, find_leaf(peer, target), &peer->last_proposals[0]));
-    if (also != NULL)
-        assert_ok(
-            mls_peer_propose_remove(&peer->mls, find_leaf(peer, also), &peer->last_proposals[1]));
-}
-
-const struct harness_answer *
-rig_leave_again(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return leave(rig, peer, false);
-}
-
-const struct harness_answer *
-rig_leave_as(struct chat_rig *rig, struct chat_peer *peer, struct chat_peer *target,
-             struct chat_peer *also)
-{
-    propose(peer, target, also);
-    return leave(rig, peer, false);
-}
-
-const struct harness_answer *
-rig_leave(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return rig_leave_as(rig, peer, peer, NULL);
-}
-
-const struct harness_answer *
-rig_leave_begin(struct chat_rig *rig, struct chat_peer *peer)
-{
-    propose(peer, peer, NULL);
-    return leave(rig, peer, true);
-}
-
-static const struct harness_answer *
-delete_chat(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
-{
-    Sotto__Chat__V1__DeleteChatRequest request = SOTTO__CHAT__V1__DELETE_CHAT_REQUEST__INIT;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "DeleteChat",
-                                                        &request.base);
-}
-
-const struct harness_answer *
-rig_delete(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return delete_chat(rig, peer, false);
-}
-
-const struct harness_answer *
-rig_delete_begin(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return delete_chat(rig, peer, true);
-}
-
-void
-rig_ack_deleted(struct chat_rig *rig, struct chat_peer *peer)
-{
-    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
-    ProtobufCBinaryData name;
-    uint8_t id[16];
-
-    name = chat_id(rig, id);
-    request.n_deleted_seen = 1;
-    request.deleted_seen = &name;
-    assert_ok(harness_rpc(rig->h, peer->session, "Ack", &request.base)->status);
-}
-
-/* ---- reports --------------------------------------------------------------------------------------------- */
-
-const struct harness_answer *
-rig_report(struct chat_rig *rig, struct chat_peer *peer, uint64_t seq, uint64_t epoch)
-{
-    Sotto__Chat__V1__ReportCommitRequest request = SOTTO__CHAT__V1__REPORT_COMMIT_REQUEST__INIT;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    request.seq = seq;
-    request.epoch = epoch;
-    request.reason = SOTTO__CHAT__V1__BAD_COMMIT__BAD_COMMIT_PATH;
-    return harness_rpc(rig->h, peer->session, "ReportCommit", &request.base);
-}
-
-const Sotto__Chat__V1__ListReportsReply *
-rig_reports(struct chat_rig *rig, struct chat_peer *peer)
-{
-    Sotto__Chat__V1__ListReportsRequest request = SOTTO__CHAT__V1__LIST_REPORTS_REQUEST__INIT;
-    const struct harness_answer *answer;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    answer = harness_rpc(rig->h, peer->session, "ListReports", &request.base);
-    assert_ok(answer->status);
-    return (const void *)answer->message;
-}
-
-static const struct harness_answer *
-get_group(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
-{
-    Sotto__Chat__V1__GetGroupRequest request = SOTTO__CHAT__V1__GET_GROUP_REQUEST__INIT;
-    uint8_t id[16];
-
-    request.chat_id = chat_id(rig, id);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "GetGroup",
-                                                        &request.base);
-}
-
-const struct harness_answer *
-rig_get_group(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return get_group(rig, peer, false);
-}
-
-const struct harness_answer *
-rig_get_group_begin(struct chat_rig *rig, struct chat_peer *peer)
-{
-    return get_group(rig, peer, true);
-}
-
-const struct harness_answer *
-rig_any(struct chat_rig *rig, struct chat_peer *peer, int method)
-{
-    switch (method) {
-    case 0: return send_data(rig, peer, 1, buf_bytes(&rig->alice.last_message), false);
-    case 1: return submit(rig, &rig->alice, peer, WHOLE, false);
-    case 2: return list_members(rig, peer);
-    case 3: return rig_set_role(rig, peer, &rig->alice, ADMIN);
-    default: return rig_leave_again(rig, peer);
-    }
 }

@@ -53,6 +53,9 @@ to_mls(ProtobufCBinaryData bytes)
     return (struct mls_bytes){bytes.data, bytes.len};
 }
 
+/* The last bundle that a peer made, as a request has it. */
+void peer_fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *bundle);
+
 /* A chat with up to two others in its first commit, which is merged when accepted. */
 const struct harness_answer *rig_create(struct chat_rig *, struct chat_peer *, char chat,
                                         Sotto__Chat__V1__ChatType type, struct chat_peer *first,

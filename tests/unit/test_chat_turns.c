@@ -33,16 +33,6 @@ note_question(void *arg, struct sotto_view request, uint8_t *out, size_t *size_o
     return 0;
 }
 
-static void
-fill_bundle(Sotto__Chat__V1__Bundle *out, const struct peer_bundle *made)
-{
-    sotto__chat__v1__bundle__init(out);
-    out->commit = chat_bytes(made->commit.data, made->commit.len);
-    out->welcome = chat_bytes(made->welcome.data, made->welcome.len);
-    out->group_info = chat_bytes(made->group_info.data, made->group_info.len);
-    out->start = chat_bytes(made->start.data, made->start.len);
-}
-
 /* alice asks for a chat with carol, again and again: each time all of it is verified. */
 static const struct harness_answer *
 begin_create(struct chat_rig *rig)
@@ -50,7 +40,7 @@ begin_create(struct chat_rig *rig)
     Sotto__Chat__V1__CreateRequest request = SOTTO__CHAT__V1__CREATE_REQUEST__INIT;
     Sotto__Chat__V1__Bundle bundle;
 
-    fill_bundle(&bundle, &rig->alice.bundle);
+    peer_fill_bundle(&bundle, &rig->alice.bundle);
     request.chat_id = chat_bytes("AAAAAAAAAAAAAAAA", 16);
     request.type = GROUP;
     request.mode = SOTTO__CHAT__V1__MODE__MODE_ARCHIVE;
@@ -66,7 +56,7 @@ begin_commit_again(struct chat_rig *rig, const struct chat_peer *peer)
     Sotto__Chat__V1__CommitRequest request = SOTTO__CHAT__V1__COMMIT_REQUEST__INIT;
     Sotto__Chat__V1__Bundle bundle;
 
-    fill_bundle(&bundle, &peer->bundle);
+    peer_fill_bundle(&bundle, &peer->bundle);
     request.chat_id = chat_bytes("XXXXXXXXXXXXXXXX", 16);
     request.bundle = &bundle;
     return harness_rpc_begin(rig->h, peer->session, "Commit", &request.base);
