@@ -8,10 +8,36 @@
 
 #include <sodium.h>
 
-#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (array)})
 #define PASSWORD "correct horse battery 7"
 
+const struct sotto_module *sotto_module_entry(void);
+
 static const struct opaque_params cheap = {.stretch = opaque_stretch_identity};
+
+int
+auth_start(void **state)
+{
+    struct harness *h = harness_create(sotto_module_entry());
+
+    *state = h;
+    return harness_start(h);
+}
+
+int
+auth_start_with_writes_run_twice(void **state)
+{
+    const int rc = auth_start(state);
+
+    harness_run_writes_twice(*state, true);
+    return rc;
+}
+
+int
+auth_stop(void **state)
+{
+    harness_destroy((struct harness **)state);
+    return 0;
+}
 
 void
 peer_init(struct peer *peer, struct harness *h, const char *name, const char *password,

@@ -12,6 +12,13 @@
 
 #include "auth.pb-c.h"
 
+#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (array)})
+
+/* For cmocka_unit_test_setup_teardown: *state becomes the harness with the module, started. */
+int auth_start(void **state);
+int auth_start_with_writes_run_twice(void **state);
+int auth_stop(void **state);
+
 struct peer {
     struct harness *h;
     uint64_t session; /* a fresh connection for each peer_init */

@@ -12,30 +12,13 @@
 #include <unistd.h>
 
 #define MINUTE_MS (60 * 1000)
-#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (array)})
 
 const struct sotto_module *sotto_module_entry(void);
-
-static int
-start(void **state)
-{
-    struct harness *h = harness_create(sotto_module_entry());
-
-    *state = h;
-    return harness_start(h);
-}
 
 static int
 create_only(void **state)
 {
     *state = harness_create(sotto_module_entry());
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    harness_destroy((struct harness **)state);
     return 0;
 }
 
@@ -477,7 +460,7 @@ a_token_of_the_previous_secret_is_accepted_while_it_is_configured(void **state)
     assert_ok(peer_attach(&alice, alice.access));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, auth_start, auth_stop)
 
 static const struct CMUnitTest tests[] = {
     CASE(a_new_name_is_registered_and_can_log_in),
@@ -489,7 +472,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_wrong_password_and_an_unknown_user_are_told_the_same),
     CASE(a_login_start_serves_one_try_within_a_minute),
     cmocka_unit_test_setup_teardown(unfinished_logins_are_bounded_in_number_and_in_time,
-                                    start_with_three_login_starts, stop),
+                                    start_with_three_login_starts, auth_stop),
     CASE(a_message_that_is_no_opaque_message_is_refused),
     CASE(attach_binds_the_connection_until_the_token_expires),
     CASE(an_expired_or_forged_token_does_not_attach),
@@ -498,11 +481,11 @@ static const struct CMUnitTest tests[] = {
     CASE(secrets_are_made_for_the_owner_alone),
     CASE(a_secret_that_others_may_read_is_refused_at_start),
     cmocka_unit_test_setup_teardown(a_token_secret_that_will_not_do_is_refused_and_not_shown,
-                                    create_only, stop),
+                                    create_only, auth_stop),
     CASE(a_damaged_secret_file_is_refused_at_start),
     CASE(another_opaque_setup_than_that_of_the_accounts_is_noticed),
     cmocka_unit_test_setup_teardown(
-        a_token_of_the_previous_secret_is_accepted_while_it_is_configured, create_only, stop),
+        a_token_of_the_previous_secret_is_accepted_while_it_is_configured, create_only, auth_stop),
 };
 
 SOTTO_TEST_MAIN(tests)

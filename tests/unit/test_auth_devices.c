@@ -5,27 +5,6 @@
 #include "auth_peer.h"
 #include "keyx.pb-c.h"
 
-#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (array)})
-
-const struct sotto_module *sotto_module_entry(void);
-
-static int
-start(void **state)
-{
-    struct harness *h = harness_create(sotto_module_entry());
-
-    *state = h;
-    harness_run_writes_twice(h, true);
-    return harness_start(h);
-}
-
-static int
-stop(void **state)
-{
-    harness_destroy((struct harness **)state);
-    return 0;
-}
-
 static void
 publish_removal(struct harness *h, const struct peer *peer)
 {
@@ -130,7 +109,8 @@ a_removal_that_the_store_refused_is_carried_out_when_it_is_told_again(void **sta
     assert_fails(peer_refresh(&phone, phone.refresh), SOTTO_EAUTH);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, auth_start_with_writes_run_twice, auth_stop)
 static const struct CMUnitTest tests[] = {
     CASE(a_removed_device_is_out_at_once_and_is_shown_why),
     CASE(a_removal_that_is_heard_twice_or_of_a_namesake_does_no_harm),

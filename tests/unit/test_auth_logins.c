@@ -10,34 +10,6 @@
 #define SECOND_MS 1000
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60LL * MINUTE_MS)
-#define BYTES(array) ((ProtobufCBinaryData){sizeof(array), (array)})
-
-const struct sotto_module *sotto_module_entry(void);
-
-static int
-start(void **state)
-{
-    struct harness *h = harness_create(sotto_module_entry());
-
-    *state = h;
-    return harness_start(h);
-}
-
-static int
-start_with_writes_run_twice(void **state)
-{
-    const int rc = start(state);
-
-    harness_run_writes_twice(*state, true);
-    return rc;
-}
-
-static int
-stop(void **state)
-{
-    harness_destroy((struct harness **)state);
-    return 0;
-}
 
 /* Whether the newest published fact is the end of this login for this reason. */
 static void
@@ -521,10 +493,10 @@ a_used_refresh_token_is_forgotten_when_its_time_has_passed(void **state)
     assert_ok(peer_refresh(&alice, alice.refresh));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
-#define TWICE(name)                                                                \
-    {                                                                              \
-#name " (writes run twice)", name, start_with_writes_run_twice, stop, NULL \
+#define CASE(name) cmocka_unit_test_setup_teardown(name, auth_start, auth_stop)
+#define TWICE(name)                                                                          \
+    {                                                                                        \
+#name " (writes run twice)", name, auth_start_with_writes_run_twice, auth_stop, NULL \
     }
 
 static const struct CMUnitTest tests[] = {
