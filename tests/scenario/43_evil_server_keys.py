@@ -121,6 +121,23 @@ def a_device_that_the_user_did_not_certify_gets_into_no_chat(stage):
 
 
 @test
+def nobody_comes_in_whom_nobody_named(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    alice.run('verify', 'carol', '--mark')  # known and trusted, and not invited
+    with Liar(stage.schema, server.tcp) as liar:
+        of_carol = packages_of(carol, bob, liar)
+        at(alice, liar.address)
+        liar.answer('KeyService/ClaimKeyPackages', lambda reply, _: {
+            **reply, 'key_packages': [*reply.key_packages, *of_carol]})
+
+        for words in (['new', 'bob'], ['new', 'bob', '--title', 'two']):
+            assert alice.fails(1, *words)['code'] == 'data_loss', words
+        assert liar.calls('ChatService/Create') == []
+    assert carol.run('chats') == []
+
+
+@test
 def a_package_of_a_device_that_its_user_removed_is_refused(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
