@@ -41,10 +41,11 @@ upkeep_note_due(struct sotto_client *client, const uint8_t chat_id[ID_BYTES])
 int
 upkeep_start(struct sotto_client *client)
 {
-    const int64_t now = wall_seconds();
     int status = profile_begin(&client->profile, &client->error);
     if (status)
         return status;
+    /* Behind the lock: what another process wrote meanwhile is no future. */
+    const int64_t now = wall_seconds();
     status = query_run(&client->profile, &client->error,
                        "INSERT OR IGNORE INTO renewals(chat_id, renewed, due)"
                        " SELECT chat_id, 0, 0 FROM chats WHERE state = ?",
