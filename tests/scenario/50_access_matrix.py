@@ -2,10 +2,11 @@
 """Who may call what (A1): every method of every module times everybody who could call it, about what is theirs, what is
 others' and what does not exist. The table is tests/access/table.py; the build sees to it that it has every method.
 """
+import contextlib
 import secrets
 import sys
 
-from content import changed, content
+from content import Content, changed
 from door import Closed, RpcError
 from groups import KEYX, Groups
 from load import FAST_LIMITS
@@ -51,27 +52,27 @@ def as_expired(cast, door, method, body):
     return settle(door, number, method)
 
 
-def play(cast, method, which, caller):
+def play(cast, stored, method, which, caller):
     """One cell: returns the answer, and the tables of the database that changed although it was a refusal."""
     row = ROWS[method]
     it = cast.named(row.names, which, caller)
     body, door = cast.fill(row.body, it, caller), cast.door(caller)
     wait_rows(cast.server, 'chat_chats WHERE deleted_ms > 0', 0)  # what an earlier cell deleted goes by and by
-    before = content(cast.server)
+    before = stored.read()
 
     answer = as_expired(cast, door, method, body) if caller == 'expired' else outcome(door, method, body)
 
-    harm = changed(before, content(cast.server)) if answer[0] != 'ok' and not row.effect else []
+    harm = changed(before, stored.read()) if answer[0] != 'ok' and not row.effect else []
     if row.fresh and caller not in ('nobody', 'expired'):
         cast.renew(row.names, caller)
     return answer, harm
 
 
-def play_row(cast, method, caller):
+def play_row(cast, stored, method, caller):
     """What a caller gets from a method, compared with the table: yields a line for each difference."""
     refusals = {}
     for which, expected in ROWS[method].cells.items():
-        answer, harm = play(cast, method, which, caller)
+        answer, harm = play(cast, stored, method, which, caller)
         where = f'{method} as {caller}, {which}'
         if answer[0] != expected[caller]:
             yield f'{where}: {answer} and not {expected[caller]}'
@@ -84,8 +85,8 @@ def play_row(cast, method, caller):
 @test
 def every_cell_of_the_table_is_as_declared(stage):
     server = stage.server(conf=FAST_LIMITS, modules=[*MODULES, 'echo'], module_conf=known_secret(stage))
-    with Cast(stage, server) as cast:
-        wrong = [line for method in ROWS for caller in CALLERS for line in play_row(cast, method, caller)]
+    with Cast(stage, server) as cast, contextlib.closing(Content(server)) as stored:
+        wrong = [line for method in ROWS for caller in CALLERS for line in play_row(cast, stored, method, caller)]
         assert not wrong, '\n'.join(wrong)
         cast.all_are_well()
         comment(f'{len(ROWS)} methods, {len(CALLERS) * sum(len(row.cells) for row in ROWS.values())} cells')

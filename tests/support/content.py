@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a server has stored, as one value to compare: a refused request leaves it as it was."""
+import contextlib
 import hashlib
 import sqlite3
 
@@ -29,11 +30,8 @@ def living(table, columns):
     return f'{chat} IN ({LIVING})' if chat else '1'
 
 
-def content(server):
-    """table -> digest of its rows, read beside the running server."""
-    connection = sqlite3.connect(f'file:{server.data / "sotto.db"}?mode=ro', uri=True)
-    connection.isolation_level = None
-    connection.execute('BEGIN')  # all tables as of one moment
+def digests(connection):
+    """table -> digest of its rows."""
     found = {}
     for table in tables_of(connection):
         names = columns_of(connection, table)
@@ -42,8 +40,33 @@ def content(server):
         for row in connection.execute(f'SELECT {columns} FROM {table} WHERE {condition} ORDER BY {columns}'):
             digest.update(repr(row).encode())
         found[table] = digest.hexdigest()
-    connection.close()
     return found
+
+
+class Content:
+    """The digests, read beside the running server; anew only when something was written since."""
+
+    def __init__(self, server):
+        self.connection = sqlite3.connect(f'file:{server.data / "sotto.db"}?mode=ro', uri=True)
+        self.connection.isolation_level = None
+        self.version = self.found = None
+
+    def read(self):
+        self.connection.execute('BEGIN')  # all tables as of one moment
+        version = self.connection.execute('PRAGMA data_version').fetchone()
+        if version != self.version:
+            self.version, self.found = version, digests(self.connection)
+        self.connection.execute('COMMIT')
+        return self.found
+
+    def close(self):
+        self.connection.close()
+
+
+def content(server):
+    """The digests once, whoever writes in between."""
+    with contextlib.closing(Content(server)) as once:
+        return once.read()
 
 
 def changed(before, after):
