@@ -34,6 +34,7 @@ keyx_fini(void *state)
         return;
     keyx_rate_destroy(&keyx->callers);
     keyx_rate_destroy(&keyx->contacts);
+    keyx_rate_destroy(&keyx->uploads);
     free(keyx);
 }
 
@@ -59,7 +60,9 @@ keyx_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     keyx->lifetime_max_ms = host->conf->get_int(conf, "key_package_lifetime_max");
     keyx->callers = make_rate(host->conf->get_int(conf, "claims_per_minute"), 60e3);
     keyx->contacts = make_rate(host->conf->get_int(conf, "claims_per_contact_per_hour"), 3600e3);
-    if (keyx->mls == NULL || keyx->callers == NULL || keyx->contacts == NULL) {
+    keyx->uploads = make_rate(host->conf->get_int(conf, "uploads_per_minute"), 60e3);
+    if (keyx->mls == NULL || keyx->callers == NULL || keyx->contacts == NULL ||
+        keyx->uploads == NULL) {
         keyx_fini(keyx);
         return sotto_err_set(err, SOTTO_ENOMEM, "libsodium does not start, or out of memory");
     }
@@ -116,6 +119,14 @@ static const struct sotto_conf_row config[] = {
      .min = 200,
      .max = 1000000,
      .doc = "Users whose KeyPackages one account may claim in a minute."},
+    {.name = "uploads_per_minute",
+     .type = SOTTO_CONF_INT,
+     .preset = "6000",
+     .min = 200,
+     .max = 1000000,
+     .doc =
+         "KeyPackages that one account may upload in a minute: checking one takes a quarter of a "
+         "millisecond. All devices together keep 4040 at most."},
     {.name = "claims_per_contact_per_hour",
      .type = SOTTO_CONF_INT,
      .preset = "60",

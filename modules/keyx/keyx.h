@@ -47,6 +47,7 @@ struct keyx {
     int64_t lifetime_max_ms;
     struct keyx_rate *callers;  /* how many users an account claims from */
     struct keyx_rate *contacts; /* how often an account claims from one user */
+    struct keyx_rate *uploads;  /* how many KeyPackages an account uploads */
     struct sotto_timer *purge;
     struct keyx_told told;
 };

@@ -303,6 +303,13 @@ keyx_on_upload(void *state, struct sotto_req *req, const ProtobufCMessage *in)
         sotto_fail(req, SOTTO_EINVALID, "at most 100 KeyPackages a call");
         return;
     }
+    /* Before they are checked: the job pool is everybody's, and two signatures a package are work. */
+    if (!keyx_rate_take(keyx->uploads, req->caller->user, KEYX_ID_BYTES,
+                        1 + (double)request->n_key_packages,
+                        keyx->host->api->mono_ms(keyx->host))) {
+        sotto_fail(req, SOTTO_EEXHAUSTED, "too many KeyPackages were uploaded; try again later");
+        return;
+    }
     op.packages = req->api->alloc(req, PACKAGES_A_CALL_MAX * sizeof(*op.packages));
     if (op.packages == NULL) {
         sotto_fail_status(req, SOTTO_ENOMEM, NULL);

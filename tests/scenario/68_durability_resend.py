@@ -242,7 +242,7 @@ def a_repeat_of_any_request_changes_nothing(stage):
 @test
 def claims_that_come_up_to_five_times_take_each_package_once(stage):
     chance = random.Random(SEED)
-    server = stage.server(conf=FAST_LIMITS, module_conf={'keyx': 'claims_per_contact_per_hour = 10000\n'})
+    server = stage.server(conf=FAST_LIMITS, module_conf={'keyx': 'claims_per_contact_per_hour = 10000\nuploads_per_minute = 1000000\n'})
     with Groups(stage, server) as groups:
         alice, bob = groups.person('alice'), groups.person('bob')
         for begin in range(0, CLAIMS, UPLOAD):

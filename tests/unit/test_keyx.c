@@ -520,6 +520,40 @@ a_repeated_upload_does_not_bring_back_what_was_claimed(void **state)
     assert_int_equal(reply->n_no_keys, 1);
 }
 
+#define UPLOAD_MAX 100 /* packages a call */
+
+static const struct harness_answer *
+upload_junk(struct rig *rig, uint64_t session, size_t count)
+{
+    Sotto__Keyx__V1__UploadKeyPackagesRequest request =
+        SOTTO__KEYX__V1__UPLOAD_KEY_PACKAGES_REQUEST__INIT;
+    ProtobufCBinaryData packages[UPLOAD_MAX];
+    uint8_t junk[4] = "junk";
+
+    for (size_t i = 0; i < count; i++)
+        packages[i] = (ProtobufCBinaryData){.data = junk, .len = sizeof(junk)};
+    request.key_packages = packages;
+    request.n_key_packages = count;
+    return harness_rpc(rig->h, session, "UploadKeyPackages", &request.base);
+}
+
+/* Whatever they are, checking them is work in the pool that all share. */
+static void
+who_uploads_without_end_waits_and_nobody_else(void **state)
+{
+    struct rig *rig = *state;
+    int uploads = 0;
+
+    while (uploads < 100 &&
+           upload_junk(rig, rig->alice_session, UPLOAD_MAX)->status == SOTTO_EINVALID)
+        uploads++;
+    assert_int_equal(uploads, 6000 / (1 + UPLOAD_MAX));
+    assert_fails(upload_junk(rig, rig->alice_session, UPLOAD_MAX)->status, SOTTO_EEXHAUSTED);
+    assert_fails(upload_junk(rig, rig->bob_session, 1)->status, SOTTO_EINVALID);
+    harness_advance_ms(rig->h, 2000);
+    assert_fails(upload_junk(rig, rig->alice_session, UPLOAD_MAX)->status, SOTTO_EINVALID);
+}
+
 static void
 a_device_that_runs_low_is_told(void **state)
 {
@@ -691,6 +725,7 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(a_repeated_claim_takes_nothing_more),
     KEYX_TEST(a_claim_is_remembered_for_its_device_and_some_minutes),
     KEYX_TEST(a_repeated_upload_does_not_bring_back_what_was_claimed),
+    KEYX_TEST(who_uploads_without_end_waits_and_nobody_else),
     KEYX_TEST(a_device_that_runs_low_is_told),
     KEYX_TEST(a_package_that_no_chat_takes_is_refused),
     KEYX_TEST(packages_of_others_expired_or_damaged_are_refused),
