@@ -4,6 +4,7 @@
 """crypto/mls as a stranger gets it: installed from this build or built from its folder alone, found by CMake and by
 pkg-config, the example of its README run against it, and nothing asked of libc but memory, strings, sorting and assert."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -67,6 +68,21 @@ def by_pkg_config(stage, prefix, flags):
     return binary
 
 
+def use_from_cpp(stage, prefix):
+    """Every header compiles as C++, and what it declares has the name that the archive has."""
+    source, names = stage.folder / 'use.cc', {}
+    for header in sorted((prefix / 'include' / 'mls').glob('*.h')):
+        names[header.name] = re.findall(r'^(?!static)[a-z].*?\b(mls_\w+)\(', header.read_text(encoding='utf-8'), re.M)
+    pointers = [name for found in names.values() for name in found]
+    source.write_text(''.join(f'#include <mls/{header}>\n' for header in names) +
+                      f'extern void *const used[];\nvoid *const used[] = {{{", ".join(f"(void *){n}" for n in pointers)}}};\n',
+                      encoding='utf-8')
+    run('clang-14', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-pedantic', f'-I{prefix / "include"}', '-c', source, '-o',
+        stage.folder / 'use.o')
+    assert len(pointers) > 60
+    assert set(pointers) <= undefined_symbols(stage.folder / 'use.o')[''], 'a header cannot be used from C++'
+
+
 def undefined_symbols(archive):
     """By member of the archive: what it uses and nobody in the archive has."""
     used, defined, member = {}, set(), ''
@@ -84,8 +100,7 @@ def undefined_symbols(archive):
 def an_installed_component_is_found_by_cmake_and_pkg_config(stage):
     prefix = install_component(stage)
 
-    for header in (prefix / 'include' / 'mls').glob('*.h'):
-        assert 'extern "C" {' in header.read_text(encoding='utf-8'), f'{header.name} cannot be used from C++'
+    use_from_cpp(stage, prefix)
     for build in (by_cmake, by_pkg_config):
         assert run(build(stage, prefix, instrumented())).splitlines() == STORY
 

@@ -43,7 +43,9 @@ int mls_buf_set(struct mls_buf *buf, const struct mls_provider *provider, struct
 static inline struct mls_bytes
 mls_buf_bytes(const struct mls_buf *buf)
 {
-    return (struct mls_bytes){buf->data, buf->len};
+    struct mls_bytes bytes = {buf->data, buf->len}; /* as C++ has it, too */
+
+    return bytes;
 }
 
 /* The characters of a C string without the zero at its end: a view, valid as long as the string. */

@@ -30,7 +30,7 @@ struct mls_config {
     const struct mls_provider *provider;
 
     /*
-     * Decides whether the credential is authentic: 0, or a negative MLS_E... that the call then
+     * Decides whether the credential is authentic (section 5.3.1): 0, or a negative MLS_E... that the call then
      * returns (MLS_ECREDENTIAL by custom). Called for each leaf in an Add, an Update, a commit's
      * path, and for every member of the tree when joining. Required. The view is valid during
      * the call only.
@@ -47,14 +47,15 @@ struct mls_config {
     /*
      * Finds an external pre-shared key by its id and writes it to psk_out (already initialised). 0,
      * or MLS_EPSK when it is not known. May be NULL: no external PSKs. Resumption PSKs of the same
-     * group are kept by the library for the last 64 epochs.
+     * group are kept by the library for the last MLS_RESUMPTION_MAX epochs.
      */
     int (*find_psk)(void *arg, struct mls_bytes psk_id, struct mls_buf *psk_out);
 
     /*
      * Finds another group of ours by its id, when a resumption PSK of it is named (RFC 9420 section
      * 8.6): by the Welcome of its successor or of a branch, or in a commit. NULL when there is none,
-     * which gives MLS_EPSK. The group is only read, and borrowed until the call that asked returns.
+     * which gives MLS_EPSK. The group is only read, and borrowed until the call that asked returns: no
+     * other thread may change it so long.
      * May be NULL: no PSKs of other groups.
      */
     const struct mls_group *(*find_group)(void *arg, struct mls_bytes group_id);
@@ -82,6 +83,7 @@ struct mls_config {
      */
     size_t leaf_bytes_max;
 
+    /* What the callbacks get; borrowed like the provider. May be NULL. */
     void *arg;
 };
 

@@ -18,10 +18,10 @@ extern "C" {
 /* Whom a client says that it is (section 7.2). Borrowed for the call that takes it; the seed is copied into a
  * group. */
 struct mls_client {
-    const uint8_t *
-        signature_seed; /* private key: MLS_ED25519_SEED_BYTES from a generator; the same in both suites */
-    struct mls_bytes
-        identity; /* of the basic credential: 1..MLS_IDENTITY_BYTES_MAX bytes, ours to define */
+    /* The private signature key: MLS_ED25519_SEED_BYTES from a generator, the same for both suites. */
+    const uint8_t *signature_seed;
+    /* Of the basic credential: 1..MLS_IDENTITY_BYTES_MAX bytes, whose meaning is the application's. */
+    struct mls_bytes identity;
     /* Of a leaf in a key package or of the creator of a group. All zero: from an hour before the config's now
      * (clocks differ) until 90 days after it, and no longer than its lifetime_max. */
     struct mls_lifetime lifetime;

@@ -4,8 +4,13 @@
  *
  * A struct mls_group is one member's view of one group. It holds secrets, does no I/O, starts no
  * thread, keeps no global state and never looks at the clock: randomness and primitives come from
- * the provider, time and trust from the two callbacks in struct mls_config. One group may be used
- * by one thread at a time; different groups are independent.
+ * the provider, time and trust from the callbacks in struct mls_config.
+ *
+ * Threads: a group is used by one thread at a time, getters included; different groups are
+ * independent, but for one that find_group gives to another. What takes no group may be called from
+ * any thread. A config, a client and a provider are only read, and may be shared.
+ *
+ * Sections are those of RFC 9420 where no other RFC is named.
  *
  * The life of a group:
  *
@@ -26,8 +31,11 @@
  *   - Return value: 0, or a negative MLS_E... of mls/error.h. Nothing received from the network
  *     reaches an assert; NULL where a pointer is required does.
  *   - A refused call changes nothing: mls_group_save() gives the same bytes before and after.
+ *     That holds for MLS_ENOMEM and a provider that fails, too: the call may be made again.
  *   - Outputs (`..._out`, struct mls_buf) belong to the caller and are untouched on failure.
  *     struct mls_bytes is borrowed; where a view points is said at each function.
+ *   - A field of a parameter struct that is zero means none or the usual, where it is not said to be
+ *     required: name the fields you set, and later versions may add others.
  *   - Memory taken while parsing is bounded by a small multiple of the input's size; a tree of blank
  *     nodes takes 1 MB at the most.
  *   - Cipher suites: 3 (X25519, ChaCha20-Poly1305, SHA-256, Ed25519) and 1 (AES-128-GCM instead).
@@ -117,11 +125,14 @@ struct mls_external_join_params {
 
 /*
  * Joins by a commit of our own, without anybody's help (section 12.4.3.2), and checks the whole tree
- * as mls_group_join() does. The suite is that of the group, and a lifetime is not asked for. The group comes back with that commit PENDING: until
- * mls_group_merge_pending() we are no member, mls_group_is_active() is false, getters tell what the
- * GroupInfo says (no secrets, and the own leaf is the one to come), mls_group_process() knows our
- * commit when it comes back, and everything else gives MLS_EPENDING. It can be saved and loaded.
- * When another commit won, destroy the group and begin again with the GroupInfo of the new epoch.
+ * as mls_group_join() does. The suite is that of the group; the client's lifetime is not used, since
+ * a leaf of a commit has none (section 7.2).
+ *
+ * The group comes back with that commit PENDING: until mls_group_merge_pending() we are no member,
+ * mls_group_is_active() is false, getters tell what the GroupInfo says (no secrets, and the own leaf
+ * is the one to come), mls_group_process() knows our commit when it comes back, and everything else
+ * gives MLS_EPENDING. It can be saved and loaded. When another commit won, destroy the group and begin
+ * again with the GroupInfo of the new epoch.
  *   - commit_out: PublicMessage(Commit). group_info_out: as in mls_group_commit(); may be NULL.
  *   - MLS_ENOTFOUND: there is no external_pub. MLS_EPSK: a PSK is not known.
  *   - MLS_ETREE, MLS_EPARENT_HASH, MLS_ECREDENTIAL...: as in mls_group_join(). MLS_ETREE, too, when a
@@ -230,7 +241,7 @@ struct mls_proposal {
     struct mls_bytes psk_id;      /* PSK, external: as find_psk knows it */
     /* PSK: not an external one but the resumption secret of an epoch, usage "application" (section
      * 8.6), of this group or of the one with `group_id`, which find_group knows. MLS_EPSK when that
-     * epoch is not among the last 64. */
+     * epoch is not among the last MLS_RESUMPTION_MAX. */
     bool psk_resumption;
     uint16_t suite; /* REINIT: of the successor, 3 or 1 */
     uint64_t psk_epoch;
