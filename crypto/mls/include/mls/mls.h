@@ -177,7 +177,7 @@ uint64_t mls_group_epoch(const struct mls_group *group);
 /* The cipher suite (section 17.1), 3 or 1, the same for the whole life of a group. */
 uint16_t mls_group_suite(const struct mls_group *group);
 
-/* Our leaf, which does not change while we are a member: what a REMOVE of ours names. */
+/* Our leaf (section 4.1), which does not change while we are a member: what a REMOVE of ours names. */
 uint32_t mls_group_own_leaf(const struct mls_group *group);
 
 /* False once a commit that removed us was merged: every other call then gives MLS_EREMOVED,
@@ -191,12 +191,12 @@ struct mls_member {
     struct mls_credential_view credential; /* borrowed until the next merge or destroy */
 };
 
-/* Members in the order of their leaves: start with *cursor = 0; false when there are no more, and then
+/* Members (section 4.1) in the order of their leaves: start with *cursor = 0; false when there are no more, and then
  * member_out is untouched. */
 bool mls_group_next_member(const struct mls_group *group, uint32_t *cursor,
                            struct mls_member *member_out);
 
-/* The member at a leaf. MLS_ENOTFOUND: blank or out of range. */
+/* The member at a leaf (section 4.1). MLS_ENOTFOUND: blank or out of range. */
 int mls_group_member(const struct mls_group *group, uint32_t leaf, struct mls_member *member_out);
 
 /* How many leaves are not blank. Walks the tree: its time grows with the group. */
@@ -442,14 +442,14 @@ void mls_group_drop_staged(struct mls_group *group);
 /* ---- Groups that continue a group (RFC 9420 sections 11.2, 11.3) ---------------------------- */
 
 /*
- * A commit of a REINIT proposal, which stands alone, closes the group once it is merged: commits,
+ * A commit of a REINIT proposal (section 12.1.5), which stands alone, closes the group once it is merged: commits,
  * proposals, messages, processing and mls_group_export_info() give MLS_ECLOSED. True then, and view_out (may be NULL) says what
  * the successor must be; borrowed until the group is destroyed.
  */
 bool mls_group_is_closed(const struct mls_group *group, struct mls_reinit_view *view_out);
 
 /*
- * Makes the successor that the ReInit of a closed group asks for, with all members of it: we are the
+ * Makes the successor (section 11.2) that the ReInit of a closed group asks for, with all members of it: we are the
  * creator, and key_packages are MLSMessages(KeyPackage) of everybody else, in the successor's suite.
  * Any member may do this, and one must. The new group is in epoch 1 and linked to the old one by a
  * resumption PSK; whoever joins it by the Welcome finds the old group by find_group and checks that
@@ -466,7 +466,7 @@ int mls_group_reinit(const struct mls_config *config, const struct mls_client *c
                      struct mls_buf *welcome_out, struct mls_group **group_out);
 
 /*
- * The same for a subgroup under a group id of its own: some members of `old`, with its suite and extensions;
+ * The same for a subgroup (section 11.3) under a group id of its own: some members of `old`, with its suite and extensions;
  * `old` goes on as before. MLS_ELINK: somebody is no member of `old`. MLS_ECLOSED,
  * MLS_EREMOVED: nothing can branch from it any more.
  */

@@ -121,7 +121,7 @@ const struct mls_provider *mls_provider_default(void);
 uint64_t mls_clock_default(void *arg);
 
 /*
- * Verifies an Ed25519 signature by the one rule of Sotto (docs/e2ee.md), whatever the provider: keys
+ * Verifies an Ed25519 signature (RFC 8032 section 5.1.7) by the one rule of Sotto (docs/e2ee.md), whatever the provider: keys
  * and R that are not canonical or of small order and an S beyond the group order are refused before
  * it is asked. Key and signature may come straight from the wire. 0, or MLS_ESIGNATURE. No secret,
  * no memory of its own, any thread. Everything that clients or servers judge goes through here.

@@ -85,7 +85,7 @@ int mls_public_group_check_info(const struct mls_public_group *group, struct mls
 /* The group id (GroupContext, section 8.1), borrowed. */
 struct mls_bytes mls_public_group_id(const struct mls_public_group *group);
 
-/* The epoch of this one; a commit leads to one with the next. */
+/* The epoch of this one (GroupContext, section 8.1); a commit leads to one with the next. */
 uint64_t mls_public_group_epoch(const struct mls_public_group *group);
 
 /* The cipher suite (section 17.1), 3 or 1. */
@@ -94,19 +94,19 @@ uint16_t mls_public_group_suite(const struct mls_public_group *group);
 /* Hash of the whole ratchet tree (section 7.8): with id and epoch it names what was verified. */
 void mls_public_group_tree_hash(const struct mls_public_group *group, uint8_t out[MLS_HASH_BYTES]);
 
-/* How many proposals are kept, of which a commit may name any. */
+/* How many proposals are kept (section 12.4), of which a commit may name any. */
 size_t mls_public_group_proposal_count(const struct mls_public_group *group);
 
-/* Members in the order of their leaves: start with *cursor = 0; false when there are no more. Their
+/* Members (section 4.1) in the order of their leaves: start with *cursor = 0; false when there are no more. Their
  * credentials are borrowed. */
 bool mls_public_group_next_member(const struct mls_public_group *group, uint32_t *cursor,
                                   struct mls_member *member_out);
 
-/* The member at a leaf; its credential is borrowed. MLS_ENOTFOUND: blank or out of range. */
+/* The member at a leaf (section 4.1); its credential is borrowed. MLS_ENOTFOUND: blank or out of range. */
 int mls_public_group_member(const struct mls_public_group *group, uint32_t leaf,
                             struct mls_member *member_out);
 
-/* How many leaves are not blank. Walks the tree. */
+/* How many leaves are not blank (section 4.1). Walks the tree. */
 uint32_t mls_public_group_member_count(const struct mls_public_group *group);
 
 /* Whether the commit of a ReInit (section 12.1.5) led here: no message is taken any more. view_out (may
@@ -114,7 +114,7 @@ uint32_t mls_public_group_member_count(const struct mls_public_group *group);
 bool mls_public_group_is_closed(const struct mls_public_group *group,
                                 struct mls_reinit_view *view_out);
 
-/* One extension of the group context, its data without a length; borrowed. MLS_ENOTFOUND when absent. */
+/* One extension of the group context (section 8.1), its data without a length; borrowed. MLS_ENOTFOUND when absent. */
 int mls_public_group_extension(const struct mls_public_group *group, uint16_t type,
                                struct mls_bytes *data_out);
 

@@ -98,7 +98,7 @@ struct mls_welcome_view {
 /* Reads MLSMessage(Welcome) (section 12.4.3.1), whose contents are encrypted. MLS_EDECODE. */
 int mls_welcome_view(struct mls_bytes message, struct mls_welcome_view *view_out);
 
-/* Walks the KeyPackageRefs of a Welcome: start with *offset = 0; 1 and a ref, 0 at the end, or an
+/* Walks the KeyPackageRefs of a Welcome (section 12.4.3.1): start with *offset = 0; 1 and a ref, 0 at the end, or an
  * error. */
 int mls_welcome_next(const struct mls_welcome_view *view, size_t *offset,
                      uint8_t ref_out[MLS_REF_BYTES]);
