@@ -121,6 +121,22 @@ def a_device_that_the_user_did_not_certify_gets_into_no_chat(stage):
 
 
 @test
+def a_new_device_takes_no_other_identity_for_its_users_own(stage):
+    server = start(stage)
+    alice = people(stage, server, 'alice')[0]
+    phone = stage.client('phone', server)
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(alice)) as false:
+        liar.answer('KeyService/GetIdentity', swapped(false))
+        at(phone, liar.address)
+
+        refused = phone.fails(5, 'login', 'alice')
+        assert refused['code'] == 'blocked' and 'backup' in refused['message'], refused
+        assert liar.calls('KeyService/AddDevice') == []
+    at(phone, server.tcp).run('login', 'alice')
+    assert len(alice.run('devices')) == 2
+
+
+@test
 def nobody_comes_in_whom_nobody_named(stage):
     server = start(stage)
     alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
