@@ -149,14 +149,18 @@ now_ms(struct sotto_host *host)
 static const struct sotto_api api = {.struct_size = sizeof(api), .now_ms = now_ms};
 
 void
-rig_start(struct rig *rig, uint32_t io_threads)
+rig_start(struct rig *rig)
 {
+    const char *threads = getenv("SOTTO_IO_THREADS");
     struct loop_options loop_options = {
         .queue_capacity = (size_t)rig->settings.limits.logic_queue_items,
         .budget_ms = (uint32_t)rig->settings.limits.callback_warn_ms,
     };
     struct io_options io_options = {
-        .threads = io_threads, .limits = &rig->settings.limits, .server_name = "rig"};
+        .threads = threads ? (uint32_t)atoi(threads) : 1,
+        .limits = &rig->settings.limits,
+        .server_name = "rig",
+    };
     static const char *const features[] = {"rig"};
     struct sotto_err err = {.text = ""};
 

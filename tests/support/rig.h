@@ -39,9 +39,10 @@ struct rig {
     uint64_t facts;        /* sotto.core.session.* heard */
 };
 
-/* Limits that no test meets by accident. Change rig->settings.limits between rig_init and rig_start. */
+/* Limits that no test meets by accident. Change rig->settings.limits between rig_init and rig_start,
+ * which takes as many I/O threads as SOTTO_IO_THREADS says, or one. */
 void rig_init(struct rig *);
-void rig_start(struct rig *, uint32_t io_threads);
+void rig_start(struct rig *);
 void rig_stop(struct rig *);
 /* Runs the logic loop until done(arg); fails the test after RIG_WAIT_MS. */
 void rig_until(struct rig *, bool (*done)(void *arg), void *arg);

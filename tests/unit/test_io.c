@@ -30,9 +30,7 @@ teardown(void **state)
 static void
 start(struct fixture *fixture)
 {
-    const char *threads = getenv("SOTTO_IO_THREADS");
-
-    rig_start(&fixture->rig, threads ? (uint32_t)atoi(threads) : 1);
+    rig_start(&fixture->rig);
 }
 
 static void

@@ -27,9 +27,7 @@ teardown(void **state)
 static void
 start(struct fixture *f)
 {
-    const char *threads = getenv("SOTTO_IO_THREADS");
-
-    rig_start(&f->rig, threads ? (uint32_t)atoi(threads) : 1);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 }
 
@@ -66,7 +64,7 @@ expect_refused(struct sotto_rpc_row row, const char *because)
     struct sotto_err err = {.text = ""};
 
     rig_init(rig);
-    rig_start(rig, 1);
+    rig_start(rig);
     rig_stop(rig);
     rig_init(rig);
     assert_ok(rpc_create(&rig->core, &rig->settings.limits, &rig->core.rpc));

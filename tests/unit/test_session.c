@@ -21,10 +21,9 @@ static int
 setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const char *threads = getenv("SOTTO_IO_THREADS");
 
     rig_init(&f->rig);
-    rig_start(&f->rig, threads ? (uint32_t)atoi(threads) : 1);
+    rig_start(&f->rig);
     for (int i = 0; i < PEERS; i++) {
         peer_open(&f->peers[i], &f->rig);
         peer_attach(&f->peers[i], users[i]);
