@@ -73,8 +73,9 @@ broker_point(const struct broker *broker, const char *name)
     return node ? MAP_OF(node, struct point, node) : NULL;
 }
 
-void *
-broker_grow(void *array, size_t count)
+/* Makes room for one more pointer in an array that grows one by one. NULL: out of memory. */
+static void *
+grow(void *array, size_t count)
 {
     return realloc(array, (count + 1) * sizeof(void *));
 }
@@ -140,7 +141,7 @@ check_own(const struct host_module *owner, const char *what, const char *name,
 static int
 add_topic(struct broker *broker, struct host_module *owner, const char *name, struct sotto_err *err)
 {
-    struct topic **list = broker_grow(broker->topic_list, broker->topic_count);
+    struct topic **list = grow(broker->topic_list, broker->topic_count);
     struct topic *topic;
 
     if (!list)
@@ -162,7 +163,7 @@ static int
 add_sub(struct broker *broker, struct host_module *owner, const struct sotto_sub_row *row,
         struct sotto_err *err)
 {
-    struct subscription **list = broker_grow(broker->subs, broker->sub_count);
+    struct subscription **list = grow(broker->subs, broker->sub_count);
     struct subscription *sub;
 
     if (!list)
@@ -189,7 +190,7 @@ static int
 add_provider(struct broker *broker, struct host_module *owner, const struct sotto_call_row *row,
              struct sotto_err *err)
 {
-    struct provider **list = broker_grow(broker->provider_list, broker->provider_count);
+    struct provider **list = grow(broker->provider_list, broker->provider_count);
     struct provider *provider;
 
     if (!list)
@@ -216,7 +217,7 @@ static int
 add_point(struct broker *broker, struct host_module *owner, const struct sotto_hook_point_row *row,
           struct sotto_err *err)
 {
-    struct point **list = broker_grow(broker->point_list, broker->point_count);
+    struct point **list = grow(broker->point_list, broker->point_count);
     struct point *point;
 
     if (!list)
@@ -239,7 +240,7 @@ static int
 add_hook(struct broker *broker, struct host_module *owner, const struct sotto_hook_row *row,
          struct sotto_err *err)
 {
-    struct hook **list = broker_grow(broker->hooks, broker->hook_count);
+    struct hook **list = grow(broker->hooks, broker->hook_count);
     struct hook *hook;
 
     if (!list)
@@ -320,7 +321,7 @@ match_topic(struct broker *broker, struct topic *topic)
 
         if (!pattern_matches(broker->subs[i]->row->pattern, topic->name))
             continue;
-        list = broker_grow(topic->subs, topic->sub_count);
+        list = grow(topic->subs, topic->sub_count);
         if (!list)
             return SOTTO_ENOMEM;
         topic->subs = list;

@@ -90,8 +90,6 @@ struct broker {
     unsigned depth; /* of hooks inside hooks */
 };
 
-/* Makes room for one more pointer in an array that grows one by one. NULL: out of memory. */
-void *broker_grow(void *array, size_t count);
 struct topic *broker_topic(const struct broker *, const char *name);
 struct provider *broker_provider(const struct broker *, const char *name);
 struct point *broker_point(const struct broker *, const char *name);
