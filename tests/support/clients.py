@@ -57,6 +57,21 @@ def joined(laptop, phone):
     assert {row['state'] for row in phone.run('chats')} == {'ready'}
 
 
+def enters(client, count):
+    """Lets a device listen until it is in all of its user's chats."""
+    ear = client.spawn('listen')
+    is_in(ear, client, count)
+    ear.kill()
+
+
+def is_in(ear, client, count):
+    """Waits until a listening device has told of this many chats that it is in them, and is."""
+    place = 0
+    for _ in range(count):
+        place, _ = wait_object(ear, lambda found: found.get('kind') in ('joined', 'repaired'), place)
+    assert [row['state'] for row in client.run('chats')] == ['ready'] * count
+
+
 def laptop_and_phone(stage, server):
     """alice on two devices, both in her chat with bob: laptop, phone, bob, chat."""
     laptop = stage.client('alice', server)
