@@ -443,12 +443,24 @@ a_goodbye_for_a_revoked_login_says_so(void **state)
 {
     struct stage *stage = *state;
     struct conn_event event = {{0}, {0}};
+    conn_attached(stage->conn);
     put_goodbye(stage->server, 4401, "revoked");
 
     assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
                  SOTTO_CLIENT_EAUTH);
     assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
                  SOTTO_CLIENT_EAUTH);
+}
+
+static void
+a_goodbye_before_a_login_was_shown_ends_no_login(void **state)
+{
+    struct stage *stage = *state;
+    struct conn_event event = {{0}, {0}};
+    put_goodbye(stage->server, 4401, "no Attach in time");
+
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+                 SOTTO_CLIENT_ENETWORK);
 }
 
 static void
@@ -581,6 +593,7 @@ static const struct CMUnitTest tests[] = {
     ON_STAGE(a_request_larger_than_the_server_takes_is_not_sent),
     ON_STAGE(a_ping_with_a_long_text_ends_the_connection),
     ON_STAGE(a_goodbye_for_a_revoked_login_says_so),
+    ON_STAGE(a_goodbye_before_a_login_was_shown_ends_no_login),
     ON_STAGE(a_frame_longer_than_the_protocol_allows_ends_the_connection),
     ON_STAGE(a_frame_that_is_no_frame_ends_the_connection),
     cmocka_unit_test(a_server_of_another_version_is_refused),

@@ -297,6 +297,7 @@ equip_new_device(struct sotto_client *client, const Sotto__Auth__V1__LoginReply 
                      &sotto__auth__v1__attach_reply__descriptor, &reply, NULL);
     if (status == SOTTO_CLIENT_OK) {
         client->attached = true;
+        conn_attached(client->conn);
         client->access_expires = reply->expires;
         status = keys_restore_identity(client, export_key);
     }

@@ -44,6 +44,7 @@ struct conn {
     bool dead;
     bool ending; /* the server said Goodbye; answers may still come */
     bool greeted;
+    bool attached;
     uint32_t frame_max; /* what the server takes */
     uint64_t last_id;
     int64_t heard_ms;  /* last byte from the server */
@@ -100,6 +101,12 @@ conn_is_open(const struct conn *conn)
     return !conn->dead && !conn->ending;
 }
 
+void
+conn_attached(struct conn *conn)
+{
+    conn->attached = true;
+}
+
 uint32_t
 conn_resume_after_ms(const struct conn *conn)
 {
@@ -118,7 +125,8 @@ conn_take_events_lost(struct conn *conn)
 static int
 tell_end(const struct conn *conn, struct sotto_client_error *error, const char *why)
 {
-    if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED)
+    /* Before the login is shown, it says that we were slow to show it, as after a sleep. */
+    if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED && conn->attached)
         return fail(error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "the server ended this login (%s); log in again with `sotto login`",
                     tr(conn->goodbye));

@@ -54,6 +54,10 @@ bool conn_is_dead(const struct conn *conn);
  * closes the connection and makes another one. */
 bool conn_is_open(const struct conn *conn);
 
+/* The server took a login on this connection: if it says Goodbye for want of one (4401), that login ended. Before, it only
+ * means that the connection took too long, which is no reason to log in again. */
+void conn_attached(struct conn *conn);
+
 /* What a Goodbye asked for: milliseconds to stay away, or 0. */
 uint32_t conn_resume_after_ms(const struct conn *conn);
 

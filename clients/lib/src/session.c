@@ -197,6 +197,8 @@ attach_once(struct sotto_client *client, const Sotto__Profile__V1__Tokens *token
                       client->account.name);
     client->access_expires = reply->expires;
     client->attached = status == SOTTO_CLIENT_OK;
+    if (client->attached)
+        conn_attached(client->conn);
     pb_free(reply);
     return status;
 }
