@@ -267,7 +267,7 @@ def a_kill_between_leaves_all_of_it_or_nothing_and_the_repeat_is_answered(stage)
 
 @test
 def nothing_comes_after_the_entry_that_closes_a_chat(stage):
-    server = stage.server(conf=FAST_LIMITS)
+    server = stage.server(conf=FAST_LIMITS, module_conf={'keyx': 'claims_per_contact_per_hour = 10000\n'})
     fates = []
     with Groups(stage, server) as groups:
         alice, bob, carol, mallory = (groups.person(name) for name in ('alice', 'bob', 'carol', 'mallory'))
