@@ -5,9 +5,11 @@
 
 #include "core/rpc.h"
 
-/* 0 and every SOTTO_E… with its sign turned. */
-#define RPC_ONE_MORE(name, value, code) +1
-#define RPC_CODES (1 SOTTO_ERRORS(RPC_ONE_MORE))
+/* Places in the list of what calls ended with: 0 and every SOTTO_E…, with its sign turned. */
+#define RPC_CODE_PLACE(name, value, code) RPC_PLACE_##name,
+enum rpc_code_place { RPC_PLACE_OK, SOTTO_ERRORS(RPC_CODE_PLACE) RPC_CODES };
+#undef RPC_CODE_PLACE
+
 #define RPC_BUCKETS 14 /* of the histogram of seconds */
 
 struct rpc_method {
