@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -230,6 +231,8 @@ read_secret_file(const char *path, char **content_out, char *why, size_t why_siz
     size = content ? read(fd, content, (size_t)stat.st_size) : -1;
     close(fd);
     if (size != stat.st_size || memchr(content, '\0', (size_t)size)) {
+        if (content)
+            sodium_memzero(content, (size_t)stat.st_size);
         free(content);
         return why_not(why, why_size, "the secret in %.200s cannot be read as one text", path);
     }
