@@ -156,6 +156,7 @@ int cmd_send(struct cli *cli);
 int cmd_read(struct cli *cli);
 int cmd_listen(struct cli *cli);
 int cmd_verify(struct cli *cli);
+int cmd_verify_chat(struct cli *cli);
 int cmd_verified_only(struct cli *cli);
 int cmd_queue(struct cli *cli);
 int cmd_retry(struct cli *cli);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify: the views of a user's identity key that two people compare. verified-only: whether others may read along.
+ * verify: the views of a user's identity key that two people compare. verify-chat: the number of a group that its
+ * members compare. verified-only: whether others may read along.
  */
 #include "cli.h"
 #include "json.h"
@@ -46,6 +47,15 @@ show_json(const struct sotto_client_trust *trust)
     json_line(&json);
 }
 
+/* Two rows of six times five. */
+static void
+show_digits(const char digits[60])
+{
+    fputs("   ", stdout);
+    for (int i = 0; i < 60; i += 5)
+        printf("%s %.5s", i == 30 ? "\n   " : "", digits + i);
+}
+
 static void
 show_lines(const struct sotto_client_trust *trust)
 {
@@ -58,9 +68,8 @@ show_lines(const struct sotto_client_trust *trust)
     printf(tr("  SHA-256 of the identity key\n    %s\n"), trust->sha256);
     if (*trust->new_sha256)
         printf(tr("  the server now shows\n    %s\n"), trust->new_sha256);
-    fputs(tr("\n  safety number, the same for both of you\n   "), stdout);
-    for (int i = 0; i < 60; i += 5)
-        printf("%s %.5s", i == 30 ? "\n   " : "", trust->digits + i);
+    fputs(tr("\n  safety number, the same for both of you\n"), stdout);
+    show_digits(trust->digits);
     fputs(tr("\n\n  emoji of the key\n   "), stdout);
     for (int i = 0; i < 16; i++)
         printf("%s %s", i == 8 ? "\n   " : "", trust->emoji[i]);
@@ -90,6 +99,39 @@ cmd_verify(struct cli *cli)
                      (cli->accept ? SOTTO_CLIENT_VERIFY_ACCEPT : 0u);
     return print_status(cli,
                         sotto_client_verify(cli->client, cli_word(cli, 1), flags, show_trust, cli));
+}
+
+static int
+show_group_number(const struct sotto_client_group_number *number, void *arg)
+{
+    struct cli *cli = arg;
+    if (cli->json) {
+        struct json json = {.out = stdout};
+        json_begin(&json, NULL, '{');
+        json_string(&json, "chat", number->chat);
+        json_string(&json, "title", number->title);
+        json_uint(&json, "epoch", number->epoch);
+        json_string(&json, "digits", number->digits);
+        json_end(&json, '}');
+        json_line(&json);
+    } else if (!cli->quiet) {
+        print_text(stdout, *number->title ? number->title : tr("(no title)"));
+        printf(tr(": epoch %llu\n\n"), (unsigned long long)number->epoch);
+        fputs(tr("  number of the group, the same for every member in this epoch\n"), stdout);
+        show_digits(number->digits);
+        fputs(
+            tr("\n\nCompare while all have the same epoch. Other digits in the same epoch: the server shows "
+               "you different groups.\n"),
+            stdout);
+    }
+    return 0;
+}
+
+int
+cmd_verify_chat(struct cli *cli)
+{
+    return print_status(
+        cli, sotto_client_verify_chat(cli->client, cli_word(cli, 1), show_group_number, cli));
 }
 
 static int

@@ -328,6 +328,21 @@ const struct command commands[] = {
         .run = cmd_verify,
     },
     {
+        .name = "verify-chat",
+        .usage = TR("CHAT"),
+        .summary = TR("Compare what members see of a chat"),
+        .help = TR(
+            "Shows the epoch, which each change of the members or keys moves on by one, and 60 digits that\n"
+            "all members see in it. Compare them over another channel. Other digits in the same epoch mean\n"
+            "that the server split the chat: part of you do not get what the others write. Start it anew\n"
+            "on a server that you trust. Whose keys are in it, `sotto members` and `sotto verify` say.\n"),
+        .examples = "sotto verify-chat lunch\n",
+        .takes = ARG_CHAT,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_verify_chat,
+    },
+    {
         .name = "verified-only",
         .usage = TR("[on|off]"),
         .summary = TR("Send only to people whom you have verified"),

@@ -5,13 +5,15 @@
 It says that this device is out of the chat, or hands it a commit that nobody made; then it shows a group of the same id that
 its own user signed, with a leaf of a true member in it, which anybody can make of a KeyPackage. Who believed it would
 encrypt the next message to the server.
+
+Or it splits a chat with nothing but true commits: that cannot be prevented, and is seen by who compares.
 """
 import contextlib
 import time
 from types import SimpleNamespace
 
-from clients import at, person, start
-from groups import GROUP, Groups
+from clients import at, people, person, start
+from groups import GROUP, Groups, seat
 from liar import Liar
 from tap import main, test
 from under_test import deadline
@@ -116,6 +118,38 @@ def no_stranger_invites_into_a_broken_chat(stage):
         s.invite(welcome)
         assert s.state() == 'broken'
         s.writes_nothing()
+
+
+def numbers(clients, chat):
+    """What each one sees of the chat: the epoch that all are in, and the digits in order."""
+    shown = [client.run('verify-chat', chat.hex())[0] for client in clients]
+    assert len({number['epoch'] for number in shown}) == 1, shown
+    assert all(len(number['digits']) == 60 and number['digits'].isdigit() for number in shown), shown
+    return shown[0]['epoch'], [number['digits'] for number in shown]
+
+
+@test
+def members_who_compare_see_that_the_server_split_their_chat(stage):
+    """Two members commit in one epoch; the server takes one commit, and shows alice the other."""
+    server = start(stage)
+    with Groups(stage, server) as groups, Liar(stage.schema, server.tcp) as liar:
+        three = people(stage, server, 'alice', 'bob', 'carol')
+        dave, erin = groups.person('dave'), groups.person('erin')
+        chat = dave.create([erin, *[seat(client) for client in three]])
+        epoch, together = numbers(three, chat)
+        assert len(set(together)) == 1, together
+
+        hidden = erin.bundle()['commit']
+        dave.commit(chat)
+        at(three[0], liar.address)
+        liar.answer('ChatService/Sync', lambda reply, _: {**reply, 'entries': [
+            {**entry, 'message': hidden, 'sender_user': erin.user, 'sender_device': erin.login.device}
+            for entry in reply.entries]})
+
+        later, (alice, bob, carol) = numbers(three, chat)
+        assert later == epoch + 1
+        assert bob == carol and len({alice, bob, together[0]}) == 3, (alice, bob, carol)
+        assert {row['state'] for client in three for row in client.run('chats')} == {'ready'}
 
 
 if __name__ == '__main__':

@@ -389,6 +389,25 @@ the_safety_number_is_the_one_signal_shows(void **state)
     assert_string_equal(number, expected);
 }
 
+/* The expected digits were computed by other code, from the formula in verify.h. */
+static void
+the_number_of_a_group_is_of_its_authenticator_alone(void **state)
+{
+    uint8_t authenticator[VERIFY_HASH_BYTES];
+    char number[VERIFY_NUMBER_DIGITS + 1], other[VERIFY_NUMBER_DIGITS + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(authenticator); i++)
+        authenticator[i] = (uint8_t)i;
+    verify_group_number(authenticator, number);
+    assert_string_equal(number, "056060966645951256374544171765262355098695685992328992279205");
+
+    authenticator[VERIFY_HASH_BYTES - 1] ^= 1;
+    verify_group_number(authenticator, other);
+    for (int i = 0; i < VERIFY_NUMBER_DIGITS; i += 5)
+        assert_memory_not_equal(number + i, other + i, 5);
+}
+
 static void
 the_emoji_table_has_64_distinct_rows(void **state)
 {
@@ -433,6 +452,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_key_of_small_order_signs_nothing),
     cmocka_unit_test(the_fingerprint_is_the_sha256_of_the_key),
     cmocka_unit_test(the_safety_number_is_the_one_signal_shows),
+    cmocka_unit_test(the_number_of_a_group_is_of_its_authenticator_alone),
     cmocka_unit_test(the_emoji_table_has_64_distinct_rows),
     cmocka_unit_test(the_emoji_are_the_first_96_bits_of_the_fingerprint),
 };

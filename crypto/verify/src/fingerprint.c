@@ -5,7 +5,8 @@
  * The safety number is Signal's numeric fingerprint, version 0, so that it can be checked against other
  * implementations. The 5,200 rounds make each try of an attacker who looks for a colliding key as dear as that many
  * hashes; each half of 30 digits is about 100 bits. Signal's keys carry a type byte 0x05, which is put before the
- * raw key here.
+ * raw key here. The number of a group is made the same way of another beginning: as many rounds over one secret, all
+ * sixty digits from the one last hash.
  */
 #include "verify/verify.h"
 
@@ -21,6 +22,8 @@
 #define PARTY_ID_BYTES_MAX 64
 #define KEY_TYPE 0x05
 
+static const char group_label[] = "sotto group v1"; /* a safety number begins with two zero bytes */
+
 void
 verify_fingerprint(const uint8_t identity_key[VERIFY_KEY_BYTES],
                    char hex_out[VERIFY_FINGERPRINT_CHARS + 1])
@@ -31,15 +34,41 @@ verify_fingerprint(const uint8_t identity_key[VERIFY_KEY_BYTES],
     sodium_bin2hex(hex_out, VERIFY_FINGERPRINT_CHARS + 1, hash, sizeof(hash));
 }
 
-/* hash_0 = version || key || id; hash_n = SHA-512(hash_n-1 || key); the digits are six times five bytes of the
- * last one modulo 100,000. */
+/* hash_0 = first; hash_n = SHA-512(hash_n-1 || key). */
+static void
+hash_rounds(const uint8_t *first, size_t first_size, const uint8_t *key, size_t key_size,
+            uint8_t hash_out[crypto_hash_sha512_BYTES])
+{
+    crypto_hash_sha512_state sha;
+
+    for (int round = 0; round < NUMBER_ROUNDS; round++) {
+        crypto_hash_sha512_init(&sha);
+        crypto_hash_sha512_update(&sha, round == 0 ? first : hash_out,
+                                  round == 0 ? first_size : crypto_hash_sha512_BYTES);
+        crypto_hash_sha512_update(&sha, key, key_size);
+        crypto_hash_sha512_final(&sha, hash_out);
+    }
+}
+
+/* Each five digits are five bytes of the hash modulo 100,000. */
+static void
+write_digits(const uint8_t hash[crypto_hash_sha512_BYTES], int digits, char *digits_out)
+{
+    uint64_t chunk;
+
+    assert(digits <= VERIFY_NUMBER_DIGITS);
+    for (int i = 0; i < digits; i += 5) {
+        get_uint(hash + i, &chunk, 5);
+        snprintf(digits_out + i, 6, "%05u", (unsigned)(chunk % 100000));
+    }
+}
+
+/* first = version || key || id. */
 static void
 half_number(const struct verify_party *party, char digits_out[NUMBER_HALF + 1])
 {
     uint8_t key[1 + VERIFY_KEY_BYTES], first[2 + sizeof(key) + PARTY_ID_BYTES_MAX];
     uint8_t hash[crypto_hash_sha512_BYTES], *at = first;
-    crypto_hash_sha512_state sha;
-    uint64_t chunk;
 
     assert(party->id_size <= PARTY_ID_BYTES_MAX);
     key[0] = KEY_TYPE;
@@ -48,17 +77,8 @@ half_number(const struct verify_party *party, char digits_out[NUMBER_HALF + 1])
     at = put_bytes(at, key, sizeof(key));
     at = put_bytes(at, party->id, party->id_size);
 
-    for (int round = 0; round < NUMBER_ROUNDS; round++) {
-        crypto_hash_sha512_init(&sha);
-        crypto_hash_sha512_update(&sha, round == 0 ? first : hash,
-                                  round == 0 ? (size_t)(at - first) : sizeof(hash));
-        crypto_hash_sha512_update(&sha, key, sizeof(key));
-        crypto_hash_sha512_final(&sha, hash);
-    }
-    for (int i = 0; i < NUMBER_HALF / 5; i++) {
-        get_uint(hash + 5 * i, &chunk, 5);
-        snprintf(digits_out + 5 * i, 6, "%05u", (unsigned)(chunk % 100000));
-    }
+    hash_rounds(first, (size_t)(at - first), key, sizeof(key), hash);
+    write_digits(hash, NUMBER_HALF, digits_out);
 }
 
 void
@@ -75,6 +95,18 @@ verify_safety_number(const struct verify_party *a, const struct verify_party *b,
     order = strcmp(half_a, half_b);
     memcpy(digits_out, order <= 0 ? half_a : half_b, NUMBER_HALF);
     memcpy(digits_out + NUMBER_HALF, order <= 0 ? half_b : half_a, NUMBER_HALF + 1);
+}
+
+void
+verify_group_number(const uint8_t authenticator[VERIFY_HASH_BYTES],
+                    char digits_out[VERIFY_NUMBER_DIGITS + 1])
+{
+    uint8_t hash[crypto_hash_sha512_BYTES];
+
+    hash_rounds((const uint8_t *)group_label, sizeof(group_label) - 1, authenticator,
+                VERIFY_HASH_BYTES, hash);
+    write_digits(hash, VERIFY_NUMBER_DIGITS, digits_out);
+    sodium_memzero(hash, sizeof(hash));
 }
 
 /* Chosen to be told apart at a glance and by name over a telephone; the order is part of the format. */

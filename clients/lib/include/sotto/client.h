@@ -467,6 +467,21 @@ enum sotto_client_verify {
 int sotto_client_verify(struct sotto_client *client, const char *name, unsigned flags,
                         sotto_client_trust_fn each, void *arg);
 
+struct sotto_client_group_number {
+    char chat[SOTTO_CLIENT_HEX_BYTES];
+    const char *title; /* as in struct sotto_client_chat */
+    uint64_t epoch;
+    char digits
+        [61]; /* equal for all members of this epoch, unless the server shows them different groups */
+};
+typedef int (*sotto_client_group_number_fn)(const struct sotto_client_group_number *number,
+                                            void *arg);
+
+/* Catches up with the server and hands out the number of the chat as this device has it, for people to compare: other
+ * digits in the same epoch mean that the chat was split. SOTTO_CLIENT_EFAILED when this device is not in it. */
+int sotto_client_verify_chat(struct sotto_client *client, const char *chat,
+                             sotto_client_group_number_fn each, void *arg);
+
 /* Verified only: nothing is sent to a chat in which a user is who is not verified, and nobody is added or written to who
  * is not (SOTTO_CLIENT_EBLOCKED); what waits to be sent waits. A setting of this profile, off at first, in force for
  * other processes at once. Needs no connection. */
