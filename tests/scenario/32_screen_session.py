@@ -249,6 +249,10 @@ def commands_about_a_chat_mean_the_open_one(stage):
     screen.see_bottom('lunch>')
     screen.type('/members\n')
     screen.see('unverified')
+    number = ann.run('verify-chat', 'lunch')[0]
+    screen.type('/verify-chat\n')
+    screen.see(f'lunch: epoch {number["epoch"]}', ' '.join(re.findall('.....', number['digits'])[:6]),
+               'Compare while all have the same epoch.')
     screen.type('/membrs\n')
     screen.see('did you mean /members?')
     screen.type('/verify bub\n')
