@@ -21,7 +21,8 @@
  *       opens N attached connections, prints {"ready":N} and holds them until stdin ends
  *   sotto-load stall  --server URL [--members N] [--readers R] [--messages M] [--bytes B]
  *       R of the members stop reading while the group gets M messages, and come back when stdin ends; prints how many
- *       messages anybody lacks then
+ *       of these read to the end ("back"; stderr says what stopped one that did not) and how many messages those who
+ *       read to the end lack ("lost"). A token is never renewed: the server's access_lifetime has to outlast the job
  *   sotto-load readers --server URL [--members N]
  *       registers reader-0 to reader-N-1, who join what they are invited to; each line on stdin lets them catch up and
  *       prints how many are in, in one epoch, with one text read

@@ -89,20 +89,13 @@ fill_chat(struct catchup_job *job, size_t number)
 static int
 accept_welcomes(struct catchup_job *job)
 {
-    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
     ProtobufCBinaryData *joined = calloc(job->options->pairs, sizeof(*joined));
-    ProtobufCMessage *reply;
     int result = -1;
 
     for (size_t i = 0; joined != NULL && i < job->options->pairs; i++)
         joined[i] = (ProtobufCBinaryData){.data = job->chats[i].chat_id, .len = 16};
-    request.welcomes_joined = joined;
-    request.n_welcomes_joined = job->options->pairs;
-    if (joined != NULL && rig_call(&job->conn, "sotto.chat.v1.ChatService/Ack", &request.base,
-                                   &sotto__chat__v1__ack_reply__descriptor, &reply) == 0) {
-        protobuf_c_message_free_unpacked(reply, NULL);
-        result = 0;
-    }
+    if (joined != NULL)
+        result = rig_chat_joined(&job->conn, joined, job->options->pairs);
     free(joined);
     rig_conn_close(&job->conn);
     return result;

@@ -204,11 +204,41 @@ send_all(struct group_job *job)
     return 0;
 }
 
+/* Whoever stood still reads what it missed. How many read to the end: who cannot is the last one. */
+static size_t
+come_back(struct group_job *job)
+{
+    for (size_t i = 1; i <= job->options->readers; i++) {
+        struct peer *peer = &job->peers[i];
+
+        if (peer_connect(peer, &job->options->address) != 0) {
+            fprintf(stderr,
+                    "load: member %zu could not read to the end, %llu of %zu messages: %s\n", i,
+                    (unsigned long long)job->got[i], job->options->messages, peer->conn.error);
+            return i - 1;
+        }
+    }
+    return job->options->readers;
+}
+
+/* What those lack who read to the end; about the others nothing is known. */
+static uint64_t
+count_lost(const struct group_job *job, size_t back)
+{
+    uint64_t lost = 0;
+
+    for (size_t i = 1; i < job->options->members; i++)
+        if (i <= back || i > job->options->readers)
+            lost += job->options->messages - job->got[i];
+    return lost;
+}
+
 int
 load_stall(const struct load_options *options)
 {
     struct group_job job;
-    uint64_t lost = 0;
+    uint64_t lost;
+    size_t back;
     int code = 1;
 
     if (options->readers + 2 > options->members)
@@ -219,12 +249,11 @@ load_stall(const struct load_options *options)
         code = send_all(&job) == 0 ? 0 : 1;
         printf("{\"sent\":%llu}\n", (unsigned long long)job.acked);
         load_wait_stdin();
-        for (size_t i = 1; i <= options->readers && code == 0; i++)
-            code = peer_connect(&job.peers[i], &options->address) == 0 ? 0 : 1;
-        for (size_t i = 1; i < options->members; i++)
-            lost += options->messages - job.got[i];
-        printf("{\"job\":\"stall\",\"stalled\":%zu,\"lost\":%llu}\n", options->readers,
-               (unsigned long long)lost);
+        back = code == 0 ? come_back(&job) : 0;
+        lost = count_lost(&job, back);
+        printf("{\"job\":\"stall\",\"stalled\":%zu,\"back\":%zu,\"lost\":%llu}\n", options->readers,
+               back, (unsigned long long)lost);
+        code = back == options->readers && lost == 0 ? 0 : 1;
     }
     job_fini(&job);
     return code;

@@ -11,6 +11,7 @@
 
 #define CHAT "sotto.chat.v1.ChatService/"
 #define PAGES_MAX 100000
+#define WELCOMES_MAX 64       /* acknowledged at once; more come with the next page */
 #define GOODBYE_SHUTDOWN 1001 /* core/frame.proto */
 
 void
@@ -45,12 +46,25 @@ take_entries(struct peer *peer, Sotto__Chat__V1__Entry *const *entries, size_t c
 }
 
 static int
+accept_welcomes(struct peer *peer, const Sotto__Chat__V1__SyncReply *reply)
+{
+    ProtobufCBinaryData joined[WELCOMES_MAX];
+    size_t count = 0;
+
+    for (; count < reply->n_welcomes && count < WELCOMES_MAX; count++)
+        joined[count] = reply->welcomes[count]->chat_id;
+    return count == 0 ? 0 : rig_chat_joined(&peer->conn, joined, count);
+}
+
+/* Behind a page with Welcomes there is always another: what was pushed while they were acknowledged is dropped. */
+static int
 sync_page(struct peer *peer, bool *more_out)
 {
     Sotto__Chat__V1__SyncRequest request = SOTTO__CHAT__V1__SYNC_REQUEST__INIT;
     Sotto__Chat__V1__Cursor cursor = SOTTO__CHAT__V1__CURSOR__INIT;
     Sotto__Chat__V1__Cursor *cursors[1] = {&cursor};
     Sotto__Chat__V1__SyncReply *reply;
+    int result;
 
     cursor.chat_id.data = (uint8_t *)peer->chat->chat_id;
     cursor.chat_id.len = 16;
@@ -62,9 +76,10 @@ sync_page(struct peer *peer, bool *more_out)
                  (ProtobufCMessage **)&reply) != 0)
         return -1;
     take_entries(peer, reply->entries, reply->n_entries);
-    *more_out = reply->more;
+    *more_out = reply->more || reply->n_welcomes > 0;
+    result = accept_welcomes(peer, reply);
     protobuf_c_message_free_unpacked(&reply->base, NULL);
-    return 0;
+    return result;
 }
 
 static int

@@ -171,6 +171,21 @@ rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *c
     return result == 0 ? 0 : -1;
 }
 
+int
+rig_chat_joined(struct rig_conn *conn, ProtobufCBinaryData *chat_ids, size_t count)
+{
+    Sotto__Chat__V1__AckRequest request = SOTTO__CHAT__V1__ACK_REQUEST__INIT;
+    ProtobufCMessage *reply;
+
+    request.welcomes_joined = chat_ids;
+    request.n_welcomes_joined = count;
+    if (rig_call(conn, CHAT "Ack", &request.base, &sotto__chat__v1__ack_reply__descriptor,
+                 &reply) != 0)
+        return -1;
+    protobuf_c_message_free_unpacked(reply, NULL);
+    return 0;
+}
+
 /* ---- Messages ---- */
 
 static uint8_t *

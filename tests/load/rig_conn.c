@@ -185,8 +185,10 @@ rig_dial(struct rig_conn *conn, const struct rig_address *address)
     greeted = hello != NULL && hello->kind_case == SOTTO__FRAME__V1__FRAME__KIND_HELLO;
     if (hello != NULL)
         sotto__frame__v1__frame__free_unpacked(hello, NULL);
-    if (!greeted)
+    if (!greeted) {
+        snprintf(conn->error, sizeof(conn->error), "no connection, or no Hello on it");
         rig_conn_close(conn);
+    }
     return greeted ? 0 : -1;
 }
 
@@ -208,6 +210,13 @@ take_reply(struct rig_conn *conn, const Sotto__Frame__V1__Reply *reply,
     return 0;
 }
 
+/* What a call that stays without an answer says: the reason that the server gave, if it gave one. */
+static void
+note_goodbye(struct rig_conn *conn, const Sotto__Frame__V1__Goodbye *goodbye)
+{
+    snprintf(conn->error, sizeof(conn->error), "Goodbye %u: %s", goodbye->code, goodbye->reason);
+}
+
 int
 rig_call(struct rig_conn *conn, const char *method, const ProtobufCMessage *request,
          const ProtobufCMessageDescriptor *type, ProtobufCMessage **reply_out)
@@ -218,14 +227,15 @@ rig_call(struct rig_conn *conn, const char *method, const ProtobufCMessage *requ
     if (conn->wire.fd < 0)
         return -1;
     id = rig_queue(conn, method, request);
+    snprintf(conn->error, sizeof(conn->error), "the connection ended or gave no answer");
     for (;;) {
         Sotto__Frame__V1__Frame *frame = wait_frame(conn, deadline);
         int result;
 
-        if (frame == NULL) {
-            snprintf(conn->error, sizeof(conn->error), "the connection ended or gave no answer");
+        if (frame == NULL)
             return -1;
-        }
+        if (frame->kind_case == SOTTO__FRAME__V1__FRAME__KIND_GOODBYE)
+            note_goodbye(conn, frame->goodbye);
         if (frame->kind_case != SOTTO__FRAME__V1__FRAME__KIND_REPLY || frame->id != id) {
             sotto__frame__v1__frame__free_unpacked(frame, NULL);
             continue;

@@ -60,6 +60,10 @@ int rig_key_package(const struct rig_user *user, struct mls_buf *message_out,
 int rig_chat_create(struct rig_chat *chat, struct rig_conn *conn, struct rig_user *const *users,
                     size_t count);
 
+/* Tells the server that the Welcomes of these chats were used, as every client does: until then each page of Sync
+ * carries them once more, with the whole tree of the group. Chat ids are borrowed. 0, or -1 with conn->error set. */
+int rig_chat_joined(struct rig_conn *conn, ProtobufCBinaryData *chat_ids, size_t count);
+
 /* Writes an MLSMessage(PrivateMessage) whose clear part is right for the chat and whose `size` bytes of
  * ciphertext are noise: the server reads nothing else. Returns its length, at most size + 64. */
 size_t rig_private_message(const struct rig_chat *chat, size_t size, uint8_t *out);
