@@ -20,7 +20,7 @@ from sotto import program, wait_object
 from tables import SUM_BYTES
 from tap import comment, main, night, test
 
-COPIES = night(30, 500)
+COPIES = night(40, 500)
 SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 32))
 SERVED = night(15, 200)
 CONF = FAST_LIMITS + 'store { wal = 256KiB }\n'
