@@ -10,9 +10,15 @@
 #include "fuzz.h"
 #include "mls_peer.h"
 
+/* What the provider computed last of its kind; valid: since the input began. */
+struct fuzz_mls_computed {
+    uint8_t value[MLS_HASH_BYTES];
+    bool valid;
+};
+
 struct fuzz_mls {
     struct mls_provider provider;
-    uint8_t last_tag[MLS_HASH_BYTES], last_hash[MLS_HASH_BYTES];
+    struct fuzz_mls_computed last_tag, last_hash;
     /* Of trees, too: for targets with one reader, not for those that compare what two readers say. */
     bool believes_hashes;
     struct mls_peer alice; /* made the group */
@@ -37,5 +43,9 @@ struct fuzz_mls *fuzz_mls_create(void);
 /* The same as a target's setup; `trusting` believes hashes of trees as well. */
 void *fuzz_mls_setup(void);
 void *fuzz_mls_setup_trusting(void);
+
+/* To be called before each reader of an input: what was computed for others is not believed. Without it an input that
+ * holds the tag of the one before is judged otherwise than alone, or by one of two readers only. */
+void fuzz_mls_forget(struct fuzz_mls *world);
 
 #endif

@@ -14,18 +14,20 @@
 static bool
 one(void *state, const uint8_t *data, size_t size)
 {
-    const struct fuzz_mls *world = state;
+    struct fuzz_mls *world = state;
     const struct mls_external_join_params params = {.group_info = {data, size}};
     const struct mls_client self = mls_peer_client(&world->dave, 86400);
     struct mls_public_group *followed = NULL;
     struct mls_group *joined = NULL;
     struct mls_buf commit = {0};
 
+    fuzz_mls_forget(world);
     if (mls_public_group_open(&world->bob.config, params.group_info, (struct mls_bytes){0},
                               &followed) != MLS_OK) {
         assert(followed == NULL);
         return false;
     }
+    fuzz_mls_forget(world);
     /* Who joins may still lack what the group requires, or the key to join with. */
     if (mls_group_join_external(&world->dave.config, &self, &params, &joined, &commit, NULL) ==
         MLS_OK)

@@ -8,11 +8,13 @@
 #include "fuzz_mls.h"
 
 static bool
-joins(const struct fuzz_mls *world, struct mls_bytes welcome, struct mls_bytes secret)
+joins(struct fuzz_mls *world, struct mls_bytes welcome, struct mls_bytes secret)
 {
     const struct mls_join_params params = {.welcome = welcome, .key_package_private = secret};
     const struct mls_client self = mls_peer_client(&world->bob, 86400);
     struct mls_group *group = NULL;
+
+    fuzz_mls_forget(world);
     const int rc = mls_group_join(&world->bob.config, &self, &params, &group);
 
     mls_group_destroy(&group);
@@ -22,7 +24,7 @@ joins(const struct fuzz_mls *world, struct mls_bytes welcome, struct mls_bytes s
 static bool
 one(void *state, const uint8_t *data, size_t size)
 {
-    const struct fuzz_mls *world = state;
+    struct fuzz_mls *world = state;
     const struct mls_bytes input = {data, size};
 
     return joins(world, input, mls_buf_bytes(&world->bob.packages[0].secret)) ||

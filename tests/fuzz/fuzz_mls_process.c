@@ -56,6 +56,8 @@ one(void *state, const uint8_t *data, size_t size)
 {
     struct member *member = state;
     struct mls_received received = {0};
+
+    fuzz_mls_forget(member->world);
     const int rc = mls_group_process(member->group, (struct mls_bytes){data, size}, &received);
 
     if (rc != MLS_OK) {

@@ -72,6 +72,8 @@ compare(struct outsider *o, struct mls_bytes message)
 {
     struct mls_received received = {0};
     const int outside = take_outside(o, message);
+
+    fuzz_mls_forget(o->world);
     const int inside = mls_group_process(o->member, message, &received);
 
     /* A PrivateMessage shows nothing, and whoever is removed does not look at the path. */
@@ -115,6 +117,7 @@ open_info(struct outsider *o, struct mls_bytes info)
     const int rc =
         mls_public_group_open(&o->world->bob.config, info, (struct mls_bytes){0}, &opened);
 
+    fuzz_mls_forget(o->world);
     mls_public_group_check_info(o->follower, info, NULL);
     mls_public_group_destroy(&opened);
     return rc == MLS_OK;
@@ -125,6 +128,7 @@ one(void *state, const uint8_t *data, size_t size)
 {
     struct outsider *o = state;
 
+    fuzz_mls_forget(o->world);
     if (size > 0 && data[0] == 's')
         return load(o, data + 1, size - 1);
     if (size > 0 && data[0] == 'i')

@@ -11,11 +11,12 @@
 
 /* Follows a commit and writes; only the process must survive. */
 static void
-use(const struct fuzz_mls *world, struct mls_group *group)
+use(struct fuzz_mls *world, struct mls_group *group)
 {
     struct mls_received received = {0};
     struct mls_buf message = {0};
 
+    fuzz_mls_forget(world);
     mls_group_process(group, mls_buf_bytes(&world->commit.commit), &received);
     mls_received_fini(&received);
     mls_group_drop_staged(group);
@@ -24,11 +25,12 @@ use(const struct fuzz_mls *world, struct mls_group *group)
 }
 
 static bool
-try_member(const struct fuzz_mls *world, struct mls_bytes state)
+try_member(struct fuzz_mls *world, struct mls_bytes state)
 {
     struct mls_group *group = NULL, *again = NULL;
     struct mls_buf first = {0}, second = {0};
 
+    fuzz_mls_forget(world);
     if (mls_group_load(&world->bob.config, state, &group) != MLS_OK)
         return false;
     assert_ok(mls_group_save(group, &first));
