@@ -154,6 +154,39 @@ def nobody_comes_in_whom_nobody_named(stage):
 
 
 @test
+def the_identity_of_somebody_else_is_no_answer(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    alice.run('new', 'bob')
+    with Liar(stage.schema, server.tcp) as liar:
+        kept = []
+        liar.answer('KeyService/GetIdentity', lambda reply, _: kept.append(reply) or reply)
+        at(alice, liar.address).run('verify', 'carol')
+        hers = next(reply for reply in kept if reply.user_id == user_id(carol))
+        liar.answer('KeyService/GetIdentity', lambda reply, request: hers if request.user_id == user_id(bob) else reply)
+
+        # True of carol, and it would leave bob's key and removed devices unlooked at.
+        assert alice.fails(1, 'send', 'bob', 'x')['code'] == 'data_loss'
+        assert liar.calls('ChatService/Send') == []
+
+
+@test
+def a_package_is_certified_for_the_user_whose_it_is_said_to_be_and_ours_by_us(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(alice)) as false:
+        theirs = [{**one, 'user_id': user_id(bob)} for one in packages_of(carol, bob, liar)]
+        at(alice, liar.address)
+        for more, why in ((theirs, 'of bob that has no valid certificate'),
+                          ([false.claimed()], 'of alice that we did not certify')):
+            liar.answer('KeyService/ClaimKeyPackages', lambda reply, _, more=more: {
+                **reply, 'key_packages': [*reply.key_packages, *more]})
+            refused = alice.fails(5, 'new', 'bob')
+            assert refused['code'] == 'blocked' and why in refused['message'], refused
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
 def a_package_of_a_device_that_its_user_removed_is_refused(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')

@@ -207,6 +207,29 @@ a_credential_must_be_certified_for_its_key_and_stay_its_device(void **state)
 }
 
 static void
+a_leaf_does_not_become_another_users(void **state)
+{
+    struct sotto_client *client = kit_client(*state);
+    struct person bob;
+    struct person carol;
+    uint8_t before[VERIFY_CERT_BYTES];
+    uint8_t after[VERIFY_CERT_BYTES];
+    uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
+    uint8_t key[KEY_BYTES];
+    describe(&bob, 0xbb, 3);
+    describe(&carol, 0xcc, 4);
+    verify_public_key(seed, key);
+    certify(&bob, 0xd1, key, before);
+    certify(&carol, 0xd1, key, after); /* who may choose the id of a device */
+
+    assert_int_equal(
+        trust_check_credential(client, after, sizeof(after), key, before, sizeof(before)),
+        MLS_ECREDENTIAL);
+    assert_int_equal(trust_check_credential(client, after, sizeof(after), key, NULL, 0), MLS_OK);
+    sotto_client_close(&client);
+}
+
+static void
 nobody_else_certifies_a_device_of_ours(void **state)
 {
     struct sotto_client *client = kit_client(*state);
@@ -289,6 +312,7 @@ static const struct CMUnitTest tests[] = {
     WITH_KIT(a_key_log_with_another_past_blocks),
     WITH_KIT(a_server_that_shows_another_key_for_ourselves_is_refused),
     WITH_KIT(a_credential_must_be_certified_for_its_key_and_stay_its_device),
+    WITH_KIT(a_leaf_does_not_become_another_users),
     WITH_KIT(nobody_else_certifies_a_device_of_ours),
     WITH_KIT(a_member_with_another_key_is_followed_but_blocks),
     WITH_KIT(a_name_in_use_is_not_given_to_a_second_user),

@@ -57,6 +57,7 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
         return status;
     if (gone)
         return refuse_package(client, user_id, "is of a device its user removed");
+    /* MLS would refuse it as well (trust_check_credential), but could not say whose it is. */
     if (id_equal(user_id, client->account.user_id))
         return memcmp(cert.identity_key, client->account.identity_key, KEY_BYTES)
                    ? refuse_package(client, user_id, "we did not certify")
