@@ -13,7 +13,7 @@ import struct
 
 NAME = 'sotto.db'
 WAL_HEADER, FRAME_HEADER = 32, 24
-# last: only the newest transaction of the log, or nothing of it, is harmed
+# last: only the newest transaction of the log, or nothing of it, is harmed, as far as anybody can tell
 Harm = collections.namedtuple('Harm', 'kind pages last', defaults=(False,))
 
 
@@ -118,6 +118,14 @@ def last_transaction(data, frame_bytes):
     return starts[-2] if len(starts) > 1 else 0
 
 
+def looks_torn(data, frame_bytes, offset):
+    """Whether harm from here on may be the torn end of the newest transaction. The frame that ends the one before is
+    among it when its header goes: with the checksum and the mark of the end, it might as well begin the newest."""
+    frame, within = divmod(offset - WAL_HEADER, frame_bytes)
+    newest = last_transaction(data, frame_bytes)
+    return frame >= newest or (frame == newest - 1 and within < FRAME_HEADER)
+
+
 def harm_log(path, chance, page_bytes):
     """One harm to the log beside it."""
     kind = chance.choice(('log bit', 'log bit', 'log zero', 'log cut'))
@@ -136,7 +144,7 @@ def harm_log(path, chance, page_bytes):
     if frame < 0:
         return Harm(kind, set())
     page, = struct.unpack_from('>I', data, WAL_HEADER + frame * frame_bytes)
-    return Harm(kind, {page}, frame >= last_transaction(data, frame_bytes))
+    return Harm(kind, {page}, looks_torn(data, frame_bytes, offset))
 
 
 def damage(folder, chance, original):
