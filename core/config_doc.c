@@ -42,7 +42,7 @@ write_file(const char *dir, const char *name, const struct buf *text, struct sot
     return 0;
 }
 
-/* The server's file ends with the modules that the current conf enables. */
+/* The server's file ends with the modules of the current conf; without one, with all that are installed. */
 static void
 add_modules(const struct settings *settings, struct buf *out)
 {

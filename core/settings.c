@@ -244,7 +244,8 @@ static const char help_text[] =
     "  -c FILE                  conf file (preset: " DEFAULT_CONF " if it is there)\n"
     "  --check-config           checks conf files and modules, prints all errors, exits 0 or 78\n"
     "  --dump-config            prints what is in force as a conf file\n"
-    "  --config-doc DIR         writes commented conf files of server and modules into DIR\n"
+    "  --config-doc DIR         writes commented conf files of server and modules into DIR;\n"
+    "                           without a conf file, of all modules that are installed\n"
     "  --name NAME              name of the server\n"
     "  --listen-tcp ADDR:PORT   the TCP door; port 0 takes a free one, \"-\" closes the door\n"
     "  --listen-http ADDR:PORT  the HTTP door\n"
@@ -437,6 +438,8 @@ load_all(struct load *load, int argc, char **argv)
         if (values[i])
             apply_flag(load, i, values[i]);
     finish(load);
+    if (settings->action == SETTINGS_WRITE_CONF && !settings->conf_path)
+        settings_take_installed(settings, load->errors, &load->out_of_memory);
     if (load->out_of_memory)
         return SOTTO_ENOMEM;
     return load->errors->count ? SOTTO_EINVALID : 0;

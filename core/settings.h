@@ -171,6 +171,9 @@ void settings_fini(struct settings *);
 bool settings_is_module_name(const char *name);
 /* Takes the words of listen "http" apart and checks them. For settings.c. */
 void settings_http_read(struct settings *, struct conf_errors *, bool *out_of_memory);
+/* Fills modules with those of module_dir, enabled and required, by name: --config-doc without a conf file. A folder
+ * without any is an error. For settings.c. */
+void settings_take_installed(struct settings *, struct conf_errors *, bool *out_of_memory);
 /* What is in force, as a conf file; secrets show as their reference. */
 void settings_dump(const struct settings *, struct buf *out);
 /* The commented conf/sotto.conf with every key and its default. */

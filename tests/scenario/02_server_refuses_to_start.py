@@ -232,5 +232,38 @@ def the_conf_files_of_the_source_tree_are_up_to_date_and_in_order(stage):
             f'conf/{name} is old: build/bin/sottod -c conf/sotto.conf --config-doc conf'
 
 
+@test
+def a_first_conf_has_every_module_that_is_installed(stage):
+    installed, doc = stage.folder / 'installed', stage.folder / 'doc'
+    installed.mkdir()
+    for name in ('auth', 'keyx', 'chat'):
+        shutil.copy(BUILD / f'modules/{name}.so', installed)
+    (installed / 'No-Module.so').touch()
+    (installed / 'README').touch()
+
+    done = subprocess.run([program('sottod'), '--module-dir', installed, '--config-doc', doc],
+                          capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 0, done.stderr
+    made = sorted(str(path.relative_to(doc)) for path in doc.rglob('*.conf'))
+    assert made == ['modules/auth.conf', 'modules/chat.conf', 'modules/keyx.conf', 'sotto.conf'], made
+    conf, files = (doc / 'sotto.conf').read_text(), {path.stem: path.read_text() for path in doc.glob('modules/*')}
+    code, out, err = run(stage, conf, '--dump-config', modules=installed, files=files)
+    assert code == 0, err
+    for name in ('auth', 'keyx', 'chat'):
+        assert f'module "{name}" {{\n    enabled = yes\n    required = yes\n}}' in out, out
+
+
+@test
+def a_first_conf_without_any_module_is_refused_with_the_cure(stage):
+    (stage.folder / 'empty').mkdir()
+
+    done = subprocess.run([program('sottod'), '--module-dir', stage.folder / 'empty', '--config-doc',
+                           stage.folder / 'doc'], capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == CONF and 'name their folder with --module-dir' in done.stderr, done.stderr
+    assert not (stage.folder / 'doc').exists()
+
+
 if __name__ == '__main__':
     main()
