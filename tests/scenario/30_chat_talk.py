@@ -5,7 +5,8 @@ import json
 import signal
 import time
 
-from clients import database, people, person, start, texts, wait_text
+from clients import at, database, people, person, start, texts, wait_text
+from relay import Relay
 from sotto import BUILD
 from tap import main, test, test_over
 from under_test import deadline
@@ -75,14 +76,13 @@ def all_of_a_group_of_five_see_a_message(stage):
     ears = [member.spawn('listen') for member in members]
 
     alice.run('send', 'Picnic', 'who brings cake?')
+    for ear in ears[1:]:
+        wait_text(ear, 'who brings cake?')
     others[3].run('send', 'Picnic', 'I do')
 
     assert chat['type'] == 'group' and len(chat['members']) == 5
-    for ear in ears[1:4]:
-        wait_text(ear, 'who brings cake?')
+    for ear in ears[:4]:
         wait_text(ear, 'I do')
-    wait_text(ears[0], 'I do')
-    wait_text(ears[4], 'who brings cake?')
     assert 'I do' not in [json.loads(line).get('text') for line in ears[4].lines]
     for member in others:
         assert [row['title'] for row in member.run('chats', '--type', 'group')] == ['Picnic']
@@ -169,6 +169,31 @@ def two_terminals_work_on_one_profile(stage):
         assert heard == [f'b {number}' for number in range(10)], heard
     wait_text(bob_hears, 'a 9')
     assert texts(map(json.loads, bob_hears.lines)) == [f'a {number}' for number in range(10)]
+
+
+@test
+def a_listener_shows_what_another_terminal_read_while_it_connected(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob')
+    alice.run('send', 'bob', 'read before')
+    bob.run('read', 'alice')
+    relay = Relay(server.tcp)
+    relay.hold()
+    ear = at(bob, relay.address).spawn('listen')
+    assert relay.holding.wait(30)
+
+    at(bob, server.tcp)
+    alice.run('send', 'bob', 'where are you?')
+    assert texts(bob.run('read', 'alice', '--limit', '1')) == ['where are you?']
+    bob.run('send', 'alice', 'here')
+    relay.release()
+    wait_text(ear, 'where are you?')
+    alice.run('send', 'bob', 'good')
+    wait_text(ear, 'good')
+
+    assert texts(map(json.loads, ear.lines)) == ['where are you?', 'good']
+    relay.close()
 
 
 @test

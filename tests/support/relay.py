@@ -8,6 +8,9 @@
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.cut_after(up=100)                     the next connection ends when 100 bytes have reached the server (down: the client)
     relay.has_cut                               it came so far
+    relay.hold()                                the next connections reach nobody
+    relay.holding.wait(30)                      one is there
+    relay.release()                             and now they go on
     relay.sent, relay.received                  all that clients have sent through it; how much came back
 
 It looks for the method's name in the bytes from the client, under the masks of a WebSocket if it is one; it knows
@@ -77,6 +80,9 @@ class Relay:
         self.received = 0
         self.cut = {}
         self.has_cut = False
+        self.holding = threading.Event()
+        self.released = threading.Event()
+        self.released.set()
         self.sockets = [self.listener]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -92,6 +98,13 @@ class Relay:
         """Breaks the next connection after so many bytes in one direction; the ones after it are whole."""
         self.cut = {'up': up, 'down': down}
 
+    def hold(self):
+        """Lets the next connections wait before they reach the server."""
+        self.released.clear()
+
+    def release(self):
+        self.released.set()
+
     def lie(self, true, false):
         """Replaces bytes on their way to the client. The lengths are equal, so that the frames stay whole."""
         assert len(true) == len(false)
@@ -101,6 +114,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                self.holding.set()
+                self.released.wait()
                 server = socket.create_connection(split_address(self.target))
                 self.sockets += [client, server]
                 muted = threading.Event()

@@ -2,7 +2,8 @@
 /*
  * Listening: catch up, subscribe, and hand out what arrives. Messages are handed out from the
  * archive, never from the wire, so whatever another process of this profile fetched is shown here
- * as well, once.
+ * as well, once. What is archived after a listener began is shown even if another process marks it
+ * as read before this one has a connection.
  *
  * While it listens this client also sends what waits in the outbox and does the chores of a device that is online
  * (chores.h).
@@ -26,8 +27,9 @@ struct listener {
     uint8_t chat_id[ID_BYTES];
     bool chat_known;
     int64_t end_ms;  /* negative: never */
+    int64_t begun;   /* local_id of the newest message when this listener began */
     int64_t shown;   /* local_id of the last message that was handed out */
-    bool started;    /* shown is where this listener began, or further */
+    bool started;    /* everything up to shown was handed out, or is none of this listener's */
     uint64_t failed; /* number of the last failed message that was handed out */
     bool stopped;
     bool connected;    /* as it was told last */
@@ -72,8 +74,8 @@ load_listened(struct sotto_client *client, int64_t *listened_out)
     return status;
 }
 
-/* Hands out what was archived since the last time. At first: messages that nobody read, events
- * that no listener told. */
+/* Hands out what was archived since the last time. At first: what came since this listener began,
+ * and of what was there before messages that nobody read, events that no listener told. */
 static int
 show_new(struct sotto_client *client, struct listener *listener, bool first)
 {
@@ -88,25 +90,29 @@ show_new(struct sotto_client *client, struct listener *listener, bool first)
             "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE local_id > ?1"
             " AND (?6 OR from_device <> ?2 OR kind IN (7, 23))"
             " AND (?3 IS NULL OR chat_id = ?3)"
-            " AND (?4 = 0 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
+            " AND (?4 = 0 OR local_id > ?7 OR (kind = 1 AND seq > (SELECT read_seq FROM chats c"
             " WHERE c.chat_id = m.chat_id)) OR (kind <> 1 AND local_id > ?5))"
             " ORDER BY local_id",
             BINDS(bind_int(listener->shown), bind_blob(client->account.device_id, ID_BYTES),
                   bind_blob(listener->how->chat ? listener->chat_id : NULL, ID_BYTES),
-                  bind_int(first), bind_int(listened), bind_int(listener->how->follow)),
+                  bind_int(first), bind_int(listened), bind_int(listener->how->follow),
+                  bind_int(listener->begun)),
             listener->how->each, listener->how->arg, &listener->shown, &listener->stopped);
     if (status == SOTTO_CLIENT_OK && listener->shown > before && !listener->how->follow)
         status = mark_shown(client, listener, before);
     return status;
 }
 
-/* Where a listener that follows begins: behind all there is. */
+/* Remembers where this listener begins. One that follows has no interest in what was before. */
 static int
-begin_behind(struct sotto_client *client, struct listener *listener)
+begin(struct sotto_client *client, struct listener *listener)
 {
-    int status = query_number(&client->profile, &listener->shown, &client->error,
+    int status = query_number(&client->profile, &listener->begun, &client->error,
                               "SELECT MAX(local_id) FROM messages", NULL, 0);
-    listener->started = status == SOTTO_CLIENT_OK;
+    if (status == SOTTO_CLIENT_OK && listener->how->follow) {
+        listener->shown = listener->begun;
+        listener->started = true;
+    }
     return status;
 }
 
@@ -234,12 +240,8 @@ tell(struct listener *listener, bool connected, unsigned retry_ms, const char *w
 static int
 start(struct sotto_client *client, struct listener *listener)
 {
-    bool first = !listener->started && !listener->how->follow;
-    int status = SOTTO_CLIENT_OK;
-    if (!listener->started && listener->how->follow)
-        status = begin_behind(client, listener);
-    if (status == SOTTO_CLIENT_OK)
-        status = session_ready(client);
+    bool first = !listener->started;
+    int status = session_ready(client);
     if (status == SOTTO_CLIENT_OK)
         status = sync_run(client, true);
     if (status == SOTTO_CLIENT_OK)
@@ -249,10 +251,8 @@ start(struct sotto_client *client, struct listener *listener)
     tell(listener, true, 0, NULL);
     status = show_new(client, listener, first);
     if (status == SOTTO_CLIENT_OK && first && !listener->stopped) {
-        /* From here on everything new is shown, whatever was read elsewhere. */
-        status = query_number(&client->profile, &listener->shown, &client->error,
-                              "SELECT MAX(local_id) FROM messages WHERE local_id > ?",
-                              BINDS(bind_int(listener->shown)));
+        if (listener->shown < listener->begun)
+            listener->shown = listener->begun;
         listener->started = true;
     }
     if (status)
@@ -307,7 +307,9 @@ sotto_client_listen(struct sotto_client *client, const struct sotto_client_liste
         .how = how,
         .end_ms = how->duration_ms ? conn_now_ms() + (int64_t)how->duration_ms : -1,
     };
-    int begun = upkeep_start(client);
+    int begun = begin(client, &listener);
+    if (begun == SOTTO_CLIENT_OK)
+        begun = upkeep_start(client);
     if (begun)
         return begun;
     for (;;) {

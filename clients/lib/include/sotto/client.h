@@ -375,7 +375,8 @@ typedef int (*sotto_client_link_fn)(const struct sotto_client_link *link, void *
 struct sotto_client_listening {
     const char *chat;     /* NULL: all */
     unsigned duration_ms; /* 0: until a callback ends it */
-    /* false: messages of others, beginning with the unread ones, which are read then. true: all
+    /* false: messages of others, beginning with the unread ones, which are read then; what comes
+     * after the call is handed out even if another process of the profile reads it first. true: all
      * that changes from now on, our own messages as they are sent or fail among it, for a program
      * that shows the profile; nothing is marked as read. */
     bool follow;
