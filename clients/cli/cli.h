@@ -109,6 +109,8 @@ int secret_read(const struct cli *cli, const char *file, const char *prompt,
                 secret_check_fn *is_possible, char out[SECRET_BYTES]);
 /* A line that is no secret, from the terminal. */
 int secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES]);
+/* Whether the user wants it: says so with --yes, or types y; else SOTTO_CLIENT_EUSAGE with the error printed. */
+int secret_ask_back(const struct cli *cli, const char *question);
 
 /* print.c: errors go to stderr, one sentence or one JSON object; returns the status. */
 int print_error(const struct cli *cli, const struct sotto_client_error *error);

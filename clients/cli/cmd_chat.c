@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * new, chats, members.
+ * new, chats, members, delete-chat.
  */
 #include "clean.h"
 #include "cli.h"
@@ -10,8 +10,10 @@
 #include "view.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define CURE_COLUMNS 256
+#define QUESTION_BYTES 512 /* a title of 64 characters, and the sentence around it */
 
 static void
 show_chat_json(const struct sotto_client_chat *chat)
@@ -216,10 +218,53 @@ cmd_members(struct cli *cli)
     return print_status(cli, sotto_client_members(cli->client, cli_word(cli, 1), show_member, cli));
 }
 
+/* ---- delete-chat ----------------------------------------------------------------------------- */
+
+struct deletion {
+    const struct cli *cli;
+    char chat[SOTTO_CLIENT_HEX_BYTES]; /* what is asked about, whatever gets its title meanwhile */
+    int status;
+};
+
+static int
+ask_deletion(const struct sotto_client_chat *chat, void *arg)
+{
+    struct deletion *deletion = arg;
+    char question[QUESTION_BYTES], name[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
+    memcpy(deletion->chat, chat->id, sizeof(deletion->chat));
+    clean_line(*chat->title ? chat->title : chat->id, name, sizeof(name));
+    if (!strcmp(chat->state, "left"))
+        snprintf(question, sizeof(question),
+                 tr("Delete what this device has of the chat %s (y/n)?"), name);
+    else if (!strcmp(chat->state, "waiting"))
+        snprintf(
+            question, sizeof(question),
+            tr("This device is not in the chat %s. Delete it for everybody if it is yours (y/n)?"),
+            name);
+    else
+        snprintf(question, sizeof(question),
+                 tr("Delete the chat %s here, and for everybody if it is yours (y/n)?"), name);
+    deletion->status = secret_ask_back(deletion->cli, question);
+    return 0;
+}
+
+/* Scripts are not asked: for them the command is what was meant. */
 int
 cmd_delete_chat(struct cli *cli)
 {
-    int status = sotto_client_delete_chat(cli->client, cli_word(cli, 1), print_chat, cli);
+    struct deletion deletion = {.cli = cli};
+    const bool asks = !cli->yes && (cli->screen || (!cli->json && isatty(STDIN_FILENO)));
+    const char *chat = cli_word(cli, 1);
+    int status = SOTTO_CLIENT_OK;
+    if (asks) {
+        status =
+            print_status(cli, sotto_client_deletable(cli->client, chat, ask_deletion, &deletion));
+        status = status ? status : deletion.status;
+        chat = deletion.chat;
+    }
+    if (status)
+        return status;
+    status = sotto_client_delete_chat(cli->client, chat, print_chat, cli);
     cli->lost_chat = status == SOTTO_CLIENT_OK;
     return print_status(cli, status);
 }

@@ -9,7 +9,6 @@
 #include "view.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
@@ -70,27 +69,7 @@ cmd_reports(struct cli *cli)
     return print_status(cli, status);
 }
 
-/* ---- asking back ----------------------------------------------------------------------------- */
-
-/* Whether the user wants it: says so with --yes, or is asked. */
-static int
-ask_back(const struct cli *cli, const char *question)
-{
-    char answer[16];
-    if (cli->yes)
-        return SOTTO_CLIENT_OK;
-    if (cli->json || cli->screen || !isatty(STDIN_FILENO))
-        return print_usage_error(cli, "nothing was done; add --yes to do it");
-    printf("%s ", question);
-    fflush(stdout);
-    if (!fgets(answer, sizeof(answer), stdin))
-        answer[0] = 0;
-    answer[strcspn(answer, "\r\n")] = 0;
-    /* The letters of both languages: people type what the question shows. */
-    if (!strcmp(answer, "y") || !strcmp(answer, tr("y")))
-        return SOTTO_CLIENT_OK;
-    return print_usage_error(cli, "nothing was done");
-}
+/* ---- what would be done ----------------------------------------------------------------------- */
 
 static void
 show_names_json(struct json *json, const char *key, const char *const *names, size_t count)
@@ -182,7 +161,7 @@ cmd_reset(struct cli *cli)
     if (status)
         return status;
     show_reasons(cli);
-    status = ask_back(cli, tr("Close this chat and start a new one (y/n)?"));
+    status = secret_ask_back(cli, tr("Close this chat and start a new one (y/n)?"));
     if (status)
         return status;
     return print_status(cli, sotto_client_reset(cli->client, &what, print_made_chat, cli));
@@ -200,7 +179,7 @@ cmd_confirm(struct cli *cli)
         return status;
     show_reasons(cli);
     if (!resets.refused)
-        status = ask_back(cli, tr("Enter the new chat (y/n)?"));
+        status = secret_ask_back(cli, tr("Enter the new chat (y/n)?"));
     if (status)
         return status;
     return print_status(cli, sotto_client_confirm(cli->client, chat, print_made_chat, cli));

@@ -149,13 +149,15 @@ const struct command commands[] = {
     },
     {
         .name = "delete-chat",
-        .usage = TR("CHAT"),
+        .usage = TR("CHAT [--yes]"),
         .summary = TR("Delete a chat for everybody, if it is yours to delete, and here"),
         .help = TR(
             "An owner deletes a group, either of the two a chat of two: the server forgets it, members are\n"
             "told. What others have read stays on their devices until they delete it, too. Of a chat that\n"
-            "you left, or that was deleted, only what is on this device goes.\n"),
+            "you left, or that was deleted, only what is on this device goes. On a terminal it asks first;\n"
+            "--yes does it without asking.\n"),
         .examples = "sotto delete-chat lunch\n",
+        .options = "yes",
         .takes = ARG_CHAT,
         .words_min = 1,
         .words_max = 1,

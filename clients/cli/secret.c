@@ -120,3 +120,22 @@ secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES
     out[strcspn(out, "\r\n")] = 0;
     return SOTTO_CLIENT_OK;
 }
+
+int
+secret_ask_back(const struct cli *cli, const char *question)
+{
+    char answer[16];
+    if (cli->yes)
+        return SOTTO_CLIENT_OK;
+    if (cli->json || cli->screen || !isatty(STDIN_FILENO))
+        return print_usage_error(cli, "nothing was done; add --yes to do it");
+    printf("%s ", question);
+    fflush(stdout);
+    if (!fgets(answer, sizeof(answer), stdin))
+        answer[0] = 0;
+    answer[strcspn(answer, "\r\n")] = 0;
+    /* The letters of both languages: people type what the question shows. */
+    if (!strcmp(answer, "y") || !strcmp(answer, tr("y")))
+        return SOTTO_CLIENT_OK;
+    return print_usage_error(cli, "nothing was done");
+}

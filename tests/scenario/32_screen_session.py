@@ -296,6 +296,8 @@ def a_chat_that_one_leaves_or_deletes_is_closed(stage):
     screen.type('/open lunch\n')
     screen.see_bottom('lunch>')
     screen.type('/delete-chat\n')
+    screen.see('add --yes to do it')
+    screen.type('/delete-chat --yes\n')
     screen.see_bottom('sotto>')
 
     assert [row['title'] for row in bob.run('chats') if row['state'] == 'ready'] == ['tea']

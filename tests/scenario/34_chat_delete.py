@@ -2,9 +2,10 @@
 """Deleting a chat: gone from the server, told to everybody, and kept by each reader until he deletes it, too."""
 # io_threads: default
 from clients import people, start, texts
-from sotto import wait_object
+from sotto import program, wait_object
 from tables import ask, is_on_disk, wait_for, wait_rows
 from tap import main, test
+from terminal import Terminal
 
 TABLES = ('chats', 'members', 'seats', 'log', 'purges', 'group_infos', 'welcomes', 'invitations', 'pairs')
 
@@ -95,6 +96,35 @@ def a_deletion_survives_a_kill_of_the_server(stage):
     for table in TABLES:
         wait_rows(server, f'chat_{table}', 0)
     assert kinds(bob.run('listen', '--timeout', '1'))[-1:] == ['deleted']
+
+
+@test
+def on_a_terminal_it_says_what_goes_and_asks(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    alice.run('new', 'bob', '--title', 'Short')
+    bob.run('chats')
+
+    def asked(person, *options):
+        return Terminal(stage, [program('sotto'), '--profile', person.profile, 'delete-chat', 'Short', *options])
+
+    screen = asked(alice)
+    screen.see('Delete the chat Short here, and for everybody if it is yours')
+    screen.type('n\n')
+    screen.see('nothing was done')
+    assert screen.finish() == 2
+    assert [row['state'] for row in bob.run('chats')] == ['ready']
+    screen = asked(alice)
+    screen.see('(y/n)?')
+    screen.type('y\n')
+    assert screen.finish() == 0
+    assert [row['state'] for row in bob.run('chats')] == ['left']
+    screen = asked(bob)
+    screen.see('Delete what this device has of the chat Short')
+    screen.type('n\n')
+    assert screen.finish() == 2
+    assert asked(bob, '--yes').finish() == 0
+    assert bob.run('chats') == []
 
 
 if __name__ == '__main__':

@@ -137,7 +137,7 @@ def on_a_terminal_people_see_why_and_are_asked(stage):
         commit = dora.commit(chat)
         mallory.chat('ReportCommit', {'chat_id': chat, 'seq': commit.seq, 'epoch': commit.epoch - 1, 'reason': 1})
         assert row_of(alice, chat.hex())['state'] == 'ready'  # a report is a claim, this one is false
-        mallory.create([seat(alice)], chat=successor_id(chat), resets=chat)
+        new = mallory.create([seat(alice)], chat=successor_id(chat), resets=chat)
         command = [program('sotto'), '--profile', alice.profile, '--server', f'tcp://{server.tcp}']
 
         asked = Terminal(stage, [*command, 'confirm', chat.hex()])
@@ -148,6 +148,11 @@ def on_a_terminal_people_see_why_and_are_asked(stage):
         asked.type('n\n')
         asked.see('nothing was done')
         assert_reset(alice, chat.hex())
+
+        asked = Terminal(stage, [*command, 'delete-chat', new.hex()])
+        asked.see('This device is not in the chat')
+        asked.type('n\n')
+        asked.see('nothing was done')
 
         screen = Terminal(stage, command)
         screen.see_bottom('sotto>')

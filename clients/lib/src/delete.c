@@ -24,20 +24,37 @@ delete_there(struct sotto_client *client, const struct chat *chat)
     return status;
 }
 
+/* The chat of this name as it is now; one that this device is not in, by its whole id, with no more than that: the server
+ * knows whether it is ours. Attached. */
+static int
+find_deletable(struct sotto_client *client, const char *chat, struct chat *found_out)
+{
+    int status = session_ready(client);
+    if (status == SOTTO_CLIENT_OK)
+        status = sync_run(client, false);
+    if (status == SOTTO_CLIENT_OK)
+        status = chat_find(client, chat, found_out);
+    if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
+        id_from_hex(chat, found_out->id))
+        status = SOTTO_CLIENT_OK;
+    return status;
+}
+
+int
+sotto_client_deletable(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                       void *arg)
+{
+    struct chat found = {0};
+    int status = find_deletable(client, chat, &found);
+    return status ? status : chat_show(client, &found, NULL, each, arg);
+}
+
 int
 sotto_client_delete_chat(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
                          void *arg)
 {
     struct chat found = {0};
-    int status = session_ready(client);
-    if (status == SOTTO_CLIENT_OK)
-        status = sync_run(client, false);
-    if (status == SOTTO_CLIENT_OK)
-        status = chat_find(client, chat, &found);
-    /* One that this device is not in, by its whole id: the server knows whether it is ours. */
-    if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "not_found") &&
-        id_from_hex(chat, found.id))
-        status = SOTTO_CLIENT_OK;
+    int status = find_deletable(client, chat, &found);
     /* Of a chat that was started anew only our part goes: the others may read theirs. */
     if (status == SOTTO_CLIENT_OK && found.state != CHAT_LEFT && found.state != CHAT_RESET)
         status = delete_there(client, &found);

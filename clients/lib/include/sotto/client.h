@@ -222,6 +222,11 @@ int sotto_client_new(struct sotto_client *client, const struct sotto_client_new 
 int sotto_client_chats(struct sotto_client *client, bool unread_only, const char *type,
                        sotto_client_chat_fn each, void *arg);
 
+/* Hands out the chat that sotto_client_delete_chat would delete: left and reset go here only, waiting is none that this
+ * device is in. */
+int sotto_client_deletable(struct sotto_client *client, const char *chat, sotto_client_chat_fn each,
+                           void *arg);
+
 /* Deletes the chat for everybody, a group if we own it, and whatever this profile has of it. One that we are not in
  * any more is deleted here only. Hands it out before it goes. */
 int sotto_client_delete_chat(struct sotto_client *client, const char *chat,
