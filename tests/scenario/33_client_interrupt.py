@@ -62,7 +62,7 @@ def interrupt(stage, client, words, point, by=signal.SIGINT):
 
 
 def two(stage):
-    server = start(stage)
+    server = start(stage, module_conf={'keyx': 'claims_per_contact_per_hour = 10000\n'})
     alice, bob = people(stage, server, 'alice', 'bob')
     alice.run('new', 'bob')
     bob.run('chats')
