@@ -10,7 +10,7 @@ file(WRITE "${SOTTO_TEST_MANIFEST}" "")
 function(sotto_unit_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "MSAN" "TIMEOUT" "SOURCES;LIBS")
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 300) # of a program that takes seconds where it has the machine to itself
     endif()
     add_executable(${name} ${arg_SOURCES})
     set_target_properties(${name} PROPERTIES

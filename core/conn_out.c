@@ -3,6 +3,9 @@
  * The send queue of a connection. conn_send only links a buffer in and marks the connection dirty; at the end of
  * the turn everything that the turn queued leaves in one sendmsg. What the kernel does not take waits for
  * poll, and a reader that lets more than send_queue_bytes wait is closed as slow.
+ *
+ * An answer may be larger than that by itself, when it is the only thing that waits. What a loop keeps of such for
+ * readers that do not read has a bound of its own: beyond it whoever has taken nothing for the longest time goes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -57,12 +60,50 @@ conn_free_out_slabs(struct io_loop *loop)
     loop->free_outs = NULL;
 }
 
+/* ---- large answers ---- */
+
+static void
+let_go(struct conn *conn)
+{
+    struct conn_list *list = &conn->loop->held;
+    struct conn_link *link = &conn->held_link;
+
+    if (!conn->held_bytes)
+        return;
+    *(link->prev ? &link->prev->held_link.next : &list->first) = link->next;
+    *(link->next ? &link->next->held_link.prev : &list->last) = link->prev;
+    conn->loop->held_bytes -= conn->held_bytes;
+    conn->held_bytes = 0;
+}
+
+/* The kernel takes no more. An event that many wait for counts for each of them in part. */
+static void
+hold(struct conn *conn)
+{
+    struct conn_list *list = &conn->loop->held;
+    struct frame_buf *buf = conn->out_first->buf;
+
+    let_go(conn);
+    if (buf->size <= (size_t)conn_limits(conn)->send_queue_bytes)
+        return;
+    conn->held_bytes = (uint32_t)(buf->size / atomic_load(&buf->refs));
+    conn->loop->held_bytes += conn->held_bytes;
+    conn->held_link = (struct conn_link){.prev = list->last};
+    *(list->last ? &list->last->held_link.next : &list->first) = conn;
+    list->last = conn;
+    /* Without a Goodbye, for which there is no place within a frame. */
+    while (conn->loop->held_bytes > IO_HELD_BYTES_MAX / conn->loop->io->loop_count &&
+           list->first != conn)
+        conn_drop(list->first);
+}
+
 /* Takes the first entry off the queue. */
 static void
 shift(struct conn *conn)
 {
     struct out *out = conn->out_first;
 
+    let_go(conn);
     conn->out_first = out->next;
     if (!out->next)
         conn->out_last = NULL;
@@ -262,6 +303,8 @@ conn_flush(struct conn *conn)
         conn->pongs = 0;
         if (conn->state == CONN_CLOSING && !conn->shut && !conn->awaits_end)
             conn_shut(conn);
+    } else {
+        hold(conn);
     }
     conn_poll(conn);
 }

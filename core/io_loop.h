@@ -18,6 +18,8 @@
 #define IO_SMALL_REST 4096u
 /* Started frames of all connections of a loop together. */
 #define IO_REST_BYTES_MAX (64u * 1024 * 1024)
+/* Large answers that wait for readers, each loop an equal part. */
+#define IO_HELD_BYTES_MAX (64u * 1024 * 1024)
 /* Replies, events and notes that wait for one loop before nothing is read that could make more. */
 #define IO_INBOX_ITEMS 32768
 #define IO_TICK_MS 250
@@ -67,7 +69,8 @@ struct io_loop {
     struct conn_list unattached; /* in the order of their accept */
     struct conn_list live;       /* attached, longest silence first */
     struct conn_list closing;    /* in the order in which they began to close */
-    struct conn_list starved;    /* not read because the logic queue is full; second link */
+    struct conn_list starved;    /* not read because the logic queue is full; link of its own */
+    struct conn_list held;       /* a large answer waits, longest untouched first; likewise */
     struct conn *dirty;          /* have something to write; hold a reference */
     uint8_t *read_buf;           /* IO_SMALL_REST + IO_READ_BYTES */
     struct out *free_outs;
@@ -75,6 +78,7 @@ struct io_loop {
     struct call *free_calls;
     size_t free_call_count;
     size_t rest_bytes;     /* started frames */
+    size_t held_bytes;     /* of the connections in held */
     size_t call_bytes;     /* requests between decoding and answer */
     char trace_prefix[17]; /* of trace ids that are made here: random, in hex */
     uint64_t trace_next;
@@ -141,7 +145,7 @@ struct conn {
     const struct door *door;
     struct session *session; /* the logic thread's; only handed through */
     struct conn_link link;   /* in unattached, live or closing */
-    struct conn_link starved_link;
+    struct conn_link starved_link, held_link;
     struct conn *next_dirty;
     struct out *out_first, *out_last;
     struct out *pong; /* the one answer to pings that may wait; NULL: none does */
@@ -150,6 +154,7 @@ struct conn {
     uint64_t since_ms; /* accepted; attached: last heard of; closing: began to close */
     uint32_t out_bytes;
     uint32_t out_offset; /* of the first buffer, already written */
+    uint32_t held_bytes; /* what the first buffer counts for while it is in held; else 0 */
     uint32_t calls;      /* not yet come home */
     uint32_t refs;       /* handle, logic loop, dirty list, calls */
     int fd;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LARGE_BYTES (256 * 1024) /* memory of this size has pages of its own */
+
 void
 process_setup(void)
 {
     struct rlimit files;
 
     umask(077);
+    /* Large requests and answers go back to the system. Left alone, malloc takes the first one that is freed for a sign
+     * that there will be more, and keeps what a burst of them needed for ever. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     /* libuv leaves it on, and a peer that went away must not end the server. */
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {

@@ -7,7 +7,7 @@
 
 struct settings;
 
-/* Before anything else: umask 077, no SIGPIPE, as many files as the system allows. */
+/* Before anything else: umask 077, no SIGPIPE, large memory given back at once, as many files as the system allows. */
 void process_setup(void);
 /* Core dumps as the conf says; in releases nobody may trace the process. */
 void process_protect(const struct settings *);

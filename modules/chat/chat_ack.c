@@ -217,8 +217,12 @@ take_cursor(struct ack_op *op, const Sotto__Chat__V1__Cursor *cursor)
     struct chat_seat *seat;
     uint32_t upto;
 
-    if (chat == NULL || chat->seen == op->ds->serial)
-        return; /* or named twice: before a search through thousands of seats */
+    if (chat == NULL) { /* takes as long as one of others */
+        add_row(op, ROW_CURSOR, NULL, 0, &cursor->chat_id);
+        return;
+    }
+    if (chat->seen == op->ds->serial)
+        return; /* named twice: before a search through thousands of seats */
     chat->seen = op->ds->serial;
     seat = roster_seat(chat, op->device);
     upto = cursor->seq > chat->seq ? chat->seq : (uint32_t)cursor->seq;
@@ -239,7 +243,6 @@ static void
 take_entry(struct ack_op *op, size_t entry)
 {
     const Sotto__Chat__V1__AckRequest *in = op->in;
-    const struct chat *chat;
 
     if (entry < in->n_cursors) {
         take_cursor(op, in->cursors[entry]);
@@ -250,9 +253,8 @@ take_entry(struct ack_op *op, size_t entry)
         add_row(op, ROW_DELETION_SEEN, NULL, 0, &in->deleted_seen[entry - in->n_welcomes_joined]);
         return;
     }
-    chat = roster_chat(op->ds, in->welcomes_joined[entry]);
-    if (chat != NULL)
-        add_row(op, ROW_JOINED, chat, 0, &in->welcomes_joined[entry]);
+    add_row(op, ROW_JOINED, roster_chat(op->ds, in->welcomes_joined[entry]), 0,
+            &in->welcomes_joined[entry]);
 }
 
 /* The next rows. True when they are the last ones. */

@@ -89,7 +89,8 @@ struct chat {
     size_t user_count, user_capacity;
     struct chat_proposal *proposals;
     size_t proposal_count;
-    uint64_t seen;
+    uint64_t seen; /* serial of the last walk that met it */
+    bool seen_own; /* and whether the device that it was for sits here */
     struct chat_purge {
         uint32_t seq;      /* the last entry that is gone; 0: none */
         int64_t oldest_ms; /* of the first that is there; 0: not known */

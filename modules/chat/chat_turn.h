@@ -6,14 +6,17 @@
  *
  * And how often: each commit makes those of the others stale that are on their way, and their messages. A user who
  * commits without a pause would have a chat alone, so in each there is a pace: many at once, as when a large group
- * is made, and then few. Logic thread.
+ * is made, and then few.
+ *
+ * Reading has turns, too: an invitation to a large group is megabytes, copied by a reader thread, and whoever asks for it
+ * a hundred times at once would have them all in memory. Logic thread.
  */
 #ifndef CHAT_TURN_H
 #define CHAT_TURN_H
 
 #include "chat_roster.h"
 
-#define CHAT_TURNS_AT_WORK_MAX 2  /* of a user: one in the pool while another is written */
+#define CHAT_TURNS_AT_WORK_MAX 2  /* of a user: one in the pool while another is written or read */
 #define CHAT_TURNS_WAITING_MAX 30 /* of a user; their requests are in memory */
 
 #define CHAT_PACE_BURST 200 /* commits of one user in one chat after a pause */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// timeout: 300
+// timeout: 900
 //
 // A random life of groups in which our clients and those of ts-mls are mixed, in both suites: adding, removing, leaving,
 // renewing, proposing, pre-shared keys, services, joins from outside, lost states, two commits at once, and members that

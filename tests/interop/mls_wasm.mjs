@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// timeout: 240
+// timeout: 900
 //
 // crypto/mls as WebAssembly, the primitives from node: the vector tests of the C build compiled to wasm, so that all official
 // vectors of both suites run through it; a random history that must print the same as natively; and the exports that a

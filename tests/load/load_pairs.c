@@ -17,6 +17,7 @@
 
 #define EVENTS_MAX 256
 #define RECONNECT_S 0.05
+#define RECONNECTS_MAX 16 /* a turn: who is back is served before the next ones come */
 #define REPORT_S 0.1
 
 struct reader {
@@ -214,15 +215,30 @@ serve(struct pairs_job *job, struct peer *peer)
         watch(job, peer);
 }
 
-static void
+/* true: it was lost, and this was a try. */
+static bool
 reconnect(struct pairs_job *job, struct peer *peer)
 {
     if (peer->conn.wire.fd >= 0)
-        return;
-    if (peer_connect(peer, &job->options->address) != 0)
-        return;
-    job->reconnects++;
-    serve(job, peer);
+        return false;
+    if (peer_connect(peer, &job->options->address) == 0) {
+        job->reconnects++;
+        serve(job, peer);
+    }
+    return true;
+}
+
+static void
+reconnect_lost(struct pairs_job *job)
+{
+    unsigned tries = 0;
+
+    for (size_t i = 0; i < job->options->pairs; i++) {
+        for (size_t j = 0; j < job->options->readers && tries < RECONNECTS_MAX; j++)
+            tries += reconnect(job, &job->pairs[i].readers[j].peer);
+        if (tries < RECONNECTS_MAX)
+            tries += reconnect(job, &job->pairs[i].sender);
+    }
 }
 
 /* Sums over all peers. */
@@ -284,11 +300,7 @@ turn(struct pairs_job *job)
         if (peer->conn.wire.fd >= 0)
             serve(job, peer);
     }
-    for (size_t i = 0; i < job->options->pairs; i++) {
-        for (size_t j = 0; j < job->options->readers; j++)
-            reconnect(job, &job->pairs[i].readers[j].peer);
-        reconnect(job, &job->pairs[i].sender);
-    }
+    reconnect_lost(job);
     report(job);
 }
 

@@ -173,7 +173,7 @@ def a_change_is_shown_in_the_chat(stage):
     swap_identity(server, user_id(bob), secrets.token_bytes(32))
     alice.fails(5, 'send', 'bob', 'x')
 
-    ear = alice.spawn('listen', '--timeout', '10')
+    ear = alice.spawn('listen')
     _, event = wait_object(ear, lambda found: found.get('kind') == 'key_changed')
 
     assert event['from'] == 'bob'

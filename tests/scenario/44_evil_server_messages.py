@@ -10,7 +10,7 @@ import random
 import secrets
 import shutil
 
-from clients import at, people, person, start, texts
+from clients import at, people, person, start, texts, wait_text
 from liar import FalseUser, Liar
 from sotto import wait_object
 from tap import comment, main, night, test
@@ -247,8 +247,10 @@ def who_invited_is_who_signed_the_invitation(stage):
         reader.liar.answer('ChatService/Sync', invited({
             'inviter_user': bytes.fromhex(mallory.run('whoami')[0]['user_id'])}))
 
-        ear = reader.bob.spawn('listen', '--timeout', '3')
-        assert ear.wait() == 0
+        ear = reader.bob.spawn('listen')
+        place, _ = wait_object(ear, lambda found: found.get('kind') == 'joined' and found['chat'] == chat)
+        dave.run('send', chat, 'what comes after it')
+        wait_text(ear, 'what comes after it', place)
 
         joined = [line for line in ear.lines if '"joined"' in line and chat in line]
         assert len(joined) == 1 and '"from":"dave"' in joined[0], ear.lines

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """A member who breaks chats: a commit that the server takes and members refuse is reported, named, and survived."""
-import time
-
 from broken import broken_group, row_of
 from clients import at, people, person, start, texts
 from groups import BAD_MEMBERSHIP, BAD_PATH, BAD_TAG, Groups, seat
 from liar import Liar
+from tables import wait_for
 from tap import main, night, test
-from under_test import deadline
 
 COMMIT = 2
 
@@ -16,10 +14,8 @@ COMMIT = 2
 def repaired(chat, *clients):
     """Lets devices listen until they are back in the chat."""
     ears = [client.spawn('listen') for client in clients]
-    end = deadline(60)
     for client in clients:
-        while row_of(client, chat)['state'] != 'ready':
-            assert time.monotonic() < end, client.run('chats')
+        wait_for(lambda client=client: row_of(client, chat)['state'], 'ready')
     for ear in ears:
         ear.stop()
 
@@ -91,9 +87,7 @@ def a_report_survives_a_kill_and_what_the_server_says_of_reports_proves_nothing(
         alice, bob, _, chat = broken_group(stage, groups, server, 'alice', 'bob')
         liar.frames('ChatService/ReportCommit', lambda frame: [])
         ear = at(alice, liar.address).spawn('listen')
-        end = deadline()
-        while not liar.calls('ChatService/ReportCommit'):
-            assert time.monotonic() < end
+        wait_for(lambda: len(liar.calls('ChatService/ReportCommit')), 1)
         ear.kill()
         liar.refuse('ChatService/ReportCommit', 'resource_exhausted', 'slow down')
         assert row_of(alice, chat)['state'] == 'broken'

@@ -9,14 +9,13 @@ encrypt the next message to the server.
 Or it splits a chat with nothing but true commits: that cannot be prevented, and is seen by who compares.
 """
 import contextlib
-import time
 from types import SimpleNamespace
 
 from clients import at, people, person, start
 from groups import GROUP, Groups, seat
 from liar import Liar
+from tables import wait_for
 from tap import main, test
-from under_test import deadline
 
 COMMIT = 2
 LATER = 5  # an epoch that the chat has not reached
@@ -60,6 +59,11 @@ class Setting:
                 'type': GROUP, 'mode': 1, 'ts_ms': 1}
         self.liar.answer('ChatService/Sync', lambda reply, _: {**reply, 'entries': [], 'welcomes': [said]})
 
+    def has_gone_on_after(self, method):
+        """Whether alice's client called the method and then something of its everyday, or committed."""
+        asked = [name.split('/')[-1] for name, _ in list(self.liar.asked)]
+        return method in asked and not {'Sync', 'Ack', 'Commit'}.isdisjoint(asked[asked.index(method):])
+
     def writes_nothing(self):
         """With the true group out of reach, into which a message would be no harm."""
         self.liar.withhold('ChatService/GetGroup', 'unavailable', 'later')
@@ -74,13 +78,6 @@ def setting(stage):
         yield Setting(stage, groups, liar, server)
 
 
-def wait_for(found):
-    end = deadline()
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @test
 def a_broken_chat_is_repaired_on_the_word_of_a_member(stage):
     with setting(stage) as s:
@@ -92,8 +89,7 @@ def a_broken_chat_is_repaired_on_the_word_of_a_member(stage):
         s.liar.frames('ChatService/Commit', lambda frame: [{'id': frame.id, 'reply': {'body': taken}}])
 
         s.alice.spawn('listen')
-        wait_for(lambda: 'GetGroup' in str(s.liar.asked))
-        wait_for(lambda: s.liar.asked[-1][0].endswith(('/Sync', '/Ack')) or s.liar.calls('ChatService/Commit'))
+        wait_for(lambda: s.has_gone_on_after('GetGroup'))
         assert s.liar.calls('ChatService/Commit') == []
         assert s.state() == 'broken'
         s.writes_nothing()

@@ -10,6 +10,7 @@ from liar import Liar
 from sotto import program, wait_object
 from tap import main, test
 from terminal import Terminal
+from under_test import patient
 
 COMMIT = 2
 
@@ -19,7 +20,7 @@ def kill_when_answered(liar, client, method, *words):
     answered = threading.Event()
     liar.frames(method, lambda frame: answered.set() or [])
     process = client.spawn(*words)
-    assert answered.wait(30)
+    assert answered.wait(patient())
     process.kill()
     liar.honest()
 
@@ -67,7 +68,7 @@ def members_confirm_and_go_on_in_the_new_chat(stage):
         carol.fails(1, 'send', 'Garden', 'nowhere')
         carol.fails(1, 'read', new['chat'])
         carol.run('leave', 'Garden')
-        wait_object(alice.spawn('listen', '--timeout', '20'),
+        wait_object(alice.spawn('listen'),
                     lambda found: found.get('kind') == 'member_left' and found['from'] == 'carol')
 
 

@@ -7,6 +7,7 @@ import time
 from bystander import Bystander
 from crowd import Crowd
 from door import RpcError
+from groups import CHAT, Groups
 from load import FAST_LIMITS
 from logins import Accounts, auth
 from server_facts import Peak, metric, resident_kib, wait_metric
@@ -21,6 +22,9 @@ LOOKUP = 'sotto.auth.v1.AuthService/LookupUsers'
 POLICY = 1008
 GOODBYE_TOO_BIG, GOODBYE_PROTOCOL = b'\x08\xf1\x07', b'\x08\xea\x07'  # their codes, 1009 and 1002, as they stand on the wire
 MESSAGE_BYTES = 64 * 1024
+WELCOME_BYTES = 4 * 1024 * 1024 - 64
+HELD_KIB = 64 * 1024  # of answers that are larger than a send queue
+LARGE_ANSWERS = 30  # as many as a user may ask for at once
 # AddressSanitizer keeps freed memory back, by default more than what is measured here.
 SMALL_QUARANTINE = {'ASAN_OPTIONS': f'{os.environ.get("ASAN_OPTIONS", "")}:quarantine_size_mb=1:'
                                     'thread_local_quarantine_size_kb=64'}
@@ -168,6 +172,44 @@ def a_request_of_tiny_parts_is_refused_before_it_is_large(stage, server, login):
         assert grown <= limit, (name, grown)
         assert resident_kib(server) - before <= held, name
     assert auth(door, 'WhoAmI').name == 'alice'
+
+
+def padded(welcome, size):
+    """The Welcome with zeros behind what is sealed in it for its readers, who would not open it any more."""
+    def vector(at):
+        width = 1 << (welcome[at] >> 6)
+        length = int.from_bytes(welcome[at:at + width], 'big') & ((1 << 8 * width - 2) - 1)
+        return at + width, at + width + length
+    _, end_of_secrets = vector(6)
+    start, end = vector(end_of_secrets)
+    sealed = welcome[start:end] + bytes(size - end_of_secrets - 4 - (end - start))
+    return welcome[:end_of_secrets] + struct.pack('>I', 2 << 30 | len(sealed)) + sealed
+
+
+@test
+def large_answers_that_nobody_reads_take_the_memory_of_a_few(stage):
+    server = stage.server(env=SMALL_QUARANTINE if is_sanitized() else None)
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        alice.ask('create', bytes(16))
+        alice.queue([bob], [])
+        first = alice.bundle()
+        first['welcome'] = padded(first['welcome'], WELCOME_BYTES)
+        alice.chat('Create', {'chat_id': bytes(16), 'type': 2, 'mode': 1, 'suite': 3, 'first': first})
+        peak = Peak(server)
+        closed = metric(server, 'sotto_connections_closed_total')
+
+        # One after the other that reads nothing and says nothing, and then all at once, behind one another.
+        doors = [bob.login.attached() for _ in range(LARGE_ANSWERS)]
+        for door in doors:
+            door.start_call(CHAT + 'Sync')
+        wait_metric(server, 'sotto_connections_closed_total', lambda count: count > closed)
+        pipeline = bob.login.attached()
+        numbers = [pipeline.start_call(CHAT + 'Sync') for _ in range(LARGE_ANSWERS)]
+        assert len(pipeline.wait_reply(numbers[0], CHAT + 'Sync').welcomes[0].welcome) == WELCOME_BYTES
+
+        assert peak.grown_kib() < HELD_KIB * 7 // 4, f'{peak.grown_kib()} KiB'
+        comment(f'{LARGE_ANSWERS} answers of {WELCOME_BYTES >> 10} KiB: {peak.grown_kib()} KiB at most')
 
 
 @test

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 400
+# timeout: 1200
 """kill -9 of the server at random moments under load, 20 times, and in groups: nothing acknowledged is lost, nothing is
 shown twice.
 
@@ -10,7 +10,7 @@ import json
 import os
 import random
 
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from sotto import wait_object
 from tap import comment, main, night, skip, test
 from under_test import is_sanitized
@@ -27,7 +27,7 @@ SEED = int(os.environ.get('SOTTO_SEED') or random.SystemRandom().randrange(1 << 
 
 def kill_under_load(server, load, kills, chance, env):
     """Waits each time until enough is in flight, lets a random number of reports pass, kills, starts again."""
-    place, _ = wait_object(load, lambda found: 'ready' in found, seconds=120)
+    place, _ = wait_object(load, lambda found: 'ready' in found, seconds=LOAD_SECONDS)
     server.env = {**os.environ, **env}
     for _ in range(kills):
         for _ in range(chance.randrange(1, 3)):
@@ -42,9 +42,9 @@ def ledger_after_kills(stage, kills, *options, env=None):
     """Load for as long as the kills take: (exit code of sotto-load, its ledger). env is what the server gets when it is
     started again."""
     server = stage.server(conf=FAST_LIMITS)
-    load = start_load(stage, server, 'ledger', *options, '--window', WINDOW, '--messages', 100000, '--seconds', 240)
+    load = start_load(stage, server, 'ledger', *options, '--window', WINDOW, '--messages', 100000, '--seconds', 1000)
     place = kill_under_load(server, load, kills, random.Random(SEED), env or {})
-    ledger = end_load(load, place, seconds=240)
+    ledger = end_load(load, place)
     comment(f'seed {SEED}, {kills} kills: {json.dumps(ledger)}')
     return load.child.returncode, ledger
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 200
+# timeout: 600
 """Group commit: with 1,600 sends in flight one sync on the disk serves many acknowledgements.
 
 Both witnesses are outside of the code that claims it: the kernel's count of syncs (strace -c) and /metrics.
@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from sotto import wait_object
 from tables import wait_for
 from tap import comment, main, skip, test
@@ -49,15 +49,17 @@ def one_sync_serves_many_acknowledgements(stage):
     if shutil.which('strace') is None:
         skip('strace is not installed')
     server = stage.server(conf=FAST_LIMITS)
-    load = start_load(stage, server, 'ledger', '--pairs', PAIRS, '--window', WINDOW, '--messages', 100000, '--seconds', 120)
-    wait_object(load, lambda found: 'ready' in found, seconds=120)
+    load = start_load(stage, server, 'ledger', '--pairs', PAIRS, '--window', WINDOW, '--messages', 100000, '--seconds',
+                      LOAD_SECONDS)
+    wait_object(load, lambda found: 'ready' in found, seconds=LOAD_SECONDS)
     report = stage.folder / 'strace'
     strace = stage.process(['strace', '-f', '-c', '-e', 'trace=fsync,fdatasync', '-o', report, '-p',
                             server.pid], stage.folder / 'strace.stderr')
     wait_for(lambda: 'attached' in strace.error_text())
-    place, first = wait_object(load, lambda found: found.get('acked', 0) >= GROWN, len(load.lines))
+    place, first = wait_object(load, lambda found: found.get('acked', 0) >= GROWN, len(load.lines), LOAD_SECONDS)
     before = batches(server)
-    place, last = wait_object(load, lambda found: found.get('acked', 0) >= first['acked'] + ACKS, place, seconds=60)
+    place, last = wait_object(load, lambda found: found.get('acked', 0) >= first['acked'] + ACKS, place,
+                              LOAD_SECONDS)
     strace.signal(signal.SIGINT)
     strace.wait()
     ledger = end_load(load, place)

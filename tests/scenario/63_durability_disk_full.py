@@ -13,7 +13,7 @@ import time
 
 from door import RpcError
 from groups import Groups
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from logins import auth, refusal
 from sotto import wait_object
 from tap import comment, main, skip, test
@@ -22,7 +22,6 @@ from under_test import deadline
 DISK = '8m'
 CONF = FAST_LIMITS + 'store { wal = 256KiB  reserve = 1MiB }\n'
 CHUNK = bytes(65536)
-WAIT_SECONDS = 30
 
 
 @contextlib.contextmanager
@@ -49,7 +48,7 @@ def fill(path, most=1 << 30):
 
 def until(action):
     """Repeats an action that the server may still refuse as unavailable; returns what it returns."""
-    end = deadline(WAIT_SECONDS)
+    end = deadline()
     while True:
         try:
             return action()
@@ -58,7 +57,7 @@ def until(action):
 
 
 def wait_for(condition):
-    end = deadline(WAIT_SECONDS)
+    end = deadline()
     while not condition():
         assert time.monotonic() < end, 'it did not happen in time'
 
@@ -79,10 +78,10 @@ def a_full_disk_refuses_messages_and_nothing_else(stage):
             groups.accounts.register('carol')
             alice.send(chat, 'before')
             load = start_load(stage, server, 'ledger', '--pairs', 20, '--window', 1, '--messages', 100000,
-                              '--bytes', 2000, '--seconds', 100)
+                              '--bytes', 2000, '--seconds', LOAD_SECONDS)
 
             # The load fills the disk. What is refused says why, and logins and reading go on.
-            place, _ = wait_object(load, lambda found: found.get('refused', 0) > 1000, seconds=60)
+            place, _ = wait_object(load, lambda found: found.get('refused', 0) > 1000, seconds=LOAD_SECONDS)
             wait_for(lambda: is_full(server))
             assert server.http('/healthz')[0] == 503
             assert refusal(alice.send, chat, 'refused')[0] == 'unavailable'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 200
+# timeout: 600
 # io_threads: default
 """Damaged databases (R6): a bit, a zeroed page, a cut, in the file or in its log, on copies of one real database.
 
@@ -14,7 +14,7 @@ import shutil
 from damage import NAME, Original, change, damage, harm_file
 from door import RpcError
 from groups import Groups
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from server_facts import wait_metric
 from sotto import program, wait_object
 from tables import SUM_BYTES
@@ -41,8 +41,8 @@ def grown(stage):
         chat = people[0].create(people[1:])
         for number in range(20):
             people[0].send(chat, f'a message of some length, number {number} ' + 'x' * number * 40)
-        load = start_load(stage, server, 'ledger', '--pairs', 30, '--messages', 100000, '--seconds', 60)
-        wait_object(load, lambda found: found.get('acked', 0) > 1000)
+        load = start_load(stage, server, 'ledger', '--pairs', 30, '--messages', 100000, '--seconds', LOAD_SECONDS)
+        wait_object(load, lambda found: found.get('acked', 0) > 1000, seconds=LOAD_SECONDS)
         end_load(load)
         server.kill()
     return Original(server.data)
@@ -368,8 +368,8 @@ def free_pages_that_another_program_wrote_are_no_damage(stage):
 @test
 def a_backup_beside_a_running_server_holds_all_that_was_acknowledged(stage):
     server = stage.server(conf=FAST_LIMITS)
-    load = start_load(stage, server, 'ledger', '--pairs', 20, '--messages', 100000, '--seconds', 60)
-    _, seen = wait_object(load, lambda found: found.get('acked', 0) > 1000)
+    load = start_load(stage, server, 'ledger', '--pairs', 20, '--messages', 100000, '--seconds', LOAD_SECONDS)
+    _, seen = wait_object(load, lambda found: found.get('acked', 0) > 1000, seconds=LOAD_SECONDS)
     target = stage.folder / 'backup.db'
 
     code, output, errors = ctl(stage, server.data, 'db', 'backup', target)

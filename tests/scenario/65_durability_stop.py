@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 200
+# timeout: 600
 """SIGTERM: every client is told at once how long it has left, and gets the answers it waits for (RT-12); under load, again
 and again (R9), every client comes back, the server exits with 0, and the ledger of what was acknowledged is whole.
 
@@ -11,10 +11,11 @@ import sqlite3
 from clients import people, texts
 from door import RpcError
 from groups import CHAT, Groups
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from logins import SERVICE as AUTH
 from sotto import wait_object
 from tap import comment, main, night, test
+from under_test import patient
 
 STOPS = night(8, 50)
 PAIRS = 50
@@ -48,7 +49,7 @@ def who_is_attached_is_told_at_once_and_gets_the_answers_that_are_due(stage):
         others = [stage.websocket(server), stage.json_door(server)]
         for door in others:
             door.call(AUTH + 'Attach', {'access_token': bob.login.access})
-        held = sqlite3.connect(server.data / 'sotto.db', isolation_level=None)
+        held = sqlite3.connect(server.data / 'sotto.db', patient(), isolation_level=None)
         held.execute('BEGIN IMMEDIATE')
         send = alice.door.start_call(CHAT + 'Send', {'chat_id': chat, 'client_msg_id': 1,
                                                      'message': alice.encrypt('a last word')})
@@ -113,14 +114,14 @@ def all_back(load, place, times, acked):
     def holds(found):
         return (found.get('connected') == 2 * PAIRS and found['reconnects'] == 2 * PAIRS * times and
                 found['acked'] > acked)
-    return wait_object(load, holds, place, seconds=60)
+    return wait_object(load, holds, place, LOAD_SECONDS)
 
 
 @test
 def a_server_stopped_under_load_loses_nobody_and_nothing(stage):
     server = stage.server(conf=FAST_LIMITS)
     load = start_load(stage, server, 'ledger', '--pairs', PAIRS, '--window', WINDOW, '--messages', MESSAGES,
-                      '--seconds', night(120, 1500))
+                      '--seconds', night(2 * LOAD_SECONDS, 1500))
     place, seen = all_back(load, 0, 0, 0)
     for stops in range(1, STOPS + 1):
         assert server.stop() == 0

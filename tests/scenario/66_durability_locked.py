@@ -13,10 +13,11 @@ import time
 
 from door import RpcError
 from groups import CHAT, Groups
-from load import FAST_LIMITS, end_load, start_load
+from load import FAST_LIMITS, LOAD_SECONDS, end_load, start_load
 from logins import Accounts, auth, refusal
 from sotto import wait_object
 from tap import comment, main, night, test
+from under_test import patient
 
 FAILURES = 5
 RESET_S = night(0.5, 30)
@@ -25,12 +26,11 @@ store {{ busy_timeout = 100ms  breaker_failures = {FAILURES}  breaker_reset = {i
 ''', '')
 CONF = FAST_LIMITS + STORE
 MANY = 50
-LOAD_SECONDS = night(30, 120)
 
 
 @contextlib.contextmanager
 def locked(server):
-    blocker = sqlite3.connect(server.data / 'sotto.db', isolation_level=None)
+    blocker = sqlite3.connect(server.data / 'sotto.db', patient(), isolation_level=None)
     blocker.execute('BEGIN EXCLUSIVE')
     try:
         yield
@@ -154,8 +154,8 @@ def a_lock_under_load_loses_nothing(stage):
     server = stage.server(conf=CONF)
     # One message of each sender in flight: then a refusal costs not even the order.
     load = start_load(stage, server, 'ledger', '--pairs', 40, '--window', 1, '--messages', 100000,
-                      '--seconds', 2 * LOAD_SECONDS)
-    place, _ = wait_object(load, lambda found: found.get('acked', 0) > 500)
+                      '--seconds', LOAD_SECONDS)
+    place, _ = wait_object(load, lambda found: found.get('acked', 0) > 500, seconds=LOAD_SECONDS)
     with locked(server):
         place, seen = wait_object(load, lambda found: found.get('refused', 0) > 100, place)
         for _ in range(300):  # one lost transaction may refuse more than a hundred, and it takes five to open

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 200
+# timeout: 600
 # io_threads: default
 """Upgrades (R13): a database of every earlier schema becomes the present one with its rows, and a server that is killed
 at any write of the way finds each step done or not begun.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 200
+# timeout: 600
 """Requests that come again (R3): each up to five times, each time on a new connection, because its answer was lost.
 
 REPEATS says for every method what "the same" means; a method without a row fails the test. Whatever it says about the

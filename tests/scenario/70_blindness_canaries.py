@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# timeout: 300
+# timeout: 600
 """The server is blind: canaries sent through real clients stand nowhere in its database, WAL, logs, metrics or memory.
 
 A search that finds nothing proves nothing until it is seen to find, so each place is also searched for something that

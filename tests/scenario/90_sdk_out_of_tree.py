@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
-# timeout: 300
+# timeout: 600
 """A stranger's module: the example, copied out of the tree, built with nothing but the installed SDK."""
 import shutil
 import subprocess

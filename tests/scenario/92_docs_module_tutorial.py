@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
-# timeout: 300
+# timeout: 600
 """The shell blocks of docs/writing-a-module.md, run as they stand, in order, in an empty folder."""
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
-# timeout: 200
+# timeout: 600
 """crypto/mls as a stranger gets it: installed from this build or built from its folder alone, found by CMake and by
 pkg-config, the example of its README run against it, and nothing asked of libc but memory, strings, sorting and assert."""
 import os

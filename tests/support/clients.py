@@ -6,6 +6,7 @@ from load import FAST_LIMITS
 from relay import Relay
 from sotto import wait_object
 from tables import without_sums
+from under_test import patient
 
 NOWHERE = '127.0.0.1:1'  # where no test has a server, unlike the port of one that was stopped
 
@@ -113,7 +114,7 @@ def break_off(stage, client, server, method, *words):
     relay = Relay(stage.address(server))
     relay.lose_reply_to(method)
     process = at(client, relay.address).spawn(*words)
-    assert relay.lost.wait(30), f'{method} was not called'
+    assert relay.lost.wait(patient()), f'{method} was not called'
     process.child.kill()
     process.wait()
     relay.close()
