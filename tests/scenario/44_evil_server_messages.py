@@ -239,6 +239,46 @@ def a_group_that_is_called_a_chat_of_two_is_a_group(stage):
         assert reader.bob.fails(1, 'send', 'dave', 'for his eyes')['code'] == 'not_found'
 
 
+def jumps_to(seq):
+    """The next entry of a chat, under a number that its log does not have."""
+    return lambda entries: [{**entries[0], 'seq': seq, 'message': bytes(64)}]
+
+
+@test
+def a_number_that_is_made_up_ends_no_chat(stage):
+    with Reader(stage) as reader:
+        reader.alice.run('send', 'bob', 'second')
+        for seq in (2**32 - 1, 2**63 - 1):
+            assert kinds(reader.reads(jumps_to(seq)))[-2:] == ['gap', 'undecryptable']
+            reader.liar.honest()
+
+            shown = reader.bob.run('read', reader.chat)
+
+            assert [(message['kind'], message['text']) for message in shown] == [('text', 'first'), ('text', 'second')]
+        reader.alice.run('send', 'bob', 'third')
+        ear = reader.bob.spawn('listen')
+        wait_object(ear, lambda found: found.get('text') == 'third')
+        reader.bob.run('send', 'alice', 'read')
+        assert texts(reader.alice.run('read', 'bob'))[-1] == 'read'
+
+
+@test
+def a_chat_that_was_entered_at_a_number_that_is_made_up_is_entered_anew(stage):
+    with Reader(stage) as reader:
+        dave = person(stage, reader.server, 'dave')
+        chat = dave.run('new', 'bob')[0]['chat']
+        reader.liar.answer('ChatService/Sync', invited({'seq': 2**31}))
+        reader.bob.run('chats')
+        dave.run('send', 'bob', 'unseen')
+        assert texts(reader.bob.run('read', chat)) == []
+        reader.liar.honest()
+
+        reader.bob.run('send', chat, 'in again')
+        dave.run('send', 'bob', 'seen')
+
+        assert texts(reader.bob.run('read', chat)) == ['in again', 'seen']
+        assert texts(dave.run('read', 'bob')) == ['unseen', 'in again', 'seen']
+
 @test
 def who_invited_is_who_signed_the_invitation(stage):
     with Reader(stage) as reader:

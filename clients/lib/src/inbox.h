@@ -45,6 +45,11 @@ int inbox_entry(struct sotto_client *client, struct inbox *inbox,
  * chat up when commits were among it. */
 int inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Gap *gap);
 
+/* told.c: the log ends before our cursor. Either its numbers were a lie once, or the server has lost entries: from a
+ * jump in them it is read again, and without one the chat is broken, to be entered anew. */
+int inbox_ahead(struct sotto_client *client, struct inbox *inbox,
+                const Sotto__Chat__V1__Cursor *end);
+
 /* The server says that somebody deleted the chat. What we have of it stays. */
 int inbox_deleted(struct sotto_client *client, struct inbox *inbox,
                   const Sotto__Chat__V1__ChatDeleted *deleted);

@@ -162,6 +162,8 @@ take_page(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
         status = inbox_deleted(client, inbox, page->deleted[i]);
     for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_left; i++)
         status = inbox_left(client, inbox, page->left[i]);
+    for (size_t i = 0; status == SOTTO_CLIENT_OK && i < page->n_ahead; i++)
+        status = inbox_ahead(client, inbox, page->ahead[i]);
     return inbox_end(client, inbox, status);
 }
 
@@ -226,7 +228,8 @@ sync_run(struct sotto_client *client, bool live)
             status = arrivals_take(client, page);
         if (status == SOTTO_CLIENT_OK)
             status = take_page(client, &inbox, page);
-        more = page->more && inbox.moved; /* one that brings nothing would promise more for ever */
+        /* One that brings nothing would promise more for ever. */
+        more = (page->more || page->n_ahead) && inbox.moved;
         /* What is not acknowledged would come again and fill the next page. */
         if (status == SOTTO_CLIENT_OK && more && (inbox.welcome_count || inbox.deleted_count)) {
             status = ack(client, &inbox);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server tells of a chat besides its entries: that it kept some no longer, that this device is not in the
- * chat, that somebody deleted it. None of it can be proven, so it is shown as the server's word, and a chat that
- * keeps an archive has no excuse for a gap.
+ * What a server tells of a chat besides its entries: that it kept some no longer, that its log is shorter than what
+ * this device has read, that this device is not in the chat, that somebody deleted it. None of it can be proven, so it is
+ * shown as the server's word, and a chat that keeps an archive has no excuse for a gap.
  */
 #include "inbox.h"
 
@@ -68,6 +68,65 @@ inbox_gap(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V
     inbox->dirty = inbox->moved = true;
     return status;
 }
+
+/* ---- numbers that were made up ---------------------------------------------------------------- */
+
+/* The place from which the log is read once more: where it seemed to jump to a number that it does not have. Nothing
+ * that came is between there and its end. 0: there is no such place. */
+static int
+find_jump(struct sotto_client *client, const struct chat *chat, uint64_t end, int64_t *jump_out)
+{
+    *jump_out = 0;
+    return query_number(
+        &client->profile, jump_out, &client->error,
+        "SELECT MAX(seq) FROM messages gap WHERE chat_id = ?1 AND kind = ?2"
+        " AND seq <= ?3 + 1 AND NOT EXISTS (SELECT 1 FROM messages m"
+        " WHERE m.chat_id = ?1 AND m.seq > gap.seq AND m.seq <= ?3"
+        " AND m.client_msg_id = 0)",
+        BINDS(bind_blob(chat->id, ID_BYTES), bind_int(KIND_GAP), bind_int((int64_t)end)));
+}
+
+/* What could not be opened up there, and what is missing before it, is nothing that the chat has. */
+static int
+drop_jump(struct sotto_client *client, const struct chat *chat, int64_t jump)
+{
+    return query_run(&client->profile, &client->error,
+                     "DELETE FROM messages WHERE chat_id = ? AND seq >= ? AND kind IN (?, ?)",
+                     BINDS(bind_blob(chat->id, ID_BYTES), bind_int(jump), bind_int(KIND_GAP),
+                           bind_int(KIND_UNDECRYPTABLE)));
+}
+
+static uint64_t
+at_most(uint64_t seq, uint64_t most)
+{
+    return seq < most ? seq : most;
+}
+
+int
+inbox_ahead(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat__V1__Cursor *end)
+{
+    int64_t jump = 0;
+    if (end->chat_id.len != ID_BYTES || !seq_is_possible(end->seq))
+        return SOTTO_CLIENT_OK;
+    int status = inbox_pick_up(client, inbox, end->chat_id.data);
+    struct chat *chat = &inbox->chat;
+    if (status || !chat->exists || chat->state == CHAT_CREATING || chat->state == CHAT_LEFT ||
+        chat->cursor <= end->seq)
+        return status;
+    status = find_jump(client, chat, end->seq, &jump);
+    if (status == SOTTO_CLIENT_OK && jump)
+        status = drop_jump(client, chat, jump);
+    if (!jump && chat->state == CHAT_READY)
+        chat->state = CHAT_BROKEN;
+    chat->cursor = jump ? (uint64_t)jump - 1 : end->seq;
+    chat->acked = at_most(chat->acked, chat->cursor);
+    chat->read_seq = at_most(chat->read_seq, chat->cursor);
+    chat->title_seq = at_most(chat->title_seq, end->seq);
+    inbox->dirty = inbox->moved = true;
+    return status;
+}
+
+/* ---- the end of a chat ------------------------------------------------------------------------ */
 
 int
 inbox_left(struct sotto_client *client, struct inbox *inbox, ProtobufCBinaryData chat_id)
