@@ -125,10 +125,10 @@ turn_away(const struct listener *listener, int fd, enum io_refused why)
     struct io *io = listener->io;
     const struct frame_buf *buf = io->refusal[listener->door->wire];
 
+    metric_add(io->refused, why, 1); /* before anybody knows */
     send(fd, buf->data, buf->size,
          MSG_NOSIGNAL | MSG_DONTWAIT); /* as a courtesy: it may not arrive */
     close(fd);
-    metric_add(io->refused, why, 1);
 }
 
 static struct io_loop *
