@@ -4,6 +4,7 @@ import json
 import re
 
 from door import RpcError
+from sotto import own_address
 from tap import main, test
 
 
@@ -16,13 +17,13 @@ def a_server_says_ready_with_its_doors_and_modules(stage):
     assert int(server.ready['pid']) == server.process.pid
     for door in ('tcp', 'http', 'admin'):
         host, port = server.ready[door].rsplit(':', 1)
-        assert host == '127.0.0.1' and int(port) > 0
+        assert host == own_address() and int(port) > 0
 
 
 @test
 def one_line_on_stdout_and_to_the_letter(stage):
     server = stage.server()
-    address = r'127\.0\.0\.1:[0-9]+'
+    address = re.escape(own_address()) + ':[0-9]+'
 
     assert re.fullmatch(rf'ready name=server tcp={address} http={address} admin={address} pid={server.process.pid} '
                         r'modules=auth,keyx,chat', server.process.lines[0]), server.process.lines

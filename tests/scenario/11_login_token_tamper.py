@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# timeout: 180
 """The token tamper matrix (J1) against the running server: more than 45,000 changed and forged tokens, none accepted.
 
 Every refusal must read the same, whatever was wrong with the token. The unit test test_auth_token.c tries the guard

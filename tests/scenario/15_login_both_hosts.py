@@ -11,6 +11,7 @@ from load import FAST_LIMITS
 from logins import SERVICE, Accounts
 from sotto import BUILD
 from tap import comment, main, test
+from under_test import patient
 
 
 class HarnessDoor:
@@ -49,7 +50,7 @@ class TestHost:
 
     def close(self):
         self.child.stdin.close()
-        code = self.child.wait(30)
+        code = self.child.wait(patient())
         self.child.stdout.close()
         return code
 

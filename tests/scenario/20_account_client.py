@@ -4,12 +4,11 @@ import json
 import os
 import re
 import resource
-import time
 
 from clients import at, people, person, start, texts, wait_text
 from relay import Relay
+from tables import wait_for
 from tap import main, skip, test
-from under_test import deadline
 
 
 @test
@@ -147,7 +146,7 @@ def a_registration_that_broke_off_is_finished_by_the_next_command(stage):
     relay.lose_call_of('KeyService/PublishIdentity')
     alice = at(stage.client('alice', server), relay.address)
     half = alice.spawn('register', 'alice')
-    assert relay.lost.wait(30)
+    relay.wait_lost()
     half.child.kill()
     half.wait()
     relay.close()
@@ -163,7 +162,7 @@ def short_lived_tokens_are_renewed_by_several_processes(stage):
     server = start(stage, module_conf={'auth': 'access_lifetime = 10s\n'})
     alice, bob = people(stage, server, 'alice', 'bob')
     alice.run('new', 'bob')
-    listening = bob.spawn('listen', '--timeout', '25')
+    listening = bob.spawn('listen')
 
     # Longer than a token lives: the listener has to renew while it listens.
     for number in range(8):
@@ -261,9 +260,7 @@ def a_client_that_crashes_leaves_no_dump_of_its_keys(stage):
         process = alice.spawn('listen')
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, kept)
-    end = deadline()
-    while core_limits(process.pid) != ['0', '0']:
-        assert time.monotonic() < end, core_limits(process.pid)
+    wait_for(lambda: core_limits(process.pid), ['0', '0'])
 
 
 @test

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import signal
-import time
 
-from clients import at, database, people, person, start, texts, wait_text
+from clients import at, database, listening, people, person, start, texts, wait_text
 from relay import Relay
 from sotto import BUILD
+from tables import wait_for
 from tap import main, test, test_over
-from under_test import deadline
 
 
 @test_over('tcp', 'ws')
@@ -53,10 +52,10 @@ def what_was_missed_is_caught_up_in_order(stage):
     # More than one page of a Sync: 300 messages of 700 bytes.
     wanted = [f'{number:04d} ' + 'x' * 600 for number in range(300)]
     sender = alice.spawn_with('\n'.join(wanted) + '\n', 'send', 'bob', '-')
-    assert sender.wait(60) == 0
+    assert sender.wait() == 0
     acknowledged = [json.loads(line)['seq'] for line in sender.lines]
 
-    shown = bob.run('listen', '--count', '300', '--timeout', '60', seconds=90)
+    shown = bob.run('listen', '--count', '300')
 
     assert acknowledged == sorted(set(acknowledged)) and len(acknowledged) == 300
     assert texts(shown) == wanted
@@ -150,14 +149,7 @@ def two_terminals_work_on_one_profile(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')
     alice.run('new', 'bob')
-    ears = [alice.spawn('listen'), alice.spawn('listen')]
-    bob_hears = bob.spawn('listen')
-    # Who starts to listen is not told what somebody has read by then.
-    for number in range(50):
-        if all(texts(map(json.loads, ear.lines)) for ear in ears):
-            break
-        bob.run('send', 'alice', f'hello {number}')
-
+    *ears, bob_hears = listening(server, alice, alice, bob)
     for number in range(10):
         alice.run('send', 'bob', f'a {number}')
         bob.run('send', 'alice', f'b {number}')
@@ -165,8 +157,7 @@ def two_terminals_work_on_one_profile(stage):
 
     for ear in ears:
         wait_text(ear, 'b 9')
-        heard = [text for text in texts(map(json.loads, ear.lines)) if not text.startswith('hello')]
-        assert heard == [f'b {number}' for number in range(10)], heard
+        assert texts(map(json.loads, ear.lines)) == [f'b {number}' for number in range(10)]
     wait_text(bob_hears, 'a 9')
     assert texts(map(json.loads, bob_hears.lines)) == [f'a {number}' for number in range(10)]
 
@@ -181,7 +172,7 @@ def a_listener_shows_what_another_terminal_read_while_it_connected(stage):
     relay = Relay(server.tcp)
     relay.hold()
     ear = at(bob, relay.address).spawn('listen')
-    assert relay.holding.wait(30)
+    relay.wait_held()
 
     at(bob, server.tcp)
     alice.run('send', 'bob', 'where are you?')
@@ -203,7 +194,7 @@ def several_senders_of_one_profile_do_not_disturb_each_other(stage):
     alice.run('new', 'bob')
 
     senders = [alice.spawn('send', 'bob', f'message {number}') for number in range(12)]
-    assert [sender.wait(60) for sender in senders] == [0] * 12, [s.error_text() for s in senders]
+    assert [sender.wait() for sender in senders] == [0] * 12, [s.error_text() for s in senders]
 
     assert sorted(texts(bob.run('read', 'alice'))) == sorted(f'message {n}' for n in range(12))
     seqs = [json.loads(sender.lines[0])['seq'] for sender in senders]
@@ -275,15 +266,13 @@ def ctrl_c_and_a_timeout_end_listening_in_order(stage):
     ear = bob.spawn('listen')
     alice.run('send', 'bob', 'one')
     wait_text(ear, 'one')
-    end = deadline()  # it is shown first and counts as read a moment later
-    while bob.run('chats')[0]['unread']:
-        assert time.monotonic() < end
+    wait_for(lambda: bob.run('chats')[0]['unread'], 0)  # it is shown first and counts as read a moment later
 
     ear.signal(signal.SIGINT)
 
     assert ear.wait() in (0, -signal.SIGINT), ear.error_text()
     alice.run('send', 'bob', 'two')
-    assert texts(bob.run('listen', '--count', '1', '--timeout', '20')) == ['two']
+    assert texts(bob.run('listen', '--count', '1')) == ['two']
     assert texts(bob.run('listen', '--timeout', '1')) == []
     assert bob.fails(1, 'listen', '--count', '1', '--timeout', '1')['code'] == 'deadline_exceeded'
 
@@ -348,7 +337,7 @@ def a_listener_of_one_chat_shows_only_that(stage):
     bob.run('new', 'alice')
     carol.run('new', 'alice')
     alice.run('chats')
-    ear = alice.spawn('listen', 'bob', '--count', '1', '--timeout', '30')
+    ear = alice.spawn('listen', 'bob', '--count', '1')
 
     carol.run('send', 'alice', 'from carol')
     bob.run('send', 'alice', 'from bob')

@@ -4,9 +4,9 @@ import sqlite3
 
 from load import FAST_LIMITS
 from relay import Relay
+from server_facts import metric, wait_metric
 from sotto import wait_object
 from tables import without_sums
-from under_test import patient
 
 NOWHERE = '127.0.0.1:1'  # where no test has a server, unlike the port of one that was stopped
 
@@ -84,6 +84,15 @@ def laptop_and_phone(stage, server):
     return laptop, phone, bob, chat
 
 
+def listening(server, *clients):
+    """Listeners of these clients that have begun: they show what comes from now on even if another process of the same
+    profile reads it first. Nobody else connects to the server meanwhile."""
+    before = metric(server, 'sotto_connections_accepted_total')
+    ears = [client.spawn('listen') for client in clients]
+    wait_metric(server, 'sotto_connections_accepted_total', lambda count: count >= before + len(ears))
+    return ears
+
+
 def texts(objects):
     """The texts of messages, in order."""
     return [found['text'] for found in objects if found.get('kind') == 'text']
@@ -114,7 +123,7 @@ def break_off(stage, client, server, method, *words):
     relay = Relay(stage.address(server))
     relay.lose_reply_to(method)
     process = at(client, relay.address).spawn(*words)
-    assert relay.lost.wait(patient()), f'{method} was not called'
+    relay.wait_lost()
     process.child.kill()
     process.wait()
     relay.close()

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from logins import Accounts
 from sotto import BUILD
 from tap import skip
+from under_test import patient
 
 CHAT = 'sotto.chat.v1.ChatService/'
 KEYX = 'sotto.keyx.v1.KeyService/'
@@ -49,7 +50,7 @@ class Person:
 
     def close(self):
         self.child.stdin.close()
-        self.child.wait(10)
+        self.child.wait(patient())
         self.child.stdout.close()
 
     def keyx(self, method, body=None):

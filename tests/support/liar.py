@@ -23,6 +23,7 @@ import time
 
 from door import FRAME, split_address
 from sotto import BUILD
+from under_test import patient
 
 
 def read_exactly(source, size):
@@ -166,7 +167,7 @@ class FalseUser:
 
     def __exit__(self, *_):
         self.child.stdin.close()
-        self.child.wait(10)
+        self.child.wait(patient())
         self.child.stdout.close()
 
     def key_log(self):

@@ -15,6 +15,7 @@ import subprocess
 from door import RpcError
 from sotto import BUILD
 from tap import skip
+from under_test import patient
 
 SERVICE = 'sotto.auth.v1.AuthService/'
 PASSWORD = b'correct horse battery 7'
@@ -51,7 +52,7 @@ class Opaque:
 
     def close(self):
         self.child.stdin.close()
-        self.child.wait(10)
+        self.child.wait(patient())
         self.child.stdout.close()
 
 

@@ -11,10 +11,9 @@ import socket
 import time
 
 from door import split_address
+from sotto import own_address
 from tap import skip
 from under_test import deadline, patient
-
-HOST = '127.0.0.77'
 
 CONF = '''
 daemon off;
@@ -51,9 +50,8 @@ class Proxy:
             skip('nginx is not installed')
         self.folder = stage.folder / 'nginx'
         self.folder.mkdir()
-        # An address of its own, where nobody else's connections take ports between our closing and its opening.
-        with socket.create_server((HOST, 0)) as listener:
-            self.address = f'{HOST}:{listener.getsockname()[1]}'
+        with socket.create_server((own_address(), 0)) as listener:
+            self.address = '%s:%d' % listener.getsockname()
         conf = self.folder / 'nginx.conf'
         conf.write_text(CONF.format(folder=self.folder, address=self.address, upstream=server.ready['http']),
                         encoding='utf-8')

@@ -4,12 +4,12 @@
     relay = Relay(server.tcp)
     relay.lose_reply_to('ChatService/Send')     the call passes, nothing comes back after it
     client.server_address = relay.address       (see clients.py)
-    relay.lost.wait(30)                         the server has answered, and the answer is gone
+    relay.wait_lost()                           the server has answered, and the answer is gone
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.cut_after(up=100)                     the next connection ends when 100 bytes have reached the server (down: the client)
     relay.has_cut                               it came so far
     relay.hold()                                the next connections reach nobody
-    relay.holding.wait(30)                      one is there
+    relay.wait_held()                           one is there
     relay.release()                             and now they go on
     relay.sent, relay.received                  all that clients have sent through it; how much came back
 
@@ -21,7 +21,10 @@ import socket
 import threading
 
 from door import split_address
+from under_test import patient
 from websocket import mask_bytes
+
+NAME_BYTES_MAX = 100  # of a method
 
 
 class Reader:
@@ -55,6 +58,21 @@ class Reader:
         mask, payload = self.rest[head:head + 4], self.rest[head + 4:head + 4 + size]
         self.rest = self.rest[head + 4 + size:]
         return mask_bytes(payload, mask)
+
+
+class Search:
+    """Looks for names in a stream that comes in pieces, wherever one ends."""
+
+    def __init__(self):
+        self.before = self.piece = b''
+
+    def read(self, piece):
+        self.before = (self.before + self.piece)[-NAME_BYTES_MAX:]
+        self.piece = piece
+
+    def found(self, name):
+        """Whether the name has come to its end with this piece."""
+        return name is not None and name in self.before[1 - len(name):] + self.piece
 
 
 def receive(connection, left):
@@ -98,9 +116,15 @@ class Relay:
         """Breaks the next connection after so many bytes in one direction; the ones after it are whole."""
         self.cut = {'up': up, 'down': down}
 
+    def wait_lost(self):
+        assert self.lost.wait(patient()), 'the method was not called, or not answered'
+
     def hold(self):
         """Lets the next connections wait before they reach the server."""
         self.released.clear()
+
+    def wait_held(self):
+        assert self.holding.wait(patient()), 'nobody came'
 
     def release(self):
         self.released.set()
@@ -114,54 +138,67 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                self.sockets.append(client)
                 self.holding.set()
                 self.released.wait()
-                server = socket.create_connection(split_address(self.target))
-                self.sockets += [client, server]
-                muted = threading.Event()
-                cut, self.cut = self.cut, {}
-                threading.Thread(target=self.upstream, args=(client, server, muted, cut.get('up')), daemon=True).start()
-                threading.Thread(target=self.downstream, args=(server, client, muted, cut.get('down')), daemon=True).start()
+                self.connect(client)
 
-    def upstream(self, client, server, muted, left):
+    def connect(self, client):
+        try:
+            server = socket.create_connection(split_address(self.target))
+        except OSError:  # there is none at this moment
+            end(client)
+            return
+        self.sockets.append(server)
+        muted, passed = threading.Event(), threading.Event()
+        cut, self.cut = self.cut, {}
+        for run, arguments in ((self.upstream, (client, server, muted, passed, cut.get('up'))),
+                               (self.downstream, (server, client, muted, passed, cut.get('down')))):
+            threading.Thread(target=run, args=arguments, daemon=True).start()
+
+    def upstream(self, client, server, muted, passed, left):
         deaf = False
-        reader = Reader()
+        reader, search = Reader(), Search()
         with contextlib.suppress(OSError):
             while data := receive(client, left):
                 said = reader.read(data)
                 self.sent += said
-                if self.lose_call and self.lose_call in said:
+                search.read(said)
+                if search.found(self.lose_call):
                     self.lose_call = None
                     deaf = True
                     self.lost.set()
-                if self.lose_reply and self.lose_reply in said:
+                if search.found(self.lose_reply):
                     self.lose_reply = None
                     muted.set()
                 if not deaf:
                     server.sendall(data)
+                if muted.is_set():
+                    passed.set()
                 if left is not None:
                     left -= len(data)
+        self.has_cut |= left == 0
         end(server)
         if left == 0:
-            self.has_cut = True
             end(client)
 
-    def downstream(self, server, client, muted, left):
+    def downstream(self, server, client, muted, passed, left):
         with contextlib.suppress(OSError):
             while data := receive(server, left):
                 self.received += len(data)
                 if left is not None:
                     left -= len(data)
                 if muted.is_set():
+                    passed.wait()
                     self.lost.set()
                 else:
                     for true, false in self.lies.items():
                         data = data.replace(true, false)
                     client.sendall(data)
+        self.has_cut |= left == 0
         if not muted.is_set():
             end(client)
         if left == 0:
-            self.has_cut = True
             end(server)
 
     def close(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a running server says of itself: its metrics, and its memory as the kernel counts it."""
+import contextlib
 import re
 import time
 
@@ -17,12 +18,13 @@ def wait_metric(server, series, enough):
     """Asks again until it is; a server without descriptors turns the question away, too."""
     end = deadline()
     value = None
-    while value is None or not enough(value):
-        assert time.monotonic() < end, f'{series} is {value}'
-        try:
+    while True:
+        with contextlib.suppress(OSError):
             value = metric(server, series)
-        except OSError:
-            value = None
+            if enough(value):
+                return
+        assert time.monotonic() < end, f'{series} is {value}'
+        time.sleep(0.01)
 
 
 def resident_kib(server):

@@ -34,6 +34,13 @@ PASSWORD = 'correct horse battery 7'
 os.environ['SOTTO_LANG'] = 'en'
 
 
+def own_address():
+    """An address of loopback that this process has to itself: while a server of its own is down, nobody else's listener or
+    connection is given its port."""
+    number = os.getpid()
+    return f'127.{64 | number >> 16 & 63}.{number >> 8 & 255}.{number & 255}'
+
+
 class Server:
     """One sottod with a data folder of its own. Its ports stay the same over restarts."""
 
@@ -48,7 +55,7 @@ class Server:
         self.data = self.folder / 'data'
         self.conf = self.folder / 'sotto.conf'
         self.log_file = self.folder / 'stderr'
-        self.doors = {'tcp': '127.0.0.1:0', 'http': '127.0.0.1:0', 'admin': '127.0.0.1:0'}
+        self.doors = dict.fromkeys(('tcp', 'http', 'admin'), f'{own_address()}:0')
         self.process = None
         self.ready = {}
         self.data.mkdir(parents=True, mode=0o700)

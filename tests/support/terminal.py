@@ -121,10 +121,10 @@ class Terminal:
         environment = {**os.environ, 'TERM': 'xterm', 'TZ': 'UTC', **(env or {})}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
             if cwd:
                 os.chdir(cwd)
             os.execve(command[0], [str(word) for word in command], {k: v for k, v in environment.items() if v is not None})
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
         threading.Thread(target=self.read, daemon=True).start()
         stage.open_doors.append(self)  # closed with them
 
