@@ -7,6 +7,7 @@ import subprocess
 
 from sotto import BUILD, SOURCE, program
 from tap import main, test
+from under_test import patient
 
 FIXTURES = BUILD / 'tests/fixtures'
 CONF = 78
@@ -24,7 +25,7 @@ def run(stage, conf, *options, modules=FIXTURES, files=None):
     doors = ['--listen-tcp', '127.0.0.1:0', '--listen-admin', '127.0.0.1:0']
     done = subprocess.run([str(part) for part in (program('sottod'), '-c', path, '--data', folder / 'data',
                                                   '--module-dir', modules, *doors, *options)],
-                          capture_output=True, text=True, timeout=30, check=False)
+                          capture_output=True, text=True, timeout=patient(), check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -242,7 +243,7 @@ def a_first_conf_has_every_module_that_is_installed(stage):
     (installed / 'README').touch()
 
     done = subprocess.run([program('sottod'), '--module-dir', installed, '--config-doc', doc],
-                          capture_output=True, text=True, timeout=30, check=False)
+                          capture_output=True, text=True, timeout=patient(), check=False)
 
     assert done.returncode == 0, done.stderr
     made = sorted(str(path.relative_to(doc)) for path in doc.rglob('*.conf'))
@@ -259,7 +260,7 @@ def a_first_conf_without_any_module_is_refused_with_the_cure(stage):
     (stage.folder / 'empty').mkdir()
 
     done = subprocess.run([program('sottod'), '--module-dir', stage.folder / 'empty', '--config-doc',
-                           stage.folder / 'doc'], capture_output=True, text=True, timeout=30, check=False)
+                           stage.folder / 'doc'], capture_output=True, text=True, timeout=patient(), check=False)
 
     assert done.returncode == CONF and 'name their folder with --module-dir' in done.stderr, done.stderr
     assert not (stage.folder / 'doc').exists()

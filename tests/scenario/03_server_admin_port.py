@@ -2,9 +2,12 @@
 """The admin port: what it answers, and that it takes nothing else from anybody."""
 import socket
 
+from door import split_address
 from sotto import BUILD
 from tables import wait_for
 from tap import main, test
+from under_test import patient
+from websocket import RawSocket
 
 FIXTURES = BUILD / 'tests/fixtures'
 
@@ -15,17 +18,13 @@ def good_server(stage, *modules):
 
 def raw(server, data, shut=False):
     """Sends bytes to the admin port; returns all that comes until it closes."""
-    host, port = server.ready['admin'].rsplit(':', 1)
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(data)
-        if shut:
-            connection.shutdown(socket.SHUT_WR)
-        answer = b''
-        while True:
-            piece = connection.recv(65536)
-            if not piece:
-                return answer
-            answer += piece
+    connection = RawSocket(server.ready['admin'])
+    connection.send(data)
+    if shut:
+        connection.socket.shutdown(socket.SHUT_WR)
+    answer = connection.read_all()
+    connection.close()
+    return answer
 
 
 @test
@@ -75,15 +74,14 @@ def health(server):
     """The status, or None while the server still holds too many connections."""
     try:
         return server.http('/healthz')[0]
-    except ConnectionError:
+    except OSError:
         return None
 
 
 @test
 def only_so_many_connections_are_held(stage):
     server = good_server(stage)
-    host, port = server.ready['admin'].rsplit(':', 1)
-    held = [socket.create_connection((host, int(port)), timeout=30) for _ in range(40)]
+    held = [socket.create_connection(split_address(server.ready['admin']), patient()) for _ in range(40)]
 
     # Those over the bound are closed at once, which ends their reading; the others wait.
     closed = [connection for connection in held[32:] if connection.recv(1) == b'']
@@ -103,7 +101,8 @@ def a_silent_connection_is_closed_after_ten_seconds(stage):
 
 @test
 def while_it_drains_the_server_is_not_healthy(stage):
-    server = good_server(stage, 'neverdone')
+    server = good_server(stage)
+    door = stage.door(server)  # it drains until this one goes
 
     server.process.signal(15)
     # Draining begins with the signal; until then the answer is still 200.
@@ -113,6 +112,7 @@ def while_it_drains_the_server_is_not_healthy(stage):
             break
 
     assert status == 503 and b'draining' in body, body
+    door.close()
     assert server.process.wait() == 0
 
 

@@ -9,6 +9,7 @@ import subprocess
 
 from sotto import BUILD, PASSWORD
 from tap import comment, main, test
+from under_test import patient
 
 SERVICE_USER = 'nobody'
 # systemd-analyze counts from 0, shut in, to 100.
@@ -18,7 +19,7 @@ EXPOSURE_MAX = '20'
 def run(*command, env=None):
     """Runs a command that has to succeed; returns what it says."""
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, **(env or {})}, timeout=120, check=False)
+                          env={**os.environ, **(env or {})}, timeout=patient(), check=False)
     assert done.returncode == 0, f'{" ".join(map(str, command))}:\n{done.stdout[-3000:]}'
     return done.stdout
 

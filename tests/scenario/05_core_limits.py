@@ -10,7 +10,7 @@ import time
 from door import RpcError, split_address
 from server_facts import metric, resident_kib, wait_metric
 from tap import main, test
-from under_test import is_sanitized
+from under_test import is_sanitized, patient
 
 UNAUTHENTICATED, TOO_BIG, PROTOCOL, LIMIT, SHUTDOWN = 4401, 1009, 1002, 4429, 1001
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
@@ -20,6 +20,10 @@ LOGIN_START = 'sotto.auth.v1.AuthService/LoginStart'
 def goodbye_code(door):
     goodbye = door.wait_closed()
     return goodbye.code if goodbye else None
+
+
+def refused(server):
+    return metric(server, 'sotto_connections_refused_total{reason="address"}')
 
 
 @test
@@ -50,10 +54,11 @@ def nonsense_ends_with_the_code_that_says_so(stage):
 def a_claimed_length_costs_no_memory(stage):
     server = stage.server(conf='limits { unattached_per_address = 1000 }')
     before = resident_kib(server)
+    doors = [stage.door(server, hello=False) for _ in range(500)]
 
-    for _ in range(500):
-        stage.door(server).send_bytes(struct.pack('>I', 4096) + b'\x12')
-    wait_metric(server, 'sotto_connections', lambda value: value >= 500)
+    for door in doors:
+        door.send_bytes(struct.pack('>I', 4096) + b'\x12')
+    wait_metric(server, 'sotto_connections_accepted_total', lambda value: value >= 500)
 
     grown = resident_kib(server) - before
     assert grown <= 500 * 16, f'{grown} KiB for 500 connections'
@@ -62,24 +67,29 @@ def a_claimed_length_costs_no_memory(stage):
 @test
 def one_address_gets_only_so_many_connections_before_attach(stage):
     server = stage.server()
-    doors = [stage.door(server) for _ in range(64)]
+    doors = [stage.door(server, hello=False) for _ in range(64)]  # soon: each stays for the time of an Attach
+    for door in doors:
+        door.wait_hello()
 
-    refused = stage.door(server, hello=False)
-    assert goodbye_code(refused) == LIMIT
+    assert goodbye_code(stage.door(server, hello=False)) == LIMIT
 
     doors[0].close()
     wait_metric(server, 'sotto_connections', lambda value: value <= 63)
     assert stage.door(server).hello.version == 1
-    assert metric(server, 'sotto_connections_refused_total{reason="address"}') == 1
+    assert refused(server) == 1
 
 
 @test
 def a_crowd_of_silent_connections_does_not_keep_others_out(stage):
     server = stage.server(conf='limits { attach_timeout = 3s }')
-    crowd = [socket.create_connection(split_address(server.tcp), 30, ('127.0.0.2', 0)) for _ in range(500)]
-    wait_metric(server, 'sotto_connections_refused_total{reason="address"}', lambda value: value >= 436)
+    begun = time.monotonic()
+    crowd = [socket.create_connection(split_address(server.tcp), patient(), ('127.0.0.2', 0)) for _ in range(500)]
+    wait_metric(server, 'sotto_connections_accepted_total', lambda let_in: let_in + refused(server) >= 500)
+    # Some three seconds after they came the first are sent away, and others are let in.
+    at_most = 64 * (1 + int((time.monotonic() - begun) / 2.5))
 
-    door = stage.door(server)
+    assert refused(server) >= 500 - at_most, (refused(server), at_most)
+    door = stage.door(server, hello=False)
     try:
         door.call(WHOAMI)
         raise AssertionError('answered without Attach')
@@ -97,11 +107,10 @@ def running_out_of_descriptors_is_survived(stage):
     server = stage.server(conf='limits { unattached_per_address = 1000 }')
     used = len(os.listdir(f'/proc/{server.pid}/fd'))
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
-    raw = [socket.create_connection(split_address(server.tcp)) for _ in range(60)]
+    raw = [socket.create_connection(split_address(server.tcp), patient()) for _ in range(60)]
     turned_away = 0
 
     for connection in raw:  # each is answered: with Hello, or turned away
-        connection.settimeout(30)
         data = connection.recv(4096)
         turned_away += b'too many connections' in data or not data
 
@@ -171,21 +180,20 @@ def a_flood_of_pings_without_reading_is_bounded(stage):
 def sigterm_answers_what_is_open_and_ends_within_ten_seconds(stage):
     server = stage.server()
     doors = [stage.door(server) for _ in range(20)]
-    started = time.monotonic()
 
     server.process.signal(15)
 
     for door in doors:
         assert goodbye_code(door) == SHUTDOWN
     assert server.process.wait() == 0
-    assert time.monotonic() - started < 10
+    # None of its steps needed all of its time, which are ten seconds together.
+    assert 'still open' not in server.log() and 'has not stopped in time' not in server.log(), server.log()
 
 
 @test
 def a_peer_that_never_reads_or_closes_does_not_keep_the_server(stage):
     server = stage.server()
-    door = stage.door(server)
-    door.socket.settimeout(30)
+    stage.door(server)
 
     server.process.signal(15)  # we neither read nor close
 

@@ -50,10 +50,8 @@ def a_client_that_closes_gets_its_code_back_and_nothing_else(stage):
 
 @test
 def goodbye_stands_before_every_close_of_the_server(stage):
-    server = stage.server(conf='limits { attach_timeout = 500ms  unattached_per_address = 2 }')
-
-    silent = stage.websocket(server)
-    large = stage.websocket(server)
+    large = stage.websocket(stage.server())
+    silent = stage.websocket(stage.server('impatient', conf='limits { attach_timeout = 2s }'))
     large.send_bytes(ws_frame(BINARY, b'', length=4097))
 
     assert large.wait_closed().code == TOO_BIG and large.close_code == TOO_BIG
@@ -115,7 +113,7 @@ def a_message_in_pieces_is_one_frame(stage):
 
 @test
 def silence_is_answered_with_a_ping_and_then_with_the_end(stage):
-    server = stage.server(conf='limits { ping_after = 300ms  idle_timeout = 900ms }')
+    server = stage.server(conf='limits { ping_after = 300ms  idle_timeout = 3s }')
     with Accounts(stage, server) as accounts:
         token = accounts.register('alice').access
     door = stage.websocket(server)

@@ -3,6 +3,7 @@
 """RFC 6455 case by case (tests/support/ws_cases.py), and one session in every way a network may cut it."""
 
 from door import Closed
+from logins import Accounts, auth
 from tap import comment, main, test
 from under_test import deadline
 from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, Woken, ws_frame
@@ -118,7 +119,10 @@ def a_session_is_the_same_however_it_is_cut(stage):
     server = stage.server(conf=FAST)
     frames, words = session(stage.schema)
     data = b''.join(frames)
+    with Accounts(stage, server) as accounts:
+        token = accounts.register('clock').access
     clock = stage.websocket(server)  # on the same loop: its answer tells that what was sent before has been read
+    auth(clock, 'Attach', {'access_token': token})  # so that it may stay
     assert len(frames) == 20
 
     for split in range(len(data) + 1):

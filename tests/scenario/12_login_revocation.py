@@ -9,6 +9,7 @@ import sqlite3
 from load import FAST_LIMITS
 from logins import SERVICE, Accounts, auth, refusal
 from tap import main, test
+from under_test import patient
 
 
 def assert_dead(login):
@@ -61,7 +62,7 @@ def a_revocation_holds_while_the_database_is_locked(stage):
         phone = accounts.login('alice')
         auth(laptop.attached(), 'Revoke', {'login_id': phone.login_id})
         file, = server.data.glob('*.db')
-        blocker = sqlite3.connect(file, isolation_level=None)
+        blocker = sqlite3.connect(file, timeout=patient(), isolation_level=None)
         blocker.execute('BEGIN EXCLUSIVE')
 
         door = accounts.door()
@@ -110,7 +111,7 @@ def a_used_refresh_token_that_comes_back_ends_the_login_and_the_user_is_told(sta
 
 @test
 def fifty_racing_refreshes_of_one_device_get_one_successor(stage):
-    server = start(stage)
+    server = stage.server(conf=FAST_LIMITS, module_conf={'auth': 'refresh_race = 1m\n'})
     with Accounts(stage, server) as accounts:
         alice = accounts.register('alice')
         doors = [accounts.door() for _ in range(10)]

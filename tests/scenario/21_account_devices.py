@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 """Several devices of one account: listed, added by a sibling, removed for good, and never without a word to whom it concerns."""
-from clients import database, device_of, joined, laptop_and_phone, people, person, start, texts, wait_text
+from clients import database, device_of, joined, laptop_and_phone, listening, people, person, start, texts, wait_text
 from sotto import wait_object
 from tap import main, test
 
@@ -219,7 +219,7 @@ def siblings_see_what_each_other_sends_and_receives(stage):
     chat = alice.run('new', 'bob')[0]['chat']
     phone = device_of(stage, server, 'alice', 'phone')
     joined(alice, phone)
-    laptop, pocket = alice.spawn('listen'), phone.spawn('listen')
+    laptop, pocket = listening(server, alice, phone)
 
     alice.run('send', chat, 'from the laptop')
     phone.run('send', chat, 'from the phone')

@@ -7,6 +7,7 @@ import time
 
 from clients import break_off, enters, people, start, texts, write_offline
 from tap import main, test
+from under_test import patient
 
 
 @test
@@ -53,7 +54,7 @@ def broken(stage, server):
 
 
 def set_repaired(client, seconds_ago):
-    with sqlite3.connect(client.profile / 'profile.db', timeout=30) as profile:
+    with sqlite3.connect(client.profile / 'profile.db', timeout=patient()) as profile:
         profile.execute('UPDATE renewals SET repaired = ?', (int(time.time()) - seconds_ago,))
 
 
@@ -105,7 +106,7 @@ def a_repair_that_is_killed_before_its_answer_misses_nothing(stage):
     assert [row['kind'] for row in kept].count('repaired') == 1
     alice.run('send', chat, 'here again')
     assert texts(bob.run('read', chat)) == ['before', 'while it was dead', 'here again']
-    with sqlite3.connect(alice.profile / 'profile.db', timeout=30) as profile:
+    with sqlite3.connect(alice.profile / 'profile.db', timeout=patient()) as profile:
         assert profile.execute('SELECT COUNT(*) FROM arrivals').fetchone() == (0,)
 
 

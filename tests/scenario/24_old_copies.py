@@ -7,6 +7,8 @@ import subprocess
 
 from clients import acquainted, at, device_of, joined, people, start, texts, wait_text, write_offline
 from liar import Liar
+from sotto import wait_object
+from tables import wait_for
 from tap import main, test
 
 EPOCH_AT = 2 + 2 + 1 + 16  # of a PrivateMessage: version, wire format, group id with its length
@@ -172,10 +174,11 @@ def the_listener_of_an_old_copy_tells_of_it_and_sends_what_waits(stage):
     put_back(alice, copy)
     write_offline(alice, server, 'bob', 'typed into the copy')
 
-    code, told, _ = alice.attempt('listen', '--timeout', '3')
+    ear = alice.spawn('listen')
 
-    assert code == 0 and [row['kind'] for row in told if row.get('kind') == 'undecryptable'], told
-    assert texts(bob.run('read', 'alice')) == ['forgotten', 'typed into the copy']
+    wait_object(ear, lambda found: found.get('kind') == 'undecryptable')
+    wait_for(lambda: texts(bob.run('read', 'alice')), ['forgotten', 'typed into the copy'])
+    assert ear.running, ear.error_text()
 
 
 @test

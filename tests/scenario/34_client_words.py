@@ -6,19 +6,26 @@ import subprocess
 
 from clients import people, person, start
 from sotto import program
+from tables import wait_for
 from tap import main, test
+from under_test import patient
 
 
 def say(*words, **environment):
     """Runs sotto for a person; returns (exit code, stdout, stderr)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(('LC_', 'LANG', 'SOTTO_LANG'))}
-    done = subprocess.run([program('sotto'), *words], capture_output=True, text=True, check=False, timeout=60,
+    done = subprocess.run([program('sotto'), *words], capture_output=True, text=True, check=False, timeout=patient(),
                           env={**kept, 'LC_ALL': 'C.UTF-8', **environment})
     return done.returncode, done.stdout, done.stderr
 
 
 def at(client):
     return ['--profile', client.profile, '--server', f'tcp://{client.server.tcp}']
+
+
+def hear(client):
+    """A listener that speaks to a person."""
+    return client.stage.process([program('sotto'), *at(client), 'listen'], client.stage.folder / 'listen.stderr')
 
 
 @test
@@ -88,9 +95,9 @@ def a_listener_without_chats_says_what_to_do(stage):
     server = start(stage)
     ann = person(stage, server, 'ann')
 
-    _, _, error = say(*at(ann), 'listen', '--timeout', '1')
+    ear = hear(ann)
 
-    assert 'no chats yet' in error and 'another device' in error, error
+    wait_for(lambda: 'no chats yet' in ear.error_text() and 'another device' in ear.error_text())
 
 
 @test
@@ -99,9 +106,10 @@ def an_invitation_that_waited_is_a_chat_to_a_listener(stage):
     ann, bea = person(stage, server, 'ann'), person(stage, server, 'bea')
     say(*at(ann), 'new', 'bea')
 
-    _, output, error = say(*at(bea), 'listen', '--timeout', '1')
+    ear = hear(bea)
 
-    assert 'ann added you' in output and 'no chats yet' not in error, (output, error)
+    ear.wait_line(lambda line: 'ann added you' in line)
+    assert 'no chats yet' not in ear.error_text()
 
 
 @test

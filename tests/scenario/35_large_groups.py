@@ -24,7 +24,7 @@ class Readers:
     def __init__(self, stage, server, count):
         self.process = start_load(stage, server, 'readers', '--members', count)
         self.names = [f'reader-{number}' for number in range(count)]
-        self.seen, _ = wait_object(self.process, lambda found: found.get('ready') == count, seconds=120)
+        self.seen, _ = wait_object(self.process, lambda found: found.get('ready') == count)
 
     def sync(self):
         self.process.child.stdin.write(b'sync\n')
@@ -40,7 +40,7 @@ def a_group_of_more_than_one_commit_takes_is_made_and_all_read(stage):
     count = night(205, 450)
     readers = Readers(stage, server, count)
 
-    made = alice.run('new', *readers.names, '--title', 'Crowd', seconds=120)[0]
+    made = alice.run('new', *readers.names, '--title', 'Crowd')[0]
     alice.run('send', 'Crowd', 'welcome, all of you')
     report = readers.sync()
 
@@ -59,7 +59,7 @@ def people_beyond_one_commit_are_added_in_two(stage):
     readers = Readers(stage, server, count)
     alice.run('new', readers.names[0], readers.names[1], '--title', 'Growing')
 
-    grown = alice.run('add', 'Growing', *readers.names[2:], seconds=120)[0]
+    grown = alice.run('add', 'Growing', *readers.names[2:])[0]
     alice.run('send', 'Growing', 'welcome, the rest of you')
     report = readers.sync()
 
@@ -77,7 +77,7 @@ def ten_members_change_a_group_at_once_and_end_in_one_epoch(stage):
     before = [member.run('chats')[0] for member in members][0]  # all have joined
 
     changes = [member.spawn('add', 'Ten', name) for member, name in zip(members, readers.names)]
-    assert [change.wait(120) for change in changes] == [0] * 10, [change.error_text() for change in changes]
+    assert [change.wait() for change in changes] == [0] * 10, [change.error_text() for change in changes]
     members[3].run('send', 'Ten', 'after all of it')
 
     assert texts(members[9].run('read', 'Ten')) == ['after all of it']
@@ -174,7 +174,7 @@ def who_was_away_for_fifty_epochs_reads_what_was_sent_while_a_member(stage):
             alice.commit(chat)
         say(stage, alice, chat, 'in epoch 51')
 
-        read = carol.run('read', chat.hex(), '--limit', '100', seconds=90)
+        read = carol.run('read', chat.hex(), '--limit', '100')
         assert texts(read) == [f'in epoch {epoch}' for epoch in range(1, 52)]
         assert [row['epoch'] for row in read] == list(range(1, 52))
         assert [(row['epoch'], row['state']) for row in carol.run('chats')] == [(51, 'ready')]
@@ -183,7 +183,7 @@ def who_was_away_for_fifty_epochs_reads_what_was_sent_while_a_member(stage):
         for epoch in range(51, 101):
             say(stage, alice, chat, f'in epoch {epoch}, too')
             alice.commit(chat, remove=[Invited(carol)] if epoch == 60 else [])
-        late = texts(carol.run('read', chat.hex(), '--limit', '100', seconds=90))
+        late = texts(carol.run('read', chat.hex(), '--limit', '100'))
         assert late[-10:] == [f'in epoch {epoch}, too' for epoch in range(51, 61)]
         assert carol.run('chats')[0]['state'] == 'left'
 

@@ -7,13 +7,12 @@ Each command goes through a relay that cuts its first connection after so many b
 up, or connect again, which the relay lets pass) is its business.
 """
 import subprocess
-import time
 
 from clients import at, people, start
 from relay import Relay
 from sotto import wait_object
+from tables import wait_for
 from tap import comment, main, night, test
-from under_test import deadline
 
 LOGINS = 4  # positions a direction; a login stretches a password
 TOGETHER = 12  # sends at a time: each may wait for a second before it connects again
@@ -102,9 +101,7 @@ def wherever_the_connection_breaks_both_archives_end_up_equal(stage):
     chat = alice.run('new', 'bob')[0]['chat']
     group = alice.run('new', 'bob', '--title', 'Garden')[0]['chat']
     laptop = alice.spawn('listen')
-    end = deadline()
-    while {row['state'] for row in phone.whole('chats')} != {'ready'}:
-        assert time.monotonic() < end
+    wait_for(lambda: {row['state'] for row in phone.whole('chats')}, {'ready'})
     writers = [Writer(bob, chat), Writer(bob, group)]
     said = {chat: [], group: []}
 
