@@ -12,10 +12,12 @@
 #include <stdio.h>
 
 #define WORDS_MAX 510
+#define PROFILE_BYTES 4096
 
 /* The command line, taken apart. Options may stand before and after the command. */
 struct cli {
     const char *profile;
+    char default_profile[PROFILE_BYTES]; /* where `profile` points without --profile */
     const char *server;
     const char *password_file;
     const char *passphrase_file;
@@ -23,6 +25,7 @@ struct cli {
     bool json;
     bool quiet;
     bool help;
+    bool version;
     unsigned timeout_s; /* 0: not given */
     /* Options of single commands. */
     const char *device;
@@ -60,6 +63,7 @@ enum argument {
     ARG_OTHER,
     ARG_CHAT,
     ARG_USER,
+    ARG_COMMAND,
 };
 
 /* A command: how it is called and what it does. Texts are marked with TR() and looked up when they
@@ -75,6 +79,7 @@ struct command {
     enum place place;
     size_t words_min; /* without the command itself */
     size_t words_max;
+    bool joins; /* on the screen further words belong to the last one */
     int (*run)(struct cli *cli);
 };
 extern const struct command commands[];
@@ -82,22 +87,32 @@ extern const size_t command_count;
 /* NULL: there is none that can be given there. */
 const struct command *command_find(const char *name, enum place where);
 
-/* options.c: fills cli; SOTTO_CLIENT_EUSAGE with the error printed. */
+/* options.c: whether there is a --json, which decides how everything else is complained about. */
+bool options_ask_json(int argc, char **argv);
+/* Fills cli; SOTTO_CLIENT_EUSAGE with the error printed. */
 int options_read(struct cli *cli, int argc, char **argv);
-/* Complains about options that the command does not take. */
+/* Complains about options and words that the command does not take. command NULL: there is none. */
 int options_check(const struct cli *cli, const struct command *command);
-/* Reads a number; complains and returns SOTTO_CLIENT_EUSAGE. text NULL leaves *out as it is. */
-int options_number(const struct cli *cli, const char *name, const char *text, uint64_t *out);
+/* Reads a number of at least so much; complains and returns SOTTO_CLIENT_EUSAGE. text NULL leaves *out as it is. */
+int options_number(const struct cli *cli, const char *name, const char *text, uint64_t least,
+                   uint64_t *out);
+/* Where commands are given now. */
+enum place cli_place(const struct cli *cli);
 /* The word after the command with this number, or NULL. */
 const char *cli_word(const struct cli *cli, size_t number);
 
-/* language.c: chooses the language of all texts; SOTTO_CLIENT_EUSAGE with the error printed. */
+/* language.c: chooses the language of all texts, once, while there is one thread; SOTTO_CLIENT_EUSAGE with the error
+ * printed. */
 int language_choose(const struct cli *cli, int argc, char **argv);
 
 /* help.c */
 void help_all(FILE *out);
 void help_screen(FILE *out);
 void help_command(const struct command *command, enum place place, FILE *out);
+void help_version(const struct cli *cli);
+/* How it is called there: "sotto members CHAT", "/members". */
+#define USAGE_BYTES 128
+void help_usage(const struct command *command, enum place place, char out[USAGE_BYTES]);
 
 /* Refuses a secret that cannot be taken: the status, after it was printed. */
 typedef int secret_check_fn(const struct cli *cli, const char *secret);
@@ -107,6 +122,9 @@ typedef int secret_check_fn(const struct cli *cli, const char *secret);
 #define SECRET_BYTES 512
 int secret_read(const struct cli *cli, const char *file, const char *prompt,
                 secret_check_fn *is_possible, char out[SECRET_BYTES]);
+/* The first line of a file; what: how a complaint calls it, in English. The caller wipes the buffer. */
+int secret_read_file(const struct cli *cli, const char *file, const char *what,
+                     char out[SECRET_BYTES]);
 /* A line that is no secret, from the terminal. */
 int secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES]);
 /* Whether the user wants it: says so with --yes, or types y; else SOTTO_CLIENT_EUSAGE with the error printed. */
@@ -116,6 +134,9 @@ int secret_ask_back(const struct cli *cli, const char *question);
 int print_error(const struct cli *cli, const struct sotto_client_error *error);
 int print_usage_error(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for what the server refused, or what the program cannot do; SOTTO_CLIENT_EFAILED. code: as in JSON. */
+int print_failure(const struct cli *cli, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Returns status after printing the client's last error if it is not 0. */
 int print_status(const struct cli *cli, int status);
 /* Whether there is a connection, for people. */

@@ -18,8 +18,7 @@ show_account(struct cli *cli, const char *what)
     if (status)
         return print_status(cli, status);
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "user", account.user);
         json_string(&json, "user_id", account.user_id);
         json_string(&json, "device_id", account.device_id);
@@ -27,8 +26,7 @@ show_account(struct cli *cli, const char *what)
         json_string(&json, "server", account.server);
         json_int(&json, "expires", account.expires);
         json_bool(&json, "keys_ready", account.keys_ready);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         printf(tr("%s %s at %s (device %.8s)\n"), tr(what), account.user, account.server,
                account.device_id);
@@ -85,11 +83,7 @@ cmd_logout(struct cli *cli)
     if (status)
         return print_status(cli, status);
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
-        json_uint(&json, "ended", ended);
-        json_end(&json, '}');
-        json_line(&json);
+        json_fact_uint("ended", ended);
     } else if (!cli->quiet) {
         printf(
             tr_count("logged out (%u login ended); your keys and messages stay in the profile\n",
@@ -137,11 +131,7 @@ cmd_delete_account(struct cli *cli)
     if (status)
         return status;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
-        json_string(&json, "deleted", user);
-        json_end(&json, '}');
-        json_line(&json);
+        json_fact_string("deleted", user);
     } else if (!cli->quiet) {
         printf(tr("the account %s is deleted, and this profile is empty\n"), user);
     }
@@ -185,8 +175,7 @@ show_device(const struct sotto_client_device *device, void *arg)
 {
     struct cli *cli = arg;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "id", device->id);
         json_string(&json, "label", device->label);
         json_int(&json, "added", device->added);
@@ -197,8 +186,7 @@ show_device(const struct sotto_client_device *device, void *arg)
         json_bool(&json, "this", device->current);
         json_bool(&json, "verified", device->verified);
         json_upkeep(&json, device);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         char added[32];
         char seen[32] = "";
@@ -229,11 +217,7 @@ cmd_device_remove(struct cli *cli)
     if (status)
         return print_status(cli, status);
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
-        json_string(&json, "removed", id);
-        json_end(&json, '}');
-        json_line(&json);
+        json_fact_string("removed", id);
     } else if (!cli->quiet) {
         printf(tr("removed %s\n"), id);
     }
@@ -245,8 +229,7 @@ show_login(const struct sotto_client_login *login, void *arg)
 {
     struct cli *cli = arg;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "id", login->id);
         json_string(&json, "device_id", login->device_id);
         json_string(&json, "label", login->label);
@@ -256,8 +239,7 @@ show_login(const struct sotto_client_login *login, void *arg)
         json_int(&json, "last_used", login->last_used);
         json_int(&json, "expires", login->expires);
         json_bool(&json, "current", login->current);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         char used[32];
         view_time(login->last_used, used);
@@ -284,11 +266,7 @@ cmd_revoke(struct cli *cli)
     if (status)
         return print_status(cli, status);
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
-        json_string(&json, "revoked", id);
-        json_end(&json, '}');
-        json_line(&json);
+        json_fact_string("revoked", id);
     } else if (!cli->quiet) {
         printf(tr("revoked %s\n"), id);
     }

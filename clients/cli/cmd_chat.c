@@ -18,8 +18,7 @@
 static void
 show_chat_json(const struct sotto_client_chat *chat)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(stdout);
     json_string(&json, "chat", chat->id);
     json_string(&json, "title", chat->title);
     json_string(&json, "type", chat->type);
@@ -44,8 +43,7 @@ show_chat_json(const struct sotto_client_chat *chat)
         if (*chat->replaced_by)
             json_string(&json, "replaced_by", chat->replaced_by);
     }
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
 }
 
 /* Why the reader is not in the chat any more. */
@@ -96,7 +94,7 @@ show_numbered(struct cli *cli, const struct sotto_client_chat *chat, const char 
     view_init(&view, stdout);
     printf("%3zu  ", screen_list_add(cli->screen, chat->id));
     view_tint(&view, TINT_BOLD);
-    view_cut(&view, *chat->title ? chat->title : tr("(no title)"), 40);
+    view_cut(&view, *chat->title ? chat->title : tr("(no title)"), view.columns / 2);
     view_tint(&view, TINT_NONE);
     printf("  %s", when);
     show_state(chat);
@@ -175,10 +173,16 @@ list_on_screen(struct cli *cli)
     int status = sotto_client_known_chats(cli->client, print_chat, cli);
     if (status == SOTTO_CLIENT_OK)
         status = sotto_client_known_chats(cli->client, count_chat, &any);
-    if (status == SOTTO_CLIENT_OK)
-        puts(any ? tr("/open with a number or a name opens one; /new NAME starts another.")
-                 : tr("No chats yet: /new NAME starts one with somebody."));
-    return print_status(cli, status);
+    if (status)
+        return print_status(cli, status);
+    struct view view;
+    view_init(&view, stdout);
+    view_text(&view,
+              any ? tr("/open with a number or a name opens one; /new NAME starts another.")
+                  : tr("No chats yet: /new NAME starts one with somebody."),
+              0, 0);
+    putchar('\n');
+    return SOTTO_CLIENT_OK;
 }
 
 int
@@ -196,15 +200,13 @@ show_member(const struct sotto_client_member *member, void *arg)
 {
     struct cli *cli = arg;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "user", member->user);
         json_string(&json, "user_id", member->user_id);
         json_string(&json, "role", member->role);
         json_string(&json, "trust", member->trust);
         json_uint(&json, "devices", member->devices);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         printf("%-32s  %s, %s, ", member->user, tr(member->role), tr(member->trust));
         printf(tr_count("%zu device\n", "%zu devices\n", member->devices), member->devices);

@@ -23,17 +23,6 @@ cmd_queue(struct cli *cli)
     return print_status(cli, sotto_client_waiting(cli->client, NULL, false, show_waiting, cli));
 }
 
-static int
-show_json(const char *key, size_t count)
-{
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
-    json_uint(&json, key, count);
-    json_end(&json, '}');
-    json_line(&json);
-    return SOTTO_CLIENT_OK;
-}
-
 int
 cmd_retry(struct cli *cli)
 {
@@ -42,8 +31,8 @@ cmd_retry(struct cli *cli)
     if (status)
         return print_status(cli, status);
     if (cli->json)
-        return show_json("retried", count);
-    if (!cli->quiet)
+        json_fact_uint("retried", count);
+    else if (!cli->quiet)
         printf(
             tr_count("%zu message goes out once more\n", "%zu messages go out once more\n", count),
             count);
@@ -58,8 +47,8 @@ cmd_drop(struct cli *cli)
     if (status)
         return print_status(cli, status);
     if (cli->json)
-        return show_json("dropped", count);
-    if (!cli->quiet)
+        json_fact_uint("dropped", count);
+    else if (!cli->quiet)
         printf(tr_count("%zu message was dropped\n", "%zu messages were dropped\n", count), count);
     return SOTTO_CLIENT_OK;
 }

@@ -20,8 +20,7 @@ struct reports {
 static void
 show_report_json(const struct sotto_client_report *report)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(stdout);
     json_string(&json, "chat", report->chat);
     json_uint(&json, "seq", report->seq);
     json_uint(&json, "epoch", report->epoch);
@@ -33,8 +32,7 @@ show_report_json(const struct sotto_client_report *report)
     json_string(&json, "reporter", report->reporter);
     json_int(&json, "ts", report->ts);
     json_bool(&json, "proved", report->proved);
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
 }
 
 static int
@@ -83,8 +81,7 @@ show_names_json(struct json *json, const char *key, const char *const *names, si
 static void
 show_reset_json(const struct sotto_client_reset *reset)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(stdout);
     json_string(&json, "chat", reset->chat);
     json_string(&json, "successor", *reset->successor ? reset->successor : NULL);
     json_string(&json, "title", reset->title);
@@ -93,8 +90,7 @@ show_reset_json(const struct sotto_client_reset *reset)
     show_names_json(&json, "members", reset->members, reset->member_count);
     show_names_json(&json, "missing", reset->missing, reset->missing_count);
     json_string(&json, "refused", reset->refused);
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
 }
 
 static void

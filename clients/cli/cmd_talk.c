@@ -21,15 +21,13 @@ show_sent(const struct sotto_client_message *message, void *arg)
 {
     struct cli *cli = arg;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "chat", message->chat);
         json_string(&json, "id", message->id);
         json_uint(&json, "seq", message->seq);
         json_uint(&json, "epoch", message->epoch);
         json_int(&json, "ts", message->ts);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         printf(tr("sent (%llu)\n"), (unsigned long long)message->seq);
         fflush(stdout);
@@ -44,29 +42,45 @@ struct lines {
     bool ended;
 };
 
-static void
-read_lines(struct lines *lines)
+/* Takes the end off a line. A text is a string, so a zero byte in it would cut it without a word. */
+static int
+keep_line(const struct cli *cli, struct lines *lines, char *take_line, size_t len)
 {
+    if (strlen(take_line) != len) {
+        free(take_line);
+        return print_usage_error(cli, "a line of the input has a zero byte in it and is no text");
+    }
+    if (len && take_line[len - 1] == '\n')
+        take_line[--len] = 0;
+    if (len && take_line[len - 1] == '\r')
+        take_line[--len] = 0;
+    if (len)
+        lines->text[lines->count++] = take_line;
+    else
+        free(take_line);
+    return SOTTO_CLIENT_OK;
+}
+
+static int
+read_lines(const struct cli *cli, struct lines *lines)
+{
+    int status = SOTTO_CLIENT_OK;
     lines->count = 0;
-    while (!lines->ended && lines->count < LINES_MAX) {
+    while (status == SOTTO_CLIENT_OK && !lines->ended && lines->count < LINES_MAX) {
         char *line = NULL;
         size_t size = 0;
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         /* stdin is not buffered (see send_lines), so poll tells the truth. */
         if (lines->count && poll(&input, 1, 0) <= 0)
-            return;
+            break;
         ssize_t len = getline(&line, &size, stdin);
-        if (len < 0) {
+        lines->ended = len < 0;
+        if (lines->ended)
             free(line);
-            lines->ended = true;
-            return;
-        }
-        line[strcspn(line, "\r\n")] = 0;
-        if (*line)
-            lines->text[lines->count++] = line;
         else
-            free(line);
+            status = keep_line(cli, lines, line, (size_t)len);
     }
+    return status;
 }
 
 static int
@@ -76,14 +90,15 @@ send_lines(struct cli *cli, const char *chat)
     int status = SOTTO_CLIENT_OK;
     setvbuf(stdin, NULL, _IONBF, 0);
     while (status == SOTTO_CLIENT_OK && !lines.ended) {
-        read_lines(&lines);
-        if (lines.count)
-            status = sotto_client_send_many(cli->client, chat, (const char *const *)lines.text,
-                                            lines.count, show_sent, cli);
+        status = read_lines(cli, &lines);
+        if (status == SOTTO_CLIENT_OK && lines.count)
+            status = print_status(cli, sotto_client_send_many(cli->client, chat,
+                                                              (const char *const *)lines.text,
+                                                              lines.count, show_sent, cli));
         for (size_t i = 0; i < lines.count; i++)
             free(lines.text[i]);
     }
-    return print_status(cli, status);
+    return status;
 }
 
 int
@@ -110,9 +125,9 @@ cmd_read(struct cli *cli)
 {
     uint64_t limit = cli->since ? 0 : READ_LIMIT;
     uint64_t since = 0;
-    int status = options_number(cli, "limit", cli->limit, &limit);
+    int status = options_number(cli, "limit", cli->limit, 1, &limit);
     if (status == SOTTO_CLIENT_OK)
-        status = options_number(cli, "since", cli->since, &since);
+        status = options_number(cli, "since", cli->since, 0, &since);
     if (status)
         return status;
     return print_status(cli, sotto_client_read(cli->client, cli_word(cli, 1), since, (size_t)limit,
@@ -175,15 +190,13 @@ show_link(const struct sotto_client_link *link, void *arg)
         return 0;
     listening->was_offline = !link->connected;
     if (listening->cli->json) {
-        struct json json = {.out = stderr};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stderr);
         json_begin(&json, "link", '{');
         json_bool(&json, "connected", link->connected);
         json_uint(&json, "retry_ms", link->retry_ms);
         json_string(&json, "message", link->why);
         json_end(&json, '}');
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else {
         print_link(link, stderr);
     }
@@ -194,7 +207,7 @@ int
 cmd_listen(struct cli *cli)
 {
     struct listening listening = {.cli = cli};
-    int status = options_number(cli, "count", cli->count, &listening.wanted);
+    int status = options_number(cli, "count", cli->count, 1, &listening.wanted);
     if (status)
         return status;
     status = sotto_client_listen(cli->client, &(struct sotto_client_listening){
@@ -206,14 +219,10 @@ cmd_listen(struct cli *cli)
                                               });
     if (status)
         return print_status(cli, status);
-    if (listening.came < listening.wanted) {
-        struct sotto_client_error error = {.status = SOTTO_CLIENT_EFAILED,
-                                           .code = "deadline_exceeded"};
-        snprintf(error.message, sizeof(error.message),
-                 tr("%llu of %llu messages came within %u seconds"),
-                 (unsigned long long)listening.came, (unsigned long long)listening.wanted,
-                 cli->timeout_s);
-        return print_error(cli, &error);
-    }
+    if (listening.came < listening.wanted)
+        return print_failure(cli, "deadline_exceeded",
+                             "%llu of %llu messages came within %u seconds",
+                             (unsigned long long)listening.came,
+                             (unsigned long long)listening.wanted, cli->timeout_s);
     return SOTTO_CLIENT_OK;
 }

@@ -13,8 +13,7 @@
 static void
 show_json(const struct sotto_client_trust *trust)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(stdout);
     json_string(&json, "user", trust->user);
     json_string(&json, "user_id", trust->user_id);
     json_string(&json, "state", trust->state);
@@ -43,8 +42,7 @@ show_json(const struct sotto_client_trust *trust)
         json_end(&json, '}');
     }
     json_end(&json, ']');
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
 }
 
 /* Two rows of six times five. */
@@ -106,14 +104,12 @@ show_group_number(const struct sotto_client_group_number *number, void *arg)
 {
     struct cli *cli = arg;
     if (cli->json) {
-        struct json json = {.out = stdout};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stdout);
         json_string(&json, "chat", number->chat);
         json_string(&json, "title", number->title);
         json_uint(&json, "epoch", number->epoch);
         json_string(&json, "digits", number->digits);
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else if (!cli->quiet) {
         print_text(stdout, *number->title ? number->title : tr("(no title)"));
         printf(tr(": epoch %llu\n\n"), (unsigned long long)number->epoch);
@@ -137,12 +133,8 @@ cmd_verify_chat(struct cli *cli)
 static int
 show_verified_only(const struct cli *cli, bool only)
 {
-    struct json json = {.out = stdout};
     if (cli->json) {
-        json_begin(&json, NULL, '{');
-        json_bool(&json, "verified_only", only);
-        json_end(&json, '}');
-        json_line(&json);
+        json_fact_bool("verified_only", only);
     } else if (!cli->quiet) {
         fputs(only
                   ? tr("on: nothing is sent to a chat with somebody whom you have not verified\n")

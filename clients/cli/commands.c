@@ -210,6 +210,7 @@ const struct command commands[] = {
         .takes = ARG_CHAT,
         .words_min = 2,
         .words_max = 2,
+        .joins = true,
         .run = cmd_rename,
     },
     {
@@ -409,6 +410,7 @@ const struct command commands[] = {
         .name = "help",
         .usage = TR("[COMMAND]"),
         .summary = TR("Show what can be done"),
+        .takes = ARG_COMMAND,
         .words_max = 1,
         .place = PLACE_SCREEN,
         .run = cmd_help,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `--help`: of everything, and of one command.
+ * `--help`: of everything, and of one command. `--version`.
  */
 #include "cli.h"
+#include "json.h"
 #include "text.h"
 #include "view.h"
 
 #include <string.h>
+
+#define NAME_COLUMNS 14 /* the longest name of a command has as many */
 
 static const char global_options[] = TR(
     "Options of every command:\n"
@@ -18,7 +21,8 @@ static const char global_options[] = TR(
     "  --timeout SECONDS      for connecting and each answer (default 15)\n"
     "  --lang ru|en           language (default: that of LC_ALL, LC_MESSAGES or LANG)\n"
     "  --json                 one JSON object a line\n"
-    "  --quiet                print no results for people\n");
+    "  --quiet                print no results for people\n"
+    "  --version              print the version, and nothing else\n");
 
 static const char exit_codes[] =
     TR("Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 not logged in, 4 network,\n"
@@ -33,7 +37,7 @@ help_all(FILE *out)
             SOTTO_VERSION);
     for (size_t i = 0; i < command_count; i++)
         if (commands[i].place != PLACE_SCREEN)
-            fprintf(out, "  %-13s %s\n", commands[i].name, tr(commands[i].summary));
+            fprintf(out, "  %-*s %s\n", NAME_COLUMNS, commands[i].name, tr(commands[i].summary));
     fputs(tr("\n`sotto COMMAND --help` tells more about one.\n\n"), out);
     fprintf(out, "%s\n%s", tr(global_options), tr(exit_codes));
     fputs(
@@ -64,12 +68,25 @@ screen_usage(const struct command *command)
     return usage + strspn(usage, " ");
 }
 
-static void
-list_commands(enum place place, FILE *out)
+void
+help_usage(const struct command *command, enum place place, char out[USAGE_BYTES])
 {
-    for (size_t i = 0; i < command_count; i++)
-        if (commands[i].place == place)
-            fprintf(out, "  /%-13s %s\n", commands[i].name, tr(commands[i].summary));
+    const char *words = command->usage ? tr(command->usage) : "";
+    const char *usage = place == PLACE_SCREEN ? screen_usage(command) : words;
+    snprintf(out, USAGE_BYTES, "%s%s%s%s", place == PLACE_SCREEN ? "/" : "sotto ", command->name,
+             *usage ? " " : "", usage);
+}
+
+static void
+list_commands(enum place place, struct view *view)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        if (commands[i].place != place)
+            continue;
+        fprintf(view->out, "  /%-*s ", NAME_COLUMNS, commands[i].name);
+        view_text(view, tr(commands[i].summary), NAME_COLUMNS + 4, NAME_COLUMNS + 4);
+        fputc('\n', view->out);
+    }
 }
 
 void
@@ -77,9 +94,10 @@ help_screen(FILE *out)
 {
     struct view view;
     view_init(&view, out);
-    fprintf(out, "%s\n", tr("What you type goes to the open chat. Commands begin with a slash:"));
-    list_commands(PLACE_SCREEN, out);
-    list_commands(PLACE_BOTH, out);
+    view_text(&view, tr("What you type goes to the open chat. Commands begin with a slash:"), 0, 0);
+    fputc('\n', out);
+    list_commands(PLACE_SCREEN, &view);
+    list_commands(PLACE_BOTH, &view);
     view_text(&view,
               tr("/help COMMAND tells more about one. Commands about a chat mean the open one. Tab "
                  "completes, arrow keys bring back lines, Ctrl-C clears the line, // begins a "
@@ -91,11 +109,9 @@ help_screen(FILE *out)
 void
 help_command(const struct command *command, enum place place, FILE *out)
 {
-    const char *usage = command->usage ? tr(command->usage) : "";
-    if (place == PLACE_SCREEN)
-        fprintf(out, "/%s %s\n\n", command->name, screen_usage(command));
-    else
-        fprintf(out, tr("usage: sotto %s %s\n\n"), command->name, usage);
+    char usage[USAGE_BYTES];
+    help_usage(command, place, usage);
+    fprintf(out, place == PLACE_SCREEN ? "%s\n\n" : tr("usage: %s\n\n"), usage);
     fprintf(out, "%s.\n\n", tr(command->summary));
     if (command->help)
         fprintf(out, "%s\n", tr(command->help));
@@ -103,4 +119,13 @@ help_command(const struct command *command, enum place place, FILE *out)
         print_examples(command->examples, out);
     if (place != PLACE_SCREEN)
         fputs(tr(global_options), out);
+}
+
+void
+help_version(const struct cli *cli)
+{
+    if (cli->json)
+        json_fact_string("version", SOTTO_VERSION);
+    else
+        puts("sotto " SOTTO_VERSION);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PROFILES_SHOWN 5
+#define HINT_LETTERS_MAX 40 /* of a word that are looked at */
 
 /* ---- the nearest ----------------------------------------------------------------------------- */
 
@@ -28,7 +29,8 @@ same(char a, char b)
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Optimal string alignment: three rows of the table are enough. */
+/* How many letters to add, take away, change or swap make one word of the other: optimal string alignment, of which
+ * three rows of the table are enough. Letters are bytes, their case does not count. */
 static size_t
 distance_of(const char *a, const char *b)
 {
@@ -54,6 +56,7 @@ distance_of(const char *a, const char *b)
 
 struct nearest {
     const char *word;
+    bool exact; /* the word itself was among them */
     size_t distance;
     char found[SOTTO_CLIENT_TITLE_CHARS * 4 + 1];
 };
@@ -62,6 +65,7 @@ static void
 offer(struct nearest *nearest, const char *candidate)
 {
     size_t distance = distance_of(nearest->word, candidate);
+    nearest->exact = nearest->exact || !strcmp(nearest->word, candidate);
     /* A third of the letters may be wrong, one in any case. */
     size_t allowed = strlen(nearest->word) / 3 ? strlen(nearest->word) / 3 : 1;
     bool begins =
@@ -93,8 +97,10 @@ hint_unknown_command(const struct cli *cli, const char *name, enum place place)
 static int
 offer_chat(const struct sotto_client_chat *chat, void *arg)
 {
+    struct nearest *nearest = arg;
+    nearest->exact = nearest->exact || !strcmp(chat->id, nearest->word);
     if (*chat->title)
-        offer(arg, chat->title);
+        offer(nearest, chat->title);
     return 0;
 }
 
@@ -106,19 +112,31 @@ offer_user(const char *name, void *arg)
 }
 
 static void
+say_nearest(const struct nearest *nearest)
+{
+    char found[sizeof(nearest->found)]; /* a title is what others wrote */
+    if (nearest->exact || !*nearest->found)
+        return;
+    clean_line(nearest->found, found, sizeof(found));
+    fprintf(stderr, tr("       did you mean \"%s\"?"), found);
+    fputc('\n', stderr);
+}
+
+/* About the first word that names nothing known: those before it cannot be the ones that were not found. */
+static void
 hint_name(const struct cli *cli, const struct command *command)
 {
-    struct nearest nearest = {.word = cli_word(cli, 1)};
-    if (!nearest.word)
-        return;
-    if (command->takes == ARG_CHAT)
-        sotto_client_known_chats(cli->client, offer_chat, &nearest);
-    sotto_client_known_users(cli->client, offer_user, &nearest);
-    if (*nearest.found) {
-        char found[sizeof(nearest.found)]; /* a title is what others wrote */
-        clean_line(nearest.found, found, sizeof(found));
-        fprintf(stderr, tr("       did you mean \"%s\"?"), found);
-        fputc('\n', stderr);
+    for (size_t i = 1; i < cli->word_count; i++) {
+        bool is_chat = i == 1 && command->takes == ARG_CHAT;
+        struct nearest nearest = {.word = cli_word(cli, i)};
+        if (is_chat)
+            sotto_client_known_chats(cli->client, offer_chat, &nearest);
+        if (is_chat && nearest.exact)
+            continue;
+        sotto_client_known_users(cli->client, offer_user, &nearest);
+        say_nearest(&nearest);
+        if (is_chat || !nearest.exact)
+            return;
     }
 }
 
@@ -129,14 +147,18 @@ static void
 hint_profiles(const struct cli *cli)
 {
     char folder[4096];
-    const char *slash = strrchr(cli->profile, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - cli->profile) : 1,
-             slash ? cli->profile : ".");
-    DIR *dir = opendir(folder);
+    snprintf(folder, sizeof(folder), "%s", cli->profile);
+    for (size_t len = strlen(folder); len > 1 && folder[len - 1] == '/';)
+        folder[--len] = 0;
+    char *slash = strrchr(folder, '/');
+    const char *own = slash ? slash + 1 : folder;
+    if (slash)
+        *slash = 0;
+    DIR *dir = opendir(slash ? folder : ".");
     size_t shown = 0;
     for (struct dirent *entry; dir && shown < PROFILES_SHOWN && (entry = readdir(dir));) {
         char path[5000];
-        if (entry->d_name[0] == '.' || (slash && !strcmp(entry->d_name, slash + 1)))
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, own))
             continue;
         snprintf(path, sizeof(path), "%s/%s/profile.db", folder, entry->d_name);
         if (access(path, R_OK))

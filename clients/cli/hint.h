@@ -14,9 +14,4 @@ int hint_unknown_command(const struct cli *cli, const char *name, enum place pla
 /* After a command failed and said so: one more line for people if there is something to add. */
 void hint_after(const struct cli *cli, const struct command *command, int status);
 
-/* How many letters to add, take away, change or swap make one word of the other; letters are
- * bytes, their case does not count. At most HINT_LETTERS_MAX of each are looked at. */
-#define HINT_LETTERS_MAX 40
-size_t hint_distance(const char *a, const char *b);
-
 #endif

@@ -121,10 +121,45 @@ json_bool(struct json *json, const char *key, bool value)
     fputs(value ? "true" : "false", json->out);
 }
 
-void
-json_line(struct json *json)
+struct json
+json_open(FILE *out)
 {
+    struct json json = {.out = out};
+    json_begin(&json, NULL, '{');
+    return json;
+}
+
+void
+json_close(struct json *json)
+{
+    json_end(json, '}');
     fputc('\n', json->out);
     fflush(json->out);
     json->comma = false;
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+void
+json_fact_string(const char *key, const char *text)
+{
+    struct json json = json_open(stdout);
+    json_string(&json, key, text);
+    json_close(&json);
+}
+
+void
+json_fact_uint(const char *key, uint64_t number)
+{
+    struct json json = json_open(stdout);
+    json_uint(&json, key, number);
+    json_close(&json);
+}
+
+void
+json_fact_bool(const char *key, bool value)
+{
+    struct json json = json_open(stdout);
+    json_bool(&json, key, value);
+    json_close(&json);
 }

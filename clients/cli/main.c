@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sotto: the terminal client. What happens before and after a command: the profile is opened, the
- * command runs, its status becomes the exit code.
+ * command runs, its status becomes the exit code. What could not be printed is a failure, too.
  */
 #include "cli.h"
 #include "hint.h"
 #include "screen.h"
+#include "text.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +17,10 @@
 
 /* $XDG_DATA_HOME/sotto/default, where the variable defaults to ~/.local/share. */
 static int
-default_profile(const struct cli *cli, char *out, size_t size)
+default_profile(struct cli *cli)
 {
+    char *out = cli->default_profile;
+    size_t size = sizeof(cli->default_profile);
     const char *data = getenv("XDG_DATA_HOME");
     const char *home = getenv("HOME");
     int len;
@@ -28,6 +32,7 @@ default_profile(const struct cli *cli, char *out, size_t size)
         return print_usage_error(cli, "there is no HOME; name a folder with --profile");
     if (len < 0 || (size_t)len >= size)
         return print_usage_error(cli, "the path of the default profile is too long; use --profile");
+    cli->profile = out;
     return SOTTO_CLIENT_OK;
 }
 
@@ -39,7 +44,8 @@ open_clients(struct cli *cli, unsigned timeout_ms, size_t count, struct sotto_cl
     struct sotto_client_error error;
     int status = SOTTO_CLIENT_OK;
     if (cli->passphrase_file)
-        status = secret_read(cli, cli->passphrase_file, "", NULL, passphrase);
+        status = secret_read_file(cli, cli->passphrase_file, TR("the passphrase in the file"),
+                                  passphrase);
     if (status)
         return status;
     struct sotto_client_options options = {
@@ -74,7 +80,9 @@ static int
 run_alone(struct cli *cli)
 {
     struct sotto_client *clients[2] = {NULL, NULL};
-    if (cli->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+    if (cli->json)
+        return print_usage_error(cli, "a command is missing; see `sotto --help`");
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         help_all(stderr);
         return SOTTO_CLIENT_EUSAGE;
     }
@@ -88,37 +96,68 @@ run_alone(struct cli *cli)
     return status;
 }
 
-int
-main(int argc, char **argv)
+static int
+dispatch(struct cli *cli)
 {
-    struct cli cli = {0};
-    char profile[4096];
-    /* A core dump would hold keys, tokens and texts. */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
-    int status = options_read(&cli, argc, argv);
-    if (status)
-        return -status;
-    const char *name = cli_word(&cli, 0);
+    const char *name = cli_word(cli, 0);
     if (name && !strcmp(name, "help")) {
-        cli.help = true;
-        name = cli_word(&cli, 1);
+        cli->help = true;
+        name = cli_word(cli, 1);
     }
     const struct command *command = name ? command_find(name, PLACE_SHELL) : NULL;
     if (name && !command)
-        return -hint_unknown_command(&cli, name, PLACE_SHELL);
-    if (cli.help) {
+        return hint_unknown_command(cli, name, PLACE_SHELL);
+    if (cli->help) {
         if (command)
             help_command(command, PLACE_SHELL, stdout);
         else
             help_all(stdout);
-        return 0;
+        return SOTTO_CLIENT_OK;
     }
-    status = command ? options_check(&cli, command) : SOTTO_CLIENT_OK;
-    if (status == SOTTO_CLIENT_OK && !cli.profile) {
-        status = default_profile(&cli, profile, sizeof(profile));
-        cli.profile = profile;
-    }
+    int status = options_check(cli, command);
+    if (status == SOTTO_CLIENT_OK && !cli->profile)
+        status = default_profile(cli);
     if (status)
-        return -status;
-    return command ? -run(&cli, command) : -run_alone(&cli);
+        return status;
+    return command ? run(cli, command) : run_alone(cli);
+}
+
+/* A standard stream that is closed would have its number given to a file of the profile or to the connection, and what
+ * is printed would go there. */
+static void
+open_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Nobody shall take a part of the output for the whole. */
+static int
+finish_output(const struct cli *cli, int status)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (failed && status == SOTTO_CLIENT_OK)
+        return print_failure(cli, "output", "not everything could be printed; is the disk full?");
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct cli cli = {.json = options_ask_json(argc, argv)};
+    /* A core dump would hold keys, tokens and texts. */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+    open_streams();
+    int status = language_choose(&cli, argc, argv);
+    if (status == SOTTO_CLIENT_OK)
+        status = options_read(&cli, argc, argv);
+    if (status == SOTTO_CLIENT_OK && cli.version)
+        help_version(&cli);
+    else if (status == SOTTO_CLIENT_OK)
+        status = dispatch(&cli);
+    return -finish_output(&cli, status);
 }

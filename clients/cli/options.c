@@ -4,46 +4,54 @@
  * a lone `-` is a word.
  */
 #include "cli.h"
-#include "text.h"
-
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OPTION_COUNT 24
+#define TIMEOUT_S_MAX (UINT_MAX / 1000) /* the client library counts milliseconds */
+
+/* Where an option can be given. */
+enum reach {
+    REACH_START, /* with every command of the shell; the interactive client has it from its start */
+    REACH_ANY,   /* with every command */
+    REACH_OWN,   /* with the commands that list it */
+};
 
 struct option {
     const char *name;
     const char **value; /* takes a value */
     bool *flag;         /* or is a switch */
-    bool global;
+    enum reach reach;
 };
-
-#define OPTION_COUNT 24
 
 static size_t
 list_options(struct cli *cli, const char **timeout, struct option out[OPTION_COUNT])
 {
     const struct option list[] = {
-        {"profile", &cli->profile, NULL, true},
-        {"server", &cli->server, NULL, true},
-        {"password-file", &cli->password_file, NULL, true},
-        {"passphrase-file", &cli->passphrase_file, NULL, true},
-        {"timeout", timeout, NULL, true},
-        {"lang", &cli->lang, NULL, true},
-        {"json", NULL, &cli->json, true},
-        {"quiet", NULL, &cli->quiet, true},
-        {"help", NULL, &cli->help, true},
-        {"device", &cli->device, NULL, false},
-        {"title", &cli->title, NULL, false},
-        {"mode", &cli->mode, NULL, false},
-        {"type", &cli->type, NULL, false},
-        {"limit", &cli->limit, NULL, false},
-        {"since", &cli->since, NULL, false},
-        {"count", &cli->count, NULL, false},
-        {"all", NULL, &cli->all, false},
-        {"unread", NULL, &cli->unread, false},
-        {"mark", NULL, &cli->mark, false},
-        {"accept", NULL, &cli->accept, false},
-        {"without", NULL, &cli->without, false},
-        {"yes", NULL, &cli->yes, false},
+        {"profile", &cli->profile, NULL, REACH_START},
+        {"server", &cli->server, NULL, REACH_START},
+        {"password-file", &cli->password_file, NULL, REACH_ANY},
+        {"passphrase-file", &cli->passphrase_file, NULL, REACH_START},
+        {"timeout", timeout, NULL, REACH_START},
+        {"lang", &cli->lang, NULL, REACH_START},
+        {"json", NULL, &cli->json, REACH_START},
+        {"quiet", NULL, &cli->quiet, REACH_START},
+        {"version", NULL, &cli->version, REACH_START},
+        {"help", NULL, &cli->help, REACH_ANY},
+        {"device", &cli->device, NULL, REACH_OWN},
+        {"title", &cli->title, NULL, REACH_OWN},
+        {"mode", &cli->mode, NULL, REACH_OWN},
+        {"type", &cli->type, NULL, REACH_OWN},
+        {"limit", &cli->limit, NULL, REACH_OWN},
+        {"since", &cli->since, NULL, REACH_OWN},
+        {"count", &cli->count, NULL, REACH_OWN},
+        {"all", NULL, &cli->all, REACH_OWN},
+        {"unread", NULL, &cli->unread, REACH_OWN},
+        {"mark", NULL, &cli->mark, REACH_OWN},
+        {"accept", NULL, &cli->accept, REACH_OWN},
+        {"without", NULL, &cli->without, REACH_OWN},
+        {"yes", NULL, &cli->yes, REACH_OWN},
     };
     memcpy(out, list, sizeof(list));
     return sizeof(list) / sizeof(list[0]);
@@ -54,10 +62,12 @@ static int
 no_option(const struct cli *cli, const char *name, int len)
 {
     const char *word = cli_word(cli, 0);
-    const struct command *command = word ? command_find(word, PLACE_SHELL) : NULL;
+    const struct command *command = word ? command_find(word, cli_place(cli)) : NULL;
     if (command)
         return print_usage_error(cli, "there is no option --%.*s; see `sotto %s --help`", len, name,
                                  command->name);
+    if (cli->screen)
+        return print_usage_error(cli, "there is no option --%.*s; see `sotto help`", len, name);
     return print_usage_error(cli, "there is no option --%.*s; see `sotto --help`", len, name);
 }
 
@@ -72,29 +82,37 @@ take_option(struct cli *cli, const struct option *options, size_t count, int arg
     for (size_t i = 0; i < count; i++) {
         if (strlen(options[i].name) != len || strncmp(options[i].name, name, len))
             continue;
+        if (cli->screen && options[i].reach == REACH_START)
+            return print_usage_error(cli, "--%s is given when sotto starts", options[i].name);
         if (options[i].flag && value)
             return print_usage_error(cli, "--%s takes no value", options[i].name);
         if (options[i].flag) {
             *options[i].flag = true;
             return SOTTO_CLIENT_OK;
         }
-        if (!value && *at + 1 >= argc)
+        if (!value && *at + 1 < argc)
+            value = argv[++*at];
+        if (!value || !*value)
             return print_usage_error(cli, "--%s needs a value", options[i].name);
-        *options[i].value = value ? value : argv[++*at];
+        *options[i].value = value;
         return SOTTO_CLIENT_OK;
     }
     return no_option(cli, name, (int)(len < 40 ? len : 40));
 }
 
 int
-options_number(const struct cli *cli, const char *name, const char *text, uint64_t *out)
+options_number(const struct cli *cli, const char *name, const char *text, uint64_t least,
+               uint64_t *out)
 {
     if (!text)
         return SOTTO_CLIENT_OK;
     size_t len = strlen(text);
     if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
         return print_usage_error(cli, "--%s needs a number, not \"%.40s\"", name, text);
-    *out = strtoull(text, NULL, 10);
+    uint64_t number = strtoull(text, NULL, 10);
+    if (number < least)
+        return print_usage_error(cli, "--%s needs %llu or more", name, (unsigned long long)least);
+    *out = number;
     return SOTTO_CLIENT_OK;
 }
 
@@ -102,13 +120,22 @@ static int
 read_timeout(struct cli *cli, const char *text)
 {
     uint64_t seconds = 0;
-    int status = options_number(cli, "timeout", text, &seconds);
+    int status = options_number(cli, "timeout", text, 1, &seconds);
     if (status)
         return status;
-    if (text && (seconds == 0 || seconds > 31536000))
-        return print_usage_error(cli, "--timeout needs 1 to 31536000 seconds");
+    if (seconds > TIMEOUT_S_MAX)
+        return print_usage_error(cli, "--timeout takes at most %u seconds", TIMEOUT_S_MAX);
     cli->timeout_s = (unsigned)seconds;
     return SOTTO_CLIENT_OK;
+}
+
+bool
+options_ask_json(int argc, char **argv)
+{
+    bool json = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        json = json || !strcmp(argv[i], "--json");
+    return json;
 }
 
 int
@@ -118,14 +145,8 @@ options_read(struct cli *cli, int argc, char **argv)
     struct option options[OPTION_COUNT];
     size_t count = list_options(cli, &timeout, options);
     bool ended = false;
-    /* Before anything can go wrong: how errors are to be written. */
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        cli->json = cli->json || !strcmp(argv[i], "--json");
-    int status = language_choose(cli, argc, argv);
-    if (status)
-        return status;
     for (int i = 1; i < argc; i++) {
-        status = SOTTO_CLIENT_OK;
+        int status = SOTTO_CLIENT_OK;
         if (!ended && !strcmp(argv[i], "--")) {
             ended = true;
         } else if (!ended && !strcmp(argv[i], "-h")) {
@@ -162,8 +183,9 @@ lists(const char *list, const char *name)
     return false;
 }
 
-int
-options_check(const struct cli *cli, const struct command *command)
+/* Complains about the first option that was given and does not belong there. command NULL: none was given. */
+static int
+check_options(const struct cli *cli, const struct command *command)
 {
     /* The table wants something to write to; it is only read here. */
     struct cli copy = *cli;
@@ -172,17 +194,37 @@ options_check(const struct cli *cli, const struct command *command)
     size_t count = list_options(&copy, &timeout, options);
     for (size_t i = 0; i < count; i++) {
         bool given = options[i].flag ? *options[i].flag : *options[i].value != NULL;
-        if (given && !options[i].global && !lists(command->options, options[i].name))
+        if (!given || options[i].reach != REACH_OWN)
+            continue;
+        if (!command)
+            return print_usage_error(cli, "--%s goes with a command; see `sotto --help`",
+                                     options[i].name);
+        if (!lists(command->options, options[i].name))
             return print_usage_error(cli, "%s takes no --%s; see `sotto %s --help`", command->name,
                                      options[i].name, command->name);
     }
-    if (cli->word_count - 1 < command->words_min)
-        return print_usage_error(cli, "usage: sotto %s %s", command->name,
-                                 command->usage ? tr(command->usage) : "");
-    if (cli->word_count - 1 > command->words_max)
-        return print_usage_error(cli, "too many words; usage: sotto %s %s", command->name,
-                                 command->usage ? tr(command->usage) : "");
     return SOTTO_CLIENT_OK;
+}
+
+int
+options_check(const struct cli *cli, const struct command *command)
+{
+    char usage[USAGE_BYTES];
+    int status = check_options(cli, command);
+    if (status || !command)
+        return status;
+    help_usage(command, cli_place(cli), usage);
+    if (cli->word_count - 1 < command->words_min)
+        return print_usage_error(cli, "usage: %s", usage);
+    if (cli->word_count - 1 > command->words_max)
+        return print_usage_error(cli, "too many words; usage: %s", usage);
+    return SOTTO_CLIENT_OK;
+}
+
+enum place
+cli_place(const struct cli *cli)
+{
+    return cli->screen ? PLACE_SCREEN : PLACE_SHELL;
 }
 
 const char *

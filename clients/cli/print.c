@@ -40,14 +40,12 @@ int
 print_error(const struct cli *cli, const struct sotto_client_error *error)
 {
     if (cli->json) {
-        struct json json = {.out = stderr};
-        json_begin(&json, NULL, '{');
+        struct json json = json_open(stderr);
         json_begin(&json, "error", '{');
         json_string(&json, "code", error->code);
         json_string(&json, "message", error->message);
         json_end(&json, '}');
-        json_end(&json, '}');
-        json_line(&json);
+        json_close(&json);
     } else {
         print_error_line(cli, error->message);
     }
@@ -59,6 +57,18 @@ print_usage_error(const struct cli *cli, const char *format, ...)
 {
     struct sotto_client_error error = {.status = SOTTO_CLIENT_EUSAGE, .code = "usage"};
     va_list args;
+    va_start(args, format);
+    vsnprintf(error.message, sizeof(error.message), tr(format), args);
+    va_end(args);
+    return print_error(cli, &error);
+}
+
+int
+print_failure(const struct cli *cli, const char *code, const char *format, ...)
+{
+    struct sotto_client_error error = {.status = SOTTO_CLIENT_EFAILED};
+    va_list args;
+    snprintf(error.code, sizeof(error.code), "%s", code);
     va_start(args, format);
     vsnprintf(error.message, sizeof(error.message), tr(format), args);
     va_end(args);
@@ -97,8 +107,7 @@ print_text(FILE *out, const char *text)
 static void
 print_message_json(const struct sotto_client_message *message)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(stdout);
     json_string(&json, "chat", message->chat);
     if (*message->id)
         json_string(&json, "id", message->id);
@@ -125,8 +134,7 @@ print_message_json(const struct sotto_client_message *message)
     json_string(&json, "state", message->state);
     if (message->reason)
         json_string(&json, "reason", message->reason);
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
 }
 
 void

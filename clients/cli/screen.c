@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define HISTORY_SHOWN 50
-#define TITLE_COLUMNS 24 /* in the prompt */
+#define TITLE_COLUMNS 24 /* in the prompt, of letters of up to four bytes */
 #define LISTED_MAX 1000  /* numbers that /chats gives */
 
 struct screen {
@@ -29,7 +29,7 @@ struct screen {
     struct view view;
     /* The open chat; id "" when there is none. */
     char chat[SOTTO_CLIENT_HEX_BYTES];
-    char title[128];
+    char title[TITLE_COLUMNS * 4];
     uint64_t oldest; /* seq of the first message shown, for /more */
     uint64_t newest;
     size_t shown; /* by the listing that is under way */
@@ -73,9 +73,7 @@ note_chat(const struct sotto_client_chat *chat, void *arg)
         screen->unread += chat->unread;
         return 0;
     }
-    char title[TITLE_COLUMNS * 4];
-    clean_line(*chat->title ? chat->title : tr("(no title)"), title, sizeof(title));
-    snprintf(screen->title, sizeof(screen->title), "%s", title);
+    clean_line(*chat->title ? chat->title : tr("(no title)"), screen->title, sizeof(screen->title));
     return 0;
 }
 

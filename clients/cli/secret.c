@@ -8,11 +8,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
+
+/* A shell whose terminal does not echo is hard to get out of, however the program ended. */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 /* Keeps the first line; complains when it does not fit or is empty. */
 static int
@@ -27,53 +33,53 @@ keep_line(const struct cli *cli, char text[SECRET_BYTES], size_t len, const char
     return SOTTO_CLIENT_OK;
 }
 
-static int
-read_file(const struct cli *cli, const char *file, char out[SECRET_BYTES])
+int
+secret_read_file(const struct cli *cli, const char *file, const char *what, char out[SECRET_BYTES])
 {
     size_t len = 0;
+    ssize_t count = -1;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return print_usage_error(cli, "cannot read %.120s (%s)", file, tr(strerror(errno)));
-    for (ssize_t count = 1; count > 0 && len < SECRET_BYTES - 1; len += (size_t)count) {
-        count = read(fd, out + len, SECRET_BYTES - 1 - len);
-        if (count < 0)
-            count = 0;
-    }
-    close(fd);
-    return keep_line(cli, out, len, TR("the password in the file"));
+    if (fd >= 0)
+        while ((count = read(fd, out + len, SECRET_BYTES - 1 - len)) > 0)
+            len += (size_t)count;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (count < 0)
+        return print_usage_error(cli, "cannot read %.120s (%s)", file, tr(strerror(error)));
+    return keep_line(cli, out, len, what);
 }
 
-static void
-on_interrupt(int number)
-{
-    (void)number; /* being called is enough: read() returns, and the terminal is put in order */
-}
-
-/* Reads a line, without echo unless it is no secret. Ctrl-C is let through once the terminal echoes again. */
+/* Reads a line, without echo unless it is no secret. A signal that ends the program waits until the terminal echoes
+ * again; it then acts before this returns. */
 static ssize_t
 read_line(int tty, const char *prompt, bool echo, char *out, size_t size)
 {
     struct termios kept;
-    struct sigaction catching = {.sa_handler = on_interrupt};
-    struct sigaction before;
+    sigset_t ends;
+    sigset_t before;
+    sigemptyset(&ends);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+        sigaddset(&ends, ending[i]);
+    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    int signals = signalfd(-1, &ends, SFD_CLOEXEC);
     bool is_terminal = tcgetattr(tty, &kept) == 0;
-    sigaction(SIGINT, &catching, &before);
     if (is_terminal && !echo) {
         struct termios silent = kept;
         silent.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(tty, TCSAFLUSH, &silent);
     }
+    struct pollfd fds[2] = {{.fd = tty, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     ssize_t len = write(tty, prompt, strlen(prompt));
     if (len >= 0)
-        len = read(tty, out, size);
-    bool interrupted = len < 0 && errno == EINTR;
+        len = poll(fds, 2, -1) > 0 && !fds[1].revents ? read(tty, out, size) : -1;
     if (is_terminal)
         tcsetattr(tty, TCSAFLUSH, &kept);
     if (!echo && write(tty, "\n", 1) < 0)
         len = -1;
-    sigaction(SIGINT, &before, NULL);
-    if (interrupted)
-        raise(SIGINT);
+    if (signals >= 0)
+        close(signals);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return len;
 }
 
@@ -89,7 +95,7 @@ secret_read(const struct cli *cli, const char *file, const char *prompt,
             secret_check_fn *is_possible, char out[SECRET_BYTES])
 {
     if (file)
-        return read_file(cli, file, out);
+        return secret_read_file(cli, file, TR("the password in the file"), out);
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (tty < 0)
         return print_usage_error(cli, "there is no terminal to ask for a password; use "

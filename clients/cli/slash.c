@@ -13,31 +13,46 @@
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-/* Splits at spaces; quotes hold words together, as in a shell. buffer: as large as the line. */
+/* Where the quotation ends that would begin at `at`: its mark stands before a space or the end. NULL: at is a letter
+ * like others, the apostrophe of "Ann's" for instance. */
+static const char *
+end_of_quotation(const char *word, const char *at)
+{
+    if ((*at != '"' && *at != '\'') || (at > word && at[-1] != '='))
+        return NULL;
+    for (const char *end = strchr(at + 1, *at); end; end = strchr(end + 1, *at))
+        if (!end[1] || strchr(" \t", end[1]))
+            return end;
+    return NULL;
+}
+
+/* Splits at spaces; quotes around a word, or around the value of an option, hold it together. buffer: as large as the
+ * line with its end. */
 static size_t
 split(const char *line, char *buffer, char **words, size_t words_max)
 {
     size_t count = 0;
     while (*(line += strspn(line, " \t")) && count < words_max) {
-        char quote = 0;
+        const char *word = line;
         words[count++] = buffer;
-        for (; *line && (quote || !strchr(" \t", *line)); line++) {
-            if (quote ? *line == quote : *line == '"' || *line == '\'')
-                quote = quote ? 0 : *line;
-            else
-                *buffer++ = *line;
+        while (*line && !strchr(" \t", *line)) {
+            const char *end = end_of_quotation(word, line);
+            size_t len = end ? (size_t)(end - line) - 1 : 1;
+            memcpy(buffer, end ? line + 1 : line, len);
+            buffer += len;
+            line = end ? end + 1 : line + 1;
         }
         *buffer++ = 0;
     }
     return count;
 }
 
-/* `/rename New title`: further words belong to the last one. */
+/* `/rename New title`: further words belong to the last one. buffer: as large as the line with its end. */
 static void
 join_rest(struct cli *cli, const struct command *command, char *buffer, size_t size)
 {
     size_t last = command->words_max;
-    if (command->takes != ARG_CHAT || last != 2 || cli->word_count <= last + 1)
+    if (!command->joins || cli->word_count <= last + 1)
         return;
     size_t used = 0;
     for (size_t i = last; i < cli->word_count && used < size; i++)
@@ -64,12 +79,13 @@ insert_chat(struct cli *cli, const struct screen *screen)
     return SOTTO_CLIENT_OK;
 }
 
+/* joined: for join_rest. */
 static int
-run_command(struct cli *cli, const char *joined_line)
+run_command(struct cli *cli, char *joined, size_t size)
 {
-    char *joined = NULL;
     const char *name = cli_word(cli, 0);
     const struct command *command = name ? command_find(name, PLACE_SCREEN) : NULL;
+    int status = SOTTO_CLIENT_OK;
     if (!name)
         return SOTTO_CLIENT_OK;
     if (!command)
@@ -78,42 +94,38 @@ run_command(struct cli *cli, const char *joined_line)
         help_command(command, PLACE_SCREEN, stdout);
         return SOTTO_CLIENT_OK;
     }
-    int status = SOTTO_CLIENT_OK;
     if (command->takes == ARG_CHAT && command->place != PLACE_SCREEN)
         status = insert_chat(cli, cli->screen);
-    if (status == SOTTO_CLIENT_OK) {
-        size_t size = strlen(joined_line) + 1;
-        joined = malloc(size);
-        if (joined)
-            join_rest(cli, command, joined, size);
-        status = options_check(cli, command);
-    }
-    if (status == SOTTO_CLIENT_OK) {
-        status = command->run(cli);
-        hint_after(cli, command, status);
-    }
-    free(joined);
+    if (status)
+        return status;
+    join_rest(cli, command, joined, size);
+    status = options_check(cli, command);
+    if (status)
+        return status;
+    status = command->run(cli);
+    hint_after(cli, command, status);
     return status;
 }
 
 int
 slash_run(struct screen *screen, const struct cli *cli, const char *line)
 {
-    char *argv[WORDS_MAX + 1] = {(char[]){"sotto"}};
-    char *buffer = calloc(1, strlen(line) * 2 + 2);
+    /* One word more than there can be, which options_read complains about. */
+    char *argv[WORDS_MAX + 2] = {(char[]){"sotto"}};
+    size_t size = strlen(line) + 1;
+    char *buffer = calloc(2, size);
     struct cli once = {
-        .profile = cli->profile,
-        .server = cli->server,
+        .password_file = cli->password_file,
         .timeout_s = cli->timeout_s,
         .client = cli->client,
         .screen = screen,
     };
     if (!buffer)
         return SOTTO_CLIENT_EFAILED;
-    size_t count = split(line, buffer, argv + 1, WORDS_MAX);
+    size_t count = split(line, buffer, argv + 1, WORDS_MAX + 1);
     int status = options_read(&once, (int)count + 1, argv);
     if (status == SOTTO_CLIENT_OK)
-        status = run_command(&once, line);
+        status = run_command(&once, buffer + size, size);
     if (status == SOTTO_CLIENT_OK && *once.made_chat)
         status = screen_open(screen, once.made_chat);
     if (once.lost_chat)
@@ -156,6 +168,33 @@ offer_options(struct editor *editor, const struct command *command)
     }
 }
 
+static void
+offer_commands(struct editor *editor, const char *slash)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "%s%s", slash, commands[i].name);
+        if (commands[i].place != PLACE_SHELL)
+            editor_offer(editor, name);
+    }
+}
+
+static void
+offer_words(struct editor *editor, const struct cli *cli, const struct command *command)
+{
+    switch (command->takes) {
+    case ARG_OTHER: break;
+    case ARG_COMMAND: offer_commands(editor, ""); break;
+    case ARG_USER: sotto_client_known_users(cli->client, offer_name, editor); break;
+    case ARG_CHAT:
+        if (command->place == PLACE_SCREEN)
+            sotto_client_known_chats(cli->client, offer_title, editor);
+        else /* the chat is the open one, and what else is typed are users */
+            sotto_client_known_users(cli->client, offer_name, editor);
+        break;
+    }
+}
+
 void
 slash_complete(struct editor *editor, const struct cli *cli, const char *line, const char *word,
                bool first)
@@ -164,26 +203,13 @@ slash_complete(struct editor *editor, const struct cli *cli, const char *line, c
     if (*line != '/')
         return;
     if (first) {
-        for (size_t i = 0; i < command_count; i++) {
-            snprintf(name, sizeof(name), "/%s", commands[i].name);
-            if (commands[i].place != PLACE_SHELL)
-                editor_offer(editor, name);
-        }
+        offer_commands(editor, "/");
         return;
     }
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(line + 1, " "), line + 1);
     const struct command *command = command_find(name, PLACE_SCREEN);
-    if (!command && strcmp(name, "help") != 0)
-        return;
-    if (command && *word == '-') {
+    if (command && *word == '-')
         offer_options(editor, command);
-    } else if (!command) {
-        for (size_t i = 0; i < command_count; i++)
-            if (commands[i].place != PLACE_SHELL)
-                editor_offer(editor, commands[i].name);
-    } else if (command->takes == ARG_CHAT && command->place == PLACE_SCREEN) {
-        sotto_client_known_chats(cli->client, offer_title, editor);
-    } else {
-        sotto_client_known_users(cli->client, offer_name, editor);
-    }
+    else if (command)
+        offer_words(editor, cli, command);
 }

@@ -284,7 +284,9 @@ show_event(struct view *view, const struct sotto_client_message *message, int co
                 message->text ? message->text : "");
         return;
     }
-    fprintf(view->out, "* %s ", message->from);
+    char from[2 * SOTTO_CLIENT_NAME_BYTES];
+    clean_line(message->from, from, sizeof(from));
+    fprintf(view->out, "* %s ", from);
     print_event(view->out, message);
     if (message->text && strcmp(message->kind, "key_changed")) {
         fputs(": ", view->out);

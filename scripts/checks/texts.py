@@ -9,7 +9,7 @@ import re
 from . import source
 
 # function -> which of its arguments are texts; those after the first line pass theirs on to one of the first
-CALLS = {'tr': (0,), 'TR': (0,), 'tr_count': (0, 1), 'fail': (3,), 'print_usage_error': (1,),
+CALLS = {'tr': (0,), 'TR': (0,), 'tr_count': (0, 1), 'fail': (3,), 'print_usage_error': (1,), 'print_failure': (2,),
          'die': (2,), 'refuse': (1,), 'refuse_package': (2,), 'group_trouble': (1,), 'file_trouble': (0,)}
 LITERAL = r'"(?:\\.|[^"\\\n])*"'
 TOKEN = re.compile(rf'{LITERAL}|\'(?:\\.|[^\'\\])+\'|[()\[\]{{}},]|\b(?:{"|".join(CALLS)})\b(?=\s*\()')

@@ -18,17 +18,16 @@
 static void
 print_text(const char *text)
 {
-    struct json json = {0};
+    struct json json;
     char *line = NULL;
     size_t size = 0;
+    FILE *out = open_memstream(&line, &size);
 
-    json.out = open_memstream(&line, &size);
-    assert(json.out != NULL);
-    json_begin(&json, NULL, '{');
+    assert(out != NULL);
+    json = json_open(out);
     json_string(&json, "text", text);
-    json_end(&json, '}');
-    json_line(&json);
-    fclose(json.out);
+    json_close(&json);
+    fclose(out);
     assert(line[size - 1] == '\n');
     for (size_t i = 0; i + 1 < size; i++) {
         const unsigned char byte = (unsigned char)line[i];

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from clients import acquainted, people, person, start, texts, wait_text
@@ -215,6 +216,20 @@ def ctrl_c_clears_the_line_and_then_leaves(stage):
 
 
 @test
+def a_program_that_ends_while_it_asks_for_a_password_lets_the_terminal_echo(stage):
+    ann = stage.client('ann', stage.server())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asking = sotto(stage, ann, 'register', 'ann')
+        asking.see('password:')
+        assert not asking.echoes()
+
+        asking.signal(number)
+
+        assert asking.finish() == -number
+        assert asking.echoes()
+
+
+@test
 def tab_completes_commands_chats_and_names(stage):
     server = start(stage)
     ann, _, _ = people(stage, server, 'ann', 'barbara', 'barnaby')
@@ -257,8 +272,25 @@ def commands_about_a_chat_mean_the_open_one(stage):
     screen.see('did you mean /members?')
     screen.type('/verify bub\n')
     screen.see('did you mean "bob"?')
+    screen.type('/members everybody\n')
+    screen.see('too many words; usage: /members')
+    screen.type('/members --server tcp://127.0.0.1:1\n')
+    screen.see('--server is given when sotto starts')
     screen.type('/help\n')
     screen.see('/members', '/verify', '/quit')
+    screen.type('/help mem\t')
+    screen.see_bottom('lunch> /help members')
+
+
+@test
+def a_narrow_terminal_shows_which_chats_there_are(stage):
+    server = start(stage)
+    ann, _ = people(stage, server, 'ann', 'bob')
+    ann.run('new', 'bob', '--title', 'lunch')
+
+    screen = sotto(stage, ann, columns=24)
+
+    screen.see('1  lunch')
 
 
 @test
@@ -272,6 +304,10 @@ def a_group_is_changed_from_the_screen(stage):
     screen.type('/add carol\n')
     screen.see('added carol')
     screen.type('/rename lunch at one\n')
+    screen.see_bottom('lunch at one>')
+    screen.type("/rename Ann's and Bob's\n")
+    screen.see_bottom("Ann's and Bob's>")
+    screen.type('/rename "lunch at one"\n')
     screen.see_bottom('lunch at one>')
     screen.type('/role bob owner\n')
     screen.see('* ann', times=3)

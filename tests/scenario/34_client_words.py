@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
-"""Help that helps, guesses, and both languages, of single commands."""
+"""Help that helps, complaints, guesses, and both languages, of single commands."""
+import json
 import os
+import re
 import subprocess
 
-from clients import people, person, start
+from clients import people, person, start, texts
 from sotto import program
 from tables import wait_for
 from tap import main, test
@@ -56,6 +58,76 @@ def an_unknown_option_names_the_page_that_lists_the_others(stage):
 
 
 @test
+def options_that_cannot_be_meant_are_refused(stage):
+    del stage
+    for words, complaint in ((('listen', '--count', '0'), '--count needs 1 or more'),
+                             (('read', 'bob', '--limit', '0'), '--limit needs 1 or more'),
+                             (('--timeout', '4294968', 'chats'), '--timeout takes at most 4294967 seconds'),
+                             (('--profile', '', 'chats'), '--profile needs a value'),
+                             (('--limit', '5'), '--limit goes with a command'),
+                             (('whoami', 'me'), 'usage: sotto whoami\n')):
+        code, _, error = say(*words)
+        assert code == 2 and complaint in error, (words, error)
+    code, output, error = say('--json')
+    assert (code, output) == (2, '') and json.loads(error)['error']['code'] == 'usage', (code, output, error)
+
+
+@test
+def the_version_is_printed_alone(stage):
+    del stage
+    code, output, _ = say('--version')
+    assert code == 0 and re.fullmatch(r'sotto \d+\.\d+\.\d+\n', output), output
+    assert output.split()[1] == json.loads(say('--version', '--json')[1])['version']
+
+
+@test
+def output_that_is_lost_is_a_failure(stage):
+    del stage
+    with open('/dev/full', 'w', encoding='utf-8') as full:
+        done = subprocess.run([program('sotto'), '--help'], stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              timeout=60)
+    assert done.returncode == 1 and 'not everything could be printed' in done.stderr, done
+
+
+@test
+def a_closed_output_is_not_the_place_of_a_file(stage):
+    """Otherwise the first file or connection gets its number, and what is printed goes there."""
+    ann = person(stage, start(stage), 'ann')
+    listening = [program('sotto'), *at(ann), 'listen']
+
+    ear = stage.process(['sh', '-c', 'exec "$@" 2>&1 >&-', 'sh', *listening], stage.folder / 'ear.stderr')
+    ear.wait_line(lambda line: 'no chats yet' in line)
+
+    assert os.readlink(f'/proc/{ear.child.pid}/fd/1') == '/dev/null'
+
+
+@test
+def a_secret_that_cannot_be_read_is_named(stage):
+    client = stage.client('alice', stage.server())
+    empty = stage.folder / 'empty'
+    empty.touch()
+
+    for option, path, complaint in (('--password-file', stage.folder, 'Is a directory'),
+                                    ('--password-file', empty, 'the password in the file is empty'),
+                                    ('--passphrase-file', empty, 'the passphrase in the file is empty')):
+        code, _, error = say(*at(client), option, str(path), 'register', 'alice')
+        assert code == 2 and complaint in error, error
+
+
+@test
+def lines_of_the_input_are_sent_whole(stage):
+    server = start(stage)
+    ann, _ = people(stage, server, 'ann', 'bob')
+    chat = ann.run('new', 'bob')[0]['chat']
+
+    assert ann.spawn_with('left\rright\r\n\nlast', 'send', chat, '-').wait() == 0
+    refused = ann.spawn_with('cut\0off\n', 'send', chat, '-')
+
+    assert refused.wait() == 2 and 'zero byte' in refused.error_text()
+    assert texts(ann.run('read', chat)) == ['left\rright', 'last']
+
+
+@test
 def a_name_with_a_slip_is_recognised(stage):
     server = start(stage)
     ann, _ = people(stage, server, 'ann', 'barbara')
@@ -64,6 +136,11 @@ def a_name_with_a_slip_is_recognised(stage):
     code, _, error = say(*at(ann), 'send', 'barbra', 'hello')
 
     assert code == 1 and 'there is no chat "barbra"' in error and 'did you mean "barbara"?' in error, error
+    ann.run('new', 'barbara', '--title', 'lunch')
+    for words in (('new', 'barbara', 'barbora'), ('remove', 'lunch', 'barbora')):
+        code, _, error = say(*at(ann), *words)
+        assert code == 1 and 'did you mean "barbara"?' in error, (words, error)
+    assert 'did you mean' not in say(*at(ann), 'add', 'lunch', 'xyzzy')[2]
 
 
 @test

@@ -182,6 +182,10 @@ class Terminal:
     def see_bottom(self, text):
         self.wait(lambda: self.bottom() == text, text)
 
+    def echoes(self):
+        """Whether what is typed is shown by the terminal itself."""
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
     def signal(self, number):
         os.kill(self.pid, number)
 

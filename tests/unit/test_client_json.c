@@ -53,8 +53,7 @@ commas_stand_between_values_only(void **state)
 {
     (void)state;
     char out[256] = "";
-    struct json json = {.out = fmemopen(out, sizeof(out), "w")};
-    json_begin(&json, NULL, '{');
+    struct json json = json_open(fmemopen(out, sizeof(out), "w"));
     json_string(&json, "a", NULL);
     json_begin(&json, "b", '[');
     json_int(&json, NULL, -1);
@@ -63,8 +62,7 @@ commas_stand_between_values_only(void **state)
     json_end(&json, '}');
     json_end(&json, ']');
     json_bool(&json, "c", true);
-    json_end(&json, '}');
-    json_line(&json);
+    json_close(&json);
     json_begin(&json, NULL, '{');
     json_end(&json, '}');
     fclose(json.out);
