@@ -301,11 +301,13 @@ tick_live(struct io_loop *loop, uint64_t now)
     while (conn && now - conn->since_ms >= (uint64_t)limits->ping_after_ms) {
         struct conn *next = conn->link.next;
 
-        if (now - conn->since_ms >= (uint64_t)limits->idle_ms) {
-            conn_close(conn, SOTTO_GOODBYE_IDLE, "no sign of life");
-        } else if (!conn->pinged) {
+        if (!conn->pinged) {
+            /* However late this is, from here on it has its time to answer; the order stays. */
             conn->pinged = true;
+            conn->since_ms = now - (uint64_t)limits->ping_after_ms;
             conn_send(conn, frame_ping(conn->door->wire, (struct sotto_view){.size = 0}));
+        } else if (now - conn->since_ms >= (uint64_t)limits->idle_ms) {
+            conn_close(conn, SOTTO_GOODBYE_IDLE, "no sign of life");
         }
         conn = next;
     }

@@ -21,7 +21,7 @@
 #include "frame.pb-c.h"
 #include "tests/support/rig.pb-c.h"
 
-#define RIG_WAIT_MS 10000
+#define RIG_WAIT_MS 60000
 #define RIG_HELD_MAX 256
 
 struct rig {

@@ -108,7 +108,7 @@ store_kit_teardown(void **state)
 void
 store_kit_wait(struct store_kit *f, const struct store_seen *seen, size_t n)
 {
-    const uint64_t deadline = uv_hrtime() + UINT64_C(20) * 1000000000;
+    const uint64_t deadline = uv_hrtime() + UINT64_C(60) * 1000000000;
 
     while (seen->count < n) {
         if (uv_hrtime() > deadline)

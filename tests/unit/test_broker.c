@@ -261,7 +261,7 @@ static const struct sotto_call_row bee_calls[] = {{.name = "bee.way.ask.v1", .fn
 static void
 run_until_answers(struct fixture *f, int count)
 {
-    uint64_t end = uv_hrtime() + 10 * 1000000000ull;
+    uint64_t end = uv_hrtime() + 60 * 1000000000ull;
 
     while (f->answers < count && uv_hrtime() < end)
         uv_run(&f->uv, UV_RUN_ONCE);
@@ -275,9 +275,9 @@ a_question_is_answered_once_and_never_inline(void **state)
 
     f->modules[1].descriptor.calls = (struct sotto_table)SOTTO_TABLE(bee_calls);
     seal(f);
-    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("yes"), 1000, on_answer, NULL);
-    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("no"), 1000, on_answer, NULL);
-    broker_api.call(host(f, 0), "bee.way.nobody.v1", view(""), view(""), 1000, on_answer, NULL);
+    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("yes"), 60000, on_answer, NULL);
+    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("no"), 60000, on_answer, NULL);
+    broker_api.call(host(f, 0), "bee.way.nobody.v1", view(""), view(""), 60000, on_answer, NULL);
     assert_int_equal(f->answers, 0);
     run_until_answers(f, 3);
 
@@ -311,13 +311,13 @@ a_provider_that_stops_leaves_nobody_waiting(void **state)
 
     f->modules[1].descriptor.calls = (struct sotto_table)SOTTO_TABLE(bee_calls);
     seal(f);
-    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("hold"), 5000, on_answer, NULL);
+    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("hold"), 60000, on_answer, NULL);
     uv_run(&f->uv, UV_RUN_NOWAIT);
 
     broker_drop_module(f->core.broker, &f->modules[1].host);
 
     assert_int_equal(f->status, SOTTO_ENOPROVIDER);
-    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("x"), 5000, on_answer, NULL);
+    broker_api.call(host(f, 0), "bee.way.ask.v1", view(""), view("x"), 60000, on_answer, NULL);
     run_until_answers(f, 2);
     assert_int_equal(f->status, SOTTO_ENOPROVIDER);
 }
@@ -325,7 +325,8 @@ a_provider_that_stops_leaves_nobody_waiting(void **state)
 /* ---- hook ---- */
 
 static const struct sotto_hook_point_row ant_points[] = {
-    {.name = "ant.egg.lay.v1", .timeout_ms = 30},
+    {.name = "ant.egg.lay.v1", .timeout_ms = 60000},
+    {.name = "ant.egg.wait.v1", .timeout_ms = 30},
     {.name = "ant.egg.eat.v1", .preset_deny = true},
     {.name = "ant.egg.look.v1", .timeout_ms = 30, .fail_open = true},
 };
@@ -366,6 +367,7 @@ hooks_on_ant(struct fixture *f)
 {
     static const struct sotto_hook_row bee[] = {
         {.point = "ant.egg.lay.v1", .phase = SOTTO_HOOK_NORMAL, .after = "cat", .fn = on_hook},
+        {.point = "ant.egg.wait.v1", .phase = SOTTO_HOOK_NORMAL, .fn = on_hook},
         {.point = "ant.egg.look.v1", .phase = SOTTO_HOOK_NORMAL, .fn = on_hook}};
     static const struct sotto_hook_row cat[] = {
         {.point = "ant.egg.lay.v1", .phase = SOTTO_HOOK_NORMAL, .fn = on_hook}};
@@ -395,8 +397,10 @@ a_chain_is_asked_in_its_order_and_one_denial_wins(void **state)
     assert_int_equal(f->status, SOTTO_ERANGE);
 
     broker_render_hooks(f->core.broker, &out);
-    assert_string_equal(buf_text(&out), "ant.egg.lay.v1 early dog\nant.egg.lay.v1 normal cat\n"
-                                        "ant.egg.lay.v1 normal bee\nant.egg.look.v1 normal bee\n");
+    assert_string_equal(
+        buf_text(&out),
+        "ant.egg.lay.v1 early dog\nant.egg.lay.v1 normal cat\n"
+        "ant.egg.lay.v1 normal bee\nant.egg.wait.v1 normal bee\nant.egg.look.v1 normal bee\n");
     buf_fini(&out);
 }
 
@@ -480,7 +484,7 @@ a_decision_that_does_not_come_ends_as_its_point_says(void **state)
 
     hooks_on_ant(f);
     f->modules[1].verdict = SOTTO_DEFER;
-    ask(f, "ant.egg.lay.v1");
+    ask(f, "ant.egg.wait.v1");
     run_until_answers(f, 1);
     assert_int_equal(f->status, SOTTO_EUNAVAILABLE);
     ask(f, "ant.egg.look.v1");

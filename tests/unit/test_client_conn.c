@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define WAIT_MS 60000 /* for what is there already */
+
 typedef Sotto__Frame__V1__Frame Frame;
 
 struct stage {
@@ -114,7 +116,7 @@ setup(void **state)
     stage->server = pair[0];
     put_hello(pair[0], 1);
     *state = stage;
-    return conn_adopt(pair[1], framing_tcp(), 2000, &stage->conn, &stage->error);
+    return conn_adopt(pair[1], framing_tcp(), WAIT_MS, &stage->conn, &stage->error);
 }
 
 static int
@@ -132,7 +134,7 @@ call(struct stage *stage)
 {
     Sotto__Auth__V1__WhoAmIRequest request = SOTTO__AUTH__V1__WHO_AM_IREQUEST__INIT;
     uint64_t ticket = 0;
-    assert_ok(conn_call(stage->conn, "a.B/C", &request.base, 2000, &ticket, &stage->error));
+    assert_ok(conn_call(stage->conn, "a.B/C", &request.base, WAIT_MS, &ticket, &stage->error));
     return ticket;
 }
 
@@ -146,11 +148,11 @@ answers_out_of_order_find_their_calls(void **state)
     put_reply(stage->server, second, "two");
     put_reply(stage->server, first, "one");
 
-    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, first, WAIT_MS, &reply, &stage->error));
     assert_true(reply.ok);
     assert_memory_equal(reply.body.data, "one", 3);
     conn_reply_fini(&reply);
-    assert_ok(conn_wait(stage->conn, second, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, second, WAIT_MS, &reply, &stage->error));
     assert_memory_equal(reply.body.data, "two", 3);
     conn_reply_fini(&reply);
 }
@@ -163,7 +165,7 @@ a_refusal_carries_code_and_sentence(void **state)
     uint64_t ticket = call(stage);
     put_refusal(stage->server, ticket, "not_found", "no such chat");
 
-    assert_ok(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error));
 
     assert_false(reply.ok);
     assert_string_equal(reply.code, "not_found");
@@ -182,7 +184,7 @@ an_answer_to_no_call_is_ignored(void **state)
     put_reply(stage->server, ticket, "mine");
     put_reply(stage->server, ticket, "again");
 
-    assert_ok(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error));
 
     assert_memory_equal(reply.body.data, "mine", 4);
     conn_reply_fini(&reply);
@@ -250,7 +252,7 @@ events_wait_while_an_answer_is_awaited(void **state)
     put_event(stage->server, "x.Second");
     put_reply(stage->server, ticket, "answer");
 
-    assert_ok(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
 
     assert_int_equal(conn_next_event(stage->conn, 0, &event, &stage->error), 1);
@@ -275,14 +277,14 @@ too_many_events_are_dropped_and_it_is_said(void **state)
             struct conn_reply reply = {0};
             uint64_t ticket = call(stage);
             put_reply(stage->server, ticket, "go on");
-            assert_ok(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error));
+            assert_ok(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error));
             conn_reply_fini(&reply);
         }
     }
     uint64_t ticket = call(stage);
     struct conn_reply reply = {0};
     put_reply(stage->server, ticket, "end");
-    assert_ok(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
 
     while (conn_queued_event(stage->conn, &event)) {
@@ -307,8 +309,11 @@ a_ping_is_answered(void **state)
     frame.kind_case = SOTTO__FRAME__V1__FRAME__KIND_PING;
     frame.ping = &ping;
     put(stage->server, &frame);
+    put_event(stage->server, "x.Behind");
 
-    assert_int_equal(conn_next_event(stage->conn, conn_now_ms() + 50, &event, &stage->error), 0);
+    assert_int_equal(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
+                     1);
+    conn_event_fini(&event);
 
     ssize_t len = recv(stage->server, in, sizeof(in), MSG_DONTWAIT);
     assert_true(len > 4);
@@ -329,10 +334,10 @@ an_answer_right_before_a_goodbye_is_not_lost(void **state)
     put_reply(stage->server, first, "done");
     put_goodbye(stage->server, 1001, "the server stops");
 
-    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, first, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
 
-    assert_fails(conn_wait(stage->conn, second, 2000, &reply, &stage->error),
+    assert_fails(conn_wait(stage->conn, second, WAIT_MS, &reply, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
     assert_non_null(strstr(stage->error.message, "the server stops"));
     assert_int_equal(conn_resume_after_ms(stage->conn), 1500);
@@ -353,13 +358,13 @@ after_the_notice_of_an_end_answers_come_and_nothing_new_is_asked(void **state)
     put_event(stage->server, "x.Last");
     put_reply(stage->server, second, "this too");
 
-    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, first, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
     assert_false(conn_is_open(stage->conn));
-    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, WAIT_MS, &none, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
     assert_non_null(strstr(stage->error.message, "the server stops"));
-    assert_ok(conn_wait(stage->conn, second, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, second, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
 
     assert_int_equal(conn_next_event(stage->conn, -1, &event, &stage->error), 1);
@@ -378,7 +383,7 @@ a_server_that_closes_before_the_time_it_gave_is_a_lost_connection(void **state)
     put_goodbye_in(stage->server, 1001, "the server stops", 5000);
     shutdown(stage->server, SHUT_WR);
 
-    assert_fails(conn_wait(stage->conn, ticket, 2000, &reply, &stage->error),
+    assert_fails(conn_wait(stage->conn, ticket, WAIT_MS, &reply, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
     assert_true(conn_is_dead(stage->conn));
 }
@@ -393,11 +398,12 @@ more_calls_than_may_be_open_are_refused(void **state)
     for (size_t i = 1; i < CONN_CALLS_MAX; i++)
         call(stage);
 
-    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, WAIT_MS, &none, &stage->error),
                  SOTTO_CLIENT_EFAILED);
-    assert_fails(conn_wait(stage->conn, 4711, 2000, &reply, &stage->error), SOTTO_CLIENT_EFAILED);
+    assert_fails(conn_wait(stage->conn, 4711, WAIT_MS, &reply, &stage->error),
+                 SOTTO_CLIENT_EFAILED);
     put_reply(stage->server, first, "done");
-    assert_ok(conn_wait(stage->conn, first, 2000, &reply, &stage->error));
+    assert_ok(conn_wait(stage->conn, first, WAIT_MS, &reply, &stage->error));
     conn_reply_fini(&reply);
     call(stage);
 }
@@ -413,7 +419,7 @@ a_request_larger_than_the_server_takes_is_not_sent(void **state)
     request.names = names;
     request.n_names = 1;
 
-    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, 2000, &none, &stage->error),
+    assert_fails(conn_call(stage->conn, "a.B/C", &request.base, WAIT_MS, &none, &stage->error),
                  SOTTO_CLIENT_EFAILED);
 
     assert_string_equal(stage->error.code, "resource_exhausted");
@@ -446,9 +452,9 @@ a_goodbye_for_a_revoked_login_says_so(void **state)
     conn_attached(stage->conn);
     put_goodbye(stage->server, 4401, "revoked");
 
-    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
                  SOTTO_CLIENT_EAUTH);
-    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
                  SOTTO_CLIENT_EAUTH);
 }
 
@@ -459,7 +465,7 @@ a_goodbye_before_a_login_was_shown_ends_no_login(void **state)
     struct conn_event event = {{0}, {0}};
     put_goodbye(stage->server, 4401, "no Attach in time");
 
-    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
 }
 
@@ -470,7 +476,7 @@ a_frame_longer_than_the_protocol_allows_ends_the_connection(void **state)
     struct conn_event event = {{0}, {0}};
     assert_int_equal(write(stage->server, "\x01\x00\x00\x01", 4), 4);
 
-    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
     assert_true(conn_is_dead(stage->conn));
 }
@@ -482,7 +488,7 @@ a_frame_that_is_no_frame_ends_the_connection(void **state)
     struct conn_event event = {{0}, {0}};
     assert_int_equal(write(stage->server, "\x00\x00\x00\x03\x12\xff\xff", 7), 7);
 
-    assert_fails(conn_next_event(stage->conn, conn_now_ms() + 2000, &event, &stage->error),
+    assert_fails(conn_next_event(stage->conn, conn_now_ms() + WAIT_MS, &event, &stage->error),
                  SOTTO_CLIENT_ENETWORK);
 }
 
@@ -496,7 +502,7 @@ a_server_of_another_version_is_refused(void **state)
     assert_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     put_hello(pair[0], 2);
 
-    assert_fails(conn_adopt(pair[1], framing_tcp(), 2000, &conn, &error), SOTTO_CLIENT_EFAILED);
+    assert_fails(conn_adopt(pair[1], framing_tcp(), WAIT_MS, &conn, &error), SOTTO_CLIENT_EFAILED);
 
     assert_null(conn);
     assert_non_null(strstr(error.message, "version 2"));
@@ -513,7 +519,7 @@ something_else_than_a_sotto_server_is_refused(void **state)
     assert_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     assert_int_equal(write(pair[0], "HTTP/1.1 400 Bad Request\r\n", 26), 26);
 
-    assert_fails(conn_adopt(pair[1], framing_tcp(), 2000, &conn, &error), SOTTO_CLIENT_ENETWORK);
+    assert_fails(conn_adopt(pair[1], framing_tcp(), WAIT_MS, &conn, &error), SOTTO_CLIENT_ENETWORK);
 
     assert_null(conn);
     close(pair[0]);

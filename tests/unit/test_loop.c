@@ -174,7 +174,7 @@ a_callback_that_does_not_come_back_is_named_while_it_runs(void **state)
     char path[] = "/tmp/sotto-loop-XXXXXX";
     struct log_options log_options = {.level = SOTTO_LOG_ERROR, .file = path};
     struct loop_options options = {.stuck_ms = 1};
-    uint64_t end = uv_hrtime() + 20 * 1000000000ull;
+    uint64_t end = uv_hrtime() + 60 * 1000000000ull;
     bool named = false;
     struct sotto_err err;
     struct loop *loop;
@@ -219,7 +219,7 @@ deadlines_fire_not_early_and_in_any_number(void **state)
 {
     struct fixture *f = *state;
     struct deadline deadlines[200];
-    uint64_t end = uv_hrtime() + 10 * 1000000000ull;
+    uint64_t end = uv_hrtime() + 60 * 1000000000ull;
     size_t fired = 0;
 
     memset(deadlines, 0, sizeof(deadlines));
@@ -249,7 +249,7 @@ a_deadline_may_be_set_anew_and_cleared_by_another_one(void **state)
     struct deadline victim = {.fixture = f};
     struct deadline killer = {.fixture = f, .clears = &victim};
     struct wheel *wheel = loop_wheel(f->loop);
-    uint64_t end = uv_hrtime() + 10 * 1000000000ull;
+    uint64_t end = uv_hrtime() + 60 * 1000000000ull;
 
     wheel_set(wheel, &far.entry, 15 * 60 * 1000, on_deadline);
     wheel_set(wheel, &moved.entry, 60000, on_deadline);

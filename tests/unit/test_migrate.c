@@ -185,7 +185,7 @@ a_server_killed_inside_a_step_finds_it_undone(void **state)
         _exit(1);
     }
     /* The step is under way once its pages have spilled from the cache into the log. */
-    for (uint64_t end = uv_hrtime() + UINT64_C(20) * 1000000000;;) {
+    for (uint64_t end = uv_hrtime() + UINT64_C(60) * 1000000000;;) {
         FILE *file = fopen(wal, "r");
         long size = 0;
 

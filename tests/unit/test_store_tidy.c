@@ -9,7 +9,7 @@
 #define ROWS 1000
 #define BODY_BYTES 4000
 #define SMALL_BYTES (2 << 20) /* the reserve: 1 MiB and a sixteenth of what it was */
-#define DEADLINE_MS 30000
+#define DEADLINE_MS 60000
 static const char marker[] = "what was deleted must not be found";
 
 /* ---- Jobs ------------------------------------------------------------------------------------------ */
