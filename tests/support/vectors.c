@@ -18,21 +18,21 @@ vectors_report(const char *name, unsigned suite, size_t count, size_t least)
 }
 
 void
-vectors_run_suite(const char *name, unsigned suite, size_t least,
-                  void (*check)(const json_t *test_case, void *arg), void *arg)
+vectors_hold(void **state)
 {
-    json_t *root = vectors_load(name);
+    const struct vectors_of_suite *job = *state;
+    json_t *root = vectors_load(job->file);
     const json_t *test_case;
     size_t i, count = 0;
 
     json_array_foreach(root, i, test_case)
     {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
+        if (vec_need_uint(test_case, "cipher_suite") != job->suite)
             continue;
-        check(test_case, arg);
+        job->check(test_case, job->suite);
         count++;
     }
-    vectors_report(name, suite, count, least);
+    vectors_report(job->file, job->suite, count, job->least);
     json_decref(root);
 }
 

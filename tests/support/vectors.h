@@ -30,10 +30,29 @@ json_t *vectors_load(const char *name);
  * left out of the line. */
 void vectors_report(const char *name, unsigned suite, size_t count, size_t least);
 
-/* Loads a file that is an array of cases with a "cipher_suite", calls check for those of one suite, and reports
- * as vectors_report does. arg is handed through. */
-void vectors_run_suite(const char *name, unsigned suite, size_t least,
-                       void (*check)(const json_t *test_case, void *arg), void *arg);
+/* The cases of one suite in a file that is an array of cases with a "cipher_suite" each. */
+struct vectors_of_suite {
+    const char *file;
+    uint16_t suite;
+    size_t least; /* how many there have to be */
+    void (*check)(const json_t *test_case, uint16_t suite);
+};
+
+/* A test whose initial state is a const struct vectors_of_suite *: checks each case, and reports as vectors_report
+ * does. */
+void vectors_hold(void **state);
+
+/* Rows for a table of tests: suites 1 and 3, of which a file has equally many cases. */
+#define VECTORS_OF_SUITE(file, suite, least, check)                            \
+    {                                                                          \
+        "official_vectors_of_suite_" #suite "_hold", vectors_hold, NULL, NULL, \
+            (void *)(uintptr_t) & (const struct vectors_of_suite)              \
+        {                                                                      \
+            file, suite, least, check                                          \
+        }                                                                      \
+    }
+#define VECTORS_OF_BOTH_SUITES(file, least, check) \
+    VECTORS_OF_SUITE(file, 1, least, check), VECTORS_OF_SUITE(file, 3, least, check)
 
 /* Value of a key; fails the test when it is missing. */
 json_t *vec_need(const json_t *object, const char *key);

@@ -152,41 +152,16 @@ check_encrypt_with_label(const struct mls_crypto *c, const json_t *v)
 }
 
 static void
-official_vectors_of_suite(uint16_t suite)
+check_case(const json_t *test_case, uint16_t suite)
 {
     const struct mls_crypto c = crypto_for(suite);
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *v;
-    size_t i, count = 0;
 
-    json_array_foreach(root, i, v)
-    {
-        if (vec_need_uint(v, "cipher_suite") != suite)
-            continue;
-        check_ref_hash(&c, vec_need(v, "ref_hash"));
-        check_expand_with_label(&c, vec_need(v, "expand_with_label"));
-        check_derive_secret(&c, vec_need(v, "derive_secret"));
-        check_derive_tree_secret(&c, vec_need(v, "derive_tree_secret"));
-        check_sign_with_label(&c, vec_need(v, "sign_with_label"));
-        check_encrypt_with_label(&c, vec_need(v, "encrypt_with_label"));
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, 1);
-    json_decref(root);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_AES128GCM_SHA256_ED25519);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519);
+    check_ref_hash(&c, vec_need(test_case, "ref_hash"));
+    check_expand_with_label(&c, vec_need(test_case, "expand_with_label"));
+    check_derive_secret(&c, vec_need(test_case, "derive_secret"));
+    check_derive_tree_secret(&c, vec_need(test_case, "derive_tree_secret"));
+    check_sign_with_label(&c, vec_need(test_case, "sign_with_label"));
+    check_encrypt_with_label(&c, vec_need(test_case, "encrypt_with_label"));
 }
 
 static void
@@ -335,8 +310,7 @@ signing_without_memory_says_so_and_leaks_nothing(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(official_vectors_of_suite_1_hold),
-    cmocka_unit_test(official_vectors_of_suite_3_hold),
+    VECTORS_OF_BOTH_SUITES(FILE_NAME, 1, check_case),
     cmocka_unit_test(an_unknown_suite_is_refused),
     cmocka_unit_test(an_export_is_the_same_on_both_sides),
     cmocka_unit_test(unusable_public_keys_are_refused),

@@ -121,45 +121,20 @@ check_epoch(const struct mls_crypto *c, const json_t *test_case, const json_t *e
 }
 
 static void
-official_vectors_of_suite(uint16_t suite)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case, *epoch;
-    size_t i, number, count = 0, epochs = 0;
+    const json_t *epochs = vec_need(test_case, "epochs"), *epoch;
+    uint8_t init_secret[MLS_HASH_BYTES];
     struct mls_crypto c;
+    size_t number;
 
     assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    json_array_foreach(root, i, test_case)
+    vec_need_hex_array(test_case, "initial_init_secret", init_secret, sizeof init_secret);
+    assert_int_equal(json_array_size(epochs), 5);
+    json_array_foreach(epochs, number, epoch)
     {
-        uint8_t init_secret[MLS_HASH_BYTES];
-
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        vec_need_hex_array(test_case, "initial_init_secret", init_secret, sizeof init_secret);
-        json_array_foreach(vec_need(test_case, "epochs"), number, epoch)
-        {
-            check_epoch(&c, test_case, epoch, number, init_secret);
-            epochs++;
-        }
-        count++;
+        check_epoch(&c, test_case, epoch, number, init_secret);
     }
-    vectors_report(FILE_NAME, suite, count, 1);
-    assert_int_equal(epochs, 5);
-    json_decref(root);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_AES128GCM_SHA256_ED25519);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519);
 }
 
 static void
@@ -222,8 +197,7 @@ keys_shorter_than_their_buffer_are_padded_with_zeros(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(official_vectors_of_suite_1_hold),
-    cmocka_unit_test(official_vectors_of_suite_3_hold),
+    VECTORS_OF_BOTH_SUITES(FILE_NAME, 1, check_case),
     cmocka_unit_test(no_commit_secret_and_no_psk_mean_zero_strings),
     cmocka_unit_test(an_external_joiner_and_a_member_agree_on_the_init_secret),
     cmocka_unit_test(keys_shorter_than_their_buffer_are_padded_with_zeros),

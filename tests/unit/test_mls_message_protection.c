@@ -28,11 +28,10 @@ struct fixture {
 enum { SENDER = 1 };
 
 static void
-setup(struct fixture *f, const json_t *test_case)
+setup(struct fixture *f, const json_t *test_case, uint16_t suite)
 {
     struct vec_bytes tree_hash = vec_need_hex(test_case, "tree_hash");
     struct vec_bytes transcript = vec_need_hex(test_case, "confirmed_transcript_hash");
-    uint16_t suite = (uint16_t)vec_need_uint(test_case, "cipher_suite");
 
     f->json = test_case;
     assert_int_equal(mls_crypto_init(&f->c, mls_provider_default(), suite), 0);
@@ -200,12 +199,11 @@ check_file_message(struct fixture *f, const char *key, const char *message_key, 
 }
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    (void)arg;
     struct fixture f;
 
-    setup(&f, test_case);
+    setup(&f, test_case, suite);
     check_file_message(&f, "proposal", "proposal_pub", false);
     check_file_message(&f, "proposal", "proposal_priv", true);
     check_file_message(&f, "commit", "commit_pub", false);
@@ -219,32 +217,11 @@ check_case(const json_t *test_case, void *arg)
     teardown(&f);
 }
 
-static void
-run_suite(uint16_t suite, size_t least)
-{
-    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    run_suite(1, 1);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    run_suite(3, 1);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(official_vectors_of_suite_1_hold),
-        cmocka_unit_test(official_vectors_of_suite_3_hold),
+        VECTORS_OF_BOTH_SUITES(FILE_NAME, 1, check_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

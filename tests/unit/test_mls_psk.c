@@ -25,15 +25,16 @@ slice(struct vec_bytes bytes)
 }
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    const struct mls_crypto *c = arg;
+    struct mls_crypto c;
     struct psk_source sources[PSKS_MAX];
     struct mls_psk psks[PSKS_MAX];
     uint8_t want[MLS_HASH_BYTES], got[MLS_HASH_BYTES];
     const json_t *list = vec_need(test_case, "psks");
     const size_t count = json_array_size(list);
 
+    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
     assert_in_range(count, 0, PSKS_MAX);
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(list, i);
@@ -48,36 +49,13 @@ check_case(const json_t *test_case, void *arg)
         };
     }
     vec_need_hex_array(test_case, "psk_secret", want, sizeof want);
-    assert_ok(mls_psk_secret(c, psks, count, got));
+    assert_ok(mls_psk_secret(&c, psks, count, got));
     vec_assert_equal("psk_secret", got, sizeof got, want, sizeof want);
     for (size_t i = 0; i < count; i++) {
         vec_free(&sources[i].id);
         vec_free(&sources[i].nonce);
         vec_free(&sources[i].secret);
     }
-}
-
-static void
-official_vectors_of_suite(uint16_t suite)
-{
-    struct mls_crypto c;
-
-    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    vectors_run_suite(FILE_NAME, suite, 11, check_case, &c);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_AES128GCM_SHA256_ED25519);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519);
 }
 
 static void
@@ -158,8 +136,7 @@ running_out_of_memory_is_reported_and_leaks_nothing(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(official_vectors_of_suite_1_hold),
-    cmocka_unit_test(official_vectors_of_suite_3_hold),
+    VECTORS_OF_BOTH_SUITES(FILE_NAME, 11, check_case),
     cmocka_unit_test(a_resumption_identifier_round_trips),
     cmocka_unit_test(unknown_types_and_usages_are_refused),
     cmocka_unit_test(running_out_of_memory_is_reported_and_leaks_nothing),

@@ -45,18 +45,19 @@ check_key(struct mls_secret_tree *tree, uint32_t leaf, enum mls_ratchet_type typ
 }
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    const struct mls_crypto *c = arg;
+    struct mls_crypto c;
     const json_t *leaves = vec_need(test_case, "leaves");
     struct mls_secret_tree tree;
     uint8_t secret[MLS_HASH_BYTES];
     json_t *generations, *v;
     size_t leaf, i;
 
-    check_sender_data(c, vec_need(test_case, "sender_data"));
+    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
+    check_sender_data(&c, vec_need(test_case, "sender_data"));
     vec_need_hex_array(test_case, "encryption_secret", secret, sizeof secret);
-    assert_ok(mls_secret_tree_init(&tree, c, (uint32_t)json_array_size(leaves), secret));
+    assert_ok(mls_secret_tree_init(&tree, &c, (uint32_t)json_array_size(leaves), secret));
     json_array_foreach(leaves, leaf, generations)
     {
         json_array_foreach(generations, i, v)
@@ -66,29 +67,6 @@ check_case(const json_t *test_case, void *arg)
         }
     }
     mls_secret_tree_fini(&tree);
-}
-
-static void
-official_vectors_of_suite(uint16_t suite)
-{
-    struct mls_crypto c;
-
-    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    vectors_run_suite(FILE_NAME, suite, 3, check_case, &c);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_AES128GCM_SHA256_ED25519);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519);
 }
 
 /* ---- Promises ----------------------------------------------------------------------------- */
@@ -283,8 +261,7 @@ an_idle_tree_of_many_leaves_costs_one_secret(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(official_vectors_of_suite_1_hold),
-    cmocka_unit_test(official_vectors_of_suite_3_hold),
+    VECTORS_OF_BOTH_SUITES(FILE_NAME, 3, check_case),
     cmocka_unit_test(the_order_in_which_leaves_speak_does_not_matter),
     cmocka_unit_test(a_used_generation_cannot_be_derived_again),
     cmocka_unit_test(messages_may_arrive_in_any_order),

@@ -13,9 +13,9 @@
 static const char FILE_NAME[] = "mls/transcript-hashes.json";
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    const struct mls_crypto *c = arg;
+    struct mls_crypto c;
     struct vec_bytes content = vec_need_hex(test_case, "authenticated_content");
     struct vec_bytes interim_before = vec_need_hex(test_case, "interim_transcript_hash_before");
     struct vec_bytes want_confirmed = vec_need_hex(test_case, "confirmed_transcript_hash_after");
@@ -24,6 +24,7 @@ check_case(const json_t *test_case, void *arg)
     uint8_t own_tag[MLS_HASH_BYTES];
     struct mls_reader r;
 
+    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
     vec_need_hex_array(test_case, "confirmation_key", key, sizeof key);
     assert_true(content.len > 1 + MLS_HASH_BYTES);
     mls_reader_init(&r, mls_bytes(content.data, content.len));
@@ -31,15 +32,15 @@ check_case(const json_t *test_case, void *arg)
     const struct mls_bytes tag = mls_read_opaque(&r);
     assert_ok(mls_reader_finish(&r));
 
-    assert_ok(mls_transcript_confirmed(c, mls_bytes(interim_before.data, interim_before.len), input,
-                                       confirmed));
+    assert_ok(mls_transcript_confirmed(&c, mls_bytes(interim_before.data, interim_before.len),
+                                       input, confirmed));
     vec_assert_equal("confirmed", confirmed, sizeof confirmed, want_confirmed.data,
                      want_confirmed.len);
-    assert_ok(mls_mac_verify(c, key, mls_bytes(confirmed, sizeof confirmed), tag));
+    assert_ok(mls_mac_verify(&c, key, mls_bytes(confirmed, sizeof confirmed), tag));
     assert_ok(
-        mls_schedule_confirmation_tag(c, key, mls_bytes(confirmed, sizeof confirmed), own_tag));
+        mls_schedule_confirmation_tag(&c, key, mls_bytes(confirmed, sizeof confirmed), own_tag));
     vec_assert_equal("tag", own_tag, sizeof own_tag, tag.data, tag.len);
-    assert_ok(mls_transcript_interim(c, mls_bytes(confirmed, sizeof confirmed), tag, interim));
+    assert_ok(mls_transcript_interim(&c, mls_bytes(confirmed, sizeof confirmed), tag, interim));
     vec_assert_equal("interim", interim, sizeof interim, want_interim.data, want_interim.len);
 
     vec_free(&content);
@@ -48,32 +49,8 @@ check_case(const json_t *test_case, void *arg)
     vec_free(&want_interim);
 }
 
-static void
-official_vectors_of_suite(uint16_t suite)
-{
-    struct mls_crypto c;
-
-    assert_ok(mls_crypto_init(&c, mls_provider_default(), suite));
-    vectors_run_suite(FILE_NAME, suite, 1, check_case, &c);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_AES128GCM_SHA256_ED25519);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    official_vectors_of_suite(MLS_SUITE_X25519_CHACHA20POLY1305_SHA256_ED25519);
-}
-
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(official_vectors_of_suite_1_hold),
-    cmocka_unit_test(official_vectors_of_suite_3_hold),
+    VECTORS_OF_BOTH_SUITES(FILE_NAME, 1, check_case),
 };
 
 SOTTO_TEST_MAIN(tests)

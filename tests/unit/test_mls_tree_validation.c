@@ -58,14 +58,16 @@ check_nodes(const json_t *test_case, struct mls_tree *tree)
 }
 
 static void
-check_case(const json_t *test_case, const struct mls_crypto *c)
+check_case(const json_t *test_case, uint16_t suite)
 {
     struct vec_bytes bytes = vec_need_hex(test_case, "tree");
     struct vec_bytes group_id = vec_need_hex(test_case, "group_id");
     struct mls_bytes id = mls_bytes(group_id.data, group_id.len);
+    struct mls_crypto c;
     struct mls_tree tree;
 
-    assert_int_equal(read_tree(mls_bytes(bytes.data, bytes.len), c, &tree), 0);
+    assert_int_equal(mls_crypto_init(&c, mls_provider_default(), suite), 0);
+    assert_int_equal(read_tree(mls_bytes(bytes.data, bytes.len), &c, &tree), 0);
     check_nodes(test_case, &tree);
     assert_int_equal(mls_tree_check_parent_hashes(&tree), 0);
     assert_int_equal(mls_tree_check_leaves(&tree, id), 0);
@@ -73,40 +75,6 @@ check_case(const json_t *test_case, const struct mls_crypto *c)
     mls_tree_fini(&tree);
     vec_free(&group_id);
     vec_free(&bytes);
-}
-
-static void
-run_suite(uint16_t suite, size_t least)
-{
-    json_t *root = vectors_load(FILE_NAME);
-    json_t *test_case;
-    struct mls_crypto c;
-    size_t i, count = 0;
-
-    assert_int_equal(mls_crypto_init(&c, mls_provider_default(), suite), 0);
-    json_array_foreach(root, i, test_case)
-    {
-        if (vec_need_uint(test_case, "cipher_suite") != suite)
-            continue;
-        check_case(test_case, &c);
-        count++;
-    }
-    vectors_report(FILE_NAME, suite, count, least);
-    json_decref(root);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    run_suite(1, 14);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    run_suite(3, 14);
 }
 
 /* The smallest tree of the file that has a parent node: every byte of it, one bit each. */
@@ -143,8 +111,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(official_vectors_of_suite_1_hold),
-        cmocka_unit_test(official_vectors_of_suite_3_hold),
+        VECTORS_OF_BOTH_SUITES(FILE_NAME, 14, check_case),
         cmocka_unit_test(a_tree_with_one_bit_changed_is_refused),
     };
 

@@ -217,9 +217,8 @@ check_update(const struct fixture *f, const json_t *update)
 }
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    const uint16_t suite = *(const uint16_t *)arg;
     struct fixture f = {.json = test_case};
     const json_t *update;
     size_t i;
@@ -237,32 +236,11 @@ check_case(const json_t *test_case, void *arg)
     vec_free(&f.group_id);
 }
 
-static void
-run_suite(uint16_t suite, size_t least)
-{
-    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    run_suite(1, 11);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    run_suite(3, 11);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(official_vectors_of_suite_1_hold),
-        cmocka_unit_test(official_vectors_of_suite_3_hold),
+        VECTORS_OF_BOTH_SUITES(FILE_NAME, 11, check_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

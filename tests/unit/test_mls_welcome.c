@@ -58,9 +58,8 @@ check_info(const json_t *test_case, const struct mls_crypto *c, const struct mls
 }
 
 static void
-check_case(const json_t *test_case, void *arg)
+check_case(const json_t *test_case, uint16_t suite)
 {
-    const uint16_t suite = *(const uint16_t *)arg;
     struct vec_bytes package_bytes = vec_need_hex(test_case, "key_package");
     struct vec_bytes welcome_bytes = vec_need_hex(test_case, "welcome");
     struct mls_crypto c;
@@ -100,32 +99,11 @@ check_case(const json_t *test_case, void *arg)
     vec_free(&package_bytes);
 }
 
-static void
-run_suite(uint16_t suite, size_t least)
-{
-    vectors_run_suite(FILE_NAME, suite, least, check_case, &suite);
-}
-
-static void
-official_vectors_of_suite_1_hold(void **state)
-{
-    (void)state;
-    run_suite(1, 1);
-}
-
-static void
-official_vectors_of_suite_3_hold(void **state)
-{
-    (void)state;
-    run_suite(3, 1);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(official_vectors_of_suite_1_hold),
-        cmocka_unit_test(official_vectors_of_suite_3_hold),
+        VECTORS_OF_BOTH_SUITES(FILE_NAME, 1, check_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
