@@ -167,8 +167,7 @@ ask_create(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
     request.mode = rig->mode;
     request.suite = peer->mls.suite;
     request.first = &bundle;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Create",
-                                                        &request.base);
+    return peer_ask(rig, peer, "Create", &request.base, is_begin);
 }
 
 const struct harness_answer *
@@ -233,8 +232,7 @@ submit(struct chat_rig *rig, const struct chat_peer *maker, const struct chat_pe
         bundle.commit = bundle.welcome;
     request.chat_id = rig_chat_id(rig, id);
     request.bundle = &bundle;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, sender->session, "Commit",
-                                                        &request.base);
+    return peer_ask(rig, sender, "Commit", &request.base, is_begin);
 }
 
 const struct harness_answer *
@@ -284,8 +282,7 @@ send_data(struct chat_rig *rig, const struct chat_peer *peer, uint64_t client_ms
     request.chat_id = rig_chat_id(rig, id);
     request.client_msg_id = client_msg_id;
     request.message = message;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Send",
-                                                        &request.base);
+    return peer_ask(rig, peer, "Send", &request.base, is_begin);
 }
 
 const struct harness_answer *
@@ -350,8 +347,7 @@ sync_with(struct chat_rig *rig, const struct chat_peer *peer, const uint64_t *cu
     request.n_cursors = cursor != NULL;
     request.cursors = items;
     request.live = live;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Sync",
-                                                        &request.base);
+    return peer_ask(rig, peer, "Sync", &request.base, is_begin);
 }
 
 const Sotto__Chat__V1__SyncReply *

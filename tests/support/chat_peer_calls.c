@@ -47,8 +47,7 @@ set_role(struct chat_rig *rig, const struct chat_peer *peer, const struct chat_p
     request.chat_id = rig_chat_id(rig, id);
     request.user_id = peer_bytes(target->mls.user, 16);
     request.role = role;
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "SetRole",
-                                                        &request.base);
+    return peer_ask(rig, peer, "SetRole", &request.base, is_begin);
 }
 
 const struct harness_answer *
@@ -76,8 +75,7 @@ leave(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
     request.chat_id = rig_chat_id(rig, id);
     request.proposals = proposals;
     request.n_proposals = (size_t)(proposals[0].len > 0) + (proposals[1].len > 0);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "Leave",
-                                                        &request.base);
+    return peer_ask(rig, peer, "Leave", &request.base, is_begin);
 }
 
 static void
@@ -126,8 +124,7 @@ delete_chat(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
     uint8_t id[16];
 
     request.chat_id = rig_chat_id(rig, id);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "DeleteChat",
-                                                        &request.base);
+    return peer_ask(rig, peer, "DeleteChat", &request.base, is_begin);
 }
 
 const struct harness_answer *
@@ -190,8 +187,7 @@ get_group(struct chat_rig *rig, const struct chat_peer *peer, bool is_begin)
     uint8_t id[16];
 
     request.chat_id = rig_chat_id(rig, id);
-    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, "GetGroup",
-                                                        &request.base);
+    return peer_ask(rig, peer, "GetGroup", &request.base, is_begin);
 }
 
 const struct harness_answer *

@@ -20,6 +20,14 @@ peer_buf(const struct mls_buf *buf)
     return peer_bytes(buf->data, buf->len);
 }
 
+/* Makes a call, or begins one. */
+static inline const struct harness_answer *
+peer_ask(const struct chat_rig *rig, const struct chat_peer *peer, const char *method,
+         const ProtobufCMessage *request, bool is_begin)
+{
+    return (is_begin ? harness_rpc_begin : harness_rpc)(rig->h, peer->session, method, request);
+}
+
 static inline ProtobufCBinaryData
 rig_chat_id(const struct chat_rig *rig, uint8_t out[16])
 {
