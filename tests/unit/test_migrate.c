@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Migrations: applied once, recorded with a checksum, whole or not at all. */
-#include "sotto_test.h"
-
-#include "core/store.h"
+#include "store_kit.h"
 
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct fixture {
-    uv_loop_t loop;
-    struct settings_store settings;
-    struct store *store;
-    struct store_module *module;
-    struct sotto_err err;
-    char dir[64], path[96];
-};
 
 static const struct sotto_migration_row steps[] = {
     {.number = 1,
@@ -30,47 +19,9 @@ static const struct sotto_migration_row steps[] = {
     {.number = 3, .name = "third", .sql = "CREATE TABLE demo_c (id INTEGER PRIMARY KEY);"},
 };
 
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    f->settings = (struct settings_store){.readers = 1,
-                                          .batch_jobs = 100,
-                                          .queue_jobs = 100,
-                                          .queue_bytes = 1 << 20,
-                                          .cache_bytes = 1 << 20,
-                                          .busy_ms = 1000,
-                                          .wal_bytes = 16 << 20,
-                                          .breaker_failures = 5};
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-migrate-XXXXXX");
-    if (!mkdtemp(f->dir))
-        return -1;
-    snprintf(f->path, sizeof(f->path), "%s/sotto.db", f->dir);
-    *state = f;
-    return uv_loop_init(&f->loop);
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const tails[] = {"", "-wal", "-shm"};
-    char path[128];
-
-    uv_loop_close(&f->loop);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s%s", f->path, tails[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
-
 /* Opens the store, migrates with the first `count` rows and closes it; the result of store_migrate. */
 static int
-migrate(struct fixture *f, const struct sotto_migration_row *rows, uint32_t count)
+migrate(struct store_kit *f, const struct sotto_migration_row *rows, uint32_t count)
 {
     const struct sotto_table table = {.items = rows, .count = count, .item_size = sizeof(rows[0])};
     int error;
@@ -79,13 +30,12 @@ migrate(struct fixture *f, const struct sotto_migration_row *rows, uint32_t coun
         fail_msg("store_create: %s", f->err.text);
     f->module = store_add_module(f->store, NULL, "demo", NULL, NULL);
     error = store_migrate(f->store, f->module, &table, &f->err);
-    store_destroy(&f->store);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+    store_kit_close(f);
     return error;
 }
 
 static int64_t
-query(struct fixture *f, const char *sql)
+query(struct store_kit *f, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     sqlite3 *db = NULL;
@@ -103,7 +53,7 @@ query(struct fixture *f, const char *sql)
 static void
 each_step_is_applied_once(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
 
     assert_ok(migrate(f, steps, 1));
     assert_ok(migrate(f, steps, 3));
@@ -116,7 +66,7 @@ each_step_is_applied_once(void **state)
 static void
 a_changed_step_refuses_the_start(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     struct sotto_migration_row changed[2] = {steps[0], steps[1]};
 
     changed[0].sql = "CREATE TABLE demo_a (id INTEGER PRIMARY KEY, other TEXT);";
@@ -129,7 +79,7 @@ a_changed_step_refuses_the_start(void **state)
 static void
 a_missing_step_refuses_the_start(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
 
     assert_ok(migrate(f, steps, 3));
 
@@ -147,7 +97,7 @@ a_step_that_fails_leaves_nothing_behind(void **state)
          .name = "broken",
          .sql = "CREATE TABLE demo_a (id INTEGER PRIMARY KEY);"
                 "INSERT INTO demo_a VALUES (1); SELEKT 1;"}};
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
 
     assert_fails(migrate(f, broken, 1), SOTTO_EPRECONDITION);
     assert_non_null(strstr(f->err.text, "migration 1 (broken) failed: near \"SELEKT\""));
@@ -166,7 +116,7 @@ a_server_killed_inside_a_step_finds_it_undone(void **state)
          .sql = "CREATE TABLE demo_a (id INTEGER PRIMARY KEY, body BLOB);"
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
                 "INSERT INTO demo_a SELECT i, zeroblob(100000) FROM n;"}};
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     char wal[128];
     pid_t child;
     int status;
@@ -211,7 +161,7 @@ a_server_killed_inside_a_step_finds_it_undone(void **state)
 static void
 the_dry_run_finds_errors_and_changes_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct store_kit *f = *state;
     struct sotto_migration_row wrong[3] = {steps[0], steps[1], steps[2]};
     struct sotto_table table = {.items = wrong, .count = 3, .item_size = sizeof(wrong[0])};
 
@@ -228,7 +178,7 @@ the_dry_run_finds_errors_and_changes_nothing(void **state)
     assert_int_equal(query(f, "SELECT count(*) FROM sotto_migrations"), 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_kit_setup, store_kit_teardown)
 static const struct CMUnitTest tests[] = {
     TEST(each_step_is_applied_once),
     TEST(a_changed_step_refuses_the_start),
