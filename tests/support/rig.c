@@ -425,3 +425,20 @@ expect_error(Sotto__Frame__V1__Frame *take_frame, uint64_t id, const char *code)
     assert_string_equal(take_frame->reply->error->code, code);
     sotto__frame__v1__frame__free_unpacked(take_frame, NULL);
 }
+
+int
+scene_setup(void **state)
+{
+    struct scene *scene = calloc(1, sizeof(*scene));
+
+    rig_init(&scene->rig);
+    *state = scene;
+    return 0;
+}
+
+int
+scene_teardown(void **state)
+{
+    free(*state);
+    return 0;
+}

@@ -75,6 +75,15 @@ int peer_read_end(struct peer *);
 /* Calls Enter with this user (16 letters) and waits for the reply. */
 void peer_attach(struct peer *, const char *user);
 
+/* What a test with two clients begins with: for cmocka_unit_test_setup_teardown, *state becomes a struct scene whose
+ * rig is initialised and not started. */
+struct scene {
+    struct rig rig;
+    struct peer alice, bob;
+};
+int scene_setup(void **state);
+int scene_teardown(void **state);
+
 /* Checks a reply: its id and text, or its error code. Frees it. */
 void expect_text(Sotto__Frame__V1__Frame *take_frame, uint64_t id, const char *text);
 void expect_error(Sotto__Frame__V1__Frame *take_frame, uint64_t id, const char *code);

@@ -5,40 +5,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-struct fixture {
-    struct rig rig;
-    struct peer alice, bob;
-};
-
-static int
-setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    rig_init(&fixture->rig);
-    *state = fixture;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    free(*state);
-    return 0;
-}
-
-static void
-start(struct fixture *fixture)
-{
-    rig_start(&fixture->rig);
-}
-
 static void
 a_call_comes_back(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     peer_call(&f->alice, 7, "Echo", "hello");
@@ -51,11 +23,11 @@ a_call_comes_back(void **state)
 static void
 pipelined_calls_are_all_answered_even_beyond_the_limit_in_flight(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     const uint64_t count = 1000;
 
     f->rig.settings.limits.calls_in_flight = 4;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     for (uint64_t id = 1; id <= count; id++)
@@ -116,11 +88,11 @@ expect_sample_answered(struct peer *peer)
 static void
 a_stream_may_be_split_at_any_byte(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint8_t bytes[256];
     size_t size = sample(bytes);
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     for (size_t split = 0; split <= size; split++) {
@@ -141,12 +113,12 @@ a_stream_may_be_split_at_any_byte(void **state)
 static void
 a_large_frame_arrives_whole_after_attach(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     const size_t size = 3u * 1024 * 1024;
     uint8_t *body = calloc(1, size + 8);
     Sotto__Frame__V1__Frame *frame;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_attach(&f->alice, "alice-----------");
     body[0] = 0x12; /* Text.data */
@@ -170,10 +142,10 @@ a_large_frame_arrives_whole_after_attach(void **state)
 static void
 a_claimed_length_costs_nothing_and_ends_the_connection(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     static const uint8_t claim[] = {0x80, 0, 0, 0, 1, 2, 3};
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     peer_write(&f->alice, claim, sizeof(claim));
@@ -186,10 +158,10 @@ a_claimed_length_costs_nothing_and_ends_the_connection(void **state)
 static void
 before_attach_a_frame_is_at_most_the_small_limit(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint8_t head[4] = {0, 0, 0x10, 1}; /* 4097 */
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     peer_write(&f->alice, head, sizeof(head));
@@ -202,7 +174,7 @@ before_attach_a_frame_is_at_most_the_small_limit(void **state)
 static void
 garbage_ends_the_connection_with_a_protocol_error(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     static const uint8_t garbage[] = {0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff};
     static const uint8_t empty[] = {0, 0, 0, 0};
     static const uint8_t goodbye[] = {0, 0, 0, 2, 0x42, 0};
@@ -212,7 +184,7 @@ garbage_ends_the_connection_with_a_protocol_error(void **state)
         size_t size;
     } cases[] = {{garbage, 8}, {empty, 4}, {goodbye, 6}, {call_without_id, 6}};
 
-    start(f);
+    rig_start(&f->rig);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         peer_open(&f->alice, &f->rig);
         peer_write(&f->alice, cases[i].data, cases[i].size);
@@ -225,10 +197,10 @@ garbage_ends_the_connection_with_a_protocol_error(void **state)
 static void
 who_does_not_attach_in_time_is_sent_away(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
     f->rig.settings.limits.attach_ms = 1000;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_open(&f->bob, &f->rig);
     peer_attach(&f->bob, "bob-------------");
@@ -245,12 +217,12 @@ who_does_not_attach_in_time_is_sent_away(void **state)
 static void
 silence_is_answered_with_a_ping_and_then_with_the_end(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     Sotto__Frame__V1__Frame *frame;
 
     f->rig.settings.limits.ping_after_ms = 300;
     f->rig.settings.limits.idle_ms = 900;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_attach(&f->alice, "alice-----------");
 
@@ -266,11 +238,11 @@ silence_is_answered_with_a_ping_and_then_with_the_end(void **state)
 static void
 an_address_may_have_only_so_many_unattached_connections(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     struct peer third;
 
     f->rig.settings.limits.unattached_per_address = 2;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_open(&f->bob, &f->rig);
 
@@ -289,10 +261,10 @@ an_address_may_have_only_so_many_unattached_connections(void **state)
 static void
 connections_are_capped(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
     f->rig.settings.limits.connections = 1;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 
     peer_connect(&f->bob, &f->rig);
@@ -316,13 +288,13 @@ nobody_is_there(void *arg)
 static void
 a_reader_that_is_too_slow_is_told_to_resume(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     static char text[16384];
     Sotto__Rig__V1__Told told = SOTTO__RIG__V1__TOLD__INIT;
     int small = 4096;
     int pushes = 0;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     setsockopt(f->alice.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     peer_attach(&f->alice, "alice-----------");
@@ -344,9 +316,9 @@ a_reader_that_is_too_slow_is_told_to_resume(void **state)
 static void
 goodbye_goes_to_everybody_at_the_end(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_open(&f->bob, &f->rig);
     peer_attach(&f->bob, "bob-------------");
@@ -376,9 +348,9 @@ expect_notice(struct peer *peer)
 static void
 the_notice_of_the_end_goes_to_everybody_and_closes_nobody(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_open(&f->bob, &f->rig);
     peer_attach(&f->bob, "bob-------------");
@@ -401,9 +373,9 @@ the_notice_of_the_end_goes_to_everybody_and_closes_nobody(void **state)
 static void
 connections_that_vanish_with_calls_open_leave_nothing_behind(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_call(&f->alice, 1, "Hold", "");
     while (!f->rig.held_count)
@@ -423,12 +395,12 @@ connections_that_vanish_with_calls_open_leave_nothing_behind(void **state)
 static void
 a_full_logic_queue_stops_reading_and_loses_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     const uint64_t count = 400;
 
     f->rig.settings.limits.logic_queue_items = 2;
     f->rig.settings.limits.logic_queue_bytes = 20000;
-    start(f);
+    rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
     peer_open(&f->bob, &f->rig);
 
@@ -446,7 +418,7 @@ a_full_logic_queue_stops_reading_and_loses_nothing(void **state)
     rig_stop(&f->rig);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 static const struct CMUnitTest tests[] = {
     CASE(a_call_comes_back),

@@ -2,37 +2,15 @@
 /* Methods and requests: what registration refuses, and that every call is answered exactly once. */
 #include "rig.h"
 
-struct fixture {
-    struct rig rig;
-    struct peer alice;
-};
-
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    *state = f;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    free(*state);
-    return 0;
-}
-
 static void
-start(struct fixture *f)
+start(struct scene *f)
 {
     rig_start(&f->rig);
     peer_open(&f->alice, &f->rig);
 }
 
 static void
-stop(struct fixture *f)
+stop(struct scene *f)
 {
     peer_close(&f->alice);
     rig_stop(&f->rig);
@@ -113,7 +91,7 @@ rows_that_are_not_in_order_are_refused_with_a_sentence(void **state)
 static void
 an_unknown_method_is_unimplemented(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
     start(f);
     peer_call(&f->alice, 1, "Nothing", "");
@@ -126,7 +104,7 @@ an_unknown_method_is_unimplemented(void **state)
 static void
 a_member_method_asks_for_attach(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
     start(f);
     peer_call(&f->alice, 1, "Member", "x");
@@ -140,7 +118,7 @@ a_member_method_asks_for_attach(void **state)
 static void
 a_request_that_is_not_in_order_is_refused_and_the_connection_stays(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint8_t large[4000];
 
     start(f);
@@ -165,7 +143,7 @@ a_request_that_is_not_in_order_is_refused_and_the_connection_stays(void **state)
 static void
 a_request_over_the_methods_size_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     static char text[5000];
 
     start(f);
@@ -179,7 +157,7 @@ a_request_over_the_methods_size_is_refused(void **state)
 static void
 empty_parts_cannot_fill_the_memory(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     const size_t size = 65536;
     uint8_t *body = malloc(size);
 
@@ -199,7 +177,7 @@ empty_parts_cannot_fill_the_memory(void **state)
 static void
 decoding_takes_memory_by_what_came_and_not_by_what_might_come(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint8_t body[4096]; /* a sixteenth of what the method allows */
 
     start(f);
@@ -215,7 +193,7 @@ decoding_takes_memory_by_what_came_and_not_by_what_might_come(void **state)
 }
 
 static void
-wait_held(struct fixture *f, size_t count)
+wait_held(struct scene *f, size_t count)
 {
     while (f->rig.held_count < count)
         rig_turn(&f->rig);
@@ -238,7 +216,7 @@ call_with_deadline(struct peer *peer, uint64_t id, uint32_t deadline_ms)
 static void
 a_late_handler_is_answered_for_and_its_own_answer_is_dropped(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     Sotto__Rig__V1__Text text = SOTTO__RIG__V1__TEXT__INIT;
 
     start(f);
@@ -257,7 +235,7 @@ a_late_handler_is_answered_for_and_its_own_answer_is_dropped(void **state)
 static void
 a_canceled_call_is_answered_once(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     Sotto__Frame__V1__Frame frame = SOTTO__FRAME__V1__FRAME__INIT;
     Sotto__Frame__V1__Cancel cancel = SOTTO__FRAME__V1__CANCEL__INIT;
 
@@ -281,7 +259,7 @@ a_canceled_call_is_answered_once(void **state)
 static void
 answers_may_come_out_of_order(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     Sotto__Rig__V1__Text text = SOTTO__RIG__V1__TEXT__INIT;
 
     start(f);
@@ -301,7 +279,7 @@ answers_may_come_out_of_order(void **state)
 static void
 a_request_has_memory_of_its_own_up_to_its_budget(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint8_t *memory;
 
     start(f);
@@ -321,7 +299,7 @@ a_request_has_memory_of_its_own_up_to_its_budget(void **state)
 static void
 a_rate_is_kept_and_says_when_to_come_again(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     uint64_t begun, seconds;
     unsigned refused = 0;
 
@@ -347,7 +325,7 @@ a_rate_is_kept_and_says_when_to_come_again(void **state)
 static void
 a_server_that_drains_refuses_new_calls_and_ends_old_ones(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     Sotto__Rig__V1__Text text = SOTTO__RIG__V1__TEXT__INIT;
 
     start(f);
@@ -365,7 +343,7 @@ a_server_that_drains_refuses_new_calls_and_ends_old_ones(void **state)
 static void
 requests_that_nobody_ends_do_not_keep_the_server(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
 
     start(f);
     peer_call(&f->alice, 1, "Hold", "");
@@ -377,7 +355,7 @@ requests_that_nobody_ends_do_not_keep_the_server(void **state)
 static void
 calls_are_counted_by_method_and_code(void **state)
 {
-    struct fixture *f = *state;
+    struct scene *f = *state;
     struct buf out = {0};
 
     start(f);
@@ -395,7 +373,7 @@ calls_are_counted_by_method_and_code(void **state)
     stop(f);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 static const struct CMUnitTest tests[] = {
     CASE(rows_that_are_not_in_order_are_refused_with_a_sentence),
