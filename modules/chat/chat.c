@@ -83,6 +83,8 @@ chat_init(struct sotto_host *host, const struct sotto_conf *conf, void **state_o
     ds->host = host;
     ds->message_bytes_max = (size_t)host->conf->get_int(conf, "message_size_max");
     ds->seats_max = (size_t)host->conf->get_int(conf, "devices_per_chat");
+    ds->bytes_per_day = (uint64_t)host->conf->get_int(conf, "bytes_per_day");
+    ds->chats_per_day = (uint64_t)host->conf->get_int(conf, "chats_per_day");
     ds->modes = modes_parse(host->conf->get_string(conf, "modes"));
     ds->relay_keep_ms = (uint64_t)host->conf->get_int(conf, "relay_keep");
     ds->removal_grace_ms = (uint64_t)host->conf->get_int(conf, "removal_grace");
@@ -195,6 +197,20 @@ static const struct sotto_conf_row config[] = {
      .min = 2,
      .max = CHAT_SEATS_MAX,
      .doc = "Devices in one chat, of all its members together."},
+    {.name = "bytes_per_day",
+     .type = SOTTO_CONF_SIZE,
+     .preset = "1GiB",
+     .min = CHAT_BUNDLE_BYTES_MAX + (1 << 20),
+     .max = INT64_C(1) << 40,
+     .doc = "What one account may store in a day: messages, changes of groups, invitations."},
+    {.name = "chats_per_day",
+     .type = SOTTO_CONF_INT,
+     .preset = "1000",
+     .min = 1,
+     .max = 1000000,
+     .doc =
+         "Chats that one account may make in a day. Devices of others are in them, too, and none "
+         "can be in more than 5000."},
     {.name = "modes",
      .type = SOTTO_CONF_STRING,
      .preset = "archive relay",

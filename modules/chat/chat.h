@@ -99,7 +99,9 @@ struct delivery {
     struct outside *outside;  /* chat_outside.h */
     size_t message_bytes_max; /* from the conf, at most CHAT_MESSAGE_BYTES_MAX */
     size_t seats_max;         /* likewise, CHAT_SEATS_MAX */
-    uint32_t modes;           /* bits 1 << Mode that a new chat may have */
+    uint64_t bytes_per_day;   /* from the conf, of one account */
+    uint64_t chats_per_day;
+    uint32_t modes; /* bits 1 << Mode that a new chat may have */
     uint64_t relay_keep_ms;
     uint64_t removal_grace_ms;
     bool sends_are_hooked; /* somebody is attached to chat.message.send.v1 */

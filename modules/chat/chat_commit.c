@@ -241,6 +241,19 @@ clear_proposals(struct sotto_tx *tx, const struct chat_step *step)
     return sotto_step(stmt);
 }
 
+/* ---- what it counts for -------------------------------------------------------------------------------------- */
+
+struct chat_load
+step_load(const struct chat_step *step)
+{
+    const Sotto__Chat__V1__Bundle *bundle = step->plan.bundle;
+    const size_t seats = (step->chat != NULL ? step->chat->seat_count : 1) + step->plan.add_count;
+    const size_t tree = bundle->welcome.len > 0 ? seats * CHAT_LEAF_BYTES_MAX : 0;
+
+    return (struct chat_load){.bytes = bundle->commit.len + bundle->welcome.len + tree,
+                              .chats = step->is_create};
+}
+
 /* ---- Commit ------------------------------------------------------------------------------------------------- */
 
 int

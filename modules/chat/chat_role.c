@@ -7,6 +7,7 @@
  * all of it is judged in its transaction, where no other change of the roster can come between.
  */
 #include "chat_purge.h"
+#include "chat_quota.h"
 #include "chat_writer.h"
 
 #define USER_ROLE_BYTES_MAX 32 /* an encoded UserRole */
@@ -198,6 +199,11 @@ chat_on_set_role(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     }
     op.chat = chat->num;
     pack_role(&op);
+    op.text = quota_take(ds, req->caller->user, (struct chat_load){.bytes = op.packed_size});
+    if (op.text != NULL) {
+        sotto_fail(req, SOTTO_EEXHAUSTED, op.text);
+        return;
+    }
     rc = ds->host->db->write(ds->host, role_tx, &op, sizeof(op), role_done);
     if (rc != SOTTO_OK)
         sotto_fail_status(req, rc, NULL);

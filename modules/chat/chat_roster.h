@@ -20,12 +20,19 @@
 struct chat_seat;
 struct chat_turn;
 
+/* Of what a user may do so much of in a day (chat_quota.h). */
+struct chat_used {
+    double amount; /* at at_ms */
+    int64_t at_ms; /* monotonic */
+};
+
 struct chat_person {
     uint8_t id[CHAT_ID_BYTES]; /* first: the key */
     struct chat_device **devices;
     size_t device_count;
     uint32_t at_work, waiting; /* requests in the job pool and behind it (chat_turn.h) */
     struct chat_turn *first_turn, *last_turn;
+    struct chat_used stored, made; /* bytes, chats */
 };
 
 struct chat_device {

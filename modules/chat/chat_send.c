@@ -12,6 +12,7 @@
  * the proposal is encrypted for those who stay (RFC 9420 section 12.4).
  */
 #include "chat_purge.h"
+#include "chat_quota.h"
 #include "chat_writer.h"
 
 struct send_op {
@@ -226,6 +227,12 @@ send_decided(void *state, int status, const char *text, void *arg)
 
     if (status != SOTTO_OK) {
         sotto_fail(op->req, status, text);
+        return;
+    }
+    op->text =
+        quota_take(ds, op->req->caller->user, (struct chat_load){.bytes = op->in->message.len});
+    if (op->text != NULL) {
+        sotto_fail(op->req, SOTTO_EEXHAUSTED, op->text);
         return;
     }
     /* A hook may have taken its time. */

@@ -425,13 +425,13 @@ read_bundle(void *arg)
 static int
 check_pace(struct chat_step *step)
 {
-    const struct chat_user *user = roster_user(step->chat, step->plan.user);
     struct sotto_host *host = step->ds->host;
 
-    if (pace_allows(user, host->api->now_ms(host)))
-        return SOTTO_OK;
-    step->text = "you change this chat so often that nobody else can; wait a moment";
-    return SOTTO_EEXHAUSTED;
+    step->text = quota_take(step->ds, step->plan.user, step_load(step));
+    if (step->text == NULL && !step->is_create &&
+        !pace_allows(roster_user(step->chat, step->plan.user), host->api->now_ms(host)))
+        step->text = "you change this chat so often that nobody else can; wait a moment";
+    return step->text == NULL ? SOTTO_OK : SOTTO_EEXHAUSTED;
 }
 
 static void
@@ -444,7 +444,7 @@ on_read(void *state, int status, void *arg)
     if (status == SOTTO_OK)
         status = step->is_create ? plan_judge_first(ds, step->type, &step->plan, &step->other)
                                  : plan_judge(ds, step->chat, &step->plan);
-    if (status == SOTTO_OK && !step->is_create)
+    if (status == SOTTO_OK)
         status = check_pace(step);
     if (status != SOTTO_OK)
         end(step, status);

@@ -16,6 +16,7 @@
 #ifndef CHAT_STEP_H
 #define CHAT_STEP_H
 
+#include "chat_quota.h"
 #include "chat_reset.h"
 #include "chat_turn.h"
 #include "chat_verify.h"
@@ -67,5 +68,9 @@ step_since(const struct chat_step *step)
 
 /* Rows of a commit, in a chat whose row exists: log, GroupInfo, tree, seats, members, Welcome. step->seq is set. */
 int step_write(struct sotto_tx *, struct chat_step *);
+
+/* What it stores for good, at most: the tree goes with an invitation; without one, and the GroupInfo in any case, it takes
+ * the place of the last. */
+struct chat_load step_load(const struct chat_step *);
 
 #endif

@@ -6,11 +6,13 @@ import os
 import resource
 import signal
 import time
+from collections import Counter
 from itertools import cycle
 
 from bystander import Bystander
 from crowd import Crowd
 from door import RpcError
+from groups import CHAT, Groups
 from load import FAST_LIMITS
 from logins import PASSWORD, Accounts, auth, refusal
 from server_facts import metric, wait_metric
@@ -34,6 +36,14 @@ def held(server):
         yield
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+def outcome(door, number, method):
+    try:
+        door.wait_reply(number, method)
+        return 'ok'
+    except RpcError as error:
+        return error.code
 
 
 def answers(door, numbers, method):
@@ -171,6 +181,30 @@ def one_account_does_not_take_all_connections(stage):
 
         doors.pop().close()
         wait_for(lambda: attaches(mallory))  # the server has to notice first
+
+
+@test
+def what_one_account_stores_in_a_day_has_a_bound(stage):
+    server = stage.server(conf=FAST_LIMITS, module_conf={'chat': 'bytes_per_day = 17MiB\nchats_per_day = 3\n'})
+    with Groups(stage, server) as groups:
+        alice, bob = groups.person('alice'), groups.person('bob')
+        for _ in range(3):
+            chat = alice.create([bob])
+        code, text = refusal(alice.create, [bob])
+        assert code == 'resource_exhausted' and 'chats_per_day' in text
+        alice.ask('drop')
+        chat = bob.create([alice])  # her group of the last refusal is not this one
+
+        message = alice.encrypt('x' * 60000)
+        numbers = [alice.door.start_call(CHAT + 'Send', {'chat_id': chat, 'client_msg_id': number, 'message': message})
+                   for number in range(1, 17 * 1024 * 1024 // len(message) + 2)]
+        outcomes = Counter(outcome(alice.door, number, CHAT + 'Send') for number in numbers)
+        assert outcomes['ok'] > 0.95 * len(numbers) and outcomes['resource_exhausted'] > 0, outcomes
+        assert sum(outcomes.values()) == outcomes['ok'] + outcomes['resource_exhausted']
+        code, text = refusal(alice.chat, 'Send', {'chat_id': chat, 'client_msg_id': 1000, 'message': message})
+        assert code == 'resource_exhausted' and 'bytes_per_day' in text
+        assert alice.sync({chat: 0}).entries  # she reads on
+        bob.send(chat, 'and others write')
 
 
 @test
