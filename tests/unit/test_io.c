@@ -2,6 +2,9 @@
 /* The TCP door from outside: frames in, frames out, limits, and the ends of connections. */
 #include "rig.h"
 
+#include "core/io_loop.h"
+#include "core/metric.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -418,6 +421,47 @@ a_full_logic_queue_stops_reading_and_loses_nothing(void **state)
     rig_stop(&f->rig);
 }
 
+/* The pause is counted, or the call was let through. */
+static bool
+is_second_call_decided(void *arg)
+{
+    struct rig *rig = arg;
+    struct buf text = {0};
+    bool paused;
+
+    metrics_render(rig->core.metrics, &text);
+    paused = strstr(buf_text(&text), "reads_paused_total 1\n") != NULL;
+    buf_fini(&text);
+    return paused || rig->echoed;
+}
+
+static void
+memory_that_decoding_took_stops_reading_as_bytes_that_came_do(void **state)
+{
+    struct scene *f = *state;
+    uint8_t parts[800]; /* so many empty parts come as 2 bytes each and are over 30 in memory */
+
+    for (size_t i = 0; i < sizeof(parts); i += 2)
+        memcpy(parts + i, (uint8_t[]){0x1a, 0}, 2);
+    f->rig.settings.limits.logic_queue_bytes = 10000;
+    rig_start(&f->rig);
+    f->rig.settings.limits.logic_queue_bytes *= f->rig.core.io->loop_count; /* each has its part */
+    peer_open(&f->alice, &f->rig);
+    peer_call_body(&f->alice, 1, "Hold", parts, sizeof(parts));
+    while (!f->rig.held_count)
+        rig_turn(&f->rig);
+
+    peer_call(&f->alice, 2, "Echo", "after it");
+
+    rig_until(&f->rig, is_second_call_decided, &f->rig);
+    assert_int_equal(f->rig.echoed, 0);
+    sotto_fail(f->rig.held[0], SOTTO_EABORTED, "done");
+    expect_error(peer_read(&f->alice), 1, "aborted");
+    expect_text(peer_read(&f->alice), 2, "after it");
+    peer_close(&f->alice);
+    rig_stop(&f->rig);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -437,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     CASE(goodbye_goes_to_everybody_at_the_end),
     CASE(connections_that_vanish_with_calls_open_leave_nothing_behind),
     CASE(a_full_logic_queue_stops_reading_and_loses_nothing),
+    CASE(memory_that_decoding_took_stops_reading_as_bytes_that_came_do),
 };
 
 SOTTO_TEST_MAIN(tests)
