@@ -7,6 +7,8 @@
  *     device USER DEVICE    ok IDENTITY_KEY SIGNATURE CERTIFICATE DEVICE_KEY    comes first
  *     pose IDENTITY_KEY     ok                       the certificate says that this key signed it; the signature stays
  *     package               ok KEY_PACKAGE           suite 3, one day
+ *     stale                 ok KEY_PACKAGE           suite 3, its lifetime ended half a minute ago
+ *     foreign               ok KEY_PACKAGE           suite 1, one day
  *     create CHAT           ok                       a group of one
  *     add KEY_PACKAGE       ok                       queued for the next commit
  *     remove USER           ok                       the same: the first leaf of that user
@@ -34,6 +36,8 @@
 
 #define LINE_BYTES_MAX (1024 * 1024)
 #define ADDS_MAX 16
+#define SUITE 3
+#define SUITE_FOREIGN 1 /* that the clients' groups do not have */
 
 struct program {
     struct mls_peer peer;
@@ -68,7 +72,7 @@ do_device(struct program *program, const uint8_t *ids)
     struct mls_peer *peer = &program->peer;
     uint8_t signature[64];
 
-    mls_peer_init_ids(peer, ids, ids + 16, 3, (uint64_t)time(NULL));
+    mls_peer_init_ids(peer, ids, ids + 16, SUITE, (uint64_t)time(NULL));
     mls_spoil_init(&program->spoiler, peer);
     verify_identity_sign(peer->identity_seed, peer->user, signature);
     fputs("ok", stdout);
@@ -76,6 +80,18 @@ do_device(struct program *program, const uint8_t *ids)
     print_hex(signature, 64);
     print_hex(peer->cert, sizeof(peer->cert));
     print_hex(peer->device_key, 32);
+}
+
+static void
+do_package(struct program *program, uint16_t suite, int64_t lifetime_s)
+{
+    const uint16_t own = program->peer.suite;
+
+    program->peer.suite = suite;
+    const struct mls_bytes package = mls_peer_package(&program->peer, (uint64_t)lifetime_s);
+    program->peer.suite = own;
+    fputs("ok", stdout);
+    print_hex(package.data, package.len);
 }
 
 static uint32_t
@@ -236,10 +252,11 @@ run(struct program *program, const char *command, const uint8_t *data, size_t si
     } else if (strcmp(command, "pose") == 0 && size == 32) {
         memcpy(program->peer.cert + 1 + 16 + 16, data, 32);
     } else if (strcmp(command, "package") == 0) {
-        const struct mls_bytes package = mls_peer_package(&program->peer, 86400);
-
-        fputs("ok", stdout);
-        print_hex(package.data, package.len);
+        do_package(program, SUITE, 86400);
+    } else if (strcmp(command, "stale") == 0) {
+        do_package(program, SUITE, -30);
+    } else if (strcmp(command, "foreign") == 0) {
+        do_package(program, SUITE_FOREIGN, 86400);
     } else if (strcmp(command, "create") == 0 && size == 16) {
         mls_peer_create(&program->peer, data);
     } else if (strcmp(command, "add") == 0) {

@@ -20,13 +20,13 @@ def swapped(false):
     return lambda reply, request: false.identity() if request.user_id == false.user else reply
 
 
-def claims(false, identities=True, packages=True):
+def claims(false, identities=True, packages=True, kind='package'):
     """ClaimKeyPackages, with identity or KeyPackages of this user replaced, or both."""
     def change(reply, _):
         if identities:
             reply['identities'] = [false.identity() if one.user_id == false.user else one for one in reply.identities]
         if packages:
-            reply['key_packages'] = [false.claimed() if one.user_id == false.user else one
+            reply['key_packages'] = [false.claimed(kind) if one.user_id == false.user else one
                                      for one in reply.key_packages]
         return reply
     return change
@@ -181,6 +181,20 @@ def a_package_is_certified_for_the_user_whose_it_is_said_to_be_and_ours_by_us(st
                           ([false.claimed()], 'of alice that we did not certify')):
             liar.answer('KeyService/ClaimKeyPackages', lambda reply, _, more=more: {
                 **reply, 'key_packages': [*reply.key_packages, *more]})
+            refused = alice.fails(5, 'new', 'bob')
+            assert refused['code'] == 'blocked' and why in refused['message'], refused
+        assert liar.calls('ChatService/Create') == []
+
+
+@test
+def a_package_that_no_chat_would_take_is_said_to_be_whose_it_is(stage):
+    server = start(stage)
+    alice, bob = people(stage, server, 'alice', 'bob')
+    with Liar(stage.schema, server.tcp) as liar, FalseUser(user_id(bob)) as false:
+        at(alice, liar.address)
+        liar.answer('KeyService/GetIdentity', swapped(false))
+        for kind, why in (('stale', 'of bob that has expired'), ('foreign', 'of bob that is not valid')):
+            liar.answer('KeyService/ClaimKeyPackages', claims(false, kind=kind))
             refused = alice.fails(5, 'new', 'bob')
             assert refused['code'] == 'blocked' and why in refused['message'], refused
         assert liar.calls('ChatService/Create') == []

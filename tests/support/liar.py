@@ -151,6 +151,7 @@ class FalseUser:
     def __init__(self, user, device=bytes(15) + b'\1'):
         self.user = user
         self.device = device
+        self.since_ms = int(time.time() * 1000)
         self.child = subprocess.Popen([BUILD / 'tests' / 'group_peer'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       text=True)
         self.identity_key, self.signature, self.certificate, self.device_key = self.ask('device', user + device)
@@ -171,11 +172,10 @@ class FalseUser:
         self.child.stdout.close()
 
     def key_log(self):
-        now = int(time.time() * 1000)
         bodies = [(1, self.identity_key + self.signature), (2, self.device_key + self.certificate)]
         entries, head = [], bytes(32)
         for number, (kind, body) in enumerate(bodies, start=1):
-            entry = struct.pack('>BBIQ', 1, kind, number, now) + self.user + body
+            entry = struct.pack('>BBIQ', 1, kind, number, self.since_ms) + self.user + body
             head = hashlib.sha256(head + entry).digest()
             entries.append({'number': number, 'entry': entry, 'hash': head})
         return entries
@@ -186,6 +186,6 @@ class FalseUser:
         return {'user_id': self.user, 'identity_key': self.identity_key, 'signature': self.signature,
                 'devices': [device], 'key_log': self.key_log()}
 
-    def claimed(self):
-        """One of its KeyPackages, as ClaimKeyPackages hands it out."""
-        return {'user_id': self.user, 'device_id': self.device, 'key_package': self.ask('package')[0]}
+    def claimed(self, kind='package'):
+        """One of its KeyPackages, as ClaimKeyPackages hands it out; or a stale or foreign one."""
+        return {'user_id': self.user, 'device_id': self.device, 'key_package': self.ask(kind)[0]}

@@ -40,6 +40,7 @@ check_package(struct sotto_client *client, const Sotto__Keyx__V1__ClaimedKeyPack
     if (claimed->user_id.len != ID_BYTES || claimed->device_id.len != ID_BYTES)
         return fail_malformed(&client->error);
     const uint8_t *user_id = claimed->user_id.data;
+    /* Suite, size and lifetime MLS would refuse as well, but could not say whose package it is. */
     if (mls_key_package_info(
             mls_provider_default(),
             (struct mls_bytes){claimed->key_package.data, claimed->key_package.len}, &info) ||
