@@ -434,3 +434,21 @@ conf_find(const struct conf_node *block, const char *key, const char *title)
     }
     return NULL;
 }
+
+void
+conf_error_value(struct conf_errors *errors, const struct conf_node *root, const char *block,
+                 const char *title, const char *key, const char *text, const char *why)
+{
+    const struct conf_node *at = root ? conf_find(root, block, title) : NULL;
+    const struct conf_node *node = at ? conf_find(at, key, NULL) : NULL;
+    char name[64];
+
+    if (title)
+        snprintf(name, sizeof(name), "%s \"%s\"", block, title);
+    else
+        snprintf(name, sizeof(name), "%s", block);
+    if (node && node->kind == CONF_VALUE && (!text || strcmp(node->text, text) == 0))
+        conf_error(errors, node->file, node->line, key, "%s", why);
+    else
+        conf_error(errors, name, 0, key, "%s", why);
+}

@@ -66,6 +66,11 @@ void conf_tree_fini(struct conf_tree *);
 
 /* The child with this key (and title; NULL: without title), or NULL. */
 struct conf_node *conf_find(const struct conf_node *block, const char *key, const char *title);
+/* conf_error about a value that is in force, for checks that come when all is read: at the line of key in the block
+ * `block "title"` (title may be NULL) below root (may be NULL), if text (NULL: anything) stands there; else it came by
+ * a flag or a preset, and the block is named in place of the file. */
+void conf_error_value(struct conf_errors *, const struct conf_node *root, const char *block,
+                      const char *title, const char *key, const char *text, const char *why);
 
 void conf_errors_fini(struct conf_errors *);
 /* key may be NULL, line 0. */

@@ -383,6 +383,31 @@ find_module_dir(struct load *load)
 }
 
 static void
+refuse_address(struct load *load, int door)
+{
+    const char *address = load->settings->listen[door].address;
+    char why[512];
+
+    snprintf(why, sizeof(why),
+             "%.256s is not ADDR:PORT with a numeric address, such as 127.0.0.1:7500", address);
+    conf_error_value(load->errors, load->settings->tree.root, "listen", door_names[door], "address",
+                     address, why);
+}
+
+/* Either key may be the one that the file sets. */
+static void
+refuse_silence(struct load *load)
+{
+    const struct conf_node *root = load->settings->tree.root;
+    const struct conf_node *limits = root ? conf_find(root, "limits", NULL) : NULL;
+    const bool sets_end = limits && conf_find(limits, "idle_timeout", NULL);
+
+    conf_error_value(
+        load->errors, root, "limits", NULL, sets_end ? "idle_timeout" : "ping_after", NULL,
+        "idle_timeout has to be longer than ping_after, or nobody could answer the ping");
+}
+
+static void
 finish(struct load *load)
 {
     struct settings *settings = load->settings;
@@ -400,13 +425,10 @@ finish(struct load *load)
     for (int door = 0; door < LISTEN_DOORS; door++)
         if (settings->listen[door].enabled &&
             net_addr_parse(settings->listen[door].address, &address) != 0)
-            conf_error(load->errors, "listen", 0, door_names[door],
-                       "%s is not ADDR:PORT with a numeric address, such as 127.0.0.1:7500",
-                       settings->listen[door].address);
+            refuse_address(load, door);
     settings_http_read(settings, load->errors, &load->out_of_memory);
     if (settings->limits.idle_ms <= settings->limits.ping_after_ms)
-        conf_error(load->errors, "limits", 0, "idle_timeout",
-                   "has to be longer than ping_after, or nobody could answer the ping");
+        refuse_silence(load);
 #ifdef SOTTO_FAULTS
     settings->store.vfs = getenv("SOTTO_VFS");
 #endif

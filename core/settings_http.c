@@ -4,6 +4,7 @@
 #include "core/settings.h"
 #include "core/textpool.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BLANKS " \t"
@@ -64,9 +65,22 @@ struct reading {
 };
 
 static void
+refuse_name(const struct reading *reading, const char *key, const char *text, const char *name,
+            const char *why)
+{
+    char message[512];
+
+    snprintf(message, sizeof(message), "%.256s: %s", name, why);
+    conf_error_value(reading->errors, reading->settings->tree.root, "listen", "http", key, text,
+                     message);
+}
+
+static void
 read_names(const struct reading *reading, const char *key, const char *text,
            const char *(*check)(const char *), struct settings_names *names)
 {
+    const char *whole = text;
+
     for (text += strspn(text, BLANKS); *text; text += strspn(text, BLANKS)) {
         const size_t size = strcspn(text, BLANKS);
         char *name = textpool_copy(reading->settings->pool, text, size);
@@ -80,7 +94,7 @@ read_names(const struct reading *reading, const char *key, const char *text,
         if (names->count == SETTINGS_NAMES_MAX)
             why = "too many names";
         if (why) {
-            conf_error(reading->errors, "listen \"http\"", 0, key, "%s: %s", name, why);
+            refuse_name(reading, key, whole, name, why);
             return;
         }
         names->at[names->count++] = name;

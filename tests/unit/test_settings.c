@@ -135,7 +135,7 @@ every_mistake_of_the_file_and_the_flags_is_reported(void **state)
     assert_non_null(strstr(text, "sotto.conf:1: nmae: unknown key, did you mean \"name\"?\n"));
     assert_non_null(strstr(text, "sotto.conf:2: io_threads: \"many\" is not a whole number\n"));
     assert_non_null(strstr(text, "sotto.conf:3: listen: no such block \"tpc\"\n"));
-    assert_non_null(strstr(text, "listen: tcp: nowhere is not ADDR:PORT"));
+    assert_non_null(strstr(text, "sotto.conf:4: address: nowhere is not ADDR:PORT"));
     assert_non_null(
         strstr(text, "sotto.conf:6: send_queue: 1GiB is out of range, 64KiB to 256KiB"));
     assert_non_null(
@@ -145,6 +145,25 @@ every_mistake_of_the_file_and_the_flags_is_reported(void **state)
     assert_non_null(strstr(text, "sotto.conf:11: log: "));
     assert_non_null(strstr(text, "sottod: --wrong: unknown flag"));
     assert_int_equal(f->errors.count, 10);
+}
+
+static void
+what_only_the_whole_shows_is_reported_where_it_stands(void **state)
+{
+    struct fixture *f = *state;
+    const char *text;
+
+    write_file(f, "sotto.conf",
+               "limits { ping_after = 50s }\nlisten \"http\" {\n  origins = \"https://a.example *\"\n"
+               "  proxies = \"::0001\"\n}\nlisten \"tcp\" { address = \"127.0.0.1:1\" }\n");
+    assert_fails(load(f, "--listen-tcp", "here", NULL, NULL), SOTTO_EINVALID);
+
+    text = buf_text(&f->errors.text);
+    assert_non_null(strstr(text, "sotto.conf:1: ping_after: idle_timeout has to be longer"));
+    assert_non_null(strstr(text, "sotto.conf:3: origins: *: "));
+    assert_non_null(strstr(text, "sotto.conf:4: proxies: ::0001: "));
+    assert_non_null(strstr(text, "listen \"tcp\": address: here is not ADDR:PORT"));
+    assert_int_equal(f->errors.count, 4);
 }
 
 static void
@@ -260,6 +279,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_empty_file_gives_the_presets),
     TEST(flags_win_over_the_file),
     TEST(every_mistake_of_the_file_and_the_flags_is_reported),
+    TEST(what_only_the_whole_shows_is_reported_where_it_stands),
     TEST(a_dump_reads_back_as_the_same_settings),
     TEST(the_generated_file_explains_every_key_and_is_valid),
     TEST(a_module_gets_checked_values),
