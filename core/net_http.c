@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The HTTP door: one strictly read request, its path in a table, and who answers there. At present that is the
- * WebSocket at /ws; whatever else is asked for gets one sentence and the end of the connection, so that no two
+ * WebSocket at /ws and /ws/; whatever else is asked for gets one sentence and the end of the connection, so that no two
  * programs can disagree on where a next request begins. A handler that will read bodies or keep the connection (calls
  * by POST, files) is one more row; it gets the head and leaves the connection as it wants it.
  */
@@ -23,6 +23,7 @@ struct http_route {
 
 static const struct http_route routes[] = {
     {.path = "/ws", .method = "GET", .allow = "Allow: GET\r\n", .answer = ws_upgrade},
+    {.path = "/ws/", .method = "GET", .allow = "Allow: GET\r\n", .answer = ws_upgrade},
 };
 
 /* ---- refusals ---- */

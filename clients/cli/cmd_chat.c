@@ -177,10 +177,12 @@ list_on_screen(struct cli *cli)
         return print_status(cli, status);
     struct view view;
     view_init(&view, stdout);
-    view_text(&view,
-              any ? tr("/open with a number or a name opens one; /new NAME starts another.")
-                  : tr("No chats yet: /new NAME starts one with somebody."),
-              0, 0);
+    view_text(
+        &view,
+        any ? tr("/open with a number or a name opens one; /new NAME starts another.")
+            : tr("No chats yet: /new NAME starts one with somebody. Those of your other devices appear "
+                 "by themselves."),
+        0, 0);
     putchar('\n');
     return SOTTO_CLIENT_OK;
 }

@@ -96,6 +96,32 @@ def a_session_from_the_first_start_to_the_last_word(stage):
 
 
 @test
+def a_second_device_is_logged_in_and_taken_out_on_the_screen(stage):
+    server = start(stage)
+    ann, bob = acquainted(stage, server, 'ann', 'bob')
+    laptop = opened(stage, ann, 'bob')
+
+    phone = sotto(stage, stage.client('phone', server))
+    phone.see('Make a new account (n), log in (l), or quit (q)?')
+    phone.type('l\nann\n')
+    phone.see('password:')
+    phone.type(PASSWORD + '\n')
+    phone.see('You are ann.', 'Those of your other')
+    laptop.see('added a device')
+    bob.run('send', 'ann', 'to both')
+    laptop.see('bob: to both')
+    phone.see('bob: 1 unread message')
+    phone.type('/devices\n')
+    phone.see('in 1 chat', times=2)
+    phone_id = next(row['id'] for row in ann.run('devices') if not row['this'])
+    laptop.type(f'/device-remove {phone_id}\n')
+    laptop.see('removed a device')
+
+    phone.see('this device was removed')
+    assert [row['id'] for row in ann.run('devices')] == [ann.run('whoami')[0]['device_id']]
+
+
+@test
 def a_chat_is_chosen_by_number_or_name_and_the_others_are_counted(stage):
     server = start(stage)
     ann, bob, carol = people(stage, server, 'ann', 'bob', 'carol')
@@ -106,6 +132,8 @@ def a_chat_is_chosen_by_number_or_name_and_the_others_are_counted(stage):
 
     screen = sotto(stage, ann)
     screen.see('1  bob', '1 unread', '2  carol')
+    screen.type('/chats\n')
+    screen.see('1  bob', '1 unread', '2  carol', times=2)
     screen.type('/open 2\n')
     screen.see_bottom('carol (+1)>')
     bob.run('send', 'ann', 'two')

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # io_threads: default
 # timeout: 600
-"""Five thousand slow connections in every shape that the doors know, and honest users among them (D1).
+"""Five thousand slow connections in every shape that the doors know, and honest users among them (D1). In the long form
+five thousand in each shape by itself as well.
 
 All attackers come from loopback addresses, end by themselves and are bounded in number and time.
 """
@@ -65,37 +66,47 @@ def log_in_among(accounts, crowds, reinforce):
     comment(f'{HONEST_LOGINS} honest logins among {fewest} attackers or more, the slowest {1000 * max(seconds):.0f} ms')
 
 
+class Attack:
+    """Five thousand in these shapes, as many in each, and what comes after them."""
+
+    def __init__(self, server, some):
+        self.server, self.some = server, some
+        self.crowds = []
+
+    def send(self, shape):
+        _, door, first, drip, reads = shape
+        assert len(self.crowds) < len(self.some) + REINFORCEMENTS_MAX
+        crowd = Crowd(self.server.ready[door], 10 + len(self.crowds))
+        self.crowds.append(crowd)
+        crowd.join(-(-CROWD // len(self.some)), first, drip, reads).start()
+
+    def run(self, accounts, reinforcement):
+        """Until all of them are gone."""
+        before = resident_kib(self.server)
+        try:
+            for shape in self.some:
+                self.send(shape)
+            log_in_among(accounts, self.crowds, lambda: self.send(reinforcement))
+            grown = resident_kib(self.server) - before
+            for (name, *_), crowd in zip(itertools.chain(self.some, itertools.repeat(reinforcement)), self.crowds):
+                crowd.wait_closed(crowd.joined)
+                assert crowd.open == 0, name
+        finally:
+            for crowd in self.crowds:
+                crowd.close()
+        assert sum(crowd.joined for crowd in self.crowds) >= CROWD
+        assert grown <= CROWD * (256 if is_sanitized() else 64), f'{grown} KiB for {CROWD} connections'
+        wait_metric(self.server, 'sotto_connections', lambda value: value == 0)
+
+
 @test
 def five_thousand_slow_connections_keep_nobody_out_and_end_in_time(stage):
     server = stage.server(conf=f'limits {{ attach_timeout = {ATTACH_TIMEOUT}\n rate "login" {{ per_second = 100 burst = 100 }} }}')
     every = shapes(server)
-    crowds = []
-
-    def attack(shape):
-        _, door, first, drip, reads = shape
-        assert len(crowds) < len(every) + REINFORCEMENTS_MAX
-        crowd = Crowd(server.ready[door], 10 + len(crowds))
-        crowds.append(crowd)
-        crowd.join(-(-CROWD // len(every)), first, drip, reads).start()
-
     with Accounts(stage, server) as accounts:
         accounts.register('alice')
-        before = resident_kib(server)
-        try:
-            for shape in every:
-                attack(shape)
-            log_in_among(accounts, crowds, lambda: attack(every[0]))
-            grown = resident_kib(server) - before
-            for (name, *_), crowd in zip(itertools.chain(every, itertools.repeat(every[0])), crowds):
-                crowd.wait_closed(crowd.joined)
-                assert crowd.open == 0, name
-        finally:
-            for crowd in crowds:
-                crowd.close()
-
-    assert sum(crowd.joined for crowd in crowds) >= CROWD
-    assert grown <= CROWD * (256 if is_sanitized() else 64), f'{grown} KiB for {CROWD} connections'
-    wait_metric(server, 'sotto_connections', lambda value: value == 0)
+        for some in [every, *night([], [[shape] for shape in every])]:
+            Attack(server, some).run(accounts, every[0])
     assert metric(server, 'sotto_connections_refused_total{reason="address"}') == 0
 
 

@@ -153,9 +153,10 @@ what_only_the_whole_shows_is_reported_where_it_stands(void **state)
     struct fixture *f = *state;
     const char *text;
 
-    write_file(f, "sotto.conf",
-               "limits { ping_after = 50s }\nlisten \"http\" {\n  origins = \"https://a.example *\"\n"
-               "  proxies = \"::0001\"\n}\nlisten \"tcp\" { address = \"127.0.0.1:1\" }\n");
+    write_file(
+        f, "sotto.conf",
+        "limits { ping_after = 50s }\nlisten \"http\" {\n  origins = \"https://a.example *\"\n"
+        "  proxies = \"::0001\"\n}\nlisten \"tcp\" { address = \"127.0.0.1:1\" }\n");
     assert_fails(load(f, "--listen-tcp", "here", NULL, NULL), SOTTO_EINVALID);
 
     text = buf_text(&f->errors.text);
