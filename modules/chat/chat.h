@@ -271,6 +271,9 @@ struct chat_row {
     ProtobufCBinaryData message;
 };
 int chat_write_row(struct sotto_tx *, const struct chat_row *row);
+/* The same as readers get it; chat, user and device are ids. Borrows all. */
+Sotto__Chat__V1__Entry chat_entry(const struct chat_row *row, const uint8_t *chat,
+                                  const uint8_t *user, const uint8_t *device);
 
 /* A leaf that a stored proposal takes out, and up to where its device may read. */
 struct chat_leaf_end {

@@ -14,15 +14,7 @@
 static int
 write_log(struct sotto_tx *tx, const struct chat_step *step)
 {
-    const struct chat_row row = {
-        .chat = step->num,
-        .seq = step->seq,
-        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT,
-        .epoch = step->plan.epoch,
-        .device = step->device,
-        .ts_ms = step->ts_ms,
-        .message = step->plan.bundle->commit,
-    };
+    const struct chat_row row = step_row(step);
 
     return chat_write_row(tx, &row);
 }

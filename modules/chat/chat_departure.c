@@ -228,18 +228,14 @@ make_proposals(struct tree_check *check)
 
 /* ---- logic thread: afterwards --------------------------------------------------------------------------------- */
 
-static void
-fill_entry(const struct departure *op, const struct chat *chat, Sotto__Chat__V1__Entry *entry,
-           Sotto__Chat__V1__EntryKind kind, ProtobufCBinaryData message)
+static Sotto__Chat__V1__Entry
+entry_of(const struct departure *op, const struct chat *chat, const uint8_t *device,
+         Sotto__Chat__V1__EntryKind kind, ProtobufCBinaryData message)
 {
-    sotto__chat__v1__entry__init(entry);
-    entry->chat_id = chat_bytes(chat->id, CHAT_ID_BYTES);
-    entry->kind = kind;
-    entry->epoch = op->epoch;
-    entry->sender_user = chat_bytes(op->deletion.user, CHAT_ID_BYTES);
-    entry->sender_device = chat_bytes(op->deletion.by_device, CHAT_ID_BYTES);
-    entry->ts_ms = op->ts_ms;
-    entry->message = message;
+    const struct chat_row row = {
+        .kind = kind, .epoch = op->epoch, .ts_ms = op->ts_ms, .message = message};
+
+    return chat_entry(&row, chat->id, op->deletion.user, device);
 }
 
 static void
@@ -248,17 +244,19 @@ push_entries(const struct departure *op, const struct chat *chat)
     Sotto__Chat__V1__Entry entries[ENTRIES_MAX], *pointers[ENTRIES_MAX];
     size_t count = 0;
 
-    fill_entry(op, chat, &entries[count++], SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED,
-               chat_bytes(op->proof, op->proof_size));
+    entries[count++] = entry_of(op, chat, op->deletion.by_device,
+                                SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ACCOUNT_DELETED,
+                                chat_bytes(op->proof, op->proof_size));
     if (op->has_heir)
-        fill_entry(op, chat, &entries[count++], SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE,
-                   chat_bytes(op->role, op->role_size));
+        entries[count++] =
+            entry_of(op, chat, op->deletion.by_device, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE,
+                     chat_bytes(op->role, op->role_size));
     for (size_t i = 0; op->proposes && i < op->count; i++) {
         const struct departing_leaf *leaf = &op->leaves[i];
 
-        fill_entry(op, chat, &entries[count], SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL,
-                   chat_bytes(leaf->message.data, leaf->message.len));
-        entries[count++].sender_device = chat_bytes(leaf->device_id, CHAT_ID_BYTES);
+        entries[count++] =
+            entry_of(op, chat, leaf->device_id, SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL,
+                     chat_bytes(leaf->message.data, leaf->message.len));
     }
     for (size_t i = 0; i < count; i++) {
         entries[i].seq = op->first_seq + i;

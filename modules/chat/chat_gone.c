@@ -52,8 +52,7 @@ struct gone_op {
     uint32_t leaf;
     struct mls_buf message;
     uint8_t ref[MLS_REF_BYTES];
-    uint32_t seq; /* from the transaction */
-    int64_t ts_ms;
+    struct chat_row row; /* from the transaction */
 };
 
 /* A device, on its way into the table. */
@@ -100,13 +99,7 @@ static int
 propose_tx(struct sotto_tx *tx, void *arg)
 {
     struct gone_op *op = *(struct gone_op **)arg;
-    struct chat_row row = {
-        .chat = op->chat,
-        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL,
-        .epoch = op->check.epoch,
-        .device = op->device,
-        .message = chat_bytes(op->message.data, op->message.len),
-    };
+    struct chat_row *row = &op->row;
     struct chat_head *head;
     int rc = writer_head(tx, op->chat, &head);
 
@@ -119,11 +112,18 @@ propose_tx(struct sotto_tx *tx, void *arg)
         return SOTTO_EABORTED;
     if (head->seq == CHAT_SEQ_MAX)
         return SOTTO_EEXHAUSTED;
-    row.seq = op->seq = head->seq + 1;
-    row.ts_ms = op->ts_ms = tx->api->now_ms(tx);
+    *row = (struct chat_row){
+        .chat = op->chat,
+        .seq = head->seq + 1,
+        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL,
+        .epoch = op->check.epoch,
+        .device = op->device,
+        .ts_ms = tx->api->now_ms(tx),
+        .message = chat_bytes(op->message.data, op->message.len),
+    };
     rc = chat_write_proposal(
-        tx, &row,
-        &(struct chat_leaf_end){.leaf = op->leaf, .device = op->device, .until_seq = op->seq},
+        tx, row,
+        &(struct chat_leaf_end){.leaf = op->leaf, .device = op->device, .until_seq = row->seq},
         op->ref);
     if (rc < 0)
         return rc;
@@ -150,30 +150,13 @@ make_proposal(struct tree_check *check)
 /* ---- logic thread --------------------------------------------------------------------------------------------- */
 
 static void
-push_proposal(const struct gone_op *op, const struct chat *chat, const struct chat_device *device)
-{
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
-    Sotto__Chat__V1__Entry *entries[] = {&entry};
-
-    entry.chat_id = chat_bytes(chat->id, CHAT_ID_BYTES);
-    entry.seq = op->seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL;
-    entry.epoch = op->check.epoch;
-    entry.sender_user = chat_bytes(device->user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(device->id, CHAT_ID_BYTES);
-    entry.ts_ms = op->ts_ms;
-    entry.message = chat_bytes(op->message.data, op->message.len);
-    chat_push(op->ds, chat, device, entries, 1);
-}
-
-static void
 apply(const struct gone_op *op)
 {
     struct chat *chat = op->check.chat;
     const struct chat_device *device = chat->leaves[op->leaf]->device;
 
-    purge_note_entries(op->ds, chat, op->seq, op->ts_ms);
-    push_proposal(op, chat, device);
+    purge_note_entries(op->ds, chat, op->row.seq, op->row.ts_ms);
+    chat_push_row(op->ds, chat, device, &op->row, device->user, device->id);
     roster_seat_retire(chat, op->leaf, op->ref);
 }
 

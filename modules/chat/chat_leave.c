@@ -84,11 +84,10 @@ judge(struct sotto_tx *tx, struct leave_op *op, const struct chat_head *head)
     return SOTTO_OK;
 }
 
-static int
-write_leaf(struct sotto_tx *tx, const struct leave_op *op, size_t i, uint32_t last_seq)
+static struct chat_row
+row_of(const struct leave_op *op, size_t i)
 {
-    const struct leaf_op *leaf = &op->leaves[i];
-    const struct chat_row row = {
+    return (struct chat_row){
         .chat = op->chat,
         .seq = op->seq + (uint32_t)i,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL,
@@ -97,6 +96,13 @@ write_leaf(struct sotto_tx *tx, const struct leave_op *op, size_t i, uint32_t la
         .ts_ms = op->ts_ms,
         .message = op->in->proposals[i],
     };
+}
+
+static int
+write_leaf(struct sotto_tx *tx, const struct leave_op *op, size_t i, uint32_t last_seq)
+{
+    const struct leaf_op *leaf = &op->leaves[i];
+    const struct chat_row row = row_of(op, i);
     const struct chat_leaf_end end = {
         .leaf = leaf->leaf, .device = leaf->device, .until_seq = last_seq};
 
@@ -141,15 +147,9 @@ push_proposals(struct delivery *ds, const struct leave_op *op, const struct chat
     Sotto__Chat__V1__Entry entries[CHAT_PROPOSALS_MAX], *pointers[CHAT_PROPOSALS_MAX];
 
     for (size_t i = 0; i < op->count; i++) {
-        sotto__chat__v1__entry__init(&entries[i]);
-        entries[i].chat_id = op->in->chat_id;
-        entries[i].seq = op->seq + i;
-        entries[i].kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_PROPOSAL;
-        entries[i].epoch = op->message_epoch;
-        entries[i].sender_user = chat_bytes(op->req->caller->user, CHAT_ID_BYTES);
-        entries[i].sender_device = chat_bytes(op->req->caller->device, CHAT_ID_BYTES);
-        entries[i].ts_ms = op->ts_ms;
-        entries[i].message = op->in->proposals[i];
+        const struct chat_row row = row_of(op, i);
+
+        entries[i] = chat_entry(&row, chat->id, op->req->caller->user, op->req->caller->device);
         pointers[i] = &entries[i];
     }
     chat_push(ds, chat, NULL, pointers, op->count);

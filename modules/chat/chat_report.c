@@ -185,10 +185,10 @@ pack_entry(struct report_op *op)
     op->packed_size = sotto__chat__v1__commit_reported__pack(&reported, op->packed);
 }
 
-static int
-write_entry(struct sotto_tx *tx, const struct report_op *op)
+static struct chat_row
+row_of(const struct report_op *op)
 {
-    const struct chat_row row = {
+    return (struct chat_row){
         .chat = op->chat,
         .seq = op->commit.entry_seq,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT,
@@ -197,6 +197,12 @@ write_entry(struct sotto_tx *tx, const struct report_op *op)
         .ts_ms = op->commit.ts_ms,
         .message = chat_bytes(op->packed, op->packed_size),
     };
+}
+
+static int
+write_entry(struct sotto_tx *tx, const struct report_op *op)
+{
+    const struct chat_row row = row_of(op);
 
     return chat_write_row(tx, &row);
 }
@@ -287,17 +293,9 @@ report_tx(struct sotto_tx *tx, void *arg)
 static void
 push_report(struct delivery *ds, const struct report_op *op, const struct chat *chat)
 {
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT, *entries[] = {&entry};
+    const struct chat_row row = row_of(op);
 
-    entry.chat_id = op->in->chat_id;
-    entry.seq = op->commit.entry_seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_REPORT;
-    entry.epoch = op->epoch;
-    entry.sender_user = chat_bytes(op->req->caller->user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(op->req->caller->device, CHAT_ID_BYTES);
-    entry.ts_ms = op->commit.ts_ms;
-    entry.message = chat_bytes(op->packed, op->packed_size);
-    chat_push(ds, chat, NULL, entries, 1);
+    chat_push_row(ds, chat, NULL, &row, op->req->caller->user, op->req->caller->device);
 }
 
 static void

@@ -192,22 +192,33 @@ pack_entry(const struct chat_step *step, uint8_t out[CHAT_RESET_BYTES_MAX])
     return sotto__chat__v1__chat_reset__pack(&reset, out);
 }
 
-int
-reset_write(struct sotto_tx *tx, struct chat_step *step, const struct chat_head *old)
+/* The entry that closes the old chat; its message is packed into the caller's buffer. */
+static struct chat_row
+row_of(const struct chat_step *step, uint8_t message[CHAT_RESET_BYTES_MAX])
 {
-    uint8_t message[CHAT_RESET_BYTES_MAX];
-    const struct chat_row row = {
-        .chat = old->chat,
-        .seq = step->reset.seq = old->seq + 1,
+    return (struct chat_row){
+        .seq = step->reset.seq,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET,
-        .epoch = step->reset.epoch = old->epoch,
+        .epoch = step->reset.epoch,
         .device = step->device,
         .ts_ms = step->ts_ms,
         .message = chat_bytes(message, pack_entry(step, message)),
     };
-    struct sotto_stmt *stmt;
-    const int rc = chat_write_row(tx, &row);
+}
 
+int
+reset_write(struct sotto_tx *tx, struct chat_step *step, const struct chat_head *old)
+{
+    uint8_t message[CHAT_RESET_BYTES_MAX];
+    struct sotto_stmt *stmt;
+    struct chat_row row;
+    int rc;
+
+    step->reset.seq = old->seq + 1;
+    step->reset.epoch = old->epoch;
+    row = row_of(step, message);
+    row.chat = old->chat;
+    rc = chat_write_row(tx, &row);
     if (rc < 0)
         return rc;
     stmt = sotto_stmt(tx, CHAT_CHAT_SET_REPLACED);
@@ -229,18 +240,10 @@ reset_close_head(struct chat_head *old)
 static void
 push_reset(const struct chat_step *step)
 {
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT, *entries[] = {&entry};
     uint8_t message[CHAT_RESET_BYTES_MAX];
+    const struct chat_row row = row_of(step, message);
 
-    entry.chat_id = chat_link_bytes(&step->reset.link);
-    entry.seq = step->reset.seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_RESET;
-    entry.epoch = step->reset.epoch;
-    entry.sender_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(step->plan.device, CHAT_ID_BYTES);
-    entry.ts_ms = step->ts_ms;
-    entry.message = chat_bytes(message, pack_entry(step, message));
-    chat_push(step->ds, step->reset.old, NULL, entries, 1);
+    chat_push_row(step->ds, step->reset.old, NULL, &row, step->plan.user, step->plan.device);
 }
 
 void

@@ -20,9 +20,7 @@ struct role_op {
     uint8_t packed[USER_ROLE_BYTES_MAX];
     const char *text;
     /* from the transaction */
-    uint64_t epoch;
-    uint32_t seq; /* 0: the user has the role already */
-    int64_t ts_ms;
+    struct chat_row row; /* seq 0: the user has the role already */
 };
 
 /* ---- writer thread ---------------------------------------------------------------------------------------- */
@@ -66,7 +64,9 @@ write_role(struct sotto_tx *tx, struct role_op *op, struct chat_head *head)
 {
     const struct sotto_caller *caller = op->req->caller;
     struct sotto_stmt *stmt;
-    struct chat_row row = {
+    int rc;
+
+    op->row = (struct chat_row){
         .chat = op->chat,
         .seq = head->seq + 1,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE,
@@ -74,10 +74,9 @@ write_role(struct sotto_tx *tx, struct role_op *op, struct chat_head *head)
         .ts_ms = tx->api->now_ms(tx),
         .message = chat_bytes(op->packed, op->packed_size),
     };
-    int rc = writer_device(tx, caller->user, caller->device, &row.device);
-
+    rc = writer_device(tx, caller->user, caller->device, &op->row.device);
     if (rc == SOTTO_OK)
-        rc = chat_write_row(tx, &row);
+        rc = chat_write_row(tx, &op->row);
     if (rc < 0)
         return rc;
     stmt = sotto_stmt(tx, CHAT_MEMBER_SET_ROLE);
@@ -87,9 +86,7 @@ write_role(struct sotto_tx *tx, struct role_op *op, struct chat_head *head)
     rc = sotto_step(stmt);
     if (rc < 0)
         return rc;
-    op->epoch = head->epoch;
-    op->ts_ms = row.ts_ms;
-    op->seq = head->seq = row.seq;
+    head->seq = op->row.seq;
     return SOTTO_OK;
 }
 
@@ -101,7 +98,7 @@ role_tx(struct sotto_tx *tx, void *arg)
     bool changes = false;
     int rc = writer_head(tx, op->chat, &head);
 
-    op->seq = 0;
+    op->row.seq = 0;
     if (rc == SOTTO_OK && head->is_replaced)
         return SOTTO_EPRECONDITION;
     if (rc == SOTTO_OK)
@@ -114,23 +111,6 @@ role_tx(struct sotto_tx *tx, void *arg)
 }
 
 /* ---- logic thread ----------------------------------------------------------------------------------------- */
-
-/* To all, the caller's own device too: none of its sessions knows more than the answer tells the one that asked. */
-static void
-push_role(struct delivery *ds, const struct role_op *op, const struct chat *chat)
-{
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT, *entries[] = {&entry};
-
-    entry.chat_id = op->in->chat_id;
-    entry.seq = op->seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_ROLE;
-    entry.epoch = op->epoch;
-    entry.sender_user = chat_bytes(op->req->caller->user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(op->req->caller->device, CHAT_ID_BYTES);
-    entry.ts_ms = op->ts_ms;
-    entry.message = chat_bytes(op->packed, op->packed_size);
-    chat_push(ds, chat, NULL, entries, 1);
-}
 
 static void
 role_done(void *state, int status, void *arg)
@@ -151,15 +131,16 @@ role_done(void *state, int status, void *arg)
         sotto_fail_status(op->req, status, op->text);
         return;
     }
-    if (op->seq != 0) {
+    if (op->row.seq != 0) {
         user = roster_user(chat, op->in->user_id.data);
         if (user != NULL)
             user->role = op->in->role;
-        purge_note_entries(ds, chat, op->seq, op->ts_ms);
-        push_role(ds, op, chat);
+        purge_note_entries(ds, chat, op->row.seq, op->row.ts_ms);
+        /* To all, the caller's own device too: none of its sessions knows more than the answer tells the one that asked. */
+        chat_push_row(ds, chat, NULL, &op->row, op->req->caller->user, op->req->caller->device);
     }
-    reply.seq = op->seq;
-    reply.ts_ms = op->ts_ms;
+    reply.seq = op->row.seq;
+    reply.ts_ms = op->row.ts_ms;
     sotto_reply(op->req, &reply.base);
 }
 

@@ -165,5 +165,8 @@ uint64_t *roster_listeners(const struct chat *, const struct chat_device *except
 /* Pushes one event with these entries to the live sessions of all devices in the chat but one (NULL: of all). */
 void chat_push(struct delivery *, const struct chat *, const struct chat_device *except,
                Sotto__Chat__V1__Entry **entries, size_t count);
+/* The same with the one entry that was written, from this device of this user. */
+void chat_push_row(struct delivery *, const struct chat *, const struct chat_device *except,
+                   const struct chat_row *row, const uint8_t *user, const uint8_t *device);
 
 #endif

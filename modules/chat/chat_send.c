@@ -77,25 +77,34 @@ answer_repeat(struct sotto_tx *tx, struct send_op *op, struct chat_answer answer
     return rc == SOTTO_OK && purged.seq < answer.seq ? SOTTO_EDATALOSS : rc;
 }
 
-static int
-append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct chat_window *window)
+static struct chat_row
+row_of(const struct send_op *op)
 {
-    const struct chat_row row = {
+    return (struct chat_row){
         .chat = op->chat_num,
-        .seq = head->seq + 1,
+        .seq = op->seq,
         .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION,
         .epoch = op->message_epoch,
         .device = op->sender_num,
-        .ts_ms = tx->api->now_ms(tx),
+        .ts_ms = op->ts_ms,
         .client_msg_id = op->in->client_msg_id,
         .message = op->in->message,
     };
-    const int rc = chat_write_row(tx, &row);
+}
 
+static int
+append(struct sotto_tx *tx, struct send_op *op, struct chat_head *head, struct chat_window *window)
+{
+    struct chat_row row;
+    int rc;
+
+    op->seq = head->seq + 1;
+    op->ts_ms = tx->api->now_ms(tx);
+    row = row_of(op);
+    rc = chat_write_row(tx, &row);
     if (rc < 0)
         return rc;
-    op->seq = head->seq = row.seq;
-    op->ts_ms = row.ts_ms;
+    head->seq = row.seq;
     writer_window_note(tx, window, op->in->client_msg_id,
                        (struct chat_answer){op->chat_num, op->seq});
     return SOTTO_OK;
@@ -141,20 +150,10 @@ send_tx(struct sotto_tx *tx, void *arg)
 static void
 push(const struct send_op *op)
 {
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
-    Sotto__Chat__V1__Entry *entries[] = {&entry};
-    const struct sotto_caller *caller = op->req->caller;
+    const struct chat_row row = row_of(op);
 
-    entry.chat_id = op->in->chat_id;
-    entry.seq = op->seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_APPLICATION;
-    entry.epoch = op->message_epoch;
-    entry.sender_user = chat_bytes(caller->user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(caller->device, CHAT_ID_BYTES);
-    entry.ts_ms = op->ts_ms;
-    entry.message = op->in->message;
-    entry.client_msg_id = op->in->client_msg_id;
-    chat_push(op->ds, op->chat, op->sender, entries, 1);
+    chat_push_row(op->ds, op->chat, op->sender, &row, op->req->caller->user,
+                  op->req->caller->device);
 }
 
 /* The payload of the topic and of the hook; out holds 128 bytes. */

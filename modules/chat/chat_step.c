@@ -126,20 +126,13 @@ apply_adds(struct delivery *ds, struct chat *chat, const struct chat_step *step,
 static void
 push_commit(const struct chat_step *step, const uint64_t *sessions, size_t count)
 {
-    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
-    Sotto__Chat__V1__Entry *entries[] = {&entry};
+    const struct chat_row row = step_row(step);
+    Sotto__Chat__V1__Entry entry =
+        chat_entry(&row, step->plan.chat_id.data, step->plan.user, step->plan.device);
     Sotto__Chat__V1__EntryEvent event = SOTTO__CHAT__V1__ENTRY_EVENT__INIT;
 
-    entry.chat_id = step->plan.chat_id;
-    entry.seq = step->seq;
-    entry.kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT;
-    entry.epoch = step->plan.epoch;
-    entry.sender_user = chat_bytes(step->plan.user, CHAT_ID_BYTES);
-    entry.sender_device = chat_bytes(step->plan.device, CHAT_ID_BYTES);
-    entry.ts_ms = step->ts_ms;
-    entry.message = step->plan.bundle->commit;
     event.n_entries = 1;
-    event.entries = entries;
+    event.entries = &(Sotto__Chat__V1__Entry *){&entry};
     if (count > 0)
         step->ds->host->session->push(step->ds->host, sessions, count, &event.base);
 }

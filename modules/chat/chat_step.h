@@ -58,6 +58,21 @@ void step_start(const struct chat_step *model, const Sotto__Chat__V1__Bundle *bu
 /* chat_commit.c and chat_create.c: the transactions. arg is a struct chat_step **. */
 sotto_tx_fn chat_commit_tx, chat_create_tx;
 
+/* The commit as an entry; the transaction knows seq, device and time. */
+static inline struct chat_row
+step_row(const struct chat_step *step)
+{
+    return (struct chat_row){
+        .chat = step->num,
+        .seq = step->seq,
+        .kind = SOTTO__CHAT__V1__ENTRY_KIND__ENTRY_KIND_COMMIT,
+        .epoch = step->plan.epoch,
+        .device = step->device,
+        .ts_ms = step->ts_ms,
+        .message = step->plan.bundle->commit,
+    };
+}
+
 /* Where the log of a device that the commit adds begins: behind the commit, which its Welcome leads to. Who joined by itself
  * gets the commit, too: it may have been stopped before the answer came. */
 static inline uint32_t

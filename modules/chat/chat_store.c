@@ -334,6 +334,24 @@ chat_refuse_deleted(struct sotto_tx *tx, const uint8_t *user)
     return rc == SOTTO_ROW ? SOTTO_EPRECONDITION : rc;
 }
 
+Sotto__Chat__V1__Entry
+chat_entry(const struct chat_row *row, const uint8_t *chat, const uint8_t *user,
+           const uint8_t *device)
+{
+    Sotto__Chat__V1__Entry entry = SOTTO__CHAT__V1__ENTRY__INIT;
+
+    entry.chat_id = chat_bytes(chat, CHAT_ID_BYTES);
+    entry.seq = row->seq;
+    entry.kind = row->kind;
+    entry.epoch = row->epoch;
+    entry.sender_user = chat_bytes(user, CHAT_ID_BYTES);
+    entry.sender_device = chat_bytes(device, CHAT_ID_BYTES);
+    entry.ts_ms = row->ts_ms;
+    entry.client_msg_id = row->client_msg_id;
+    entry.message = row->message;
+    return entry;
+}
+
 void
 chat_push(struct delivery *ds, const struct chat *chat, const struct chat_device *except,
           Sotto__Chat__V1__Entry **entries, size_t count)
@@ -347,6 +365,15 @@ chat_push(struct delivery *ds, const struct chat *chat, const struct chat_device
     if (session_count > 0)
         ds->host->session->push(ds->host, sessions, session_count, &event.base);
     free(sessions);
+}
+
+void
+chat_push_row(struct delivery *ds, const struct chat *chat, const struct chat_device *except,
+              const struct chat_row *row, const uint8_t *user, const uint8_t *device)
+{
+    Sotto__Chat__V1__Entry entry = chat_entry(row, chat->id, user, device);
+
+    chat_push(ds, chat, except, &(Sotto__Chat__V1__Entry *){&entry}, 1);
 }
 
 void
