@@ -3,7 +3,7 @@
  * The connection against a server that is played by the test: the other end of a socket pair,
  * filled before the client looks, so that nothing runs beside the test.
  */
-#include "conn.h"
+#include "conn_events.h"
 #include "sotto_test.h"
 
 #include "auth.pb-c.h"

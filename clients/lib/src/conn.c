@@ -5,9 +5,8 @@
  * waiting is "pump until what I want is there, or the deadline".
  */
 #include "conn.h"
+#include "conn_events.h"
 #include "text.h"
-
-#include "frame.pb-c.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,11 +53,7 @@ struct conn {
     char goodbye[128];
     struct buf in;
     struct call calls[CONN_CALLS_MAX];
-    struct conn_event events[CONN_EVENTS_MAX]; /* a ring */
-    size_t event_first;
-    size_t event_count;
-    size_t event_bytes;
-    bool events_lost;
+    struct conn_events events;
 };
 
 int64_t
@@ -74,13 +69,6 @@ conn_reply_fini(struct conn_reply *reply)
 {
     buf_fini(&reply->body);
     *reply = (struct conn_reply){0};
-}
-
-void
-conn_event_fini(struct conn_event *event)
-{
-    buf_fini(&event->body);
-    *event = (struct conn_event){0};
 }
 
 void
@@ -116,9 +104,7 @@ conn_resume_after_ms(const struct conn *conn)
 bool
 conn_take_events_lost(struct conn *conn)
 {
-    bool lost = conn->events_lost;
-    conn->events_lost = false;
-    return lost;
+    return conn_events_take_lost(&conn->events);
 }
 
 /* What is to be said of a connection that ends. */
@@ -240,21 +226,6 @@ file_reply(struct conn *conn, uint64_t id, const Sotto__Frame__V1__Reply *reply)
     }
 }
 
-static void
-file_event(struct conn *conn, const Sotto__Frame__V1__Event *event)
-{
-    if (conn->event_count == CONN_EVENTS_MAX ||
-        conn->event_bytes + event->body.len > CONN_EVENT_BYTES_MAX) {
-        conn->events_lost = true;
-        return;
-    }
-    size_t at = (conn->event_first + conn->event_count) % CONN_EVENTS_MAX;
-    copy_text(conn->events[at].type, sizeof(conn->events[at].type), event->type);
-    buf_set(&conn->events[at].body, event->body.data, event->body.len);
-    conn->event_bytes += event->body.len;
-    conn->event_count++;
-}
-
 static int
 file_hello(struct conn *conn, const Sotto__Frame__V1__Hello *hello,
            struct sotto_client_error *error)
@@ -306,7 +277,7 @@ file_frame(struct conn *conn, const Frame *frame, struct sotto_client_error *err
         return die(conn, error, "it does not greet as a Sotto server");
     switch (frame->kind_case) {
     case SOTTO__FRAME__V1__FRAME__KIND_REPLY: file_reply(conn, frame->id, frame->reply); break;
-    case SOTTO__FRAME__V1__FRAME__KIND_EVENT: file_event(conn, frame->event); break;
+    case SOTTO__FRAME__V1__FRAME__KIND_EVENT: conn_events_put(&conn->events, frame->event); break;
     case SOTTO__FRAME__V1__FRAME__KIND_PING: return send_pong(conn, frame->ping, error);
     case SOTTO__FRAME__V1__FRAME__KIND_HELLO: return file_hello(conn, frame->hello, error);
     case SOTTO__FRAME__V1__FRAME__KIND_GOODBYE: return file_goodbye(conn, frame->goodbye, error);
@@ -386,9 +357,7 @@ conn_close(struct conn **conn)
     buf_fini(&gone->in);
     for (size_t i = 0; i < CONN_CALLS_MAX; i++)
         conn_reply_fini(&gone->calls[i].reply);
-    struct conn_event event;
-    while (conn_queued_event(gone, &event))
-        conn_event_fini(&event);
+    conn_events_fini(&gone->events);
     free(gone);
     *conn = NULL;
 }
@@ -521,21 +490,14 @@ is_woken(const struct conn *conn, int64_t deadline_ms)
 int
 conn_queued_event(struct conn *conn, struct conn_event *event_out)
 {
-    if (conn->event_count == 0)
-        return 0;
-    *event_out = conn->events[conn->event_first];
-    conn->events[conn->event_first] = (struct conn_event){0};
-    conn->event_first = (conn->event_first + 1) % CONN_EVENTS_MAX;
-    conn->event_count--;
-    conn->event_bytes -= event_out->body.len;
-    return 1;
+    return conn_events_take(&conn->events, event_out);
 }
 
 int
 conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event_out,
                 struct sotto_client_error *error)
 {
-    while (conn->event_count == 0 && !conn->events_lost) {
+    while (conn->events.count == 0 && !conn->events.lost) {
         int status =
             conn_is_open(conn) ? keep_alive(conn, error) : tell_end(conn, error, "it is closed");
         if (status)
@@ -547,9 +509,9 @@ conn_next_event(struct conn *conn, int64_t deadline_ms, struct conn_event *event
         if (is_woken(conn, last ? deadline_ms : tick))
             return 0;
         status = pump(conn, last ? deadline_ms : tick, error);
-        if (status < 0 && conn->event_count == 0)
+        if (status < 0 && conn->events.count == 0)
             return status;
-        if ((status == 0 && last) || (status == 1 && over && conn->event_count == 0))
+        if ((status == 0 && last) || (status == 1 && over && conn->events.count == 0))
             return 0;
     }
     return conn_queued_event(conn, event_out);

@@ -14,9 +14,7 @@
 #include "framing.h"
 #include "mem.h"
 
-#define CONN_CALLS_MAX 64    /* open at a time */
-#define CONN_EVENTS_MAX 1024 /* waiting; beyond it events_lost is set */
-#define CONN_EVENT_BYTES_MAX (4u << 20)
+#define CONN_CALLS_MAX 64 /* open at a time */
 
 struct conn;
 
