@@ -16,6 +16,8 @@ int db_backup(const char *path, const char *copy);
 /* What undamaged pages hold, in a new file. like: NULL, or an intact database of the same version. */
 int db_recover(const char *path, const char *like, const char *copy);
 
+/* Whether there is a file that could be a database; says why not, and how to name another one. */
+bool db_is_file(const char *path);
 /* A new file is written under another name until it is whole. partial_out: CTL_PATH_MAX bytes. 0 or 1. */
 int db_copy_begin(const char *copy, char *partial_out);
 int db_copy_end(const char *copy, const char *partial);

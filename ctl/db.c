@@ -46,9 +46,8 @@ db_integrity(sqlite3 *db, const char *path)
     return complaints != 0;
 }
 
-/* Says why, and how to name another one, when there is no file that could be a database. */
-static bool
-is_file(const char *path)
+bool
+db_is_file(const char *path)
 {
     struct stat info;
 
@@ -65,7 +64,7 @@ open_existing(const char *path, sqlite3 **db_out)
 {
     struct sotto_err err;
 
-    if (!is_file(path))
+    if (!db_is_file(path))
         return 1;
     if (store_check_files(path, &err) != 0) {
         fprintf(stderr, "sottoctl: %s\n", err.text);
@@ -125,7 +124,7 @@ check_file(const char *path)
 int
 db_check(const char *path)
 {
-    if (!is_file(path))
+    if (!db_is_file(path))
         return 1;
     if (is_empty(path)) {
         fprintf(
@@ -220,6 +219,19 @@ copy_pages(sqlite3 *from, sqlite3 *to)
     return code;
 }
 
+/* Reading and writing fail alike; which of them did is found out by looking at what was read. */
+static int
+copy_fail(int code, sqlite3 *to, const char *path, const char *copy)
+{
+    if (code != SQLITE_CORRUPT && code != SQLITE_IOERR && code != SQLITE_ERROR)
+        return db_fail(to, copy);
+    fprintf(
+        stderr,
+        "sottoctl: %s cannot be copied to %s (%s); `sottoctl db check` says whether it is damaged\n",
+        path, copy, sqlite3_errstr(code));
+    return 1;
+}
+
 int
 db_backup(const char *path, const char *copy)
 {
@@ -235,7 +247,7 @@ db_backup(const char *path, const char *copy)
         code = copy_pages(from, to);
         /* One file that needs no log beside it; the server makes it a WAL database again. */
         if (code != SQLITE_DONE)
-            status = db_fail(code == SQLITE_CORRUPT ? from : to, copy);
+            status = copy_fail(code & 0xff, to, path, copy);
         else if (sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
             status = db_fail(to, copy);
         else

@@ -480,6 +480,8 @@ db_recover(const char *path, const char *like, const char *copy)
     if (!recovery.entries)
         status = db_fail(NULL, path);
     if (!status)
+        status = !db_is_file(path);
+    if (!status)
         status = image_open(&recovery.image, path) != 0;
     if (!status) {
         read_schema(&recovery);

@@ -379,6 +379,11 @@ def a_backup_beside_a_running_server_holds_all_that_was_acknowledged(stage):
     assert ctl(stage, server.data, 'db', 'backup', target)[0] == 1, 'an existing file was overwritten'
     assert ctl(stage, server.data, 'db', 'recover', stage.folder / 'new.db')[0] == 1, 'beside a running server'
     end_load(load)
+    spoilt = stage.folder / 'spoilt'
+    spoilt.mkdir()
+    change(shutil.copy(target, spoilt / NAME), 5000, b'harm')
+    code, _, errors = ctl(stage, spoilt, 'db', 'backup', spoilt / 'copy.db')
+    assert code == 1 and 'db check' in errors and not list(spoilt.glob('copy*')), errors
     restored = stage.new_server('restored', conf=CONF)
     target.rename(restored.data / NAME)
     # Every acknowledged message is a row of the log, and every chat has one more.
@@ -392,9 +397,17 @@ def the_tool_names_the_word_that_is_wrong(stage):
     for words, said in (((), 'a command is missing'), (('status',), 'no such command: status'), (('db',), 'missing behind db'),
                         (('db', 'chek'), 'no such command of db: chek'), (('db', 'check', 'now'), 'one word too many: now'),
                         (('db', 'backup'), 'missing behind: backup'), (('db', 'backup', 'a', 'b'), 'one word too many: b'),
-                        (('db', 'check', '--fast'), 'no option, or it has no value: --fast')):
+                        (('db', 'check', '--fast'), 'no such option: --fast'), (('-vx',), 'no such option: -v'),
+                        (('--like',), 'a value is missing behind: --like'),
+                        (('--like', 'a', 'db', 'check'), '--like goes with db recover, not with: check')):
         code, _, errors = ctl(stage, stage.folder, *words)
         assert code == 2 and said in errors and 'usage: sottoctl' in errors, (words, code, errors)
+        assert all(line.startswith('sottoctl: ') for line in errors.splitlines()[:1]), errors
+    code, output, _ = ctl(stage, stage.folder, 'db', '--help')
+    assert code == 0 and output.startswith('usage: sottoctl'), output
+    assert ctl(stage, stage.folder, '--version')[1].startswith('sottoctl ')
+    code, _, errors = ctl(stage, stage.folder, 'db', 'recover', stage.folder / 'new.db')
+    assert code == 1 and 'name the data folder with --data' in errors, errors
 
 
 if __name__ == '__main__':
