@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import subprocess
 
-from clients import at, people, person, start, texts
-from liar import Liar
+from clients import at, people, start, texts
+from liar import lied_to
 from tap import main, test
 
 # Clears the screen, sets its title, moves up (as C1), and turns the line round; a title may have all of it.
@@ -43,9 +43,7 @@ def assert_harmless(client, *words):
 
 @test
 def what_others_and_the_server_write_gives_a_terminal_no_orders(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, bob):
         chat = alice.run('new', 'bob', '--title', ORDERS)[0]['chat']
         alice.run('send', chat, ORDERS)
         at(bob, liar.address)
@@ -84,11 +82,9 @@ def a_folder_that_somebody_put_beside_a_profile_gives_a_terminal_no_orders(stage
 
 @test
 def labels_in_a_cure_give_a_terminal_no_orders(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, _ = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, _):
         alice.run('new', 'bob')
-        phone = at(stage.client('phone', server), liar.address)
+        phone = at(stage.client('phone', alice.server), liar.address)
         phone.run('login', 'alice')
         liar.answer('KeyService/GetIdentity', labelled)
         assert_harmless(phone, 'chats')
@@ -96,9 +92,7 @@ def labels_in_a_cure_give_a_terminal_no_orders(stage):
 
 @test
 def answers_to_other_calls_and_to_none_are_not_taken(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, bob):
         alice.run('new', 'bob')
         alice.run('send', 'bob', 'true')
         at(bob, liar.address)
@@ -125,9 +119,7 @@ def answers_to_other_calls_and_to_none_are_not_taken(stage):
 
 @test
 def users_whom_nobody_asked_about_are_not_learned(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    with lied_to(stage, 'alice', 'bob', 'carol') as (liar, alice, bob, carol):
         at(alice, liar.address)
 
         def with_others(reply, _):
@@ -150,9 +142,7 @@ def users_whom_nobody_asked_about_are_not_learned(stage):
 
 @test
 def chats_that_are_not_do_not_fill_the_profile(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, _ = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, _):
         at(alice, liar.address)
         alice.run('new', 'bob')
 
@@ -172,9 +162,7 @@ def chats_that_are_not_do_not_fill_the_profile(stage):
 
 @test
 def another_users_identity_is_not_taken_for_our_own(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, bob):
         others = []
         at(bob, liar.address)
         bob.run('new', 'alice')
@@ -191,9 +179,7 @@ def another_users_identity_is_not_taken_for_our_own(stage):
 
 @test
 def sequence_numbers_that_cannot_be_are_not_taken(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob, _ = people(stage, server, 'alice', 'bob', 'carol')
+    with lied_to(stage, 'alice', 'bob', 'carol') as (liar, alice, bob, _):
         at(alice, liar.address)
         for seq in (0, 7, 2**63, 2**64 - 1):
             liar.answer('ChatService/Create', lambda reply, _, seq=seq: {**reply, 'seq': seq})
@@ -226,9 +212,7 @@ def sequence_numbers_that_cannot_be_are_not_taken(stage):
 
 @test
 def a_server_that_promises_more_for_ever_does_not_hold_a_client(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob = people(stage, server, 'alice', 'bob')
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, bob):
         alice.run('new', 'bob')
         alice.run('send', 'bob', 'true')
         at(bob, liar.address)
@@ -244,9 +228,7 @@ def a_server_that_promises_more_for_ever_does_not_hold_a_client(stage):
 
 @test
 def an_entry_of_another_chat_does_not_pass_for_our_message(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, _, _ = people(stage, server, 'alice', 'bob', 'carol')
+    with lied_to(stage, 'alice', 'bob', 'carol') as (liar, alice, _, _):
         with_bob = alice.run('new', 'bob')[0]
         with_carol = alice.run('new', 'carol')[0]
         at(alice, liar.address)
@@ -269,10 +251,7 @@ def an_entry_of_another_chat_does_not_pass_for_our_message(stage):
 
 @test
 def a_welcome_for_another_device_is_no_invitation(stage):
-    server = start(stage)
-    with Liar(stage.schema, server.tcp) as liar:
-        alice, bob = people(stage, server, 'alice', 'bob')
-        carol = person(stage, server, 'carol')
+    with lied_to(stage, 'alice', 'bob', 'carol') as (liar, alice, bob, carol):
         at(bob, liar.address)
         at(carol, liar.address)
         hers = []

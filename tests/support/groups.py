@@ -11,13 +11,10 @@ server's methods in plain sight.
 """
 import hashlib
 import secrets
-import subprocess
 from types import SimpleNamespace
 
 from logins import Accounts
-from sotto import BUILD
-from tap import skip
-from under_test import patient
+from peer_program import PeerProgram
 
 CHAT = 'sotto.chat.v1.ChatService/'
 KEYX = 'sotto.keyx.v1.KeyService/'
@@ -25,33 +22,18 @@ DIRECT, GROUP, ARCHIVE, RELAY, SUITE = 1, 2, 1, 2, 3
 BAD_TAG, BAD_MEMBERSHIP, BAD_PATH = 1, 2, 3  # tests/support/mls_spoil.h
 
 
-class Person:
+class Person(PeerProgram):
     """One device of a user, attached."""
 
     def __init__(self, groups, login):
+        super().__init__('group_peer')
         self.groups = groups
         self.login = login
         self.user = login.reply.user_id
         self.door = login.attached()
         self.messages = 0
-        path = BUILD / 'tests' / 'group_peer'
-        if not path.exists():
-            skip('group_peer is not built')
-        self.child = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.identity_key, self.signature, self.certificate, self.device_key = \
             self.ask('device', self.user + login.device)
-
-    def ask(self, command, value=b''):
-        """Returns the values of the answer; None when it was "no"."""
-        self.child.stdin.write(f'{command} {value.hex()}\n')
-        self.child.stdin.flush()
-        verdict, *answer = self.child.stdout.readline().split()
-        return [bytes.fromhex(part) if part != '-' else b'' for part in answer] if verdict == 'ok' else None
-
-    def close(self):
-        self.child.stdin.close()
-        self.child.wait(patient())
-        self.child.stdout.close()
 
     def keyx(self, method, body=None):
         return self.door.call(KEYX + method, body or {})

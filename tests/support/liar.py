@@ -10,6 +10,8 @@
     liar.withhold('ChatService/Commit', code, message)       the same, and the real server gets an empty request
     liar.calls('ChatService/Send')                           what clients asked since the start, in order
 
+    with lied_to(stage, 'alice', 'bob') as (liar, alice, bob): ...
+
 Bodies are decoded messages (protobuf.py). Everything that nobody lies about passes as it came. `FalseUser` makes another
 identity for a user, as consistent as its true one: keys, signatures, certificates, key log, KeyPackages.
 """
@@ -17,13 +19,12 @@ import contextlib
 import hashlib
 import socket
 import struct
-import subprocess
 import threading
 import time
 
+from clients import people, start
 from door import FRAME, split_address
-from sotto import BUILD
-from under_test import patient
+from peer_program import PeerProgram
 
 
 def read_exactly(source, size):
@@ -95,8 +96,13 @@ class Liar:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
-                server = socket.create_connection(split_address(self.target))
-                self.sockets += [client, server]
+                self.sockets.append(client)
+                try:
+                    server = socket.create_connection(split_address(self.target))
+                except OSError:  # there is none at this moment
+                    client.close()
+                    continue
+                self.sockets.append(server)
                 open_calls = {}
                 for source, sink, pass_on in ((client, server, self.upstream), (server, client, self.downstream)):
                     threading.Thread(target=self.pump, args=(source, sink, pass_on, open_calls), daemon=True).start()
@@ -145,31 +151,23 @@ class Liar:
         return [{'id': frame.id, 'reply': {'body': self.schema.encode(kind, reply)}}]
 
 
-class FalseUser:
+@contextlib.contextmanager
+def lied_to(stage, *names):
+    """A liar in front of a server, and people who are registered there and have not met it: (liar, client, ...)."""
+    server = start(stage)
+    with Liar(stage.schema, server.tcp) as liar:
+        yield liar, *people(stage, server, *names)
+
+
+class FalseUser(PeerProgram):
     """Another identity for a user id, with one device: what a server can make up by itself."""
 
     def __init__(self, user, device=bytes(15) + b'\1'):
+        super().__init__('group_peer')
         self.user = user
         self.device = device
         self.since_ms = int(time.time() * 1000)
-        self.child = subprocess.Popen([BUILD / 'tests' / 'group_peer'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      text=True)
         self.identity_key, self.signature, self.certificate, self.device_key = self.ask('device', user + device)
-
-    def ask(self, command, value=b''):
-        self.child.stdin.write(f'{command} {value.hex()}\n')
-        self.child.stdin.flush()
-        verdict, *answer = self.child.stdout.readline().split()
-        assert verdict == 'ok', (command, verdict)
-        return [bytes.fromhex(part) if part != '-' else b'' for part in answer]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        self.child.wait(patient())
-        self.child.stdout.close()
 
     def key_log(self):
         bodies = [(1, self.identity_key + self.signature), (2, self.device_key + self.certificate)]

@@ -10,12 +10,9 @@
 The password costs nothing to stretch, so that hundreds of logins take no time.
 """
 import secrets
-import subprocess
 
 from door import RpcError
-from sotto import BUILD
-from tap import skip
-from under_test import patient
+from peer_program import PeerProgram
 
 SERVICE = 'sotto.auth.v1.AuthService/'
 PASSWORD = b'correct horse battery 7'
@@ -34,26 +31,12 @@ def refusal(function, *arguments, **options):
     raise AssertionError(f'{function.__name__}{arguments} was not refused')
 
 
-class Opaque:
-    """A running opaque_peer."""
+class Opaque(PeerProgram):
+    """A running opaque_peer that stretches nothing."""
 
     def __init__(self):
-        path = BUILD / 'tests' / 'opaque_peer'
-        if not path.exists():
-            skip('opaque_peer is not built')
-        self.child = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        super().__init__('opaque_peer')
         self.ask('stretch', b'\0')
-
-    def ask(self, command, *values):
-        self.child.stdin.write(' '.join([command] + [value.hex() for value in values]) + '\n')
-        self.child.stdin.flush()
-        verdict, *answer = self.child.stdout.readline().split()
-        return [bytes.fromhex(value) for value in answer] if verdict == 'ok' else None
-
-    def close(self):
-        self.child.stdin.close()
-        self.child.wait(patient())
-        self.child.stdout.close()
 
 
 class Login:
