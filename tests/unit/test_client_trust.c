@@ -49,222 +49,216 @@ describe(struct person *person, uint8_t id, uint8_t seed)
     person->reply.key_log = person->rows;
 }
 
+/* A client, a device key, and what the server says of two users; mallory is who it shows in bob's place. */
+struct fixture {
+    struct kit *kit;
+    struct sotto_client *client;
+    struct person bob, mallory;
+    uint8_t key[KEY_BYTES];
+};
+
+static int
+setup(void **state)
+{
+    static const uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
+    struct fixture *f = mem_alloc(1, sizeof(*f));
+    void *kit = NULL;
+    if (kit_setup(&kit))
+        return -1;
+    f->kit = kit;
+    f->client = kit_client(f->kit);
+    describe(&f->bob, 0xbb, 3);
+    describe(&f->mallory, 0xbb, 4);
+    verify_public_key(seed, f->key);
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+    void *kit = f->kit;
+    sotto_client_close(&f->client);
+    free(f);
+    return kit_teardown(&kit);
+}
+
 static void
 the_first_key_is_pinned_and_known_the_second_time(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
+    struct fixture *f = *state;
     struct contact contact;
     struct key_change *lines = NULL;
     size_t count = 0;
-    describe(&bob, 0xbb, 3);
 
-    assert_ok(trust_observe_identity(client, &bob.reply));
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
-    assert_ok(contact_load(client, bob.user_id, &contact));
+    assert_ok(contact_load(f->client, f->bob.user_id, &contact));
     assert_true(contact.pinned);
     assert_false(contact.changed);
-    assert_memory_equal(contact.identity_key, bob.key, KEY_BYTES);
+    assert_memory_equal(contact.identity_key, f->bob.key, KEY_BYTES);
     assert_int_equal(contact.log_number, 1);
-    assert_ok(trust_history(client, bob.user_id, &lines, &count));
+    assert_ok(trust_history(f->client, f->bob.user_id, &lines, &count));
     assert_int_equal(count, 1);
     assert_string_equal(lines[0].what, "first contact");
     free(lines);
-    assert_ok(trust_gate_user(client, bob.user_id));
-    sotto_client_close(&client);
+    assert_ok(trust_gate_user(f->client, f->bob.user_id));
 }
 
 static void
 another_key_blocks_although_it_proves_itself(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
-    struct person mallory;
+    struct fixture *f = *state;
     struct contact contact;
-    describe(&bob, 0xbb, 3);
-    describe(&mallory, 0xbb, 4);
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
-    assert_ok(trust_observe_identity(client, &mallory.reply));
+    assert_ok(trust_observe_identity(f->client, &f->mallory.reply));
 
-    assert_fails(trust_gate_user(client, bob.user_id), SOTTO_CLIENT_EBLOCKED);
-    assert_string_equal(client->error.code, "blocked");
-    assert_ok(contact_load(client, bob.user_id, &contact));
-    assert_memory_equal(contact.identity_key, bob.key, KEY_BYTES);
-    assert_memory_equal(contact.changed_key, mallory.key, KEY_BYTES);
-    sotto_client_close(&client);
+    assert_fails(trust_gate_user(f->client, f->bob.user_id), SOTTO_CLIENT_EBLOCKED);
+    assert_string_equal(f->client->error.code, "blocked");
+    assert_ok(contact_load(f->client, f->bob.user_id, &contact));
+    assert_memory_equal(contact.identity_key, f->bob.key, KEY_BYTES);
+    assert_memory_equal(contact.changed_key, f->mallory.key, KEY_BYTES);
 }
 
 static void
 the_block_stays_when_the_old_key_is_shown_again(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
-    struct person mallory;
-    describe(&bob, 0xbb, 3);
-    describe(&mallory, 0xbb, 4);
-    assert_ok(trust_observe_identity(client, &bob.reply));
-    assert_ok(trust_observe_identity(client, &mallory.reply));
+    struct fixture *f = *state;
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->mallory.reply));
 
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
-    assert_fails(trust_gate_user(client, bob.user_id), SOTTO_CLIENT_EBLOCKED);
-    sotto_client_close(&client);
+    assert_fails(trust_gate_user(f->client, f->bob.user_id), SOTTO_CLIENT_EBLOCKED);
 }
 
 static void
 a_first_key_without_proof_is_refused(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
+    struct fixture *f = *state;
     struct contact contact;
-    describe(&bob, 0xbb, 3);
 
-    bob.signature[5] ^= 1;
-    assert_fails(trust_observe_identity(client, &bob.reply), SOTTO_CLIENT_EBLOCKED);
-    describe(&bob, 0xbb, 3);
-    bob.hash[0] ^= 1;
-    assert_fails(trust_observe_identity(client, &bob.reply), SOTTO_CLIENT_EBLOCKED);
-    describe(&bob, 0xbb, 3);
-    bob.reply.n_key_log = 0;
-    assert_fails(trust_observe_identity(client, &bob.reply), SOTTO_CLIENT_EBLOCKED);
+    f->bob.signature[5] ^= 1;
+    assert_fails(trust_observe_identity(f->client, &f->bob.reply), SOTTO_CLIENT_EBLOCKED);
+    describe(&f->bob, 0xbb, 3);
+    f->bob.hash[0] ^= 1;
+    assert_fails(trust_observe_identity(f->client, &f->bob.reply), SOTTO_CLIENT_EBLOCKED);
+    describe(&f->bob, 0xbb, 3);
+    f->bob.reply.n_key_log = 0;
+    assert_fails(trust_observe_identity(f->client, &f->bob.reply), SOTTO_CLIENT_EBLOCKED);
 
-    assert_ok(contact_load(client, bob.user_id, &contact));
+    assert_ok(contact_load(f->client, f->bob.user_id, &contact));
     assert_false(contact.pinned);
-    sotto_client_close(&client);
 }
 
 static void
 a_key_log_with_another_past_blocks(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
+    struct fixture *f = *state;
     struct contact contact;
-    describe(&bob, 0xbb, 3);
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
     /* The same key, but a log that was begun at another time. */
     static const uint8_t zero[VERIFY_HASH_BYTES];
     struct verify_log_entry entry;
-    assert_ok(verify_log_decode(bob.entry, bob.entry_size, &entry));
+    assert_ok(verify_log_decode(f->bob.entry, f->bob.entry_size, &entry));
     entry.time_ms++;
-    bob.entry_size = verify_log_encode(&entry, bob.entry);
-    verify_log_hash(zero, bob.entry, bob.entry_size, bob.hash);
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    f->bob.entry_size = verify_log_encode(&entry, f->bob.entry);
+    verify_log_hash(zero, f->bob.entry, f->bob.entry_size, f->bob.hash);
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
-    assert_ok(contact_load(client, bob.user_id, &contact));
+    assert_ok(contact_load(f->client, f->bob.user_id, &contact));
     assert_true(contact.changed);
-    sotto_client_close(&client);
 }
 
 static void
 a_server_that_shows_another_key_for_ourselves_is_refused(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
+    struct fixture *f = *state;
     struct person self;
     describe(&self, 0xaa, 9);
 
-    assert_fails(trust_observe_identity(client, &self.reply), SOTTO_CLIENT_EBLOCKED);
+    assert_fails(trust_observe_identity(f->client, &self.reply), SOTTO_CLIENT_EBLOCKED);
     describe(&self, 0xaa, 1);
-    assert_ok(trust_observe_identity(client, &self.reply));
-    sotto_client_close(&client);
+    assert_ok(trust_observe_identity(f->client, &self.reply));
 }
 
 static void
-certify(const struct person *person, uint8_t device, const uint8_t device_key[KEY_BYTES],
+certify(const struct fixture *f, const struct person *person, uint8_t device,
         uint8_t cert_out[VERIFY_CERT_BYTES])
 {
     uint8_t device_id[ID_BYTES];
     memset(device_id, device, ID_BYTES);
-    verify_cert_make(person->seed, person->user_id, device_id, device_key, 5, cert_out);
+    verify_cert_make(person->seed, person->user_id, device_id, f->key, 5, cert_out);
+}
+
+/* What the client says of a leaf with the device key and this certificate; before: the leaf's last one, or NULL. */
+static int
+judge(struct fixture *f, const uint8_t *cert, const uint8_t *before)
+{
+    return trust_check_credential(f->client, cert, VERIFY_CERT_BYTES, f->key, before,
+                                  before ? VERIFY_CERT_BYTES : 0);
 }
 
 static void
 a_credential_must_be_certified_for_its_key_and_stay_its_device(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
+    struct fixture *f = *state;
     uint8_t cert[VERIFY_CERT_BYTES];
     uint8_t other[VERIFY_CERT_BYTES];
-    uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
-    uint8_t key[KEY_BYTES];
-    describe(&bob, 0xbb, 3);
-    verify_public_key(seed, key);
-    certify(&bob, 0xd1, key, cert);
-    certify(&bob, 0xd2, key, other);
+    certify(f, &f->bob, 0xd1, cert);
+    certify(f, &f->bob, 0xd2, other);
 
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert), key, NULL, 0), MLS_OK);
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert), key, cert, sizeof(cert)),
-                     MLS_OK);
-    assert_int_equal(trust_check_credential(client, other, sizeof(other), key, cert, sizeof(cert)),
+    assert_int_equal(judge(f, cert, NULL), MLS_OK);
+    assert_int_equal(judge(f, cert, cert), MLS_OK);
+    assert_int_equal(judge(f, other, cert), MLS_ECREDENTIAL);
+    assert_int_equal(trust_check_credential(f->client, cert, sizeof(cert) - 1, f->key, NULL, 0),
                      MLS_ECREDENTIAL);
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert) - 1, key, NULL, 0),
+    assert_int_equal(trust_check_credential(f->client, cert, sizeof(cert), f->bob.key, NULL, 0),
                      MLS_ECREDENTIAL);
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert), bob.key, NULL, 0),
-                     MLS_ECREDENTIAL);
-    sotto_client_close(&client);
 }
 
 static void
 a_leaf_does_not_become_another_users(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
+    struct fixture *f = *state;
     struct person carol;
     uint8_t before[VERIFY_CERT_BYTES];
     uint8_t after[VERIFY_CERT_BYTES];
-    uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
-    uint8_t key[KEY_BYTES];
-    describe(&bob, 0xbb, 3);
     describe(&carol, 0xcc, 4);
-    verify_public_key(seed, key);
-    certify(&bob, 0xd1, key, before);
-    certify(&carol, 0xd1, key, after); /* who may choose the id of a device */
+    certify(f, &f->bob, 0xd1, before);
+    certify(f, &carol, 0xd1, after); /* who may choose the id of a device */
 
-    assert_int_equal(
-        trust_check_credential(client, after, sizeof(after), key, before, sizeof(before)),
-        MLS_ECREDENTIAL);
-    assert_int_equal(trust_check_credential(client, after, sizeof(after), key, NULL, 0), MLS_OK);
-    sotto_client_close(&client);
+    assert_int_equal(judge(f, after, before), MLS_ECREDENTIAL);
+    assert_int_equal(judge(f, after, NULL), MLS_OK);
 }
 
 static void
 nobody_else_certifies_a_device_of_ours(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
+    struct fixture *f = *state;
     struct person forger;
     uint8_t cert[VERIFY_CERT_BYTES];
-    uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
-    uint8_t key[KEY_BYTES];
     describe(&forger, 0xaa, 9);
-    verify_public_key(seed, key);
-    certify(&forger, 0xd1, key, cert);
+    certify(f, &forger, 0xd1, cert);
 
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert), key, NULL, 0),
-                     MLS_ECREDENTIAL);
-    sotto_client_close(&client);
+    assert_int_equal(judge(f, cert, NULL), MLS_ECREDENTIAL);
 }
 
 static void
 a_member_with_another_key_is_followed_but_blocks(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
-    struct person bob;
-    struct person mallory;
+    struct fixture *f = *state;
     uint8_t cert[VERIFY_CERT_BYTES];
-    uint8_t seed[VERIFY_SEED_BYTES] = {1, 2, 3};
-    uint8_t key[KEY_BYTES];
-    describe(&bob, 0xbb, 3);
-    describe(&mallory, 0xbb, 4);
-    verify_public_key(seed, key);
-    certify(&mallory, 0xd1, key, cert);
-    assert_ok(trust_observe_identity(client, &bob.reply));
+    certify(f, &f->mallory, 0xd1, cert);
+    assert_ok(trust_observe_identity(f->client, &f->bob.reply));
 
-    assert_int_equal(trust_check_credential(client, cert, sizeof(cert), key, NULL, 0), MLS_OK);
+    assert_int_equal(judge(f, cert, NULL), MLS_OK);
 
-    assert_fails(trust_gate_user(client, bob.user_id), SOTTO_CLIENT_EBLOCKED);
-    sotto_client_close(&client);
+    assert_fails(trust_gate_user(f->client, f->bob.user_id), SOTTO_CLIENT_EBLOCKED);
 }
 
 /* The server names a user. */
@@ -282,40 +276,39 @@ learn(struct sotto_client *client, uint8_t id, const char *name)
 static void
 a_name_in_use_is_not_given_to_a_second_user(void **state)
 {
-    struct sotto_client *client = kit_client(*state);
+    struct fixture *f = *state;
     struct contact contact;
     char name[SOTTO_CLIENT_NAME_BYTES];
     uint8_t mallory[ID_BYTES];
     memset(mallory, 0x11, ID_BYTES); /* sorts before bob */
-    learn(client, 0xbb, "bob");
+    learn(f->client, 0xbb, "bob");
 
-    learn(client, 0x11, "Bob");
-    learn(client, 0x11, "ann"); /* our own */
+    learn(f->client, 0x11, "Bob");
+    learn(f->client, 0x11, "ann"); /* our own */
 
-    assert_ok(contact_show_name(client, mallory, name));
+    assert_ok(contact_show_name(f->client, mallory, name));
     assert_string_equal(name, "11111111111111111111111111111111");
-    assert_ok(contact_find(client, "BOB", &contact));
+    assert_ok(contact_find(f->client, "BOB", &contact));
     assert_int_equal(contact.user_id[0], 0xbb);
-    learn(client, 0xbb, "carol"); /* and a name stays */
-    assert_ok(contact_find(client, "bob", &contact));
+    learn(f->client, 0xbb, "carol"); /* and a name stays */
+    assert_ok(contact_find(f->client, "bob", &contact));
     assert_int_equal(contact.user_id[0], 0xbb);
-    sotto_client_close(&client);
 }
 
-#define WITH_KIT(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
-    WITH_KIT(the_first_key_is_pinned_and_known_the_second_time),
-    WITH_KIT(another_key_blocks_although_it_proves_itself),
-    WITH_KIT(the_block_stays_when_the_old_key_is_shown_again),
-    WITH_KIT(a_first_key_without_proof_is_refused),
-    WITH_KIT(a_key_log_with_another_past_blocks),
-    WITH_KIT(a_server_that_shows_another_key_for_ourselves_is_refused),
-    WITH_KIT(a_credential_must_be_certified_for_its_key_and_stay_its_device),
-    WITH_KIT(a_leaf_does_not_become_another_users),
-    WITH_KIT(nobody_else_certifies_a_device_of_ours),
-    WITH_KIT(a_member_with_another_key_is_followed_but_blocks),
-    WITH_KIT(a_name_in_use_is_not_given_to_a_second_user),
+    TEST(the_first_key_is_pinned_and_known_the_second_time),
+    TEST(another_key_blocks_although_it_proves_itself),
+    TEST(the_block_stays_when_the_old_key_is_shown_again),
+    TEST(a_first_key_without_proof_is_refused),
+    TEST(a_key_log_with_another_past_blocks),
+    TEST(a_server_that_shows_another_key_for_ourselves_is_refused),
+    TEST(a_credential_must_be_certified_for_its_key_and_stay_its_device),
+    TEST(a_leaf_does_not_become_another_users),
+    TEST(nobody_else_certifies_a_device_of_ours),
+    TEST(a_member_with_another_key_is_followed_but_blocks),
+    TEST(a_name_in_use_is_not_given_to_a_second_user),
 };
 
 SOTTO_TEST_MAIN(tests)
