@@ -6,7 +6,6 @@
  *                           flight on each: messages a second (the kernel's ceiling for a relay)
  *   calib c2 SECONDS DIR    SQLite, WAL, synchronous=FULL, rows of 256 bytes with one index, 1,000 rows a
  *                           transaction: rows a second (the ceiling for durable messages)
- *
  *   calib c3 SECONDS        libsodium on one core, each primitive for its share of the time: operations for each
  *                           second of this process on the CPU, so that what else the machine does is not held against it
  *

@@ -6,6 +6,9 @@ import pathlib
 import re
 import statistics
 
+from load import LOAD_SECONDS
+from sotto import wait_object
+
 SERVER_CPU, GENERATOR_CPU = 0, 1
 GENERATOR_LIMIT = 0.9  # of one CPU
 
@@ -27,21 +30,13 @@ def resident_bytes(pid):
     return int(re.search(r'^Rss:\s+(\d+) kB', text, re.M).group(1)) * 1024
 
 
-def read_object(process, matches, start=0, seconds=300):
-    """The next object among the lines of JSON of a process for which matches holds: (next start, object)."""
-    def fits(line):
-        return line.startswith('{') and matches(json.loads(line))
-    place, line = process.wait_line(fits, start, seconds)
-    return place + 1, json.loads(line)
-
-
 def drive(server_pid, load, job, seconds):
     """Waits for the result of a load job and adds what the CPUs of both sides did: per_server_cpu_s is deliveries (or
     whatever the job counts) for each second of the server's CPU, generator_cpu the generator's share of its CPU."""
-    place, _ = read_object(load, lambda found: 'ready' in found)
+    place, _ = wait_object(load, lambda found: 'ready' in found, seconds=LOAD_SECONDS)
     pin(load.pid, GENERATOR_CPU)
     before = cpu_seconds(server_pid), cpu_seconds(load.pid)
-    _, result = read_object(load, lambda found: found.get('job') == job, place)
+    _, result = wait_object(load, lambda found: found.get('job') == job, place, LOAD_SECONDS)
     spent = cpu_seconds(server_pid) - before[0], cpu_seconds(load.pid) - before[1]
     whole = result.get('seconds', seconds + (1 if job in ('pairs', 'group') else 0))
     rate = next(result[key] for key in ('deliveries_per_s', 'messages_per_s', 'per_s') if key in result)

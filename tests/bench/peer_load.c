@@ -21,6 +21,7 @@
 
 #define PAYLOAD_BYTES 256
 #define WINDOW_MAX 128
+#define COUNT_MAX 20000
 #define EVENTS_MAX 256
 #define WARM_UP_S 1.0
 
@@ -249,12 +250,19 @@ static const struct {
 } runs[] = {{"pairs", run_pairs}, {"group", run_group}, {"idle", run_idle}, {"attach", run_attach}};
 
 static int
+usage(void)
+{
+    fprintf(stderr, "usage: sotto-peerload PROTOCOL JOB HOST:PORT [COUNT WINDOW SECONDS]\n");
+    return 2;
+}
+
+static int
 run(struct job *job, const char *name)
 {
     for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
         if (strcmp(name, runs[i].name) == 0)
             return runs[i].run(job);
-    return 2;
+    return usage();
 }
 
 static const struct peer_protocol *
@@ -278,10 +286,8 @@ main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     job.protocol = argc > 3 ? protocol_of(argv[1]) : NULL;
     if (job.protocol == NULL || rig_wire_address(argv[3], &job.address) != 0 || job.count == 0 ||
-        job.count > 20000 || job.window > WINDOW_MAX) {
-        fprintf(stderr, "usage: sotto-peerload PROTOCOL JOB HOST:PORT [COUNT WINDOW SECONDS]\n");
-        return 2;
-    }
+        job.count > COUNT_MAX || job.window > WINDOW_MAX)
+        return usage();
     job.ends = calloc(2 * job.count, sizeof(*job.ends));
     job.flows = calloc(job.count, sizeof(*job.flows));
     if (job.ends != NULL && job.flows != NULL &&

