@@ -214,11 +214,12 @@ call_on_home(struct queue_item *item)
 {
     struct call *call = MAP_OF(item, struct call, item);
     struct conn *conn = call->conn;
+    const bool over_rate = call->over_rate;
 
     if (call->reply || !call->answered) /* no memory for the answer: the connection ends */
         conn_send(conn, call->reply);
     release(call);
-    conn_call_done(conn);
+    conn_call_done(conn, over_rate);
 }
 
 void

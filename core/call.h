@@ -37,6 +37,7 @@ struct call {
     uint32_t request_bytes; /* what came or what decoding it took, whichever is more */
     bool answered;          /* by deadline or Cancel, before its handler ended it */
     bool gone;              /* the connection has closed */
+    bool over_rate;         /* refused for coming too soon */
     struct sotto_caller caller;
     char trace[CALL_TRACE_BYTES];
     struct arena arena;

@@ -11,20 +11,28 @@
 
 /* ---- lists and references ---- */
 
-void
-conn_list_add(struct conn_list *list, struct conn *conn)
+static struct conn_link *
+link_of(struct conn *conn, size_t link)
 {
-    conn->link = (struct conn_link){.prev = list->last};
-    *(list->last ? &list->last->link.next : &list->first) = conn;
+    return (struct conn_link *)(void *)((char *)conn + link);
+}
+
+void
+conn_list_add(struct conn_list *list, struct conn *conn, size_t link)
+{
+    *link_of(conn, link) = (struct conn_link){.prev = list->last};
+    *(list->last ? &link_of(list->last, link)->next : &list->first) = conn;
     list->last = conn;
 }
 
 void
-conn_list_remove(struct conn_list *list, struct conn *conn)
+conn_list_remove(struct conn_list *list, struct conn *conn, size_t link)
 {
-    *(conn->link.prev ? &conn->link.prev->link.next : &list->first) = conn->link.next;
-    *(conn->link.next ? &conn->link.next->link.prev : &list->last) = conn->link.prev;
-    conn->link = (struct conn_link){.next = NULL};
+    struct conn_link *own = link_of(conn, link);
+
+    *(own->prev ? &link_of(own->prev, link)->next : &list->first) = own->next;
+    *(own->next ? &link_of(own->next, link)->prev : &list->last) = own->prev;
+    *own = (struct conn_link){.next = NULL};
 }
 
 static struct conn_list *
@@ -164,7 +172,7 @@ conn_open(struct io_loop *loop, const struct door *door, int take_fd, const stru
     conn->address = *take_address;
     conn->since_ms = conn_now(conn);
     conn->refs = 1; /* the handle's */
-    conn_list_add(&loop->unattached, conn);
+    conn_list_add(&loop->unattached, conn, CONN_LINK(link));
     metric_add(loop->io->open_metric, 0, 1);
     metric_add(loop->io->door_metric, door->wire, 1);
     if (frame_wire_has_frames(door->wire))
@@ -199,8 +207,8 @@ conn_become(struct conn *conn, const struct door *door, const struct sockaddr *p
     metric_add(loop->io->door_metric, door->wire, 1);
     conn->door = door;
     conn->since_ms = conn_now(conn);
-    conn_list_remove(&loop->unattached, conn);
-    conn_list_add(&loop->unattached, conn);
+    conn_list_remove(&loop->unattached, conn, CONN_LINK(link));
+    conn_list_add(&loop->unattached, conn, CONN_LINK(link));
     begin_frames(conn, peer);
 }
 
@@ -220,10 +228,8 @@ leave_open(struct conn *conn, enum conn_state next)
 {
     struct io_loop *loop = conn->loop;
 
-    conn_list_remove(list_of(conn), conn);
-    if (conn->pause & PAUSE_STARVED)
-        conn_starved_remove(conn);
-    conn->pause = 0;
+    conn_list_remove(list_of(conn), conn, CONN_LINK(link));
+    conn_unpause(conn);
     if (!conn->attached)
         address_release(&loop->io->addresses, &conn->address);
     conn_drop_rest(conn);
@@ -245,7 +251,7 @@ conn_end(struct conn *conn, struct frame_buf *take_goodbye)
     conn->awaits_end = take_goodbye && has_to_hear_end(conn);
     leave_open(conn, CONN_CLOSING);
     conn->since_ms = conn_now(conn);
-    conn_list_add(&conn->loop->closing, conn);
+    conn_list_add(&conn->loop->closing, conn, CONN_LINK(link));
     conn_append(conn, take_goodbye);
     conn_poll(conn);
 }
@@ -280,7 +286,7 @@ conn_drop(struct conn *conn)
     if (conn->state == CONN_OPEN) {
         leave_open(conn, CONN_CLOSED);
     } else {
-        conn_list_remove(&conn->loop->closing, conn);
+        conn_list_remove(&conn->loop->closing, conn, CONN_LINK(link));
         conn->state = CONN_CLOSED;
     }
     conn_drop_out(conn);
@@ -340,6 +346,7 @@ conn_tick(struct io_loop *loop)
     tick_live(loop, now);
     tick_closing(loop, now);
     conn_resume_starved(loop);
+    conn_resume_slowed(loop);
 }
 
 /* ---- notes from the logic loop ---- */
@@ -351,11 +358,11 @@ on_note_attached(struct queue_item *item)
 
     if (conn->state != CONN_OPEN || conn->attached)
         return;
-    conn_list_remove(&conn->loop->unattached, conn);
+    conn_list_remove(&conn->loop->unattached, conn, CONN_LINK(link));
     address_release(&conn->loop->io->addresses, &conn->address);
     conn->attached = true;
     conn->since_ms = conn_now(conn);
-    conn_list_add(&conn->loop->live, conn);
+    conn_list_add(&conn->loop->live, conn, CONN_LINK(link));
 }
 
 void

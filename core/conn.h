@@ -49,8 +49,9 @@ void conn_close(struct conn *, int code, const char *reason);
 /* Queues the answer to a WebSocket's ping. One is enough: it takes the place of one that still waits (RFC 6455,
  * section 5.5.3). */
 void conn_send_pong(struct conn *, struct frame_buf *take_buf);
-/* A call of it has come home: read on if it waited for that. */
-void conn_call_done(struct conn *);
+/* A call of it has come home: read on if it waited for that. over_rate: it was refused for coming too soon, and nothing
+ * is read before the next tick. */
+void conn_call_done(struct conn *, bool over_rate);
 
 /* Goodbye with what that code says of coming back. NULL: no memory. Any thread. */
 struct frame_buf *conn_goodbye(enum frame_wire, int code, const char *reason);

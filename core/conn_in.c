@@ -133,8 +133,8 @@ received(struct conn *conn, ssize_t n)
     if (conn->attached) { /* most silent first: it goes to the end */
         conn->since_ms = conn_now(conn);
         conn->pinged = false;
-        conn_list_remove(&conn->loop->live, conn);
-        conn_list_add(&conn->loop->live, conn);
+        conn_list_remove(&conn->loop->live, conn, CONN_LINK(link));
+        conn_list_add(&conn->loop->live, conn, CONN_LINK(link));
     }
     return true;
 }
@@ -238,25 +238,34 @@ conn_readable(struct conn *conn)
 static void
 starve(struct conn *conn)
 {
-    struct conn_list *list = &conn->loop->starved;
-
     conn->pause |= PAUSE_STARVED;
-    conn->starved_link = (struct conn_link){.prev = list->last};
-    *(list->last ? &list->last->starved_link.next : &list->first) = conn;
-    list->last = conn;
+    conn_list_add(&conn->loop->starved, conn, CONN_LINK(starved_link));
     atomic_store(&conn->loop->is_starved, true);
     metric_add(conn->loop->io->starved_metric, 0, 1);
 }
 
-void
-conn_starved_remove(struct conn *conn)
+static void
+unstarve(struct conn *conn)
 {
-    struct conn_list *list = &conn->loop->starved;
-    struct conn_link *link = &conn->starved_link;
-
-    *(link->prev ? &link->prev->starved_link.next : &list->first) = link->next;
-    *(link->next ? &link->next->starved_link.prev : &list->last) = link->prev;
     conn->pause &= (uint8_t)~PAUSE_STARVED;
+    conn_list_remove(&conn->loop->starved, conn, CONN_LINK(starved_link));
+}
+
+static void
+unslow(struct conn *conn)
+{
+    conn->pause &= (uint8_t)~PAUSE_RATE;
+    conn_list_remove(&conn->loop->slowed, conn, CONN_LINK(slowed_link));
+}
+
+void
+conn_unpause(struct conn *conn)
+{
+    if (conn->pause & PAUSE_STARVED)
+        unstarve(conn);
+    if (conn->pause & PAUSE_RATE)
+        unslow(conn);
+    conn->pause = 0;
 }
 
 void
@@ -272,16 +281,41 @@ conn_resume_starved(struct io_loop *loop)
     while (loop->starved.first) {
         struct conn *conn = loop->starved.first;
 
-        conn_starved_remove(conn);
+        unstarve(conn);
+        feed_rest(conn);
+        conn_poll(conn);
+    }
+}
+
+/* Saying no takes time, too, and so would hearing of it without end: all that asks too much of us waits for a tick. */
+static void
+slow_down(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || conn->pause & PAUSE_RATE)
+        return;
+    conn->pause |= PAUSE_RATE;
+    conn_list_add(&conn->loop->slowed, conn, CONN_LINK(slowed_link));
+    conn_poll(conn);
+}
+
+void
+conn_resume_slowed(struct io_loop *loop)
+{
+    while (loop->slowed.first) {
+        struct conn *conn = loop->slowed.first;
+
+        unslow(conn);
         feed_rest(conn);
         conn_poll(conn);
     }
 }
 
 void
-conn_call_done(struct conn *conn)
+conn_call_done(struct conn *conn, bool over_rate)
 {
     conn->calls--;
+    if (over_rate)
+        slow_down(conn);
     if ((conn->pause & PAUSE_CALLS) && conn->calls < (uint32_t)conn_limits(conn)->calls_in_flight) {
         conn->pause &= (uint8_t)~PAUSE_CALLS;
         feed_rest(conn);

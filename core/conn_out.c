@@ -65,13 +65,9 @@ conn_free_out_slabs(struct io_loop *loop)
 static void
 let_go(struct conn *conn)
 {
-    struct conn_list *list = &conn->loop->held;
-    struct conn_link *link = &conn->held_link;
-
     if (!conn->held_bytes)
         return;
-    *(link->prev ? &link->prev->held_link.next : &list->first) = link->next;
-    *(link->next ? &link->next->held_link.prev : &list->last) = link->prev;
+    conn_list_remove(&conn->loop->held, conn, CONN_LINK(held_link));
     conn->loop->held_bytes -= conn->held_bytes;
     conn->held_bytes = 0;
 }
@@ -88,9 +84,7 @@ hold(struct conn *conn)
         return;
     conn->held_bytes = (uint32_t)(buf->size / atomic_load(&buf->refs));
     conn->loop->held_bytes += conn->held_bytes;
-    conn->held_link = (struct conn_link){.prev = list->last};
-    *(list->last ? &list->last->held_link.next : &list->first) = conn;
-    list->last = conn;
+    conn_list_add(list, conn, CONN_LINK(held_link));
     /* Without a Goodbye, for which there is no place within a frame. */
     while (conn->loop->held_bytes > IO_HELD_BYTES_MAX / conn->loop->io->loop_count &&
            list->first != conn)

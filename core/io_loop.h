@@ -71,6 +71,7 @@ struct io_loop {
     struct conn_list closing;    /* in the order in which they began to close */
     struct conn_list starved;    /* not read because the logic queue is full; link of its own */
     struct conn_list held;       /* a large answer waits, longest untouched first; likewise */
+    struct conn_list slowed;     /* not read before the next tick; likewise */
     struct conn *dirty;          /* have something to write; hold a reference */
     uint8_t *read_buf;           /* IO_SMALL_REST + IO_READ_BYTES */
     struct out *free_outs;
@@ -137,6 +138,7 @@ enum conn_state {
 enum conn_pause {
     PAUSE_CALLS = 1,   /* as many calls open as allowed */
     PAUSE_STARVED = 2, /* the logic queue is full */
+    PAUSE_RATE = 4,    /* a call was refused for coming too soon */
 };
 
 struct conn {
@@ -145,7 +147,7 @@ struct conn {
     const struct door *door;
     struct session *session; /* the logic thread's; only handed through */
     struct conn_link link;   /* in unattached, live or closing */
-    struct conn_link starved_link, held_link;
+    struct conn_link starved_link, held_link, slowed_link;
     struct conn *next_dirty;
     struct out *out_first, *out_last;
     struct out *pong; /* the one answer to pings that may wait; NULL: none does */
@@ -192,8 +194,10 @@ queue_fn io_on_stopped;
 void io_close_listeners(struct io *);
 
 /* conn.c */
-void conn_list_add(struct conn_list *, struct conn *);
-void conn_list_remove(struct conn_list *, struct conn *);
+/* link: which of the connection's, by its place in struct conn. */
+#define CONN_LINK(name) offsetof(struct conn, name)
+void conn_list_add(struct conn_list *, struct conn *, size_t link);
+void conn_list_remove(struct conn_list *, struct conn *, size_t link);
 void conn_ref(struct conn *);
 void conn_unref(struct conn *);
 /* NULL: there is no Goodbye to send. */
@@ -207,7 +211,8 @@ void conn_tick(struct io_loop *);          /* time limits of all connections of 
 void conn_readable(struct conn *);
 void conn_drop_rest(struct conn *);
 void conn_resume_starved(struct io_loop *);
-void conn_starved_remove(struct conn *);
+void conn_resume_slowed(struct io_loop *);
+void conn_unpause(struct conn *); /* out of the lists of those that are not read */
 
 /* conn_out.c */
 /* Whatever the state; NULL: only marks it dirty. */

@@ -207,6 +207,7 @@ within_rate(struct call *call)
     if (ratelimit_take(rpc->limit, rate, payer, loop_now(rpc->core->logic), &retry_ms))
         return true;
     rpc->over_rate[rate]++;
+    call->over_rate = true;
     snprintf(text, sizeof(text), "Too many requests: try again in %u ms.", retry_ms);
     fail_call(call, SOTTO_EEXHAUSTED, NULL, text);
     return false;

@@ -25,6 +25,8 @@ LOGIN_FINISH = 'sotto.auth.v1.AuthService/LoginFinish'
 REGISTER_FINISH = 'sotto.auth.v1.AuthService/RegisterFinish'
 WHOAMI = 'sotto.auth.v1.AuthService/WhoAmI'
 FLOOD = 2000
+IN_FLIGHT = 256  # calls of one connection
+TICK_SECONDS = 0.25
 DEVICE = {'device_id': bytes(16), 'label': 'flood'}
 
 
@@ -181,6 +183,25 @@ def one_account_does_not_take_all_connections(stage):
 
         doors.pop().close()
         wait_for(lambda: attaches(mallory))  # the server has to notice first
+
+
+@test
+def who_goes_on_after_a_refusal_is_read_more_slowly(stage):
+    server = stage.server()
+    with Accounts(stage, server) as accounts:
+        doors = [stage.door(server), accounts.register('alice').attached()]
+        refused = metric(server, 'sotto_ratelimit_refused_total{rate="general"}')
+        begun = time.monotonic()
+        numbers = [[door.start_call(WHOAMI) for _ in range(4 * IN_FLIGHT)] for door in doors]
+        for door, own in zip(doors, numbers):
+            answers(door, own, WHOAMI)
+        ticks = (time.monotonic() - begun) / TICK_SECONDS
+        refused = metric(server, 'sotto_ratelimit_refused_total{rate="general"}') - refused
+
+        # Of each connection those that are on their way go through, and as many again with each tick.
+        assert refused > 2 * IN_FLIGHT
+        assert refused <= len(doors) * IN_FLIGHT * (ticks + 2), (refused, ticks)
+        comment(f'{refused:.0f} refusals in {ticks:.1f} ticks')
 
 
 @test
