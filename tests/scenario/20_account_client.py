@@ -176,6 +176,22 @@ def short_lived_tokens_are_renewed_by_several_processes(stage):
 
 
 @test
+def a_connection_that_ends_while_the_password_is_stretched_costs_nothing(stage):
+    """As on a slow machine, where it takes longer than a server waits for somebody to log in."""
+    server = start(stage)
+    relay = Relay(server.tcp)
+    alice, phone = (at(stage.client(name, server), relay.address) for name in ('alice', 'phone'))
+
+    relay.end_after_reply_to('AuthService/RegisterStart')
+    alice.run('register', 'alice')
+    assert relay.last_call is None
+    relay.end_after_reply_to('AuthService/LoginStart')
+    assert phone.run('login', 'alice')[0]['keys_ready'] is True
+    assert relay.last_call is None
+    relay.close()
+
+
+@test
 def a_second_device_is_added_by_the_first(stage):
     server = start(stage)
     alice, bob = people(stage, server, 'alice', 'bob')

@@ -145,6 +145,29 @@ def a_removed_device_that_was_away_learns_of_it_and_can_come_back_as_a_new_one(s
 
 
 @test
+def ten_devices_are_there_at_once_until_one_is_removed(stage):
+    server = start(stage, module_conf={'auth': 'logins_per_user = 10\n'})
+    alice, bob = people(stage, server, 'alice', 'bob')
+    others = [stage.client(f'alice-{number}', server) for number in range(2, 11)]
+    for login in [other.spawn('login', 'alice') for other in others]:
+        assert login.wait() == 0, login.error_text()
+    chat = bob.run('new', 'alice')[0]['chat']
+    ears = listening(server, alice, *others)
+
+    bob.run('send', 'alice', 'to all ten')
+    places = [wait_text(ear, 'to all ten')[0] for ear in ears]
+    alice.run('device-remove', others[-1].run('whoami')[0]['device_id'])
+    assert ears[-1].wait() == 3
+    bob.run('send', 'alice', 'to nine of them')
+    for ear, place in zip(ears[:-1], places):
+        wait_text(ear, 'to nine of them', place)
+
+    assert len(alice.run('devices')) == len(alice.run('logins')) == 9
+    assert {row['user']: row['devices'] for row in bob.run('members', chat)} == {'alice': 9, 'bob': 1}
+    assert 'to nine of them' not in texts(others[-1].attempt('read', chat)[1])
+
+
+@test
 def one_device_too_many_is_refused_with_the_cure_and_can_apply_it_itself(stage):
     server = start(stage, module_conf={'keyx': 'devices_max = 2\n'})
     alice = stage.client('alice', server)

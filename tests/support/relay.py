@@ -5,6 +5,7 @@
     relay.lose_reply_to('ChatService/Send')     the call passes, nothing comes back after it
     client.server_address = relay.address       (see clients.py)
     relay.wait_lost()                           the server has answered, and the answer is gone
+    relay.end_after_reply_to('LoginStart')      the call passes and is answered, then the connection ends
     relay.lie(b'alice', b'mally')               from now on the server says the second wherever it says the first
     relay.cut_after(up=100)                     the next connection ends when 100 bytes have reached the server (down: the client)
     relay.has_cut                               it came so far
@@ -94,6 +95,7 @@ class Relay:
         self.sent = bytearray()
         self.lose_reply = None
         self.lose_call = None
+        self.last_call = None
         self.lies = {}
         self.received = 0
         self.cut = {}
@@ -107,6 +109,10 @@ class Relay:
     def lose_reply_to(self, method):
         """The next call of the method reaches the server; from then on that connection hears nothing."""
         self.lose_reply = method.encode()
+
+    def end_after_reply_to(self, method):
+        """The next call of the method is answered; what comes next on that connection is its end."""
+        self.last_call = method.encode()
 
     def lose_call_of(self, method):
         """The next call of the method, and all that follows it on that connection, does not reach the server."""
@@ -150,13 +156,13 @@ class Relay:
             end(client)
             return
         self.sockets.append(server)
-        muted, passed = threading.Event(), threading.Event()
+        muted, passed, last = threading.Event(), threading.Event(), threading.Event()
         cut, self.cut = self.cut, {}
-        for run, arguments in ((self.upstream, (client, server, muted, passed, cut.get('up'))),
-                               (self.downstream, (server, client, muted, passed, cut.get('down')))):
+        for run, arguments in ((self.upstream, (client, server, muted, passed, last, cut.get('up'))),
+                               (self.downstream, (server, client, muted, passed, last, cut.get('down')))):
             threading.Thread(target=run, args=arguments, daemon=True).start()
 
-    def upstream(self, client, server, muted, passed, left):
+    def upstream(self, client, server, muted, passed, last, left):
         deaf = False
         reader, search = Reader(), Search()
         with contextlib.suppress(OSError):
@@ -171,6 +177,9 @@ class Relay:
                 if search.found(self.lose_reply):
                     self.lose_reply = None
                     muted.set()
+                if search.found(self.last_call):
+                    self.last_call = None
+                    last.set()
                 if not deaf:
                     server.sendall(data)
                 if muted.is_set():
@@ -182,7 +191,7 @@ class Relay:
         if left == 0:
             end(client)
 
-    def downstream(self, server, client, muted, passed, left):
+    def downstream(self, server, client, muted, passed, last, left):
         with contextlib.suppress(OSError):
             while data := receive(server, left):
                 self.received += len(data)
@@ -195,10 +204,12 @@ class Relay:
                     for true, false in self.lies.items():
                         data = data.replace(true, false)
                     client.sendall(data)
+                    if last.is_set():
+                        break
         self.has_cut |= left == 0
         if not muted.is_set():
             end(client)
-        if left == 0:
+        if left == 0 or last.is_set():
             end(server)
 
     def close(self):

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define FINISH_TRIES 3
+#define STRETCHED_LONG_MS 3000 /* of the ten seconds that a server waits for an Attach */
 
 /* ---- common parts ---------------------------------------------------------------------------- */
 
@@ -104,6 +105,19 @@ store_login(struct sotto_client *client, const Sotto__Auth__V1__LoginReply *repl
     return profile_end(&client->profile, status, &client->error);
 }
 
+/* To be called when the password is stretched, which takes seconds on a slow machine, while a server waits so long for an
+ * Attach and no longer: what follows has a connection of its own when the one before ended meanwhile, or soon will. */
+static int
+connect_for_the_rest(struct sotto_client *client, int64_t begun_ms)
+{
+    struct conn_event event;
+    if (conn_next_event(client->conn, 0, &event, &client->error) == 1) /* hears of the end */
+        conn_event_fini(&event);
+    if (conn_now_ms() - begun_ms > STRETCHED_LONG_MS)
+        session_drop(client);
+    return session_connect(client);
+}
+
 /* ---- registration ---------------------------------------------------------------------------- */
 
 /* Gives the record to the server, again with the same key when the answer is lost. */
@@ -143,6 +157,7 @@ register_exchange(struct sotto_client *client, const char *name, const char *pas
     const uint8_t *secret = (const uint8_t *)password;
     uint8_t first[OPAQUE_REQUEST_BYTES];
     uint8_t record[OPAQUE_RECORD_BYTES];
+    int64_t begun = conn_now_ms();
     int problem = opaque_client_register_start(&state, secret, strlen(password), first);
     if (problem)
         return opaque_trouble(client, problem);
@@ -157,9 +172,10 @@ register_exchange(struct sotto_client *client, const char *name, const char *pas
                       ? opaque_client_register_finish(&state, &params, secret, strlen(password),
                                                       reply->response.data, record, export_key)
                       : OPAQUE_EMESSAGE;
-        status = problem ? opaque_trouble(client, problem)
-                         : register_finish(client, name, record, reply_out);
+        status = problem ? opaque_trouble(client, problem) : connect_for_the_rest(client, begun);
     }
+    if (status == SOTTO_CLIENT_OK)
+        status = register_finish(client, name, record, reply_out);
     if (status == SOTTO_CLIENT_EFAILED && !strcmp(client->error.code, "already_exists"))
         status =
             fail(&client->error, status, "already_exists",
@@ -275,7 +291,10 @@ login_exchange(struct sotto_client *client, const char *name, const char *passwo
 {
     struct opaque_login login = {0};
     uint8_t start_id[ID_BYTES];
+    int64_t begun = conn_now_ms();
     int status = account_prove(client, name, password, start_id, &login);
+    if (status == SOTTO_CLIENT_OK)
+        status = connect_for_the_rest(client, begun);
     if (status == SOTTO_CLIENT_OK)
         status = login_finish(client, view(start_id, ID_BYTES), login.ke3, reply_out);
     if (status == SOTTO_CLIENT_OK)
