@@ -151,7 +151,6 @@ find_tx(struct sotto_tx *tx, void *arg)
 
     sotto_bind_int(stmt, 1, found->after_chat);
     sotto_bind_blob(stmt, 2, found->after_user, CHAT_ID_BYTES);
-    sotto_bind_int(stmt, 3, found->after_chat);
     rc = sotto_step(stmt);
     found->is_any = rc == SOTTO_ROW;
     if (!found->is_any)

@@ -13,7 +13,6 @@ static void
 fill_chat(Sotto__Chat__V1__Chat *out, const struct chat_seat *seat, const struct chat_device *own)
 {
     const struct chat *chat = seat->chat;
-    const struct chat_seat *own_seat = roster_seat(chat, own);
 
     sotto__chat__v1__chat__init(out);
     out->chat_id = chat_bytes(chat->id, CHAT_ID_BYTES);
@@ -23,7 +22,7 @@ fill_chat(Sotto__Chat__V1__Chat *out, const struct chat_seat *seat, const struct
     out->epoch = chat->epoch;
     out->last_seq = chat->seq;
     out->last_ts_ms = chat->last_ts_ms;
-    out->cursor = own_seat != NULL ? own_seat->read_seq : 0;
+    out->cursor = seat->device == own ? seat->read_seq : 0;
     out->members = (uint32_t)chat->user_count;
     out->suite = chat->suite;
     out->replaced_by = chat_link_bytes(&chat->replaced_by);
@@ -40,26 +39,42 @@ count_seats(const struct chat_person *person)
     return count;
 }
 
-/* Each chat once, however many devices of the person sit in it. */
+/* The list as it grows. */
+struct listing {
+    uint64_t serial; /* marks the chats that are in it */
+    const struct chat_device *own;
+    Sotto__Chat__V1__Chat *chats, **pointers; /* room for all seats of the person */
+    size_t count;
+};
+
+static void
+add_chats(struct listing *listing, const struct chat_device *device)
+{
+    for (size_t i = 0; i < device->seat_count; i++) {
+        const struct chat_seat *seat = device->seats[i];
+        Sotto__Chat__V1__Chat *chat = &listing->chats[listing->count];
+
+        if (seat->chat->seen == listing->serial)
+            continue;
+        seat->chat->seen = listing->serial;
+        fill_chat(chat, seat, listing->own);
+        listing->pointers[listing->count++] = chat;
+    }
+}
+
+/* Each chat once, however many devices of the person sit in it; the caller's own first, whose seat has the cursor. */
 static size_t
 fill_chats(struct delivery *ds, const struct chat_person *person, const struct chat_device *own,
            Sotto__Chat__V1__Chat *chats, Sotto__Chat__V1__Chat **pointers)
 {
-    size_t count = 0;
+    struct listing listing = {
+        .serial = ++ds->serial, .own = own, .chats = chats, .pointers = pointers};
 
-    ds->serial++;
+    if (own != NULL)
+        add_chats(&listing, own);
     for (size_t i = 0; i < person->device_count; i++)
-        for (size_t j = 0; j < person->devices[i]->seat_count; j++) {
-            const struct chat_seat *seat = person->devices[i]->seats[j];
-
-            if (seat->chat->seen == ds->serial)
-                continue;
-            seat->chat->seen = ds->serial;
-            fill_chat(&chats[count], seat, own);
-            pointers[count] = &chats[count];
-            count++;
-        }
-    return count;
+        add_chats(&listing, person->devices[i]);
+    return listing.count;
 }
 
 void

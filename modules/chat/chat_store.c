@@ -185,7 +185,7 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                              " d.signature FROM chat_departures p"
                              " JOIN chat_chats c ON c.num = p.chat"
                              " JOIN chat_deleted d ON d.user_id = p.user_id"
-                             " WHERE (p.chat = ? AND p.user_id > ?) OR p.chat > ?"
+                             " WHERE (p.chat, p.user_id) > (?, ?)"
                              " ORDER BY p.chat, p.user_id LIMIT 1"},
     [CHAT_DEPARTURE_REMOVE] = {"DELETE FROM chat_departures WHERE chat = ? AND user_id = ?"},
     [CHAT_DEPARTURE_CLEAR] = {"DELETE FROM chat_departures WHERE chat = ?"},
