@@ -2,6 +2,7 @@
 # io_threads: default
 """tests/run itself: it must not take silence, a crash or a hang for success."""
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,8 +10,8 @@ from sotto import SOURCE, Stage
 from tap import main, test
 
 
-def run_programs(stage, seconds=20, env=None, sanitizer='', **programs):
-    """Runs shell scripts as if they were unit tests; returns (exit code, last line, all output)."""
+def arrange(stage, seconds=20, sanitizer='', **programs):
+    """A build whose unit tests are these shell scripts; returns the command that runs them."""
     folder = stage.folder / 'build' / 'tests'
     folder.mkdir(parents=True)
     (stage.folder / 'build' / 'CMakeCache.txt').write_text(f'SOTTO_SANITIZE:STRING={sanitizer}\n')
@@ -20,9 +21,18 @@ def run_programs(stage, seconds=20, env=None, sanitizer='', **programs):
         (folder / name).chmod(0o755)
         rows.append(f'{name} {seconds}')
     (folder / 'manifest.txt').write_text('\n'.join(rows) + '\n')
-    command = [sys.executable, SOURCE / 'tests' / 'run', '--build', stage.folder / 'build', '--kind', 'unit']
-    result = subprocess.run(command, capture_output=True, text=True, check=False,
-                            env={**os.environ, **(env or {})})
+    return [sys.executable, SOURCE / 'tests' / 'run', '--build', stage.folder / 'build', '--kind', 'unit']
+
+
+def variables(**more):
+    """The environment without what makes a run of this file a longer one."""
+    return {name: value for name, value in os.environ.items() if name not in ('SOTTO_NIGHT', 'SOTTO_VALGRIND')} | more
+
+
+def run_programs(stage, env=None, **build):
+    """Runs shell scripts as if they were unit tests; returns (exit code, last line, all output)."""
+    result = subprocess.run(arrange(stage, **build), capture_output=True, text=True, check=False,
+                            env=variables(**(env or {})))
     return result.returncode, result.stdout.splitlines()[-1], result.stdout
 
 
@@ -119,6 +129,38 @@ def a_program_with_a_sanitizer_has_more_time(stage):
 
     assert (code, last) == (1, '1 passed, 1 failed, 0 skipped'), output
     assert 'took longer than 4 s' in output
+
+
+@test
+def a_program_has_more_time_in_the_long_form(stage):
+    code, last, output = run_programs(stage, seconds=1, env={'SOTTO_NIGHT': '1'},
+                                      one='sleep 1.2; printf "1..1\\nok 1 - a\\n"')
+
+    assert (code, last) == (0, '1 passed, 0 failed, 0 skipped'), output
+
+
+@test
+def what_failed_is_named_once_more_in_the_end(stage):
+    _, _, output = run_programs(stage, env={'SOTTO_JOBS': '1'}, one='printf "1..1\\nnot ok 1 - a\\n"; exit 1',
+                                two='printf "1..1\\nok 1 - b\\n"')
+
+    assert output.splitlines()[-2] == '>>> unit/one: a', output
+
+
+@test
+def an_interrupt_ends_what_runs_and_tells_what_was_found(stage):
+    is_up = stage.folder / 'is_up'
+    os.mkfifo(is_up)
+    command = arrange(stage, seconds=100, one='printf "1..1\\nok 1 - a\\n"',
+                      two=f'echo $$ > {is_up}; exec tail -f /dev/null', three=f'echo $$ > {is_up}; exec tail -f /dev/null')
+    runner = stage.process(command, stage.folder / 'stderr', env=variables(SOTTO_JOBS='1'))
+    hanging = int(is_up.read_text(encoding='ascii'))
+
+    runner.child.send_signal(signal.SIGINT)
+
+    assert runner.wait() == 1
+    assert not os.path.exists(f'/proc/{hanging}')
+    assert runner.lines[-2:] == ['FAIL interrupted: 2 programs have not run to their end', '1 passed, 1 failed, 0 skipped']
 
 
 @test
