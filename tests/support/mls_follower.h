@@ -23,7 +23,7 @@ void follower_agrees(const struct mls_public_group *follower, const struct kit_p
 /*
  * What an outsider says to a message to which the member, who did not take it, gave `error`: the same, and nothing
  * has changed. Errors that take a secret to find (MLS_EMAC, MLS_ECONFIRMATION, MLS_EAEAD, MLS_EPSK) do not show
- * outside: there the commit must be taken.
+ * outside: there the commit must be taken, but for one whose signature fails behind its membership tag.
  */
 void follower_compare(const struct kit_person *member, struct mls_bytes message, int error);
 

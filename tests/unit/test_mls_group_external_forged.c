@@ -356,6 +356,8 @@ JOIN(the_leaf_of_a_join_says_that_it_is_of_a_commit, MLS_ETREE, put_init(&room),
      put_leaf(&room, (struct alteration){.source = MLS_LEAF_UPDATE, .index = MEMBERS}))
 JOIN(the_leaf_of_a_join_is_signed_for_its_place, MLS_ESIGNATURE, put_init(&room),
      put_leaf(&room, (struct alteration){.index = MEMBERS + 1}))
+JOIN(what_all_can_see_goes_before_a_psk_that_is_not_known, MLS_ESIGNATURE, put_init(&room),
+     put_psk(&room, "other"), put_leaf(&room, (struct alteration){.index = MEMBERS + 1}))
 JOIN(the_leaf_of_a_join_fits_the_group, MLS_EPROPOSAL, require_extension(&room), put_init(&room),
      put_leaf(&room, (struct alteration){.index = MEMBERS, .without_capabilities = true}))
 JOIN(no_member_joins_again_without_leaving, MLS_ETREE, put_init(&room),
@@ -417,6 +419,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_join_needs_a_path),
     cmocka_unit_test(the_leaf_of_a_join_says_that_it_is_of_a_commit),
     cmocka_unit_test(the_leaf_of_a_join_is_signed_for_its_place),
+    cmocka_unit_test(what_all_can_see_goes_before_a_psk_that_is_not_known),
     cmocka_unit_test(the_leaf_of_a_join_fits_the_group),
     cmocka_unit_test(no_member_joins_again_without_leaving),
     cmocka_unit_test(a_joiner_has_a_key_of_its_own),

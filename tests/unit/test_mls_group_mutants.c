@@ -5,7 +5,7 @@
  * contents of a Welcome that are then sealed by the inviter, a stored state whose hash is then made
  * to fit. Whatever comes of it, nothing may crash, what is refused leaves no trace, and whoever
  * follows from outside says the same of a commit as the members. The run is
- * short and always the same; SOTTO_MUTANTS=n makes n mutants of each kind, SOTTO_SEED another set.
+ * short and always the same; SOTTO_MUTANTS=n makes n mutants of each kind, SOTTO_NIGHT=1 many, SOTTO_SEED another set.
  */
 #include "sotto_test.h"
 
@@ -23,6 +23,12 @@ number_from(const char *variable, uint64_t otherwise)
     const char *text = getenv(variable);
 
     return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static uint64_t
+mutants(void)
+{
+    return number_from("SOTTO_MUTANTS", sotto_night() ? 20000 : 200);
 }
 
 /* xorshift64*: the same damage on every run. */
@@ -140,7 +146,7 @@ a_damaged_state_with_a_fitting_hash_does_not_crash(void **state)
     kit_commit(&people[ADA], &renew, &commit, NULL);
     kit_commit(&people[BEN], &renew, NULL, NULL);
     kit_state(&people[BEN], &good);
-    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--) {
+    for (uint64_t i = mutants(); i > 0; i--) {
         mutate(&dice, mls_buf_bytes(&good), &mutant);
         try_state(&people[BEN], &mutant, &commit);
     }
@@ -282,7 +288,7 @@ a_damaged_commit_of_a_member_is_refused_without_a_trace(void **state)
     const struct mls_commit_options options = {.proposals = values, .proposal_count = 3};
     kit_commit(&people[ADA], &options, &commit, NULL);
     assert_ok(mls_public_message_message_read(mls_buf_bytes(&commit), &message));
-    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--) {
+    for (uint64_t i = mutants(); i > 0; i--) {
         mutate(&dice, message.content.body, &mutant);
         try_commit(&people[ADA], &people[BEN], mls_buf_bytes(&mutant));
     }
@@ -346,7 +352,7 @@ a_damaged_welcome_of_a_member_does_not_crash(void **state)
         .proposals = &add, .proposal_count = 1, .force_path = true};
     kit_commit(&people[ADA], &options, &commit, &welcome);
     forge_welcome_open(&o, &emil, &welcome, people[ADA].seed);
-    for (uint64_t i = number_from("SOTTO_MUTANTS", 200); i > 0; i--)
+    for (uint64_t i = mutants(); i > 0; i--)
         try_welcome(&dice, &o, &emil);
     kit_join(&emil, &welcome);
     forge_welcome_fini(&o);

@@ -159,18 +159,15 @@ mls_group_take_proposal(struct mls_opening *o, struct mls_received *out)
 
 /* ---- Commits ----------------------------------------------------------------------------- */
 
-/* Checks the path, merges it into the next tree and opens our part. */
+/* Opens our part of a path that was merged into the next tree. */
 static int
-take_path(struct mls_transition *t, const struct mls_update_path *path,
-          uint8_t commit_secret_out[MLS_HASH_BYTES])
+open_path(struct mls_transition *t, const struct mls_update_path *path,
+          const struct mls_filtered_path *filtered, uint8_t commit_secret_out[MLS_HASH_BYTES])
 {
     struct mls_epoch *next = t->next;
-    struct mls_filtered_path filtered;
     struct mls_buf context = {0};
-    int error = mls_transition_take_path(t, path, &filtered);
+    int error = mls_epoch_context(next, mls_buf_bytes(&t->group->id), &context);
 
-    if (error == 0)
-        error = mls_epoch_context(next, mls_buf_bytes(&t->group->id), &context);
     if (error == 0) {
         const struct mls_path_reader reader = {
             .own_leaf = next->own_leaf,
@@ -179,22 +176,30 @@ take_path(struct mls_transition *t, const struct mls_update_path *path,
             .context = mls_buf_bytes(&context),
         };
 
-        error = mls_treekem_open_path(&next->tree, &filtered, path, &reader, commit_secret_out);
+        error = mls_treekem_open_path(&next->tree, filtered, path, &reader, commit_secret_out);
     }
     mls_buf_fini(&context);
     return error;
 }
 
-/* Derives the next epoch of a commit that leaves us a member, and compares its tag. */
+/*
+ * Derives the next epoch of a commit that leaves us a member, and compares its tag. What is public is checked before
+ * what takes a secret, so that who only follows finds the same fault.
+ */
 static int
 follow(struct mls_transition *t, const struct mls_commit_body *commit,
        const struct mls_authenticated *message)
 {
     const struct mls_provider *p = t->group->c.p;
     uint8_t commit_secret[MLS_HASH_BYTES], joiner[MLS_HASH_BYTES];
-    int error = commit->has_path ? take_path(t, &commit->path, commit_secret)
+    struct mls_filtered_path filtered;
+    int error = commit->has_path ? mls_transition_take_path(t, &commit->path, &filtered)
                                  : mls_transition_check_keys(t);
 
+    if (error == 0)
+        error = mls_transition_find_secrets(t);
+    if (error == 0 && commit->has_path)
+        error = open_path(t, &commit->path, &filtered, commit_secret);
     if (error == 0)
         error = mls_transition_finish(t, message, commit->has_path ? commit_secret : NULL, joiner);
     if (error == 0 && !mls_mem_equal(p, mls_bytes(t->next->confirmation_tag, MLS_HASH_BYTES),
@@ -221,8 +226,6 @@ stage(struct mls_opening *o, struct mls_transition *t, struct mls_received *out)
     struct mls_commit_body commit;
     int error = mls_transition_receive(t, &o->message, &commit);
 
-    if (error == 0)
-        error = mls_transition_find_secrets(t);
     if (error == 0)
         error = t->removes_self ? check_farewell(t, &commit) : follow(t, &commit, &o->message);
     if (error == 0)

@@ -4,9 +4,9 @@
  * commit do alike. A transition collects the committed proposals, checks them as a list, applies
  * them to the next epoch beside the current one, and derives its secrets. The group is only read.
  *
- * Order of calls: init, add_* for each proposal, apply, find_secrets, then the path (a committer on `next`, with
- * note_path and check_keys; a receiver by take_path), finish. Whatever fails, fini throws everything away;
- * take_next hands the result over.
+ * Order of calls: init, add_* for each proposal, apply, then for a committer find_secrets and the path on `next` with
+ * note_path and check_keys, for a receiver the path by take_path and find_secrets; finish. Whatever fails, fini throws
+ * everything away; take_next hands the result over.
  */
 #ifndef MLS_TRANSITION_H
 #define MLS_TRANSITION_H
