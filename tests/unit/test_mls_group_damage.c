@@ -198,10 +198,9 @@ damage_byte(struct scene *s, take_fn take, const struct mls_buf *message, const 
 {
     static const uint8_t night[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
     const uint8_t day[] = {(uint8_t)(1u << at % 8), (uint8_t)(0x80u >> at % 7), 0xff};
-    const bool is_night = getenv("SOTTO_NIGHT") != NULL && strcmp(getenv("SOTTO_NIGHT"), "1") == 0;
-    const uint8_t *patterns = is_night ? night : day;
+    const uint8_t *patterns = sotto_night() ? night : day;
 
-    for (size_t i = 0; i < (is_night ? sizeof(night) : sizeof(day)); i++) {
+    for (size_t i = 0; i < (sotto_night() ? sizeof(night) : sizeof(day)); i++) {
         message->data[at] ^= patterns[i];
         expect_refusal(s, take, mls_buf_bytes(message), what, at);
         message->data[at] ^= patterns[i];

@@ -26,7 +26,7 @@ number_from(const char *variable, uint64_t otherwise)
 static size_t
 rounds(void)
 {
-    return (size_t)number_from("SOTTO_MUTANTS", number_from("SOTTO_NIGHT", 0) ? 20000 : 150);
+    return (size_t)number_from("SOTTO_MUTANTS", sotto_night() ? 20000 : 150);
 }
 
 /* xorshift64*: the same messages on every run. */
