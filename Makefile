@@ -10,7 +10,7 @@ help:
 	@echo 'make            build everything into build/'
 	@echo 'make run        install what is missing, build, start a server with ./data on loopback'
 	@echo 'make test       install what is missing, build, run every test'
-	@echo 'make night      run every test, those with a long form in it: hours'
+	@echo 'make night      run every test, those with a long form in it, then every fuzz target FUZZ_SECONDS=1200: a night'
 	@echo 'make bench      build the release preset, measure, print one table (build/bench.json)'
 	@echo 'make check      format, lint, and the rules of the house (scripts/check NAME for one of them)'
 	@echo 'make asan       build with Address- and UndefinedBehaviorSanitizer, run the tests'
@@ -43,8 +43,12 @@ test:
 	@cmake --build build
 	@tests/run
 
-night: export SOTTO_NIGHT = 1
-night: test
+# Both to the end, whatever the first finds.
+night: FUZZ_SECONDS ?= 1200
+night:
+	@SOTTO_NIGHT=1 $(MAKE) --no-print-directory test; tests=$$?; \
+	    $(MAKE) --no-print-directory fuzz SECONDS=$(FUZZ_SECONDS); targets=$$?; \
+	    echo "tests: exit code $$tests, fuzz targets: exit code $$targets"; test $$tests$$targets = 00
 
 bench:
 	@scripts/bootstrap bench
