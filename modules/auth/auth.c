@@ -26,6 +26,10 @@
 #define ATTACH_BYTES_MAX (AUTH_TOKEN_BYTES_MAX + 64)
 #define LOOKUP_BYTES_MAX (AUTH_LOOKUP_MAX * 40)
 #define DEADLINE_MS 10000
+/* Refresh tokens of a login that are remembered: four times what a client needs that renews whenever its access token
+ * ends, and some for one that is started often. */
+#define ROTATIONS_FACTOR 4
+#define ROTATIONS_SPARE 64
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
@@ -91,6 +95,7 @@ read_conf(const struct sotto_conf_api *api, const struct sotto_conf *conf, struc
     out->access_s = api->get_int(conf, "access_lifetime") / 1000;
     out->refresh_s = api->get_int(conf, "refresh_lifetime") / 1000;
     out->race_ms = api->get_int(conf, "refresh_race");
+    out->rotations = ROTATIONS_SPARE + ROTATIONS_FACTOR * out->refresh_s / out->access_s;
     out->logins_per_user = api->get_int(conf, "logins_per_user");
     out->login_starts = api->get_int(conf, "login_starts");
     out->cleanup_ms = api->get_int(conf, "cleanup_interval");

@@ -68,6 +68,7 @@ struct auth_conf {
     int64_t access_s;
     int64_t refresh_s;
     int64_t race_ms;
+    int64_t rotations; /* refresh tokens of a login that are remembered */
     int64_t logins_per_user;
     int64_t login_starts;
     int64_t cleanup_ms;
@@ -274,6 +275,7 @@ enum auth_stmt {
     /* hash -> login_id, counter, until, user_id, device_id, current counter, rotated_ms,
      * refresh_until, name */
     AUTH_Q_REFRESH_FIND,
+    AUTH_Q_REFRESH_OLDEST,  /* login_id -> counter */
     AUTH_Q_REMOVED_ADD,     /* user_id, device_id, fact */
     AUTH_Q_REMOVED_FIND,    /* device_id, user_id -> fact */
     AUTH_Q_REMOVED_DEVICE,  /* device_id -> fact */

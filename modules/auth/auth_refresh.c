@@ -8,6 +8,10 @@
  * within `refresh_race`. Any other used token that comes back, or a token from another device,
  * means that somebody has a copy: the login ends at once, with its access tokens and connections,
  * and the user's other clients are told.
+ *
+ * For that a used token is remembered for as long as it could have been used. A login that renews without an end is
+ * refused when it has as many as the lifetimes call for: forgetting the oldest instead would let a thief
+ * make enough new ones that nobody notices the true owner's old one.
  */
 #include "auth.h"
 
@@ -24,6 +28,7 @@ struct refresh_op {
     int64_t now_ms;
     int64_t race_ms;
     int64_t refresh_s;
+    int64_t rotations;
     bool refused;                /* out: the commit holds, but the client gets nothing */
     struct auth_removed removed; /* why the device has no login any more */
     struct auth_grant grant;
@@ -66,14 +71,31 @@ find_token(struct sotto_tx *tx, struct refresh_op *op, struct found *found)
     return 0;
 }
 
+/* SOTTO_EEXHAUSTED: the login has as many tokens as are remembered. Their numbers have no gaps: the oldest expire
+ * first. */
+static int
+check_room(struct sotto_tx *tx, const struct refresh_op *op, int64_t counter)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_REFRESH_OLDEST);
+    int rc;
+
+    sotto_bind_blob(stmt, 1, op->grant.login, SOTTO_ID_BYTES);
+    rc = sotto_step(stmt);
+    if (rc != SOTTO_ROW)
+        return rc < 0 ? rc : SOTTO_EDATALOSS;
+    return counter - sotto_col_int(stmt, 0) < op->rotations ? SOTTO_OK : SOTTO_EEXHAUSTED;
+}
+
 static int
 store_rotation(struct sotto_tx *tx, const struct refresh_op *op, int64_t counter)
 {
     const struct auth_grant *grant = &op->grant;
     struct sotto_stmt *stmt = sotto_stmt(tx, AUTH_Q_REFRESH_ADD);
     uint8_t hash[AUTH_HASH_BYTES];
-    int rc;
+    int rc = check_room(tx, op, counter);
 
+    if (rc != SOTTO_OK)
+        return rc;
     auth_hash_refresh(grant->refresh, hash);
     sotto_bind_blob(stmt, 1, hash, sizeof(hash));
     sotto_bind_blob(stmt, 2, grant->login, SOTTO_ID_BYTES);
@@ -161,6 +183,8 @@ refresh_done(void *state, int status, void *arg)
         auth_fail_removed(op->req, SOTTO_EAUTH, &op->removed);
     else if (status == SOTTO_EAUTH || (status == 0 && op->refused))
         sotto_fail(op->req, SOTTO_EAUTH, AUTH_TEXT_REFRESH_REFUSED);
+    else if (status == SOTTO_EEXHAUSTED)
+        sotto_fail(op->req, status, "this login was renewed too often; log in again");
     else if (status != 0)
         sotto_fail(op->req, status, AUTH_TEXT_BUSY);
     else
@@ -191,6 +215,7 @@ auth_on_refresh(void *state, struct sotto_req *req, const ProtobufCMessage *in)
     op.now_ms = auth->host->api->now_ms(auth->host);
     op.race_ms = auth->conf.race_ms;
     op.refresh_s = auth->conf.refresh_s;
+    op.rotations = auth->conf.rotations;
     op.grant.issued = op.now_ms / 1000;
     op.grant.access_until = op.grant.issued + auth->conf.access_s;
     op.ended.until = op.grant.access_until + AUTH_CLOCK_SKEW_S;

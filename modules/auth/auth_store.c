@@ -46,6 +46,7 @@ const struct sotto_stmt_row auth_statements[AUTH_STATEMENTS] = {
                              " FROM auth_refresh r"
                              " JOIN auth_logins l ON l.login_id = r.login_id"
                              " JOIN auth_users u ON u.user_id = l.user_id WHERE r.hash = ?"},
+    [AUTH_Q_REFRESH_OLDEST] = {"SELECT MIN(counter) FROM auth_refresh WHERE login_id = ?"},
     [AUTH_Q_REMOVED_ADD] = {"INSERT INTO auth_removed (user_id, device_id, fact) VALUES (?, ?, ?)"
                             " ON CONFLICT DO NOTHING"},
     [AUTH_Q_REMOVED_FIND] = {"SELECT fact FROM auth_removed WHERE device_id = ? AND user_id = ?"},

@@ -157,6 +157,28 @@ an_unknown_or_expired_refresh_token_is_refused_and_ends_nothing(void **state)
 }
 
 static void
+a_login_that_renews_without_an_end_is_stopped_and_its_used_tokens_stay_known(void **state)
+{
+    const int remembered = 64 + 4 * 7 * 24 * 4; /* a week of quarters of an hour, four times */
+    struct harness *h = *state;
+    struct peer alice;
+    uint8_t first[32], last[32];
+
+    peer_join(&alice, h, "alice", 1);
+    memcpy(first, alice.refresh, sizeof(first));
+    for (int i = 1; i < remembered; i++) {
+        memcpy(last, alice.refresh, sizeof(last));
+        assert_ok(peer_refresh(&alice, alice.refresh));
+    }
+
+    assert_fails(peer_refresh(&alice, alice.refresh), SOTTO_EEXHAUSTED);
+    assert_ok(peer_refresh(&alice, last)); /* the race of the last one still gets its answer */
+    assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_refresh"), remembered);
+    assert_fails(peer_refresh(&alice, first), SOTTO_EAUTH);
+    assert_dead(&alice);
+}
+
+static void
 a_derived_token_survives_a_restart_and_stands_nowhere_in_the_store(void **state)
 {
     struct harness *h = *state;
@@ -506,6 +528,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_race_of_one_device_gets_one_and_the_same_successor),
     CASE(a_refresh_token_in_another_device_ends_the_login),
     CASE(an_unknown_or_expired_refresh_token_is_refused_and_ends_nothing),
+    CASE(a_login_that_renews_without_an_end_is_stopped_and_its_used_tokens_stay_known),
     CASE(a_derived_token_survives_a_restart_and_stands_nowhere_in_the_store),
     CASE(the_sixth_login_ends_the_one_that_was_unused_for_longest),
     CASE(a_device_has_one_login),
