@@ -123,7 +123,8 @@ static void
 turn_away(const struct listener *listener, int fd, enum io_refused why)
 {
     struct io *io = listener->io;
-    const struct frame_buf *buf = io->refusal[listener->door->wire];
+    const bool is_crowded = why == REFUSED_ADDRESS && listener->door->wire == FRAME_WIRE_HTTP;
+    const struct frame_buf *buf = is_crowded ? io->crowded : io->refusal[listener->door->wire];
 
     metric_add(io->refused, why, 1); /* before anybody knows */
     send(fd, buf->data, buf->size,

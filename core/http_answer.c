@@ -20,6 +20,7 @@ static const struct {
     {408, "Request Timeout"},
     {413, "Content Too Large"},
     {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {501, "Not Implemented"},
     {503, "Service Unavailable"},
@@ -62,15 +63,20 @@ http_answer_text(int status, const char *fields, const char *text)
 }
 
 struct frame_buf *
+http_answer_crowded(void)
+{
+    return http_answer_text(429, HTTP_RETRY_SOON, "too many connections of this address");
+}
+
+struct frame_buf *
 http_answer_goodbye(uint32_t code)
 {
     switch (code) {
     case SOTTO_GOODBYE_UNAUTHENTICATED:
     case SOTTO_GOODBYE_IDLE: return http_answer_text(408, "", "the request did not come in time");
     case SOTTO_GOODBYE_SHUTDOWN:
-        return http_answer_text(503, "Retry-After: 1\r\n", "the server stops: come back");
-    case SOTTO_GOODBYE_LIMIT:
-        return http_answer_text(503, "Retry-After: 1\r\n", "too many connections");
+        return http_answer_text(503, HTTP_RETRY_SOON, "the server stops: come back");
+    case SOTTO_GOODBYE_LIMIT: return http_answer_text(503, HTTP_RETRY_SOON, "too many connections");
     default: return http_answer_text(503, "", "the server cannot answer now");
     }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/http_answer.h"
 #include "core/io_loop.h"
 #include "core/net_addr.h"
 #include "core/net_ws.h"
@@ -248,6 +249,9 @@ io_start(struct io *io, const char *const *features, size_t count)
         if ((has_frames && !io->hello[wire]) || !io->refusal[wire])
             return SOTTO_ENOMEM;
     }
+    io->crowded = http_answer_crowded();
+    if (!io->crowded)
+        return SOTTO_ENOMEM;
     for (uint32_t i = 0; i < io->loop_count; i++) {
         if (uv_thread_create(&io->loops[i].thread, run_thread, &io->loops[i]))
             return SOTTO_EIO;
@@ -375,6 +379,7 @@ io_destroy(struct io **io_ptr)
         frame_unref(io->notice[wire], 1);
         frame_unref(io->goodbye[wire], 1);
     }
+    frame_unref(io->crowded, 1);
     address_table_fini(&io->addresses);
     if (io->reserve_fd >= 0)
         close(io->reserve_fd);

@@ -112,6 +112,7 @@ struct io {
     uint32_t max_frame;         /* of an attached connection, in protobuf */
     struct frame_buf *hello[FRAME_WIRE_COUNT];
     struct frame_buf *refusal[FRAME_WIRE_COUNT]; /* Goodbye{LIMIT} for connections over a cap */
+    struct frame_buf *crowded;                   /* over HTTP, of an address that has too many */
     struct frame_buf *notice[FRAME_WIRE_COUNT];  /* for io_notify_all */
     struct frame_buf *goodbye[FRAME_WIRE_COUNT]; /* for io_goodbye_all */
     bool notified;

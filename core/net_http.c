@@ -58,7 +58,8 @@ http_find_client(struct conn *conn, const struct http_head *head,
     http_client_address(head, &conn->loop->io->http->proxies, &direct, client_out);
     if (conn_count_for(conn, (struct sockaddr *)client_out))
         return true;
-    http_refuse(conn, 503, "Retry-After: 1\r\n", "too many connections");
+    metric_add(conn->loop->io->requests, REQUEST_REFUSED, 1);
+    conn_end(conn, http_answer_crowded());
     return false;
 }
 

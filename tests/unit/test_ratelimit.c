@@ -142,6 +142,39 @@ the_table_is_bounded_and_forgets_the_longest_silent(void **state)
     assert_true(ratelimit_take(limit, SOTTO_RATE_LOGIN, &first, 0, &retry)); /* forgotten by now */
 }
 
+/* The largest table that the conf allows, and as many payers again. */
+static void
+a_table_of_a_million_stays_a_million(void **state)
+{
+    const uint32_t entries = 1000000;
+    struct ratelimit *limit;
+    uint32_t retry;
+
+    (void)state;
+    assert_ok(ratelimit_create(rates, entries, &limit));
+    for (uint32_t i = 0; i < 2 * entries; i++) {
+        struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000 + i)};
+        struct ratelimit_key key;
+
+        ratelimit_key_address((struct sockaddr *)&in4, &key);
+        for (int j = 0; j < 2; j++) /* two of REGISTER, and no third */
+            assert_true(ratelimit_take(limit, SOTTO_RATE_REGISTER, &key, 0, &retry));
+        if (i % 1000 == 0)
+            assert_false(ratelimit_take(limit, SOTTO_RATE_REGISTER, &key, 0, &retry));
+    }
+
+    assert_int_equal(ratelimit_count(limit), entries);
+    for (uint32_t i = entries; i < 2 * entries;
+         i += 1000) { /* each is remembered for what it did */
+        struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000 + i)};
+        struct ratelimit_key key;
+
+        ratelimit_key_address((struct sockaddr *)&in4, &key);
+        assert_false(ratelimit_take(limit, SOTTO_RATE_REGISTER, &key, 0, &retry));
+    }
+    ratelimit_destroy(&limit);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -150,6 +183,7 @@ static const struct CMUnitTest tests[] = {
     CASE(classes_and_payers_do_not_share_buckets),
     CASE(an_ipv6_line_is_one_payer),
     CASE(the_table_is_bounded_and_forgets_the_longest_silent),
+    CASE(a_table_of_a_million_stays_a_million),
 };
 
 SOTTO_TEST_MAIN(tests)
