@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# timeout: 1200
 # io_threads: default
 """Ctrl-C at 200 points: the profile opens afterwards, nothing that was acknowledged is missing, nothing is there twice.
 

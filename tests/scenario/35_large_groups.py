@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# timeout: 1200
 """Groups of hundreds, ten members who change a group at the same time, and one who was away for fifty changes."""
 # io_threads: default
 import random
