@@ -6,6 +6,7 @@ import re
 import resource
 
 from clients import at, people, person, start, texts, wait_text
+from liar import Liar
 from relay import Relay
 from tables import wait_for
 from tap import main, skip, test
@@ -155,6 +156,28 @@ def a_registration_that_broke_off_is_finished_by_the_next_command(stage):
     at(alice, server.tcp)
     assert alice.run('whoami')[0]['keys_ready'] is True
     assert bob.run('new', 'alice')[0]['members']
+
+
+def too_late(frame):
+    """The answer, and behind it what a server says to a connection that showed no login in time."""
+    return [frame, {'goodbye': {'code': 4401, 'reason': 'no Attach in time'}}]
+
+
+@test
+def who_is_slow_to_show_a_login_shows_it_on_the_next_connection(stage):
+    """To wait for other processes of the profile, or for a busy machine, may take longer than a server waits."""
+    server = start(stage)
+    with Liar(stage.schema, server.tcp) as liar:
+        alice, phone = (at(stage.client(name, server), liar.address) for name in ('alice', 'phone'))
+        for method in ('RegisterFinish', 'LoginFinish'):
+            liar.frames(f'AuthService/{method}', too_late)
+        alice.run('register', 'alice')
+        phone.run('login', 'alice')
+        answers = [too_late]
+        liar.frames('AuthService/Attach', lambda frame: answers.pop()(frame)[1:] if answers else [frame])
+        assert alice.run('whoami')[0]['keys_ready'] is True
+
+    assert answers == [] and len(liar.calls('AuthService/Attach')) >= 4
 
 
 @test

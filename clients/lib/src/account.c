@@ -110,9 +110,6 @@ store_login(struct sotto_client *client, const Sotto__Auth__V1__LoginReply *repl
 static int
 connect_for_the_rest(struct sotto_client *client, int64_t begun_ms)
 {
-    struct conn_event event;
-    if (conn_next_event(client->conn, 0, &event, &client->error) == 1) /* hears of the end */
-        conn_event_fini(&event);
     if (conn_now_ms() - begun_ms > STRETCHED_LONG_MS)
         session_drop(client);
     return session_connect(client);
@@ -309,19 +306,8 @@ static int
 equip_new_device(struct sotto_client *client, const Sotto__Auth__V1__LoginReply *login,
                  const uint8_t *export_key)
 {
-    Sotto__Auth__V1__AttachRequest request = SOTTO__AUTH__V1__ATTACH_REQUEST__INIT;
-    Sotto__Auth__V1__AttachReply *reply = NULL;
-    request.access_token = login->access_token;
-    int status = rpc(client, AUTH_METHOD("Attach"), &request.base,
-                     &sotto__auth__v1__attach_reply__descriptor, &reply, NULL);
-    if (status == SOTTO_CLIENT_OK) {
-        client->attached = true;
-        conn_attached(client->conn);
-        client->access_expires = reply->expires;
-        status = keys_restore_identity(client, export_key);
-    }
-    pb_free(reply);
-    return status;
+    int status = session_attach(client, login->access_token);
+    return status ? status : keys_restore_identity(client, export_key);
 }
 
 /* A device without keys has no use for its login, which would only count. */

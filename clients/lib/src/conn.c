@@ -95,6 +95,12 @@ conn_attached(struct conn *conn)
     conn->attached = true;
 }
 
+bool
+conn_was_slow(const struct conn *conn)
+{
+    return conn->goodbye_code == GOODBYE_UNAUTHENTICATED && !conn->attached;
+}
+
 uint32_t
 conn_resume_after_ms(const struct conn *conn)
 {
@@ -111,7 +117,7 @@ conn_take_events_lost(struct conn *conn)
 static int
 tell_end(const struct conn *conn, struct sotto_client_error *error, const char *why)
 {
-    /* Before the login is shown, it says that we were slow to show it, as after a sleep. */
+    /* Before the login is shown, it says that we were slow to show it (conn_was_slow). */
     if (conn->goodbye_code == GOODBYE_UNAUTHENTICATED && conn->attached)
         return fail(error, SOTTO_CLIENT_EAUTH, "unauthenticated",
                     "the server ended this login (%s); log in again with `sotto login`",
@@ -341,6 +347,14 @@ pump(struct conn *conn, int64_t deadline_ms, struct sotto_client_error *error)
     conn->heard_ms = conn_now_ms();
     int status = file_input(conn, error);
     return status ? status : 1;
+}
+
+void
+conn_look(struct conn *conn)
+{
+    struct sotto_client_error ignored; /* whoever calls next is told */
+    if (conn_is_open(conn))
+        pump(conn, conn_now_ms(), &ignored);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -56,6 +56,13 @@ bool conn_is_open(const struct conn *conn);
  * means that the connection took too long, which is no reason to log in again. */
 void conn_attached(struct conn *conn);
 
+/* Takes in what has come meanwhile, without waiting: then conn_is_open knows of a Goodbye that was said while we did
+ * something else. */
+void conn_look(struct conn *conn);
+
+/* The connection ended because no login was shown on it in time. */
+bool conn_was_slow(const struct conn *conn);
+
 /* What a Goodbye asked for: milliseconds to stay away, or 0. */
 uint32_t conn_resume_after_ms(const struct conn *conn);
 

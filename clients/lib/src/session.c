@@ -68,6 +68,8 @@ session_drop(struct sotto_client *client)
 int
 session_connect(struct sotto_client *client)
 {
+    if (client->conn && !client->attached)
+        conn_look(client->conn);
     if (client->conn && conn_is_open(client->conn))
         return SOTTO_CLIENT_OK;
     session_drop(client);
@@ -172,7 +174,9 @@ fresh_tokens(struct sotto_client *client, const char *refused, int *status_out)
     tokens = load_tokens(client, status_out);
     if (tokens && (tokens->access_expires < wall_seconds() + RENEW_BEFORE_SECONDS ||
                    (refused && !strcmp(refused, tokens->access_token)))) {
-        *status_out = refresh(client, tokens);
+        *status_out = session_connect(client); /* the lock may have been long in coming */
+        if (*status_out == SOTTO_CLIENT_OK)
+            *status_out = refresh(client, tokens);
         pb_free(tokens);
         tokens = *status_out == SOTTO_CLIENT_OK ? load_tokens(client, status_out) : NULL;
     }
@@ -181,10 +185,10 @@ fresh_tokens(struct sotto_client *client, const char *refused, int *status_out)
 }
 
 static int
-attach_once(struct sotto_client *client, const Sotto__Profile__V1__Tokens *tokens)
+attach_once(struct sotto_client *client, const char *access_token)
 {
     Sotto__Auth__V1__AttachRequest request = SOTTO__AUTH__V1__ATTACH_REQUEST__INIT;
-    request.access_token = tokens->access_token;
+    request.access_token = (char *)(uintptr_t)access_token;
     Sotto__Auth__V1__AttachReply *reply = NULL;
     int status = rpc(client, AUTH_METHOD("Attach"), &request.base,
                      &sotto__auth__v1__attach_reply__descriptor, &reply, NULL);
@@ -203,6 +207,16 @@ attach_once(struct sotto_client *client, const Sotto__Profile__V1__Tokens *token
     return status;
 }
 
+int
+session_attach(struct sotto_client *client, const char *access_token)
+{
+    int status = attach_once(client, access_token);
+    if (status != SOTTO_CLIENT_ENETWORK || !client->conn || !conn_was_slow(client->conn))
+        return status;
+    status = session_connect(client);
+    return status ? status : attach_once(client, access_token);
+}
+
 static int
 attach(struct sotto_client *client)
 {
@@ -210,7 +224,7 @@ attach(struct sotto_client *client)
     Sotto__Profile__V1__Tokens *tokens = fresh_tokens(client, NULL, &status);
     if (!tokens)
         return status;
-    status = attach_once(client, tokens);
+    status = session_attach(client, tokens->access_token);
     if (status == SOTTO_CLIENT_EAUTH) {
         /* Revoked, or the server's clock is ahead of ours: a renewal tells which. The server closes the
          * connection after a refused token, so that is done on a new one. */
@@ -220,7 +234,7 @@ attach(struct sotto_client *client)
         if (status == SOTTO_CLIENT_OK)
             other = fresh_tokens(client, tokens->access_token, &status);
         if (other)
-            status = attach_once(client, other);
+            status = session_attach(client, other->access_token);
         pb_free(other);
     }
     pb_free(tokens);

@@ -13,8 +13,12 @@
 #define KEYX_METHOD(name) "sotto.keyx.v1.KeyService/" name
 #define CHAT_METHOD(name) "sotto.chat.v1.ChatService/" name
 
-/* Connects if there is no living connection; does not log in. */
+/* Connects if there is no living connection; does not log in. A server sends connections away on which no login is shown
+ * in time: to be called again after whatever takes long, such as stretching a password. */
 int session_connect(struct sotto_client *client);
+
+/* Shows the login of this access token on the connection, or on a new one when that took too long. */
+int session_attach(struct sotto_client *client, const char *access_token);
 
 /* Connects and attaches with the profile's login, renewing its token when it is due or refused.
  * Then brings the keys to the server if a step is missing, and repeats the creation of chats
