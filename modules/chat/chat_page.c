@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A page of Sync, read from the store: invitations first, then the notices of deleted chats, then what lies after the
- * cursors, until it is full. One thing always comes, however large, so that every page gets further. Reader thread.
+ * cursors, until it is full: 64 KiB of invitations and as much of entries. One thing of each always comes, however large,
+ * so that every page gets further. Reader thread.
  */
 #include "chat_purge.h"
 #include "chat_sync.h"
@@ -323,6 +324,8 @@ sync_read_page(struct sotto_tx *tx, void *arg)
         rc = read_sent_top(tx, op);
     is_read_welcomes_full = op->is_full;
     op->is_full = false;
+    op->bytes =
+        0; /* entries have a page of their own: a Welcome that nobody acknowledges comes each time */
     if (rc == SOTTO_OK && op->num != 0)
         rc = read_left(tx, op);
     for (size_t i = 0; i < op->range_count && rc == SOTTO_OK && !op->is_full; i++)

@@ -403,6 +403,27 @@ a_welcome_stays_until_it_is_acknowledged(void **state)
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM chat_welcomes"), 0);
 }
 
+/* Otherwise each entry would cost whoever forgets to acknowledge an invitation another copy of it. */
+static void
+a_welcome_that_nobody_acknowledges_leaves_the_entries_their_page(void **state)
+{
+    struct chat_rig *rig = *state;
+    const Sotto__Chat__V1__SyncReply *sync;
+
+    assert_ok(rig_create(rig, &rig->alice, 'X', GROUP, &rig->bob, NULL)->status);
+    for (uint64_t i = 1; i <= 20; i++)
+        assert_ok(rig_send(rig, &rig->alice, i, "m")->status);
+    assert_int_equal(
+        harness_sql(rig->h, "UPDATE chat_welcomes SET welcome = zeroblob(100000) RETURNING 1"), 1);
+
+    sync = rig_sync(rig, &rig->bob, 1, false);
+
+    assert_int_equal(sync->n_welcomes, 1);
+    assert_int_equal(sync->welcomes[0]->welcome.len, 100000);
+    assert_int_equal(sync->n_entries, 20);
+    assert_false(sync->more);
+}
+
 /* ---- members ---------------------------------------------------------------------------------------------------- */
 
 static void
@@ -729,6 +750,7 @@ static const struct CMUnitTest tests[] = {
     CHAT_TEST(a_stored_cursor_is_used_when_none_is_given),
     CHAT_TEST(a_cursor_that_was_not_written_yet_is_written_at_the_end),
     CHAT_TEST(a_welcome_stays_until_it_is_acknowledged),
+    CHAT_TEST(a_welcome_that_nobody_acknowledges_leaves_the_entries_their_page),
     CHAT_TEST(an_added_member_hears_at_once_and_reads_from_then_on),
     CHAT_TEST(of_two_commits_of_one_epoch_one_wins),
     CHAT_TEST(a_removed_member_reads_up_to_the_commit_and_not_further),
