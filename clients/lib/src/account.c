@@ -105,8 +105,7 @@ store_login(struct sotto_client *client, const Sotto__Auth__V1__LoginReply *repl
     return profile_end(&client->profile, status, &client->error);
 }
 
-/* To be called when the password is stretched, which takes seconds on a slow machine, while a server waits so long for an
- * Attach and no longer: what follows has a connection of its own when the one before ended meanwhile, or soon will. */
+/* Behind a stretching that may take longer than the server waits for an Attach: a new connection when the old one ends. */
 static int
 connect_for_the_rest(struct sotto_client *client, int64_t begun_ms)
 {
@@ -152,8 +151,7 @@ register_exchange(struct sotto_client *client, const char *name, const char *pas
     struct opaque_client state = {0};
     struct opaque_params params = opaque_params_default();
     const uint8_t *secret = (const uint8_t *)password;
-    uint8_t first[OPAQUE_REQUEST_BYTES];
-    uint8_t record[OPAQUE_RECORD_BYTES];
+    uint8_t first[OPAQUE_REQUEST_BYTES], record[OPAQUE_RECORD_BYTES];
     int64_t begun = conn_now_ms();
     int problem = opaque_client_register_start(&state, secret, strlen(password), first);
     if (problem)
