@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Deleting a chat: gone from the server, told to everybody, and kept by each reader until he deletes it, too."""
 # io_threads: default
+import shutil
+import subprocess
+
 from clients import people, start, texts
 from sotto import program, wait_object
 from tables import ask, is_on_disk, wait_for, wait_rows
@@ -127,6 +130,40 @@ def on_a_terminal_it_says_what_goes_and_asks(stage):
     assert screen.finish() == 2
     assert asked(bob, '--yes').finish() == 0
     assert bob.run('chats') == []
+
+
+def set_back(server, copy):
+    """As docs/operating.md says: stop, remove, move, start."""
+    assert server.stop() == 0
+    for file in server.data.glob('sotto.db*'):
+        file.unlink()
+    shutil.move(copy, server.data / 'sotto.db')
+    server.start()
+
+
+@test
+def after_the_server_went_back_to_a_backup_untouched_chats_go_on_and_others_are_made_anew(stage):
+    server = start(stage)
+    alice, bob, carol = people(stage, server, 'alice', 'bob', 'carol')
+    for other in (bob, carol):
+        alice.run('new', other.name)
+        other.run('send', 'alice', 'before')
+        alice.run('read', other.name)
+    copy = stage.folder / 'copy.db'
+    subprocess.run([program('sottoctl'), '--data', server.data, 'db', 'backup', copy], check=True, stdout=subprocess.DEVNULL)
+    bob.run('send', 'alice', 'since then')
+    alice.run('read', 'bob')
+    set_back(server, copy)
+
+    carol.run('send', 'alice', 'as if nothing were')
+    assert texts(alice.run('read', 'carol')) == ['before', 'as if nothing were']
+    alice.run('delete-chat', 'bob')
+    bob.run('chats')
+    alice.run('new', 'bob')
+    bob.run('send', 'alice', 'anew')
+    assert texts(alice.run('read', 'bob')) == ['anew']
+    old = next(row['chat'] for row in bob.run('chats') if row['state'] == 'left')
+    assert texts(bob.run('read', old)) == ['before', 'since then']
 
 
 if __name__ == '__main__':
