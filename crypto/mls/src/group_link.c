@@ -8,10 +8,10 @@
  * application when two leaves are the same member; ours are when their credentials are equal.
  */
 #include "buf.h"
+#include "order.h"
 #include "transition.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- A closed group ---------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ roster_init(struct roster *roster, const struct mls_tree *tree)
         if (leaf != NULL)
             roster->leaves[roster->count++] = leaf;
     }
-    qsort(roster->leaves, roster->count, sizeof(*roster->leaves), compare_credentials);
+    mls_order_sort(roster->leaves, roster->count, sizeof(*roster->leaves), compare_credentials);
     return 0;
 }
 
@@ -82,8 +82,8 @@ static bool
 all_among(const struct roster *some, const struct roster *all)
 {
     for (size_t i = 0; i < some->count; i++) {
-        if (bsearch(&some->leaves[i], all->leaves, all->count, sizeof(*all->leaves),
-                    compare_credentials) == NULL)
+        if (mls_order_find(&some->leaves[i], all->leaves, all->count, sizeof(*all->leaves),
+                           compare_credentials) == NULL)
             return false;
     }
     return true;

@@ -4,8 +4,7 @@
  * Adds of a client that is a member already, and two Adds of one client, show as a key that stands
  * twice in the new tree and are refused there (mls_transition_check_keys).
  */
-#include <stdlib.h>
-
+#include "order.h"
 #include "transition.h"
 
 /* ---- One proposal ------------------------------------------------------------------------- */
@@ -98,7 +97,7 @@ check_targets(const struct mls_transition *t)
             error = mls_index_list_add(&targets, item->body.u.removed);
     }
     if (error == 0 && targets.count > 1) {
-        qsort(targets.items, targets.count, sizeof(*targets.items), compare_indices);
+        mls_order_sort(targets.items, targets.count, sizeof(*targets.items), compare_indices);
         for (size_t i = 1; i < targets.count; i++) {
             if (targets.items[i] == targets.items[i - 1])
                 error = MLS_EPROPOSAL;

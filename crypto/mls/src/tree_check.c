@@ -6,9 +6,9 @@
  * member, parent hashes tie each key above to a leaf that set it, and unique keys keep anybody from
  * standing in two places. The whole costs n log n hashes in the worst tree and n in an honest one.
  */
+#include "order.h"
 #include "tree.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Leaves ------------------------------------------------------------------------------ */
@@ -224,7 +224,7 @@ has_double(const struct mls_tree *tree, const struct key_set *set, key_at_fn key
         if (place.key == NULL)
             continue;
         const struct key_place *found =
-            bsearch(&place, set->items, set->count, sizeof(*set->items), compare_keys);
+            mls_order_find(&place, set->items, set->count, sizeof(*set->items), compare_keys);
         if (found != NULL && found->node != node)
             return true;
     }
@@ -245,7 +245,7 @@ check_kind(const struct mls_tree *tree, const uint32_t *nodes, size_t count, key
     }
     if (set.count == 0)
         return 0;
-    qsort(set.items, set.count, sizeof(*set.items), compare_keys);
+    mls_order_sort(set.items, set.count, sizeof(*set.items), compare_keys);
     return has_double(tree, &set, key_at) ? MLS_ETREE : 0;
 }
 
