@@ -10,14 +10,18 @@
 #include <stdint.h>
 #include <string.h>
 
+/* setup and teardown are there for the shape of a table and stay NULL. */
 struct CMUnitTest {
     const char *name;
     void (*run)(void **state);
+    int (*setup)(void **state);
+    int (*teardown)(void **state);
+    void *initial_state;
 };
 
-#define cmocka_unit_test(function) \
-    {                              \
-#function, function        \
+#define cmocka_unit_test(function)            \
+    {                                         \
+#function, function, NULL, NULL, NULL \
     }
 #define cmocka_run_group_tests(tests, setup, teardown) \
     shim_run(tests, sizeof(tests) / sizeof((tests)[0]))

@@ -54,7 +54,7 @@ int
 shim_run(const struct CMUnitTest *tests, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        void *state = NULL;
+        void *state = tests[i].initial_state;
 
         print_message("%s\n", tests[i].name);
         tests[i].run(&state);
