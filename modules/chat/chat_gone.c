@@ -74,6 +74,7 @@ gone_line_create(void)
 static void
 drop_first(struct gone_line *line)
 {
+    line->devices[0].device->holders--;
     line->count--;
     memmove(&line->devices[0], &line->devices[1], line->count * sizeof(line->devices[0]));
 }
@@ -86,11 +87,13 @@ gone_line_add(struct delivery *ds, struct chat_device *device)
     for (size_t i = 0; i < line->count; i++)
         if (line->devices[i].device == device)
             return;
-    if (line->count < GONE_LINE_MAX)
-        line->devices[line->count++] = (struct gone_device){
-            .device = device,
-            .due_ms = ds->host->api->now_ms(ds->host) + (int64_t)ds->removal_grace_ms,
-        };
+    if (line->count == GONE_LINE_MAX)
+        return;
+    device->holders++;
+    line->devices[line->count++] = (struct gone_device){
+        .device = device,
+        .due_ms = ds->host->api->now_ms(ds->host) + (int64_t)ds->removal_grace_ms,
+    };
 }
 
 /* ---- writer thread -------------------------------------------------------------------------------------------- */

@@ -84,6 +84,28 @@ chat_map_add(struct chat_map *map, void *object)
     return SOTTO_OK;
 }
 
+/* What was pushed beyond its place by the one that goes moves up, so that no search ends too early. */
+void
+chat_map_remove(struct chat_map *map, const void *key)
+{
+    const size_t mask = map->capacity - 1;
+    size_t hole;
+
+    if (chat_map_find(map, key) == NULL)
+        return;
+    hole = (size_t)(find_slot(map, key) - map->slots);
+    for (size_t i = (hole + 1) & mask; map->slots[i] != NULL; i = (i + 1) & mask) {
+        const size_t home = hash_of(map, map->slots[i]) & mask;
+
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue;
+        map->slots[hole] = map->slots[i];
+        hole = i;
+    }
+    map->slots[hole] = NULL;
+    map->count--;
+}
+
 void *
 chat_map_next(const struct chat_map *map, size_t *cursor)
 {

@@ -27,6 +27,8 @@ void chat_map_fini(struct chat_map *map);
 void *chat_map_find(const struct chat_map *map, const void *key);
 /* Adds an object whose key is not in the table. SOTTO_ENOMEM. */
 int chat_map_add(struct chat_map *map, void *object);
+/* Forgets the object with this key, if there is one. */
+void chat_map_remove(struct chat_map *map, const void *key);
 /* Walks all objects in no order: start with *cursor = 0; NULL at the end. No adding meanwhile. */
 void *chat_map_next(const struct chat_map *map, size_t *cursor);
 /* Forgets all objects and keeps the room. */

@@ -115,19 +115,49 @@ add_to_person(struct delivery *ds, struct chat_device *device)
     person->devices[person->device_count++] = device;
 }
 
+/* A device id is a client's to choose, and each login may bring another one: among too many the one that is known from
+ * nowhere but a Sync becomes the next. NULL: there is room. */
+static struct chat_device *
+take_idle(struct delivery *ds, const uint8_t *user)
+{
+    const struct chat_person *person = chat_map_find(&ds->persons, user);
+
+    if (person == NULL || person->device_count < CHAT_DEVICES_MAX)
+        return NULL;
+    for (size_t i = 0; i < person->device_count; i++) {
+        struct chat_device *device = person->devices[i];
+
+        if (device->num != 0 || device->seat_count > 0 || device->holders > 0)
+            continue;
+        chat_map_remove(&ds->devices, device->user);
+        memmove(&person->devices[i], &person->devices[i + 1],
+                (person->device_count - i - 1) * sizeof(struct chat_device *));
+        person->devices[person->device_count - 1] = device;
+        return device;
+    }
+    return NULL;
+}
+
 struct chat_device *
 roster_device_need(struct delivery *ds, const uint8_t *user, const uint8_t *id)
 {
     struct chat_device *device = roster_device(ds, user, id);
+    bool is_new;
 
     if (device != NULL)
         return device;
-    device = must_alloc(sizeof(*device));
+    device = take_idle(ds, user);
+    is_new = device == NULL;
+    if (is_new)
+        device = must_alloc(sizeof(*device));
+    *device = (struct chat_device){
+        .is_gone = device->is_gone, .seats = device->seats, .seat_capacity = device->seat_capacity};
     memcpy(device->user, user, CHAT_ID_BYTES);
     memcpy(device->id, id, CHAT_ID_BYTES);
     if (chat_map_add(&ds->devices, device) != SOTTO_OK)
         abort();
-    add_to_person(ds, device);
+    if (is_new)
+        add_to_person(ds, device);
     return device;
 }
 

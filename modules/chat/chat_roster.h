@@ -4,8 +4,8 @@
  *
  *     person --- devices --- seats --- chats        sessions hang on devices
  *
- * A seat is a device's place in a chat, one leaf of the group's tree. Chats, devices and persons live as long as
- * the module; seats come and go with commits. Everything is rebuilt from the tables at start.
+ * A seat is a device's place in a chat, one leaf of the group's tree. Chats, persons and devices that were ever in a chat
+ * live as long as the module; seats come and go with commits. Everything is rebuilt from the tables at start.
  *
  * What is durable must be known here, so functions that add end the process when memory is gone: a restart
  * rebuilds the roster, whereas going on would enforce a wrong one.
@@ -16,6 +16,8 @@
 #include "chat.h"
 
 #define CHAT_SESSIONS_MAX 8 /* live connections of one device; the oldest gives way */
+/* Of a person in memory: those that were ever in a chat, a hundred at most, and logins that listen and are in none. */
+#define CHAT_DEVICES_MAX 512
 
 struct chat_seat;
 struct chat_turn;
@@ -42,6 +44,7 @@ struct chat_device {
     bool is_gone;    /* its user deleted the account */
     bool is_removed; /* its user had removed it when the rosters were loaded */
     uint8_t session_count;
+    uint32_t holders; /* that keep the pointer from one turn of the loop to another */
     uint64_t sessions[CHAT_SESSIONS_MAX]; /* subscribed by Sync */
     uint64_t events;                      /* entries and Welcomes for this device so far */
     struct chat_seat **seats;

@@ -23,12 +23,15 @@ answer(struct sync_op *op, int status, const char *text)
 {
     const struct chat_turn turn = op->turn;
     struct sync_range *ranges = op->ranges;
+    struct chat_device *device = op->device;
 
     if (status != SOTTO_OK)
         sotto_fail_status(op->req, status, text);
     else
         sotto_reply(op->req, &op->reply.base);
     free(ranges);
+    if (device != NULL)
+        device->holders--;
     turn_end(turn);
 }
 
@@ -121,6 +124,8 @@ on_turn(void *owner)
 
     op->device = op->in->live ? roster_device_need(op->ds, caller->user, caller->device)
                               : roster_device(op->ds, caller->user, caller->device);
+    if (op->device != NULL)
+        op->device->holders++;
     if (op->device != NULL && op->device->is_gone) {
         answer(op, SOTTO_EPRECONDITION, "this account was deleted");
         return;

@@ -122,10 +122,35 @@ numbers_in_order_are_found(void **state)
     free(numbers);
 }
 
+/* Every third goes; the others are found, also those that had been pushed on by one that is gone. */
+static void
+what_is_removed_is_gone_and_the_rest_is_found(void **state)
+{
+    struct row *rows = calloc(MANY, sizeof(*rows));
+    struct chat_map map;
+
+    (void)state;
+    chat_map_init(&map, 16);
+    for (uint32_t i = 0; i < MANY; i++) {
+        differ_at_the_end(rows[i].id, i);
+        assert_ok(chat_map_add(&map, &rows[i]));
+    }
+    for (uint32_t i = 0; i < MANY; i += 3) {
+        chat_map_remove(&map, rows[i].id);
+        chat_map_remove(&map, rows[i].id); /* nothing */
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_ptr_equal(chat_map_find(&map, rows[i].id), i % 3 == 0 ? NULL : &rows[i]);
+    assert_int_equal(map.count, MANY - (MANY + 2) / 3);
+    chat_map_fini(&map);
+    free(rows);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ids_that_collide_elsewhere_spread_here),
     cmocka_unit_test(two_tables_keep_the_same_ids_in_different_places),
     cmocka_unit_test(numbers_in_order_are_found),
+    cmocka_unit_test(what_is_removed_is_gone_and_the_rest_is_found),
 };
 
 SOTTO_TEST_MAIN(tests)
