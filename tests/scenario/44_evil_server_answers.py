@@ -173,6 +173,11 @@ def another_users_identity_is_not_taken_for_our_own(stage):
         for lie in (hers, {}, {'user_id': bytes.fromhex(bob.run('whoami')[0]['user_id'])}):
             liar.answer('KeyService/GetIdentity', lambda *_, lie=lie: lie)
             assert bob.fails(1, 'devices')['code'] == 'data_loss', lie
+        # A device without an id is none; when it comes again, it is compared with nothing that was remembered.
+        liar.answer('KeyService/GetIdentity', lambda reply, _: {**reply, 'devices': [
+            *reply.devices, {}, {'device_id': b'short', 'label': 'owned'}]})
+        for _ in range(2):
+            assert [row['this'] for row in bob.run('devices')] == [True]
         liar.honest()
         assert [row['this'] for row in bob.run('devices')] == [True]
 

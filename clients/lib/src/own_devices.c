@@ -62,7 +62,8 @@ remember_one(Sotto__Profile__V1__OwnDevice *row, ProtobufCBinaryData device_id, 
     row->gone = gone;
 }
 
-/* The devices of now, and those of before that are gone: one of them may have removed another. */
+/* The devices of now, and those of before that are gone: one of them may have removed another. Rows of a server whose id
+ * is none are left out. */
 static int
 remember(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *own)
 {
@@ -77,6 +78,8 @@ remember(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
     if (status)
         return status;
     for (size_t i = 0; i < own->n_devices && count < REMEMBERED_MAX; i++) {
+        if (own->devices[i]->device_id.len != ID_BYTES)
+            continue;
         char *label = own->devices[i]->label;
         bool good = !check_text("label", label, LABEL_CHARS, &ignored);
         remember_one(&rows[count++], own->devices[i]->device_id, good ? label : "", false);
@@ -84,10 +87,9 @@ remember(struct sotto_client *client, const Sotto__Keyx__V1__GetIdentityReply *o
     size_t now = count;
     for (size_t i = 0; before && i < before->n_devices && count < REMEMBERED_MAX; i++) {
         ProtobufCBinaryData id = before->devices[i]->device_id;
-        bool still = false;
-        for (size_t j = 0; j < now; j++)
-            still = still || (rows[j].device_id.len == id.len &&
-                              !memcmp(rows[j].device_id.data, id.data, id.len));
+        bool still = id.len != ID_BYTES;
+        for (size_t j = 0; !still && j < now; j++)
+            still = id_equal(rows[j].device_id.data, id.data);
         if (!still)
             remember_one(&rows[count++], id, before->devices[i]->label, true);
     }
