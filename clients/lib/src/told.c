@@ -86,6 +86,19 @@ find_jump(struct sotto_client *client, const struct chat *chat, uint64_t end, in
         BINDS(bind_blob(chat->id, ID_BYTES), bind_int(KIND_GAP), bind_int((int64_t)end)));
 }
 
+/* The same without a jump: entries that go on from the end, none of which could be opened, changed nothing here. */
+static int
+find_unopened(struct sotto_client *client, const struct chat *chat, uint64_t end, int64_t *from_out)
+{
+    int64_t count = 0;
+    int status = query_number(
+        &client->profile, &count, &client->error,
+        "SELECT COUNT(*) FROM messages WHERE chat_id = ? AND seq > ? AND kind = ?",
+        BINDS(bind_blob(chat->id, ID_BYTES), bind_int((int64_t)end), bind_int(KIND_UNDECRYPTABLE)));
+    *from_out = (uint64_t)count == chat->cursor - end ? (int64_t)end + 1 : 0;
+    return status;
+}
+
 /* What could not be opened up there, and what is missing before it, is nothing that the chat has. */
 static int
 drop_jump(struct sotto_client *client, const struct chat *chat, int64_t jump)
@@ -114,6 +127,8 @@ inbox_ahead(struct sotto_client *client, struct inbox *inbox, const Sotto__Chat_
         chat->cursor <= end->seq)
         return status;
     status = find_jump(client, chat, end->seq, &jump);
+    if (status == SOTTO_CLIENT_OK && !jump)
+        status = find_unopened(client, chat, end->seq, &jump);
     if (status == SOTTO_CLIENT_OK && jump)
         status = drop_jump(client, chat, jump);
     if (!jump && chat->state == CHAT_READY)
