@@ -152,8 +152,8 @@ wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, si
 {
     struct walk walk = {.why = NULL};
 
-    if (walk_message(&walk, descriptor, data, data + size, 1))
-        return 0;
+    if (size == 0 || walk_message(&walk, descriptor, data, data + size, 1))
+        return 0; /* an empty message has no bytes to point at */
     *why_out = walk.why;
     return SOTTO_EINVALID;
 }

@@ -111,11 +111,7 @@ mls_secret_log_fini(struct mls_secret_log *log)
 bool
 mls_secret_log_can_search_memory(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return false;
-#else
-    return true;
-#endif
+    return !SOTTO_SANITIZED;
 }
 
 /* Each place, whatever its alignment. */

@@ -49,6 +49,18 @@
                      sotto_rc_);                                                                  \
     } while (0)
 
+/* Whether a sanitizer brings its own allocator and maps its shadow; gcc says so by macros, clang by features. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SOTTO_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SOTTO_SANITIZED 1
+#elif !defined(SOTTO_SANITIZED)
+#define SOTTO_SANITIZED 0
+#endif
+
 /* Whether this run takes the long form of tests that have one (`make night`). */
 static inline bool
 sotto_night(void)

@@ -486,16 +486,7 @@ lengths_outside_64_to_2048_are_refused(void **state)
 
 /* ---- out of memory --------------------------------------------------------------------------- */
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OWN_ALLOCATOR 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_ALLOCATOR 1
-#endif
-
-#ifdef OWN_ALLOCATOR
+#if SOTTO_SANITIZED
 #define FAILS_ALLOCATIONS false
 
 static void

@@ -45,8 +45,8 @@ mls_expand(const struct mls_crypto *c, struct mls_bytes prk, const struct mls_by
 
     if (len == 0 || len > 255 * MLS_HASH_BYTES || count > MLS_INFO_PARTS_MAX)
         return MLS_EARG;
-    for (uint8_t index = 1; done < len; index++) {
-        rc = expand_block(c, prk, info, count, index, block);
+    for (unsigned index = 1; done < len; index++) {
+        rc = expand_block(c, prk, info, count, (uint8_t)index, block);
         if (rc)
             break;
         const size_t piece = len - done < sizeof block ? len - done : sizeof block;
