@@ -118,7 +118,7 @@ check_answer(const struct ws *ws, const char *head)
         !has_field(head, "Sec-WebSocket-Accept", ws->accept, false))
         return TR("its answer to the WebSocket handshake is wrong");
     if (!has_field(head, "Sec-WebSocket-Protocol", PROTOCOL, false))
-        return TR("it does not speak Sotto over its WebSocket");
+        return TR("it does not speak sotto.v1.proto over its WebSocket");
     return NULL;
 }
 
