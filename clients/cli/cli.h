@@ -148,8 +148,10 @@ void print_text(FILE *out, const char *text);
 /* The object or line of a message. */
 void print_message(const struct cli *cli, const struct sotto_client_message *message);
 
-/* print_event.c: what an event says about the one it comes from, and to whom it happened. */
-void print_event(FILE *out, const struct sotto_client_message *message);
+/* print_event.c: what an event says about the one it comes from, and to whom it happened; as view_text. */
+struct view;
+int print_event(struct view *view, const struct sotto_client_message *message, int column,
+                int indent);
 /* cmd_chat.c: the row of a chat; arg is the struct cli. */
 int print_chat(const struct sotto_client_chat *chat, void *arg);
 /* Whether the profile knows any chat; false as well when it cannot be read. */

@@ -3,33 +3,35 @@
  * Lines about events: "alice added bob, carol". The one who did it and the text, if there is one, are
  * printed by the caller.
  */
-#include "clean.h"
 #include "cli.h"
 #include "text.h"
+#include "view.h"
 
 #include <string.h>
 
-static void
-print_users(FILE *out, const struct sotto_client_message *message)
+static int
+print_users(struct view *view, const struct sotto_client_message *message, int column, int indent)
 {
     for (size_t i = 0; i < message->user_count; i++) {
-        char name[2 * SOTTO_CLIENT_NAME_BYTES];
-        clean_line(message->users[i], name, sizeof(name));
-        fprintf(out, "%s%s", i ? ", " : " ", name);
+        char name[2 * SOTTO_CLIENT_NAME_BYTES + 2];
+        snprintf(name, sizeof(name), " %s%s", message->users[i],
+                 i + 1 < message->user_count ? "," : "");
+        column = view_text(view, name, column, indent);
     }
+    return column;
 }
 
 /* "gave bob the role admin"; a role is given to one user at a time. */
-static void
-print_role(FILE *out, const struct sotto_client_message *message)
+static int
+print_role(struct view *view, const struct sotto_client_message *message, int column, int indent)
 {
-    char name[2 * SOTTO_CLIENT_NAME_BYTES] = "";
-    if (message->user_count)
-        clean_line(message->users[0], name, sizeof(name));
+    const char *name = message->user_count ? message->users[0] : "";
+    char line[256];
     if (message->about_own)
-        fprintf(out, tr("gave you the role %s"), tr(message->role));
+        snprintf(line, sizeof(line), tr("gave you the role %s"), tr(message->role));
     else
-        fprintf(out, tr("gave %s the role %s"), name, tr(message->role));
+        snprintf(line, sizeof(line), tr("gave %s the role %s"), name, tr(message->role));
+    return view_text(view, line, column, indent);
 }
 
 static const char *
@@ -73,17 +75,16 @@ phrase_of(const struct sotto_client_message *message)
     return message->kind;
 }
 
-void
-print_event(FILE *out, const struct sotto_client_message *message)
+int
+print_event(struct view *view, const struct sotto_client_message *message, int column, int indent)
 {
     bool is_leaving = !strcmp(message->kind, "member_left");
     bool is_device = !strncmp(message->kind, "device_", 7);
     bool names_reader = message->about_own && message->user_count == 1;
-    if (message->role) {
-        print_role(out, message);
-        return;
-    }
-    fputs(phrase_of(message), out);
+    if (message->role)
+        return print_role(view, message, column, indent);
+    column = view_text(view, phrase_of(message), column, indent);
     if (!is_leaving && !is_device && !names_reader)
-        print_users(out, message);
+        column = print_users(view, message, column, indent);
+    return column;
 }

@@ -16,7 +16,8 @@
 
 #define COLUMNS_LEAST 20 /* narrower terminals break lines by themselves */
 #define WORD_BYTES_MAX 256
-#define TIME_COLUMNS 6 /* "14:05 " */
+#define TIME_COLUMNS 6      /* "14:05 " */
+#define STATE_BYTES_MAX 640 /* the longest sentence of an error, and a word before it */
 
 void
 view_resize(struct view *view)
@@ -141,7 +142,7 @@ put_char(struct line *line, const char *shown)
     line->width += width;
 }
 
-void
+int
 view_text(struct view *view, const char *text, int column, int indent)
 {
     struct line line = {.view = view, .column = column, .indent = indent};
@@ -160,6 +161,7 @@ view_text(struct view *view, const char *text, int column, int indent)
         }
     }
     put_word(&line);
+    return line.column;
 }
 
 void
@@ -245,6 +247,25 @@ show_head(struct view *view, const struct sotto_client_message *message)
     return TIME_COLUMNS;
 }
 
+static int
+indent_of(const struct view *view)
+{
+    return view->chats ? 4 : TIME_COLUMNS;
+}
+
+/* "(sent)", "(failed: ...)" behind a text. */
+static void
+show_state(struct view *view, const struct sotto_client_message *message, enum tint tint,
+           int column)
+{
+    char line[STATE_BYTES_MAX];
+    snprintf(line, sizeof(line), "  (%s%s%s)", tr(message->state), message->reason ? ": " : "",
+             message->reason ? message->reason : "");
+    view_tint(view, tint);
+    view_text(view, line, column, indent_of(view));
+    view_tint(view, TINT_NONE);
+}
+
 static void
 show_text(struct view *view, const struct sotto_client_message *message, int column)
 {
@@ -257,41 +278,35 @@ show_text(struct view *view, const struct sotto_client_message *message, int col
     if (!view->chats)
         view_tint(view, TINT_NONE);
     fputs(": ", view->out);
-    int indent = view->chats ? 4 : TIME_COLUMNS;
-    view_text(view, message->text ? message->text : "", column + view_width(from) + 2, indent);
-    if (strcmp(message->state, "sent") != 0) {
-        view_tint(view, TINT_WARN);
-        fprintf(view->out, "  (%s%s%s)", tr(message->state), message->reason ? ": " : "",
-                message->reason ? message->reason : "");
-        view_tint(view, TINT_NONE);
-    } else if (message->own && view->states) {
-        view_tint(view, TINT_DIM);
-        fprintf(view->out, "  (%s)", tr(message->state));
-        view_tint(view, TINT_NONE);
-    }
+    column = view_text(view, message->text ? message->text : "", column + view_width(from) + 2,
+                       indent_of(view));
+    bool sent = !strcmp(message->state, "sent");
+    if (!sent || (message->own && view->states))
+        show_state(view, message, sent ? TINT_DIM : TINT_WARN, column);
 }
 
 static void
 show_event(struct view *view, const struct sotto_client_message *message, int column)
 {
-    if (!strcmp(message->kind, "not_kept")) { /* from nobody */
-        fputs("* ", view->out);
-        view_text(view, message->text ? message->text : "", column + 2, TIME_COLUMNS);
-        return;
-    }
+    const char *text = message->text ? message->text : "";
+    int indent = indent_of(view);
     if (!strcmp(message->kind, "gap")) {
-        fprintf(view->out, tr("! entries %s are missing: the server held them back"),
-                message->text ? message->text : "");
+        char line[256];
+        snprintf(line, sizeof(line), tr("! entries %s are missing: the server held them back"),
+                 text);
+        view_text(view, line, column, indent);
         return;
     }
-    char from[2 * SOTTO_CLIENT_NAME_BYTES];
-    clean_line(message->from, from, sizeof(from));
-    fprintf(view->out, "* %s ", from);
-    print_event(view->out, message);
-    if (message->text && strcmp(message->kind, "key_changed")) {
-        fputs(": ", view->out);
-        view_text(view, message->text, column + view_width(message->from) + 24, TIME_COLUMNS);
+    column = view_text(view, "* ", column, indent);
+    if (strcmp(message->kind, "not_kept") != 0) { /* which is from nobody */
+        column = view_text(view, message->from, column, indent);
+        column = view_text(view, " ", column, indent);
+        column = print_event(view, message, column, indent);
+        if (!message->text || !strcmp(message->kind, "key_changed"))
+            return;
+        column = view_text(view, ": ", column, indent);
     }
+    view_text(view, text, column, indent);
 }
 
 void

@@ -30,8 +30,8 @@ void view_resize(struct view *view);
 void view_tint(struct view *view, enum tint tint);
 
 /* Text from the column where the line stands now; further lines are indented. Does not end the
- * line. */
-void view_text(struct view *view, const char *text, int column, int indent);
+ * line; returns the column where it stands then. */
+int view_text(struct view *view, const char *text, int column, int indent);
 
 /* One line of text from that column, cut with "..." where the terminal ends. */
 void view_cut(struct view *view, const char *text, int column);

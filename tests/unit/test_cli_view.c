@@ -3,15 +3,7 @@
  * What stands on a terminal: harmless, wrapped by the width of its characters, and how many rows a
  * line that is being typed takes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "sotto_test.h"
 
 #include "clean.h"
 #include "editor.h"
@@ -155,6 +147,42 @@ a_day_that_no_calendar_has_is_a_day_like_another(void **state)
     free(shown);
 }
 
+/* Lines of a terminal of 30 columns; each message is longer than that. */
+static void
+events_and_states_are_wrapped_like_texts(void **state)
+{
+    (void)state;
+    static const char *const users[] = {"bartholomew", "constantine", "maximiliana"};
+    const struct sotto_client_message messages[] = {
+        {.kind = "key_changed", .from = "bob", .state = "sent"},
+        {.kind = "member_added", .from = "bob", .users = users, .user_count = 3, .state = "sent"},
+        {.kind = "gap", .from = "bob", .text = "4..5", .state = "sent"},
+        {.kind = "bad_commit", .from = "bob", .text = "it breaks another rule", .state = "sent"},
+        {.kind = "text",
+         .from = "bob",
+         .text = "hello",
+         .own = true,
+         .state = "failed",
+         .reason = "the chat has too many devices"},
+    };
+
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        char *shown = NULL, *rest;
+        size_t size = 0, lines = 0;
+        struct view view = {.out = open_memstream(&shown, &size), .columns = 30};
+
+        view_message(&view, &messages[i]);
+
+        fclose(view.out);
+        for (char *line = strtok_r(shown, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+            assert_in_range(view_width(line), 1, 30);
+            lines += strncmp(line, "---", 3) != 0;
+        }
+        assert_true(lines > 1);
+        free(shown);
+    }
+}
+
 int
 main(void)
 {
@@ -166,6 +194,7 @@ main(void)
         cmocka_unit_test(a_line_is_cut_between_two_characters),
         cmocka_unit_test(the_rows_of_a_line_follow_the_edge_of_the_terminal),
         cmocka_unit_test(a_day_that_no_calendar_has_is_a_day_like_another),
+        cmocka_unit_test(events_and_states_are_wrapped_like_texts),
     };
     return cmocka_run_group_tests(tests, know_utf8, NULL);
 }
