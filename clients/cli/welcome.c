@@ -57,12 +57,13 @@ welcome(struct cli *cli)
     while (status == SOTTO_CLIENT_OK && !sotto_client_user(cli->client)) {
         if (!ask(tr("\nMake a new account (n), log in (l), or quit (q)? "), answer))
             return SOTTO_CLIENT_EAUTH;
-        if (secret_answer_is(answer, TR("n")))
+        /* The letters of both languages: people type what the question shows. */
+        if (!strcmp(answer, "n") || !strcmp(answer, tr("n")))
             status =
                 enter(cli, cmd_register, tr("your name here (3 to 32 letters, digits, _ and -): "));
-        else if (secret_answer_is(answer, TR("l")))
+        else if (!strcmp(answer, "l") || !strcmp(answer, tr("l")))
             status = enter(cli, cmd_login, tr("your name: "));
-        else if (secret_answer_is(answer, TR("q")))
+        else if (!strcmp(answer, "q") || !strcmp(answer, tr("q")))
             return SOTTO_CLIENT_EAUTH;
     }
     return status;

@@ -330,6 +330,18 @@ check_descriptor(const struct sotto_module *module)
     assert(module->name && module->version && module->init && module->fini);
 }
 
+/* Below TMPDIR, without one below /tmp. */
+static void
+make_data_dir(struct harness *h)
+{
+    const char *base = getenv("TMPDIR");
+    int size = snprintf(h->data_dir, sizeof(h->data_dir), "%s/sotto-harness-XXXXXX",
+                        base && base[0] ? base : "/tmp");
+
+    assert(size > 0 && (size_t)size < sizeof(h->data_dir));
+    assert(mkdtemp(h->data_dir));
+}
+
 struct harness *
 harness_create(const struct sotto_module *module)
 {
@@ -352,8 +364,7 @@ harness_create(const struct sotto_module *module)
     h->metrics =
         harness_alloc((module->metrics.count + 1) * HARNESS_METRIC_VALUES * sizeof(double));
     harness_queue_init(&h->tasks);
-    snprintf(h->data_dir, sizeof(h->data_dir), "/tmp/sotto-harness-XXXXXX");
-    assert(mkdtemp(h->data_dir));
+    make_data_dir(h);
     harness_conf_init(h);
     harness_db_init(h);
     return h;

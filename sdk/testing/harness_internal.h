@@ -122,7 +122,7 @@ struct harness {
     struct sotto_err error;
     struct sotto_conf conf;
     int64_t now_ms;
-    char data_dir[64];
+    char data_dir[256];
     struct harness_arena arena; /* answers and their bytes */
 
     struct harness_queue tasks;

@@ -4,8 +4,6 @@
  */
 #include "client_kit.h"
 
-#include "sotto_test.h"
-
 #include <dirent.h>
 #include <unistd.h>
 
@@ -13,9 +11,7 @@ int
 kit_setup(void **state)
 {
     struct kit *kit = mem_alloc(1, sizeof(*kit));
-    const char *base = getenv("TMPDIR");
-    snprintf(kit->folder, sizeof(kit->folder), "%s/sotto-client-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(kit->folder)) {
+    if (test_folder_make("client", kit->folder) != 0) {
         free(kit);
         return -1;
     }

@@ -7,10 +7,11 @@
 #define CLIENT_KIT_H
 
 #include "state.h"
+#include "test_folder.h"
 
 struct kit {
-    char folder[128];  /* made fresh, mode 0700 */
-    char profile[160]; /* inside folder, not made yet */
+    char folder[TEST_FOLDER_BYTES]; /* made fresh, mode 0700 */
+    char profile[TEST_PATH_BYTES];  /* inside folder, not made yet */
 };
 
 /* cmocka setup and teardown: *state is a struct kit. */

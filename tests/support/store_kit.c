@@ -47,8 +47,7 @@ store_kit_setup(void **state)
     struct store_kit *f = calloc(1, sizeof(*f));
 
     f->settings = store_kit_settings();
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-store-XXXXXX");
-    if (!mkdtemp(f->dir))
+    if (test_folder_make("store", f->dir) != 0)
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/sotto.db", f->dir);
     *state = f;
@@ -90,7 +89,7 @@ store_kit_teardown(void **state)
 {
     struct store_kit *f = *state;
     static const char *const tails[] = {"", "-wal", "-shm"};
-    char path[128];
+    char path[TEST_PATH_BYTES + 8];
 
     store_kit_close(f);
     uv_loop_close(&f->loop);

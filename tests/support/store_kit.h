@@ -6,7 +6,7 @@
 #ifndef SOTTO_STORE_KIT_H
 #define SOTTO_STORE_KIT_H
 
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include "core/store_impl.h"
 
@@ -32,7 +32,7 @@ struct store_kit {
     struct store *store;
     struct store_module *module;
     struct sotto_err err;
-    char dir[64], path[96];
+    char dir[TEST_FOLDER_BYTES], path[TEST_PATH_BYTES];
 };
 
 /* What done functions leave behind for the test. */

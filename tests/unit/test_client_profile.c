@@ -63,7 +63,7 @@ a_value_survives_closing_and_is_not_readable_in_the_file(void **state)
     struct profile profile;
     struct sotto_client_error error;
     struct buf value = {0};
-    char path[200];
+    char path[TEST_PATH_BYTES + 16];
     char file[200000];
     assert_ok(profile_init(&profile, kit->profile, NULL, &error));
     assert_ok(meta_set(&profile, "answer", "CANARY-IN-THE-PROFILE", 21, &error));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The conf language: what it reads, and that every mistake of every file is reported with its line. */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include "core/conf_parse.h"
 
@@ -10,7 +10,7 @@
 struct fixture {
     struct conf_tree tree;
     struct conf_errors errors;
-    char dir[64];
+    char dir[TEST_FOLDER_BYTES];
 };
 
 static int
@@ -18,8 +18,7 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-conf-XXXXXX");
-    if (!mkdtemp(f->dir))
+    if (test_folder_make("conf", f->dir) != 0)
         return -1;
     *state = f;
     return 0;
@@ -46,7 +45,7 @@ parse(struct fixture *f, const char *text)
 static void
 write_file(const struct fixture *f, const char *name, const char *text)
 {
-    char path[256];
+    char path[TEST_PATH_BYTES];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", f->dir, name);
@@ -147,7 +146,7 @@ static void
 includes_are_relative_and_sections_get_their_own_block(void **state)
 {
     struct fixture *f = *state;
-    char path[256];
+    char path[TEST_PATH_BYTES];
     const struct conf_node *section;
 
     snprintf(path, sizeof(path), "%s/modules", f->dir);
@@ -176,7 +175,7 @@ static void
 files_that_include_themselves_end(void **state)
 {
     struct fixture *f = *state;
-    char path[256];
+    char path[TEST_PATH_BYTES];
 
     write_file(f, "self.conf", "include \"self.conf\"\n");
     snprintf(path, sizeof(path), "%s/self.conf", f->dir);
@@ -292,7 +291,7 @@ static void
 a_secret_that_others_may_read_is_refused(void **state)
 {
     struct fixture *f = *state;
-    char path[256], reference[300], why[400];
+    char path[TEST_PATH_BYTES], reference[TEST_PATH_BYTES + 16], why[TEST_PATH_BYTES + 128];
     char *content = NULL;
 
     write_file(f, "secret", "s3cret\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The loader against modules that are wrong in one way each, and the order in which modules start. */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include "core/loader.h"
 
@@ -10,7 +10,7 @@
 struct fixture {
     struct loaded *loaded;
     struct sotto_err err;
-    char dir[64];
+    char dir[TEST_FOLDER_BYTES];
 };
 
 static int
@@ -18,9 +18,8 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-loader-XXXXXX");
     *state = f;
-    return mkdtemp(f->dir) ? 0 : -1;
+    return test_folder_make("loader", f->dir);
 }
 
 static int
@@ -105,7 +104,7 @@ a_truncated_or_foreign_file_is_refused(void **state)
 {
     static const size_t sizes[] = {0, 1, 16, 63, 64, 500, 4096, 9000};
     struct fixture *f = *state;
-    char path[128];
+    char path[TEST_PATH_BYTES];
 
     snprintf(path, sizeof(path), "%s/good.so", f->dir);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -120,7 +119,7 @@ static void
 what_others_may_write_to_is_not_loaded(void **state)
 {
     struct fixture *f = *state;
-    char path[128];
+    char path[TEST_PATH_BYTES];
 
     snprintf(path, sizeof(path), "%s/good.so", f->dir);
     copy_good(f, path, 1 << 20);

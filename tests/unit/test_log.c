@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log: one event one line whatever it contains, levels, JSON, rotation. */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include "core/log.h"
 
@@ -11,7 +11,7 @@
 struct fixture {
     struct log *log;
     struct sotto_err err;
-    char dir[64], path[96];
+    char dir[TEST_FOLDER_BYTES], path[TEST_PATH_BYTES];
     char *text;
 };
 
@@ -20,8 +20,7 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-log-XXXXXX");
-    if (!mkdtemp(f->dir))
+    if (test_folder_make("log", f->dir) != 0)
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/a.log", f->dir);
     *state = f;
@@ -33,7 +32,7 @@ teardown(void **state)
 {
     struct fixture *f = *state;
     static const char *const tails[] = {"", ".1", ".2", ".3"};
-    char path[128];
+    char path[TEST_PATH_BYTES + 8];
 
     log_destroy(&f->log);
     for (size_t i = 0; i < 4; i++) {
@@ -58,7 +57,7 @@ open_log(struct fixture *f, int level, bool json, int64_t rotate)
 static const char *
 content(struct fixture *f, const char *tail)
 {
-    char path[128];
+    char path[TEST_PATH_BYTES + 8];
     FILE *file;
     size_t size;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The logic loop: run to completion, turns, deadlines, slow callbacks. */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include <unistd.h>
 
@@ -171,7 +171,7 @@ file_says(const char *path, const char *text)
 static void
 a_callback_that_does_not_come_back_is_named_while_it_runs(void **state)
 {
-    char path[] = "/tmp/sotto-loop-XXXXXX";
+    char folder[TEST_FOLDER_BYTES], path[TEST_PATH_BYTES];
     struct log_options log_options = {.level = SOTTO_LOG_ERROR, .file = path};
     struct loop_options options = {.stuck_ms = 1};
     uint64_t end = uv_hrtime() + 60 * 1000000000ull;
@@ -181,7 +181,8 @@ a_callback_that_does_not_come_back_is_named_while_it_runs(void **state)
     uv_loop_t uv;
 
     (void)state;
-    close(mkstemp(path));
+    assert_int_equal(test_folder_make("loop", folder), 0);
+    snprintf(path, sizeof(path), "%s/log", folder);
     assert_ok(log_create(&log_options, &options.log, &err));
     assert_ok(uv_loop_init(&uv));
     assert_ok(loop_create(&uv, &options, &loop));
@@ -195,6 +196,7 @@ a_callback_that_does_not_come_back_is_named_while_it_runs(void **state)
     assert_ok(uv_loop_close(&uv));
     log_destroy(&options.log);
     unlink(path);
+    rmdir(folder);
 }
 
 struct deadline {

@@ -117,7 +117,7 @@ a_server_killed_inside_a_step_finds_it_undone(void **state)
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
                 "INSERT INTO demo_a SELECT i, zeroblob(100000) FROM n;"}};
     struct store_kit *f = *state;
-    char wal[128];
+    char wal[TEST_PATH_BYTES + 8];
     pid_t child;
     int status;
 

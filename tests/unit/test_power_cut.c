@@ -4,7 +4,7 @@
  * (tests/support/crash_vfs.h), at 200 moments the disk is taken as it could be left, with writes since the last
  * sync lost or torn, and every message that had been acknowledged by then must be in it.
  */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -21,7 +21,7 @@
 #define JOBS_MAX 200000
 #define CHATS 20
 #define BODY_BYTES 256
-#define PATH_BYTES 256
+#define PATH_BYTES TEST_FOLDER_BYTES
 
 enum statement { INSERT };
 
@@ -214,9 +214,7 @@ lost_over_all_cuts(uint64_t seed)
 
     assert_non_null(cut);
     cut->seed = seed;
-    snprintf(cut->folder, sizeof(cut->folder), "%s/sotto-cut-XXXXXX",
-             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    assert_non_null(mkdtemp(cut->folder));
+    assert_int_equal(test_folder_make("cut", cut->folder), 0);
     crash_vfs_register(on_operation, cut);
     open_store(cut);
     atomic_store(&cut->following, true);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* conf/sotto.conf, flags and presets; and conf/modules/<name>.conf against a module's rows. */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include "core/module_conf.h"
 #include "core/settings.h"
@@ -11,17 +11,16 @@
 struct fixture {
     struct settings settings;
     struct conf_errors errors;
-    char dir[64], conf[128];
+    char dir[TEST_FOLDER_BYTES], conf[TEST_PATH_BYTES];
 };
 
 static int
 setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    char path[128];
+    char path[TEST_PATH_BYTES];
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/sotto-settings-XXXXXX");
-    if (!mkdtemp(f->dir))
+    if (test_folder_make("settings", f->dir) != 0)
         return -1;
     snprintf(f->conf, sizeof(f->conf), "%s/sotto.conf", f->dir);
     snprintf(path, sizeof(path), "%s/modules", f->dir);
@@ -43,7 +42,7 @@ teardown(void **state)
 static void
 write_file(const struct fixture *f, const char *name, const char *text)
 {
-    char path[256];
+    char path[TEST_PATH_BYTES];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", f->dir, name);

@@ -2,6 +2,7 @@
 /* The store: group commit, savepoints, order, caches, rights, and what happens to damaged files. */
 #include "store_kit.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -221,10 +222,13 @@ a_database_that_may_not_be_written_is_refused_with_the_cure(void **state)
         assert_ok(chown(f->path, nobody, (gid_t)-1) || chown(f->dir, nobody, (gid_t)-1) ||
                   seteuid(nobody));
 
+    const bool is_near = faccessat(AT_FDCWD, f->dir, X_OK, AT_EACCESS) == 0;
     const int error = store_conn_open(&conn, f->path, &f->settings, true, &f->err);
     store_conn_close(&conn);
     if (self == 0)
         assert_ok(seteuid(self));
+    if (!is_near)
+        skip(); /* TMPDIR is a folder that only root may enter */
     assert_int_equal(error, SOTTO_EIO);
     assert_non_null(strstr(f->err.text, "may not be written; give it"));
 }

@@ -105,7 +105,7 @@ static void
 expect_acknowledged_after_a_cut(struct store_kit *f, const struct store_seen *seen)
 {
     static const char *const names[] = {"sotto.db", "sotto.db-wal", "sotto.db-shm"};
-    char folder[96], path[128];
+    char folder[TEST_PATH_BYTES], path[TEST_PATH_BYTES + 16];
 
     snprintf(folder, sizeof(folder), "%s/cut", f->dir);
     assert_int_equal(mkdir(folder, 0700), 0);

@@ -56,7 +56,7 @@ static off_t
 size_of(const struct store_kit *f, const char *tail)
 {
     struct stat info = {0};
-    char path[128];
+    char path[TEST_PATH_BYTES + 8];
 
     snprintf(path, sizeof(path), "%s%s", f->path, tail);
     return stat(path, &info) == 0 ? info.st_size : 0;
@@ -66,7 +66,7 @@ static bool
 holds_marker(const struct store_kit *f, const char *tail)
 {
     const size_t size = (size_t)size_of(f, tail);
-    char *data = malloc(size + 1), path[128];
+    char *data = malloc(size + 1), path[TEST_PATH_BYTES + 8];
     FILE *file;
     size_t got;
     bool found;

@@ -21,7 +21,7 @@
 struct fixture {
     struct store_kit *kit;
     /* Folder: what the disk holds if the power goes before operation n, as cuts/n/sotto.db. */
-    char cuts[80];
+    char cuts[TEST_FOLDER_BYTES + 8];
     int operations;    /* so far */
     int cut_every;     /* 0: no cuts are taken */
     int fail_at, code; /* the operation that fails, and how; -1: none does */
@@ -32,7 +32,7 @@ static int
 on_operation(void *arg, enum crash_vfs_operation operation)
 {
     struct fixture *f = arg;
-    char folder[112];
+    char folder[TEST_PATH_BYTES];
     int number;
 
     if (operation == CRASH_VFS_READ)
@@ -69,7 +69,7 @@ static void
 remove_database(const char *path)
 {
     static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    char name[160];
+    char name[TEST_PATH_BYTES + 16];
 
     for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
         snprintf(name, sizeof(name), "%s%s", path, tails[i]);
@@ -131,7 +131,7 @@ static void
 a_power_cut_while_it_is_rearranged_loses_nothing(void **state)
 {
     struct fixture *f = *state;
-    char own[96], folder[112];
+    char own[TEST_PATH_BYTES], folder[TEST_PATH_BYTES];
     int cuts = 0;
 
     make_old(f->kit->path);
@@ -143,7 +143,7 @@ a_power_cut_while_it_is_rearranged_loses_nothing(void **state)
     snprintf(own, sizeof(own), "%s", f->kit->path);
     for (int number = 0; number < CUTS_MAX; number++) {
         snprintf(folder, sizeof(folder), "%s/%d", f->cuts, number);
-        snprintf(f->kit->path, sizeof(f->kit->path), "%.70s/%d/sotto.db", f->cuts, number);
+        snprintf(f->kit->path, sizeof(f->kit->path), "%s/%d/sotto.db", f->cuts, number);
         if (access(f->kit->path, F_OK) == 0) {
             expect_good_start(f->kit);
             crash_vfs_reset();

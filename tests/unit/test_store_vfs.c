@@ -4,7 +4,7 @@
  * them and flips bits: what is read is what was written or SQLITE_IOERR_DATA, a commit is one write of the log, and a
  * write that fails late undoes the transaction that made it.
  */
-#include "sotto_test.h"
+#include "test_folder.h"
 
 #include <sodium.h>
 #include <sqlite3.h>
@@ -27,7 +27,7 @@
 #define FLIPS_NIGHT 20000
 
 struct fixture {
-    char folder[64], path[80], wal[96];
+    char folder[TEST_FOLDER_BYTES], path[TEST_PATH_BYTES], wal[TEST_PATH_BYTES + 8];
     sqlite3 *db;
     /* Of the hook: */
     atomic_int writes, syncs;
@@ -62,8 +62,7 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->folder, sizeof(f->folder), "/tmp/sotto-vfs-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    assert_int_equal(test_folder_make("vfs", f->folder), 0);
     snprintf(f->path, sizeof(f->path), "%s/a.db", f->folder);
     snprintf(f->wal, sizeof(f->wal), "%s-wal", f->path);
     fail_at(f, CRASH_VFS_WRITE, -1, 0);
@@ -76,7 +75,7 @@ static void
 remove_files(const char *path)
 {
     static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    char name[128];
+    char name[TEST_PATH_BYTES + 16];
 
     for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
         snprintf(name, sizeof(name), "%s%s", path, tails[i]);
@@ -324,7 +323,7 @@ static void
 pages_that_another_program_copied_from_the_log_are_taken(void **state)
 {
     struct fixture *f = *state;
-    char other[96], name[112], damage[STORE_VFS_SENTENCE_MAX];
+    char other[TEST_PATH_BYTES], name[TEST_PATH_BYTES + 16], damage[STORE_VFS_SENTENCE_MAX];
     uint8_t *file, *log;
     size_t file_size, log_size;
     sqlite3 *plain;
@@ -373,7 +372,7 @@ the_map_of_parents_is_found_and_the_page_of_the_locks(void **state)
 static uint8_t *
 copy_by_another_program(const struct fixture *f, const char *other, size_t *size_out)
 {
-    char log_name[112];
+    char log_name[TEST_PATH_BYTES + 16];
     size_t size;
     sqlite3 *plain;
     uint8_t *data = read_file(f->path, &size);
@@ -424,7 +423,7 @@ freed_pages_that_another_program_copied_from_the_log_are_taken(void **state)
 {
     static const char *const frees[] = {"DROP TABLE u", "DELETE FROM t WHERE id > 9"};
     struct fixture *f = *state;
-    char other[96], damage[STORE_VFS_SENTENCE_MAX];
+    char other[TEST_PATH_BYTES], damage[STORE_VFS_SENTENCE_MAX];
 
     fill(f);
     must(f->db, "PRAGMA secure_delete = ON; CREATE TABLE u (body BLOB)");
