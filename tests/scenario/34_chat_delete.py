@@ -149,14 +149,20 @@ def after_the_server_went_back_to_a_backup_untouched_chats_go_on_and_others_are_
         alice.run('new', other.name)
         other.run('send', 'alice', 'before')
         alice.run('read', other.name)
+    alice.run('new', 'carol', '--title', 'Plans')
     copy = stage.folder / 'copy.db'
     subprocess.run([program('sottoctl'), '--data', server.data, 'db', 'backup', copy], check=True, stdout=subprocess.DEVNULL)
     bob.run('send', 'alice', 'since then')
     alice.run('read', 'bob')
+    alice.run('add', 'Plans', 'bob')
+    carol.run('read', 'Plans')
     set_back(server, copy)
 
     carol.run('send', 'alice', 'as if nothing were')
     assert texts(alice.run('read', 'carol')) == ['before', 'as if nothing were']
+    for member in (alice, carol):  # who made the change that is forgotten, and who followed it
+        refused = member.fails(1, 'send', 'Plans', 'where are we?')
+        assert refused['code'] == 'failed_precondition' and member.run('queue') == [], refused
     alice.run('delete-chat', 'bob')
     bob.run('chats')
     alice.run('new', 'bob')

@@ -131,6 +131,23 @@ send_parcels(struct sotto_client *client, struct parcel *parcels, size_t count)
     return SOTTO_CLIENT_OK;
 }
 
+/* The server refused a message because it is in an epoch that this device has left: it went back to a copy of its
+ * database, or lies. No message will ever be of its epoch, so to come again is no use. */
+static void
+note_left_behind(struct sotto_client *client, uint64_t epoch, const struct buf *details)
+{
+    if (strcmp(client->error.code, "aborted") || !details->len)
+        return;
+    Sotto__Chat__V1__Stale *stale =
+        pb_unpack(&sotto__chat__v1__stale__descriptor, details->data, details->len);
+    if (stale && stale->epoch < epoch)
+        fail(
+            &client->error, SOTTO_CLIENT_EFAILED, "failed_precondition",
+            "the server has forgotten changes of this chat, as after going back to a backup; delete the chat "
+            "and make it anew");
+    pb_free(stale);
+}
+
 /* Collects the answers; only the loss of the connection is an error here, and that a server which stops did not take
  * something: the next connection does. */
 static int
@@ -140,8 +157,12 @@ collect(struct sotto_client *client, struct parcel *parcels, size_t count,
     struct sotto_client_error stopping = {0};
     for (size_t i = 0; i < count; i++) {
         Sotto__Chat__V1__SendReply *reply = NULL;
+        struct buf details = {0};
         int status = rpc_wait(client, parcels[i].ticket, &sotto__chat__v1__send_reply__descriptor,
-                              &reply, NULL);
+                              &reply, &details);
+        if (status)
+            note_left_behind(client, parcels[i].epoch, &details);
+        buf_fini(&details);
         if (status == SOTTO_CLIENT_OK) {
             parcels[i].fate = PARCEL_ACCEPTED;
             parcels[i].seq = reply->seq;
