@@ -107,7 +107,7 @@ afl:
 	@test -f build-afl/build.ninja || cmake --preset afl
 	@cmake --build build-afl --target fuzz_$(TARGET)
 	@mkdir -p build-afl/found
-	@AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_AUTORESUME=1 AFL_BENCH_UNTIL_CRASH=1 \
+	@AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_AUTORESUME=1 AFL_BENCH_UNTIL_CRASH=1 AFL_TRY_AFFINITY=1 \
 	    afl-fuzz -V $(SECONDS) -i tests/fuzz/corpus/$(TARGET) -o build-afl/found/$(TARGET) -- build-afl/fuzz/fuzz_$(TARGET)
 	@! ls build-afl/found/$(TARGET)/default/crashes/id* build-afl/found/$(TARGET)/default/hangs/id* 2>/dev/null
 
