@@ -129,6 +129,20 @@ a_repeated_registration_is_answered_like_the_first(void **state)
     assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
 }
 
+/* The token that it would give is a used one. */
+static void
+a_registration_is_not_repeated_once_its_login_was_renewed(void **state)
+{
+    struct harness *h = *state;
+    struct peer alice;
+
+    peer_init(&alice, h, "alice", "correct horse 1", 1);
+    assert_ok(peer_register(&alice));
+    assert_ok(peer_refresh(&alice, alice.refresh));
+    assert_fails(peer_register_again(&alice), SOTTO_EEXISTS);
+    assert_ok(peer_refresh(&alice, alice.refresh));
+}
+
 static void
 a_repeated_registration_does_not_bring_an_ended_login_back(void **state)
 {
@@ -467,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_taken_name_is_refused_in_any_case_of_letters),
     CASE(a_name_outside_the_rules_is_refused_and_the_field_is_named),
     CASE(a_repeated_registration_is_answered_like_the_first),
+    CASE(a_registration_is_not_repeated_once_its_login_was_renewed),
     CASE(a_repeated_registration_does_not_bring_an_ended_login_back),
     CASE(a_record_or_a_device_that_cannot_be_is_refused),
     CASE(a_wrong_password_and_an_unknown_user_are_told_the_same),

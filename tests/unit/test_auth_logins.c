@@ -157,6 +157,20 @@ an_unknown_or_expired_refresh_token_is_refused_and_ends_nothing(void **state)
 }
 
 static void
+an_expired_refresh_token_is_refused_before_it_is_cleaned_away(void **state)
+{
+    struct harness *h = *state;
+    struct peer alice;
+
+    harness_advance_ms(h, 5 * MINUTE_MS); /* between two rounds of the cleaning */
+    peer_join(&alice, h, "alice", 1);
+    harness_advance_ms(h, 7 * 24 * HOUR_MS);
+
+    assert_int_equal(harness_sql(h, "SELECT count(*) FROM auth_refresh"), 1);
+    assert_fails(peer_refresh(&alice, alice.refresh), SOTTO_EAUTH);
+}
+
+static void
 a_login_that_renews_without_an_end_is_stopped_and_its_used_tokens_stay_known(void **state)
 {
     const int remembered = 64 + 4 * 7 * 24 * 4; /* a week of quarters of an hour, four times */
@@ -455,6 +469,34 @@ users_are_found_by_name_and_by_id(void **state)
 }
 
 static void
+at_most_200_users_are_looked_up_at_once(void **state)
+{
+    struct harness *h = *state;
+    struct peer alice;
+    Sotto__Auth__V1__LookupUsersRequest request = SOTTO__AUTH__V1__LOOKUP_USERS_REQUEST__INIT;
+    uint8_t unknown[SOTTO_ID_BYTES] = {1};
+    ProtobufCBinaryData ids[201];
+    char *names[201];
+
+    peer_join(&alice, h, "alice", 1);
+    for (size_t i = 0; i < 201; i++) {
+        names[i] = (char *)"alice";
+        ids[i] = BYTES(unknown);
+    }
+    request.names = names;
+    request.user_ids = ids;
+    for (size_t count = 0; count <= 201; count += 67) {
+        request.n_names = count;
+        request.n_user_ids = 200 - (count < 200 ? count : 200);
+        assert_int_equal(harness_rpc(h, alice.session, "LookupUsers", &request.base)->status,
+                         count <= 200 ? SOTTO_OK : SOTTO_EINVALID);
+        request.n_user_ids++;
+        assert_fails(harness_rpc(h, alice.session, "LookupUsers", &request.base)->status,
+                     SOTTO_EINVALID);
+    }
+}
+
+static void
 a_stranger_may_only_knock(void **state)
 {
     static const char *const methods[] = {"WhoAmI", "ListLogins", "Revoke", "Logout",
@@ -528,6 +570,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_race_of_one_device_gets_one_and_the_same_successor),
     CASE(a_refresh_token_in_another_device_ends_the_login),
     CASE(an_unknown_or_expired_refresh_token_is_refused_and_ends_nothing),
+    CASE(an_expired_refresh_token_is_refused_before_it_is_cleaned_away),
     CASE(a_login_that_renews_without_an_end_is_stopped_and_its_used_tokens_stay_known),
     CASE(a_derived_token_survives_a_restart_and_stands_nowhere_in_the_store),
     CASE(the_sixth_login_ends_the_one_that_was_unused_for_longest),
@@ -542,6 +585,7 @@ static const struct CMUnitTest tests[] = {
     CASE(open_logins_are_listed_with_program_and_address),
     CASE(who_am_i_names_user_device_and_login),
     CASE(users_are_found_by_name_and_by_id),
+    CASE(at_most_200_users_are_looked_up_at_once),
     CASE(a_stranger_may_only_knock),
     CASE(rows_whose_time_has_passed_are_removed_and_counted),
     CASE(a_used_refresh_token_is_forgotten_when_its_time_has_passed),

@@ -152,6 +152,19 @@ a_device_needs_an_identity_and_its_own_certificate(void **state)
 }
 
 static void
+a_device_that_another_identity_certified_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    struct mls_peer other = rig->alice;
+
+    assert_ok(publish_identity(rig, &rig->alice, rig->alice_session)->status);
+    verify_cert_make(rig->bob.identity_seed, other.user, other.device, other.device_key, 1000,
+                     other.cert);
+    assert_fails(add_device(rig, &other, rig->alice_session)->status, SOTTO_EPRECONDITION);
+    assert_int_equal(identity_of(rig, rig->bob_session, &rig->alice)->n_devices, 0);
+}
+
+static void
 a_new_device_is_announced_to_siblings_and_modules(void **state)
 {
     struct rig *rig = *state;
@@ -193,11 +206,11 @@ an_account_has_at_most_ten_devices(void **state)
 }
 
 static const struct harness_answer *
-remove_device(struct rig *rig, const struct mls_peer *by, uint64_t session,
-              const struct mls_peer *gone, const uint8_t *seed)
+remove_device_at(struct rig *rig, const struct mls_peer *by, uint64_t session,
+                 const struct mls_peer *gone, const uint8_t *seed, int64_t now_ms)
 {
     Sotto__Keyx__V1__RemoveDeviceRequest request = SOTTO__KEYX__V1__REMOVE_DEVICE_REQUEST__INIT;
-    struct verify_removal removal = {.removed_at = (uint64_t)harness_now_ms(rig->h)};
+    struct verify_removal removal = {.removed_at = (uint64_t)now_ms};
     uint8_t key[32];
 
     memcpy(removal.user_id, by->user, 16);
@@ -210,6 +223,13 @@ remove_device(struct rig *rig, const struct mls_peer *by, uint64_t session,
     request.signature = bytes(removal.signature, 64);
     request.identity_key = bytes(key, 32);
     return harness_rpc(rig->h, session, "RemoveDevice", &request.base);
+}
+
+static const struct harness_answer *
+remove_device(struct rig *rig, const struct mls_peer *by, uint64_t session,
+              const struct mls_peer *gone, const uint8_t *seed)
+{
+    return remove_device_at(rig, by, session, gone, seed, harness_now_ms(rig->h));
 }
 
 /* Alice with a second device, whose session is returned. */
@@ -298,6 +318,27 @@ a_removal_needs_the_identity_key_and_leaves_one_device(void **state)
     assert_int_equal(identity_of(rig, rig->bob_session, &rig->alice)->n_devices, 2);
     mls_peer_fini(&phone);
     mls_peer_fini(&pad);
+}
+
+static void
+a_removal_that_is_dated_more_than_a_day_off_is_refused(void **state)
+{
+    const int64_t day_ms = 86400000;
+    struct rig *rig = *state;
+    const uint8_t *seed = rig->alice.identity_seed;
+    struct mls_peer phone;
+    int64_t now_ms;
+
+    give_a_phone(rig, &phone);
+    now_ms = harness_now_ms(rig->h);
+    for (int sign = -1; sign <= 1; sign += 2)
+        assert_fails(remove_device_at(rig, &rig->alice, rig->alice_session, &phone, seed,
+                                      now_ms + sign * (day_ms + 1))
+                         ->status,
+                     SOTTO_EINVALID);
+    assert_ok(remove_device_at(rig, &rig->alice, rig->alice_session, &phone, seed, now_ms - day_ms)
+                  ->status);
+    mls_peer_fini(&phone);
 }
 
 static void
@@ -527,7 +568,7 @@ upload_junk(struct rig *rig, uint64_t session, size_t count)
 {
     Sotto__Keyx__V1__UploadKeyPackagesRequest request =
         SOTTO__KEYX__V1__UPLOAD_KEY_PACKAGES_REQUEST__INIT;
-    ProtobufCBinaryData packages[UPLOAD_MAX];
+    ProtobufCBinaryData packages[UPLOAD_MAX + 1];
     uint8_t junk[4] = "junk";
 
     for (size_t i = 0; i < count; i++)
@@ -548,6 +589,7 @@ who_uploads_without_end_waits_and_nobody_else(void **state)
            upload_junk(rig, rig->alice_session, UPLOAD_MAX)->status == SOTTO_EINVALID)
         uploads++;
     assert_int_equal(uploads, 6000 / (1 + UPLOAD_MAX));
+    assert_fails(upload_junk(rig, rig->alice_session, UPLOAD_MAX + 1)->status, SOTTO_EINVALID);
     assert_fails(upload_junk(rig, rig->alice_session, UPLOAD_MAX)->status, SOTTO_EEXHAUSTED);
     assert_fails(upload_junk(rig, rig->bob_session, 1)->status, SOTTO_EINVALID);
     harness_advance_ms(rig->h, 2000);
@@ -645,6 +687,55 @@ claiming_from_one_user_again_and_again_is_bounded(void **state)
     assert_ok(claim(rig, rig->alice_session, &rig->bob)->status);
 }
 
+/* Users that do not exist: counted like others. */
+static int
+claim_from(struct rig *rig, size_t count, uint32_t suite, size_t id_bytes)
+{
+    Sotto__Keyx__V1__ClaimKeyPackagesRequest request =
+        SOTTO__KEYX__V1__CLAIM_KEY_PACKAGES_REQUEST__INIT;
+    static uint32_t names[256][4];
+    ProtobufCBinaryData users[256];
+
+    for (uint32_t i = 0; i < 256; i++) {
+        names[i][0] = i;
+        users[i] = bytes(names[i], 16);
+    }
+    users[0].len = id_bytes;
+    request.n_user_ids = count;
+    request.user_ids = users;
+    request.suite = suite;
+    return harness_rpc(rig->h, rig->alice_session, "ClaimKeyPackages", &request.base)->status;
+}
+
+static void
+a_claim_names_1_to_200_users_in_a_suite_that_there_is(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_ok(claim_from(rig, 200, 3, 16));
+    assert_fails(claim_from(rig, 0, 3, 16), SOTTO_EINVALID);
+    assert_fails(claim_from(rig, 201, 3, 16), SOTTO_EINVALID);
+    assert_fails(claim_from(rig, 1, 2, 16), SOTTO_EINVALID);
+    assert_fails(claim_from(rig, 1, 3, 15), SOTTO_EINVALID);
+}
+
+static void
+claiming_from_many_users_is_bounded_and_oneself_is_free(void **state)
+{
+    struct rig *rig = *state;
+    int status = SOTTO_OK, count = 0;
+
+    enrol(rig, &rig->alice, rig->alice_session);
+    for (int i = 0; i < 61; i++) /* one more than from another user */
+        assert_ok(claim(rig, rig->alice_session, &rig->alice)->status);
+    while (status == SOTTO_OK && count < 100) {
+        status = claim_from(rig, 200, 3, 16);
+        count++;
+    }
+    assert_fails(status, SOTTO_EEXHAUSTED);
+    assert_true(count < 60); /* before any of them was asked for too often */
+}
+
 /* ---- backup --------------------------------------------------------------------------------------------------- */
 
 static int
@@ -681,6 +772,8 @@ a_backup_is_compared_and_set_and_three_are_kept(void **state)
     assert_fails(put_backup(rig, rig->alice_session, user, 6, 4), SOTTO_EABORTED);
     assert_fails(put_backup(rig, rig->alice_session, user, 3, 5), SOTTO_EABORTED);
     assert_fails(put_backup(rig, rig->alice_session, rig->bob.user, 6, 5), SOTTO_EINVALID);
+    assert_fails(put_backup(rig, rig->alice_session, user, (uint64_t)INT64_MAX + 1, 5),
+                 SOTTO_EINVALID);
     assert_int_equal(harness_sql(rig->h, "SELECT COUNT(*) FROM keyx_backups"), 3);
     reply =
         (const void *)harness_rpc(rig->h, rig->alice_session, "GetBackup", &request.base)->message;
@@ -712,11 +805,13 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(publishing_again_is_answered_alike_and_another_key_is_refused),
     KEYX_TEST(a_signature_for_another_account_is_refused),
     KEYX_TEST(a_device_needs_an_identity_and_its_own_certificate),
+    KEYX_TEST(a_device_that_another_identity_certified_is_refused),
     KEYX_TEST(a_new_device_is_announced_to_siblings_and_modules),
     KEYX_TEST(an_account_has_at_most_ten_devices),
     KEYX_TEST(a_removed_device_is_gone_with_its_packages_and_stays_away),
     KEYX_TEST(a_removal_is_announced_once_however_often_it_is_asked_for),
     KEYX_TEST(a_removal_needs_the_identity_key_and_leaves_one_device),
+    KEYX_TEST(a_removal_that_is_dated_more_than_a_day_off_is_refused),
     KEYX_TEST(a_removal_is_told_again_after_a_restart_and_then_no_more),
     KEYX_TEST(a_removal_is_told_until_a_round_follows_one_that_told_it),
     KEYX_TEST(the_key_log_of_an_account_is_bounded_and_always_has_room_for_a_removal),
@@ -731,6 +826,8 @@ static const struct CMUnitTest tests[] = {
     KEYX_TEST(packages_of_others_expired_or_damaged_are_refused),
     KEYX_TEST(an_expired_package_is_not_handed_out_and_goes_with_the_purge),
     KEYX_TEST(claiming_from_one_user_again_and_again_is_bounded),
+    KEYX_TEST(a_claim_names_1_to_200_users_in_a_suite_that_there_is),
+    KEYX_TEST(claiming_from_many_users_is_bounded_and_oneself_is_free),
     KEYX_TEST(a_backup_is_compared_and_set_and_three_are_kept),
     KEYX_TEST(a_store_that_fails_is_reported_and_nothing_is_kept),
 };
