@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMIT_TRIES 8
 #define PROPOSALS_MAX 200 /* of one kind in a commit: the server takes no more */
 
 /* ---- bundles --------------------------------------------------------------------------------- */
@@ -386,13 +385,27 @@ change_once(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
     return status ? status : finish_pending(client, chat_id);
 }
 
+static int
+epoch_of(struct sotto_client *client, const uint8_t chat_id[ID_BYTES], uint64_t *epoch_out)
+{
+    struct chat chat;
+    int status = chat_load(client, chat_id, &chat);
+    if (status == SOTTO_CLIENT_OK)
+        *epoch_out = chat.epoch;
+    return status;
+}
+
 int
 group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
              const struct group_change *change)
 {
+    uint64_t before = 0;
+    uint64_t after = 0;
     int status = SOTTO_CLIENT_OK;
-    for (int try = 0; try < COMMIT_TRIES; try++) {
-        status = profile_lock(&client->profile, &client->error);
+    for (int try = 0, idle = 0; try < RACE_TRIES_MAX && idle < RACE_IDLE_MAX; try++) {
+        status = epoch_of(client, chat_id, &before);
+        if (status == SOTTO_CLIENT_OK)
+            status = profile_lock(&client->profile, &client->error);
         if (status)
             return status;
         status = change_once(client, chat_id, change);
@@ -405,11 +418,14 @@ group_change(struct sotto_client *client, const uint8_t chat_id[ID_BYTES],
         /* After a yes the log may still hold what came before it; after a lost race, what won. */
         struct sotto_client_error kept = client->error;
         int caught_up = sync_run(client, false);
+        if (caught_up == SOTTO_CLIENT_OK)
+            caught_up = epoch_of(client, chat_id, &after);
         if (caught_up)
             return caught_up;
         client->error = kept;
         if (!lost)
             break;
+        idle = after > before ? 0 : idle + 1;
     }
     return status;
 }

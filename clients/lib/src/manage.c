@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAVE_TRIES 8
 #define OWN_DEVICES_MAX 32 /* the server takes no more proposals at once */
 
 /* ---- what all have in common ----------------------------------------------------------------- */
@@ -239,7 +238,9 @@ static int
 leave(struct sotto_client *client, struct chat *chat)
 {
     int status = SOTTO_CLIENT_OK;
-    for (int try = 0; try < LEAVE_TRIES && !is_left(chat); try++) {
+    for (int try = 0, idle = 0; try < RACE_TRIES_MAX && idle < RACE_IDLE_MAX && !is_left(chat);
+         try++) {
+        const uint64_t before = chat->epoch;
         if (chat->state == CHAT_LEFT)
             return chat_fail_left(client, chat);
         status = leave_once(client, chat->id);
@@ -258,6 +259,7 @@ leave(struct sotto_client *client, struct chat *chat)
         client->error = kept;
         if (!again)
             break;
+        idle = chat->epoch > before ? 0 : idle + 1;
     }
     return is_left(chat) ? SOTTO_CLIENT_OK : status;
 }

@@ -93,6 +93,9 @@ int64_t wall_ms(void);
 void pause_jitter(unsigned least_ms, unsigned most_ms);
 /* The same after somebody else's commit was faster, so that not all who lost try again at once. */
 void pause_after_race(void);
+/* Of n members who change a group at once the last one loses n - 1 races. More than these are not meant to be won. */
+#define RACE_TRIES_MAX 64
+#define RACE_IDLE_MAX 8 /* tries in a row, while nothing changes in the chat */
 
 /* Whether status is a refusal, and not trouble of the connection, the login or the profile: what nobody asked for may
  * go without. */
