@@ -33,8 +33,7 @@ def what_a_member_proposes_for_others_changes_nothing(stage):
         forged = [mallory.ask('propose', seat(one).user)[0] for one in (alice, bob)]
 
         def told(reply, _):
-            """The server's part: it takes the proposals for leavings of those they name, and has them in its log."""
-            reply['ahead'] = []
+            """The server's part: it takes the proposals for leavings of those they name."""
             reply['entries'] = [{'chat_id': chat, 'seq': seq, 'kind': PROPOSAL, 'epoch': 1, 'message': message,
                                  'sender_user': mallory.user, 'sender_device': mallory.login.device, 'ts_ms': 1}
                                 for seq, message in enumerate(forged, start=2)]
