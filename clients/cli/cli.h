@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the terminal client share. The program is a table of commands (main.c); each
+ * What the files of the terminal client share. The program is a table of commands (commands.c); each
  * command reads its own words and options, calls the library, and prints a line of JSON or a line
  * for people a result.
  */
@@ -125,6 +125,8 @@ int secret_read(const struct cli *cli, const char *file, const char *prompt,
 /* The first line of a file; what: how a complaint calls it, in English. The caller wipes the buffer. */
 int secret_read_file(const struct cli *cli, const char *file, const char *what,
                      char out[SECRET_BYTES]);
+/* Whether an answer is this letter of the question, in English or in the reader's language, large or small. */
+bool secret_answer_is(const char *answer, const char *letter);
 /* A line that is no secret, from the terminal. */
 int secret_ask_line(const struct cli *cli, const char *prompt, char out[SECRET_BYTES]);
 /* Whether the user wants it: says so with --yes, or types y; else SOTTO_CLIENT_EUSAGE with the error printed. */
@@ -152,7 +154,9 @@ int print_event(struct view *view, const struct sotto_client_message *message, i
                 int indent);
 /* cmd_chat.c: the row of a chat; arg is the struct cli. */
 int print_chat(const struct sotto_client_chat *chat, void *arg);
-/* The same; on the screen a chat that was made is opened instead. */
+/* Whether the profile knows any chat; false as well when it cannot be read. */
+bool any_chats(const struct cli *cli);
+/* The same as print_chat; on the screen a chat that was made is opened instead. */
 int print_made_chat(const struct sotto_client_chat *chat, void *arg);
 
 /* The commands. */

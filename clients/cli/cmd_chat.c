@@ -158,28 +158,33 @@ cmd_new(struct cli *cli)
 }
 
 static int
-count_chat(const struct sotto_client_chat *chat, void *arg)
+note_any(const struct sotto_client_chat *chat, void *arg)
 {
-    size_t *count = arg;
     (void)chat;
-    return ++*count != 0;
+    *(bool *)arg = true;
+    return 1;
+}
+
+bool
+any_chats(const struct cli *cli)
+{
+    bool any = false;
+    return sotto_client_known_chats(cli->client, note_any, &any) == SOTTO_CLIENT_OK && any;
 }
 
 static int
 list_on_screen(struct cli *cli)
 {
-    size_t any = 0;
     screen_list_begin(cli->screen);
     int status = sotto_client_known_chats(cli->client, print_chat, cli);
-    if (status == SOTTO_CLIENT_OK)
-        status = sotto_client_known_chats(cli->client, count_chat, &any);
     if (status)
         return print_status(cli, status);
     struct view view;
     view_init(&view, stdout);
     view_text(
         &view,
-        any ? tr("/open with a number or a name opens one; /new NAME starts another.")
+        any_chats(cli)
+            ? tr("/open with a number or a name opens one; /new NAME starts another.")
             : tr("No chats yet: /new NAME starts one with somebody. Those of your other devices appear "
                  "by themselves."),
         0, 0);
@@ -193,8 +198,10 @@ cmd_chats(struct cli *cli)
     /* The listening thread keeps the profile up to date, so the screen need not wait for an answer. */
     if (cli->screen && !cli->unread && !cli->type)
         return list_on_screen(cli);
-    return print_status(cli,
-                        sotto_client_chats(cli->client, cli->unread, cli->type, print_chat, cli));
+    int status = sotto_client_chats(cli->client, cli->unread, cli->type, print_chat, cli);
+    if (status == SOTTO_CLIENT_OK && !cli->json && !cli->quiet && !any_chats(cli))
+        puts(tr("no chats yet: `sotto new NAME` starts one"));
+    return print_status(cli, status);
 }
 
 static int

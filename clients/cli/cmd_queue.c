@@ -7,20 +7,30 @@
 #include "text.h"
 #include "view.h"
 
+struct waiting {
+    const struct cli *cli;
+    size_t count;
+};
+
 static int
 show_waiting(const struct sotto_client_message *message, void *arg)
 {
-    struct cli *cli = arg;
-    if (!cli->json && !cli->quiet)
+    struct waiting *waiting = arg;
+    waiting->count++;
+    if (!waiting->cli->json && !waiting->cli->quiet)
         printf("%.6s  ", message->id);
-    print_message(cli, message);
+    print_message(waiting->cli, message);
     return 0;
 }
 
 int
 cmd_queue(struct cli *cli)
 {
-    return print_status(cli, sotto_client_waiting(cli->client, NULL, false, show_waiting, cli));
+    struct waiting waiting = {.cli = cli};
+    int status = sotto_client_waiting(cli->client, NULL, false, show_waiting, &waiting);
+    if (status == SOTTO_CLIENT_OK && waiting.count == 0 && !cli->json && !cli->quiet)
+        puts(tr("nothing waits to be sent"));
+    return print_status(cli, status);
 }
 
 int

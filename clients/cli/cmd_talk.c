@@ -154,21 +154,12 @@ show_arrival(const struct sotto_client_message *message, void *arg)
     return listening->wanted && listening->came >= listening->wanted;
 }
 
-static int
-count_chat(const struct sotto_client_chat *chat, void *arg)
-{
-    (void)chat;
-    return ++*(size_t *)arg != 0;
-}
-
 /* Without any chat a listener shows nothing for ever: either there is none, or this device waits to
  * be added. */
 static void
 hint_no_chats(const struct cli *cli)
 {
-    size_t count = 0;
-    if (cli->json || cli->quiet || sotto_client_known_chats(cli->client, count_chat, &count) ||
-        count || !sotto_client_user(cli->client))
+    if (cli->json || cli->quiet || any_chats(cli) || !sotto_client_user(cli->client))
         return;
     fprintf(
         stderr, "%s\n",

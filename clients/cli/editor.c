@@ -176,6 +176,10 @@ take_signal(struct editor *editor)
         suspend(editor);
         make_room(editor, rows);
         return true;
+    case SIGTERM:
+    case SIGHUP: /* the terminal is put in order on the way out */
+        editor->interrupted = true;
+        return false;
     default: /* SIGINT */
         if (line->lastchar == line->buffer) {
             editor->interrupted = true;
@@ -359,6 +363,8 @@ editor_create(const struct editor_callbacks *callbacks)
     editor->watch_fd = -1;
     sigemptyset(&editor->signals);
     sigaddset(&editor->signals, SIGINT);
+    sigaddset(&editor->signals, SIGTERM);
+    sigaddset(&editor->signals, SIGHUP);
     sigaddset(&editor->signals, SIGTSTP);
     sigaddset(&editor->signals, SIGWINCH);
     editor->signal_fd = signalfd(-1, &editor->signals, SFD_CLOEXEC | SFD_NONBLOCK);

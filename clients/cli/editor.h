@@ -31,8 +31,8 @@ void editor_destroy(struct editor **editor);
 
 void editor_watch(struct editor *editor, int watch_fd);
 
-/* The next line without its end, valid until the next call; NULL: Ctrl-D, or Ctrl-C on an empty
- * line. `begin` is put into the line at first (may be NULL): a line that could not be stored. */
+/* The next line without its end, valid until the next call; NULL: Ctrl-D, Ctrl-C on an empty
+ * line, or a signal that ends the program. `begin` is put into the line at first (may be NULL): a line that could not be stored. */
 const char *editor_read(struct editor *editor, const char *begin);
 
 /* Puts the cursor where printing may begin, and takes the line off the screen. */

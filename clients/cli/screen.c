@@ -452,35 +452,36 @@ loop(struct screen *screen)
 int
 screen_run(struct cli *cli, struct sotto_client *take_live)
 {
-    struct screen *screen = calloc(1, sizeof(*screen));
-    struct editor_callbacks callbacks = {.prompt = show_prompt,
-                                         .on_event = on_event,
-                                         .on_tick = on_tick,
-                                         .complete = complete,
-                                         .arg = screen};
-    int status = screen ? welcome(cli) : SOTTO_CLIENT_EFAILED;
-    if (screen) {
-        screen->cli = cli;
-        cli->screen = screen;
-        view_init(&screen->view, stdout);
-        screen->view.states = true;
+    int status = welcome(cli);
+    if (status) {
+        sotto_client_close(&take_live);
+        return status;
     }
-    if (status == SOTTO_CLIENT_OK)
-        screen->editor = editor_create(&callbacks);
-    if (status == SOTTO_CLIENT_OK && screen->editor)
+    struct screen *screen = calloc(1, sizeof(*screen));
+    if (!screen)
+        abort(); /* no memory ends the client, as everywhere in it */
+    screen->cli = cli;
+    cli->screen = screen;
+    view_init(&screen->view, stdout);
+    screen->view.states = true;
+    screen->editor = editor_create(&(struct editor_callbacks){.prompt = show_prompt,
+                                                              .on_event = on_event,
+                                                              .on_tick = on_tick,
+                                                              .complete = complete,
+                                                              .arg = screen});
+    if (screen->editor)
         screen->live = live_create(take_live);
     else
         sotto_client_close(&take_live);
-    if (screen && screen->live) {
+    if (screen->live) {
         editor_watch(screen->editor, live_fd(screen->live));
         greet(screen);
         loop(screen);
-    } else if (status == SOTTO_CLIENT_OK) {
+    } else {
         status = print_usage_error(cli, "the interactive client does not start on this terminal");
     }
-    if (screen)
-        editor_destroy(&screen->editor);
-    if (screen && !live_destroy(&screen->live)) {
+    editor_destroy(&screen->editor);
+    if (!live_destroy(&screen->live)) {
         /* The thread is in the middle of a call; the profile is sound at any point. */
         fflush(NULL);
         _exit(0);

@@ -12,10 +12,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
+#include <wctype.h>
 
 /* A shell whose terminal does not echo is hard to get out of, however the program ended. */
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -90,6 +92,16 @@ ask(const struct cli *cli, int tty, const char *prompt, char out[SECRET_BYTES])
     return keep_line(cli, out, len > 0 ? (size_t)len : 0, TR("the password"));
 }
 
+static bool
+same_letter(const char *answer, const char *letter)
+{
+    wchar_t a;
+    wchar_t b;
+    int len = mbtowc(&a, answer, MB_CUR_MAX);
+    return len > 0 && answer[len] == 0 && mbtowc(&b, letter, MB_CUR_MAX) > 0 &&
+           towlower((wint_t)a) == towlower((wint_t)b);
+}
+
 int
 secret_read(const struct cli *cli, const char *file, const char *prompt,
             secret_check_fn *is_possible, char out[SECRET_BYTES])
@@ -112,6 +124,13 @@ secret_read(const struct cli *cli, const char *file, const char *prompt,
     }
     close(tty);
     return status;
+}
+
+/* The letters of both languages: people type what the question shows, or what they are used to. */
+bool
+secret_answer_is(const char *answer, const char *letter)
+{
+    return same_letter(answer, letter) || same_letter(answer, tr(letter));
 }
 
 int
@@ -140,8 +159,7 @@ secret_ask_back(const struct cli *cli, const char *question)
     if (!fgets(answer, sizeof(answer), stdin))
         answer[0] = 0;
     answer[strcspn(answer, "\r\n")] = 0;
-    /* The letters of both languages: people type what the question shows. */
-    if (!strcmp(answer, "y") || !strcmp(answer, tr("y")))
+    if (secret_answer_is(answer, TR("y")))
         return SOTTO_CLIENT_OK;
     return print_usage_error(cli, "nothing was done");
 }

@@ -121,7 +121,7 @@ slash_run(struct screen *screen, const struct cli *cli, const char *line)
         .screen = screen,
     };
     if (!buffer)
-        return SOTTO_CLIENT_EFAILED;
+        abort(); /* no memory ends the client, as everywhere in it */
     size_t count = split(line, buffer, argv + 1, WORDS_MAX + 1);
     int status = options_read(&once, (int)count + 1, argv);
     if (status == SOTTO_CLIENT_OK)

@@ -57,13 +57,12 @@ welcome(struct cli *cli)
     while (status == SOTTO_CLIENT_OK && !sotto_client_user(cli->client)) {
         if (!ask(tr("\nMake a new account (n), log in (l), or quit (q)? "), answer))
             return SOTTO_CLIENT_EAUTH;
-        /* The letters of both languages: people type what the question shows. */
-        if (!strcmp(answer, "n") || !strcmp(answer, tr("n")))
+        if (secret_answer_is(answer, TR("n")))
             status =
                 enter(cli, cmd_register, tr("your name here (3 to 32 letters, digits, _ and -): "));
-        else if (!strcmp(answer, "l") || !strcmp(answer, tr("l")))
+        else if (secret_answer_is(answer, TR("l")))
             status = enter(cli, cmd_login, tr("your name: "));
-        else if (!strcmp(answer, "q") || !strcmp(answer, tr("q")))
+        else if (secret_answer_is(answer, TR("q")))
             return SOTTO_CLIENT_EAUTH;
     }
     return status;

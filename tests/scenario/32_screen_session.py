@@ -75,7 +75,7 @@ def a_session_from_the_first_start_to_the_last_word(stage):
     ann.type('short1\n')
     ann.see('the password must have 8 to 72 characters')
     assert 'once more:' not in ann.text()
-    ann.type('n\nann\n')
+    ann.type('N\nann\n')
     ann.see('password:', times=2)
     ann.type(PASSWORD + '\n')
     ann.see('once more:')
@@ -241,6 +241,20 @@ def ctrl_c_clears_the_line_and_then_leaves(stage):
     screen.type('\x03')
 
     assert screen.finish() == 0
+
+
+@test
+def a_signal_that_ends_the_program_leaves_a_terminal_that_echoes(stage):
+    server = start(stage)
+    ann, = people(stage, server, 'ann')
+    screen = sotto(stage, ann)
+    screen.see_bottom('sotto>')
+    assert not screen.echoes()
+
+    screen.signal(signal.SIGTERM)
+
+    assert screen.finish() == 0
+    assert screen.echoes()
 
 
 @test

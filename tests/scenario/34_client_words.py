@@ -178,6 +178,14 @@ def a_listener_without_chats_says_what_to_do(stage):
 
 
 @test
+def where_there_is_nothing_to_list_that_is_said(stage):
+    ann = person(stage, start(stage), 'ann')
+
+    assert 'no chats yet' in say(*at(ann), 'chats')[1] and 'nothing waits' in say(*at(ann), 'queue')[1]
+    assert ann.run('chats') == ann.run('queue') == [] and say(*at(ann), '--quiet', 'queue')[1] == ''
+
+
+@test
 def an_invitation_that_waited_is_a_chat_to_a_listener(stage):
     server = start(stage)
     ann, bea = person(stage, server, 'ann'), person(stage, server, 'bea')

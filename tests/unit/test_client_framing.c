@@ -321,7 +321,7 @@ an_answer_to_the_handshake_that_is_wrong_is_refused(void **state)
     make_answer(stage, "sotto.v1.json");
     why = feed(stage, stage->answer, strlen(stage->answer));
     assert_non_null(why);
-    assert_non_null(strstr(why, "does not speak Sotto"));
+    assert_non_null(strstr(why, "sotto.v1.proto"));
 }
 
 static void
