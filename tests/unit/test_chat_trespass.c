@@ -263,7 +263,7 @@ static void
 context_extensions_give_nobody_a_right(void **state)
 {
     struct chat_rig *rig = *state;
-    uint8_t senders[OUTSIDE_SENDERS_BYTES];
+    uint8_t senders[OUTSIDE_SENDERS_BYTES] = {0};
     static const uint8_t requires_nothing[] = {0, 0, 0};
     const struct mls_extension listed = {MLS_EXTENSION_EXTERNAL_SENDERS,
                                          mls_bytes(senders, sizeof senders)};
