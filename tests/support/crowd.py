@@ -117,10 +117,10 @@ class Crowd:
     def open(self):
         return len(self.members)
 
-    def wait_closed(self, count, seconds=60):
+    def wait_closed(self, count):
         """Waits until the server has ended so many connections."""
         with self.closed:
-            done = self.closed.wait_for(lambda: self.closed_count >= count, patient(seconds))
+            done = self.closed.wait_for(lambda: self.closed_count >= count, patient())
             assert done, f'{self.closed_count} of {self.joined} were closed'
 
     def close(self):
