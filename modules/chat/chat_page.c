@@ -178,7 +178,8 @@ read_left(struct sotto_tx *tx, struct sync_op *op)
     return rc < 0 ? rc : SOTTO_OK;
 }
 
-/* The end of what a removed device may read; false: it was never in the chat. */
+/* The end of what a removed device may read; false: it was never in the chat. The tables may be further than the roster was
+ * when the range was made: a device that has entered since then has not left. */
 static int
 find_end(struct sotto_tx *tx, const struct sync_op *op, struct sync_range *range, bool *found_out)
 {
@@ -194,6 +195,7 @@ find_end(struct sotto_tx *tx, const struct sync_op *op, struct sync_range *range
     if (range->after < sotto_col_int(stmt, 0))
         range->after = (uint32_t)sotto_col_int(stmt, 0);
     range->upto = (uint32_t)sotto_col_int(stmt, 1);
+    range->is_left = sotto_col_int(stmt, 2) != 0;
     return SOTTO_OK;
 }
 
@@ -276,11 +278,35 @@ read_range(struct sotto_tx *tx, struct sync_op *op, const struct sync_range *ran
     return rc;
 }
 
+/* Whether the log has what the cursor names. The tables may be further than the roster was when the range was made. */
+static int
+find_cursor(struct sotto_tx *tx, const struct sync_range *range, bool *found_out)
+{
+    struct sotto_stmt *stmt = sotto_stmt(tx, CHAT_LOG_LAST);
+    struct chat_purged purged;
+    int rc;
+
+    sotto_bind_int(stmt, 1, chat_log_id(range->chat, range->after - 1));
+    sotto_bind_int(stmt, 2, chat_log_id(range->chat, CHAT_SEQ_MAX));
+    rc = sotto_step(stmt);
+    *found_out = rc == SOTTO_ROW;
+    if (rc != SOTTO_DONE)
+        return rc < 0 ? rc : SOTTO_OK;
+    rc = purge_read(tx, range->chat, &purged);
+    *found_out = purged.seq >= range->after;
+    return rc;
+}
+
 static int
 add_ahead(struct sotto_tx *tx, struct sync_op *op, const struct sync_range *range)
 {
-    Sotto__Chat__V1__Cursor *end = sotto_tx_alloc(tx, sizeof(*end));
+    Sotto__Chat__V1__Cursor *end;
+    bool found;
+    const int rc = find_cursor(tx, range, &found);
 
+    if (rc != SOTTO_OK || found)
+        return rc;
+    end = sotto_tx_alloc(tx, sizeof(*end));
     if (end == NULL)
         return SOTTO_ENOMEM;
     sotto__chat__v1__cursor__init(end);
@@ -313,7 +339,7 @@ int
 sync_read_page(struct sotto_tx *tx, void *arg)
 {
     struct sync_op *op = *(struct sync_op **)arg;
-    bool is_read_welcomes_full;
+    bool welcomes_are_full;
     int rc = make_room(tx, op);
 
     if (rc == SOTTO_OK && op->num != 0)
@@ -322,14 +348,14 @@ sync_read_page(struct sotto_tx *tx, void *arg)
         rc = read_notices(tx, op);
     if (rc == SOTTO_OK && op->num != 0)
         rc = read_sent_top(tx, op);
-    is_read_welcomes_full = op->is_full;
+    welcomes_are_full = op->is_full;
+    /* Entries have room of their own: a Welcome that nobody acknowledges comes each time. */
     op->is_full = false;
-    op->bytes =
-        0; /* entries have a page of their own: a Welcome that nobody acknowledges comes each time */
+    op->bytes = 0;
     if (rc == SOTTO_OK && op->num != 0)
         rc = read_left(tx, op);
     for (size_t i = 0; i < op->range_count && rc == SOTTO_OK && !op->is_full; i++)
         rc = read_one(tx, op, &op->ranges[i]);
-    op->is_full = op->is_full || is_read_welcomes_full;
+    op->is_full = op->is_full || welcomes_are_full;
     return rc;
 }

@@ -59,8 +59,8 @@ const struct sotto_stmt_row chat_statements[CHAT_STMT_COUNT] = {
                          " WHERE device = ? AND chat = ?"},
     [CHAT_SEAT_SET_READ] = {"UPDATE chat_seats SET read_seq = ?"
                             " WHERE device = ? AND chat = ? AND read_seq < ?"},
-    [CHAT_SEAT_GET] = {"SELECT since_seq, until_seq FROM chat_seats"
-                       " WHERE device = ? AND chat = ? AND leaf IS NULL"},
+    [CHAT_SEAT_GET] = {"SELECT since_seq, until_seq, leaf IS NULL FROM chat_seats"
+                       " WHERE device = ? AND chat = ?"},
     [CHAT_SEAT_SINCE] = {"SELECT since_seq FROM chat_seats"
                          " WHERE device = ? AND chat = ? AND leaf IS NOT NULL"},
     [CHAT_SEAT_LIST] = {"SELECT device, leaf, since_seq, read_seq FROM chat_seats"
